@@ -1,0 +1,47 @@
+// Package audit names what telegate writes down for good about sign-ins and links: who, what, when, from where, with
+// which result (OWASP ASVS 16.2.1, 16.3.1, 16.3.3). The rooms make entries inside the transaction of the act itself, so
+// that there is no act without its entry; db stores them.
+package audit
+
+import "time"
+
+// Event says what happened.
+type Event string
+
+const (
+	LinkStarted   Event = "link.started"
+	LinkClaimed   Event = "link.claimed"
+	LinkVerified  Event = "link.verified"
+	LinkEnded     Event = "link.ended"     // outcome: expired, denied, canceled, exhausted, revoked
+	LinkSuspended Event = "link.suspended" // outcome: blocked, too_many_failures
+	LinkResumed   Event = "link.resumed"
+	LinkRefused   Event = "link.refused" // somebody else came with a claimed token, a binding did not match
+
+	VerificationCreated  Event = "verification.created"
+	VerificationChecked  Event = "verification.checked" // outcome: the check's result; the login report reads these
+	VerificationResent   Event = "verification.resent"
+	VerificationDenied   Event = "verification.denied" // "Not me"
+	VerificationCanceled Event = "verification.canceled"
+	VerificationFailed   Event = "verification.failed"
+
+	FactorThrottled Event = "factor.throttled"
+	PolicyChanged   Event = "domain.policy_changed"
+)
+
+// Entry is one line of the audit. It never holds a code, a token or a message text.
+type Entry struct {
+	Time    time.Time
+	Event   Event
+	Domain  string
+	User    string
+	Subject string // id of the link or verification
+	Outcome string
+	Context Context
+}
+
+// Context is where a request came from, as the caller tells it: advisory, shown to people and kept for the report.
+type Context struct {
+	IP        string
+	UserAgent string
+	Location  string
+}

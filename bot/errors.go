@@ -1,0 +1,187 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"telegate/delivery"
+)
+
+// ErrTokenShape: the text cannot be a bot token. The error never shows it.
+var ErrTokenShape = errors.New("this is not a bot token: @BotFather gives out a number, a colon and about 35 letters, such as 123456789:AA…")
+
+// answerError is the Bot API saying no: an answer with "ok": false. Whatever was asked for has not been done.
+type answerError struct {
+	method      string
+	code        int           // error_code, which is also the HTTP status
+	description string        // scrubbed, for example "Bad Request: chat not found"
+	retryAfter  time.Duration // only with code 429
+	migrateTo   int64         // only where a group has become a supergroup
+}
+
+func (e *answerError) Error() string {
+	return fmt.Sprintf("%s: Telegram answered %d: %s", e.method, e.code, e.description)
+}
+
+// says tells whether the description holds the words; Telegram's own spelling of case varies.
+func (e *answerError) says(words string) bool {
+	return strings.Contains(strings.ToLower(e.description), words)
+}
+
+// lineError is a call without an answer of the Bot API: the network failed, or something on the way answered instead.
+type lineError struct {
+	method string
+	taken  bool  // Telegram may have got the request and acted on it
+	status int   // HTTP status of an answer that was not the Bot API's; 0 where none came
+	err    error // scrubbed
+}
+
+func (e *lineError) Error() string { return fmt.Sprintf("%s: %v", e.method, e.err) }
+
+func (e *lineError) Unwrap() error { return e.err }
+
+// outcome is what an error of the Bot API means for a message.
+type outcome struct {
+	code   int    // error_code
+	words  string // the description holds them; empty: any other description
+	class  delivery.Class
+	reason delivery.Reason
+	detail string // for people, with the next step
+}
+
+// outcomes is the one table of the Bot API's errors; the first line that fits counts. TBA is telegram-bot-api @01a3679,
+// TDL is td @022d60202 (the code behind api.telegram.org); words in capitals are MTProto codes, which TBA Client.cpp:179
+// hands on as they are.
+var outcomes = []outcome{
+	// 403: this chat takes nothing from this bot.
+	{403, "bot was blocked by the user", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, sayBlocked}, // TBA Client.cpp:127
+	{403, "user is deactivated", delivery.RecipientPermanent, delivery.ReasonDeactivated, sayDeactivated},       // TBA Client.cpp:124, 8136
+	{403, "can't initiate conversation", delivery.RecipientPermanent, delivery.ReasonNeverStarted, sayStart},    // TDL MessagesManager.cpp:27957
+	{403, "can't send messages to the bot", delivery.RecipientPermanent, delivery.ReasonRejected, sayBot},       // TDL MessagesManager.cpp:27952
+	{403, "can't send messages to bots", delivery.RecipientPermanent, delivery.ReasonRejected, sayBot},          // the wording before it
+	{403, "bot was kicked", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},                      // TBA Client.cpp:8158-8185
+	{403, "bot is not a member", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},                 // TBA Client.cpp:8158-8185
+	{403, "group chat was deleted", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},          // TBA Client.cpp:8158-8185
+	{403, "", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                                  //
+	{400, "upgraded to a supergroup", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},        // TBA Client.cpp:8150, without the new id
+	{400, "chat not found", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayChat},                  // TBA; "private chat not found" too
+	{400, "peer_id_invalid", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayChat},                 // MTProto
+	{400, "user_is_blocked", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, sayBlocked},             // MTProto
+	{400, "input_user_deactivated", delivery.RecipientPermanent, delivery.ReasonDeactivated, sayDeactivated},    // MTProto
+	{400, "have no write access", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},              // TDL DialogManager.cpp:1511
+	{400, "need administrator rights", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},         // TDL DialogManager.cpp:1525
+	{400, "not enough rights", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                 // TDL MessageContent.cpp:6302
+	{400, "chat_restricted", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                   // MTProto
+	{400, "chat_write_forbidden", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},              // MTProto
+	{400, "topic_closed", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                      // MTProto
+	{400, "message thread not found", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},        // TBA
+	{400, "can't parse entities", delivery.Markup, delivery.ReasonRejected, sayMarkup},                          // TDL MessageEntity.cpp
+	{400, "can't parse messageentity", delivery.Markup, delivery.ReasonRejected, sayMarkup},                     // TBA Client.cpp
+	{400, "unsupported parse_mode", delivery.Markup, delivery.ReasonRejected, sayMarkup},                        // TBA Client.cpp
+	{400, "entity_", delivery.Markup, delivery.ReasonRejected, sayMarkup},                                       // MTProto: ENTITY_BOUNDS_INVALID…
+	{400, "entities_", delivery.Markup, delivery.ReasonRejected, sayMarkup},                                     // MTProto: ENTITIES_TOO_LONG
+	{400, "text is empty", delivery.MessagePermanent, delivery.ReasonRejected, sayEmpty},                        // TBA
+	{400, "too long", delivery.MessagePermanent, delivery.ReasonRejected, sayLong},                              // TBA Client.cpp:11309: message, text, caption, markup
+	{400, "button url", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},                       // TDL LinkManager.cpp:1983
+	{400, "button_url_invalid", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},               // MTProto
+	{400, "", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused},                                   //
+	{401, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayToken},                                     // TBA ClientManager.cpp:72-84
+	{404, "method not found", delivery.MessagePermanent, delivery.ReasonRejected, sayMethod},                    // TBA: an own server that is too old
+	{404, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayPath},                                      // TBA: wrong path or token
+	{429, "", delivery.Flood, delivery.ReasonLimited, sayFlood},                                                 // TBA Query.cpp:105
+	{0, "", delivery.Transient, delivery.ReasonUnreachable, sayTrouble},                                         // 5xx, 413, 421, 409: passes
+}
+
+// The sentences of the table.
+const (
+	sayBlocked     = "The person has blocked the bot. They have to open it in Telegram and press Unblock or Start."
+	sayDeactivated = "The person's Telegram account was deleted. Unlink it and let them link another one."
+	sayStart       = "The person has never pressed Start. Ask them to open the bot in Telegram and press it."
+	sayBot         = "The chat belongs to a bot, and Telegram lets no bot write to another one. Link a person's account."
+	sayKicked      = "The bot is not in the group any more. Add it to the group again."
+	sayGone        = "The chat does not exist any more. Link or name another one."
+	sayRights      = "The bot may not write there. Give it the right to send messages, or make it an administrator of the channel."
+	sayChat        = "Telegram knows no such chat for this bot. A person has to press Start first; a group's id begins with a minus sign, a supergroup's with -100."
+	sayMarkup      = "Telegram cannot read the formatting of the message. Correct the formatting or send plain text."
+	sayEmpty       = "The message has no visible text. Write some."
+	sayLong        = "The message or its buttons are too long for Telegram. Shorten them."
+	sayButtonURL   = "Telegram refuses the address of a button. The host needs a dot: http://192.168.1.5 works, http://nas does not."
+	sayRefused     = "Telegram refuses this message. Correct what it names and send again."
+	sayToken       = "Telegram refuses the bot token. Take the current one from @BotFather (/mybots, API Token), put it into the config and restart telegate."
+	sayMethod      = "The Bot API server is too old for this. Update it, or use https://api.telegram.org as baseurl."
+	sayPath        = "Telegram knows no bot with this token. Compare bottoken with what @BotFather shows, and check that baseurl is the host alone, without /bot."
+	sayFlood       = "Telegram asks for quiet because too much was sent. Nothing to do: telegate waits and goes on by itself."
+	sayTrouble     = "Telegram has trouble of its own. Nothing to do: telegate tries again by itself."
+	sayLine        = "Telegram cannot be reached. Check the network, the firewall, and proxy and baseurl in the config; telegate keeps trying."
+	sayProxy       = "Something that is not the Bot API answers in its place. Check baseurl, the proxy and the firewall; telegate keeps trying."
+	sayCanceled    = "The time for this message was over before Telegram answered."
+)
+
+// sendError says what the error of a call means for the message. ctx is the sender's, which tells an end of the
+// message's time from a failure of the network.
+func sendError(ctx context.Context, err error) *delivery.SendError {
+	var answer *answerError
+	if errors.As(err, &answer) {
+		return answer.sendError()
+	}
+	e := &delivery.SendError{Class: delivery.Transient, Failure: delivery.Failure{Reason: delivery.ReasonUnreachable}, Err: err}
+	var line *lineError
+	switch ours := ctx.Err() != nil; {
+	case !errors.As(err, &line): // the request could not even be made
+		e.Class, e.Failure = delivery.MessagePermanent, delivery.Failure{Reason: delivery.ReasonRejected, Detail: sayRefused}
+	case ours:
+		e.Unknown, e.Failure.Detail = line.taken, sayCanceled
+	default:
+		e.Unknown, e.Network, e.Failure.Detail = line.taken, !line.taken, line.detail()
+	}
+	return e
+}
+
+func (e *answerError) sendError() *delivery.SendError {
+	s := &delivery.SendError{Err: e, RetryAfter: e.retryAfter, MigrateTo: e.migrateTo}
+	if e.migrateTo != 0 { // the id counts, not the words, which have changed before (F16)
+		s.Class, s.Failure = delivery.Migrated, delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: sayGone}
+		return s
+	}
+	o := e.outcome()
+	s.Class, s.Failure = o.class, delivery.Failure{Reason: o.reason, Detail: o.detail}
+	if o.reason == delivery.ReasonRejected {
+		s.Failure.Detail += " Telegram says: " + e.description + "."
+	}
+	return s
+}
+
+func (e *answerError) outcome() outcome {
+	for _, o := range outcomes {
+		if (o.code == e.code || o.code == 0) && e.says(o.words) {
+			return o
+		}
+	}
+	panic("unreachable: the last line of the table fits every error")
+}
+
+func (e *lineError) detail() string {
+	if e.status != 0 {
+		return sayProxy
+	}
+	return sayLine
+}
+
+// benign tells whether the error only says that there was nothing left to do: the message has changed already or is
+// gone, or the tap is older than Telegram keeps it (TBA Client.cpp:109, 148, 151).
+func benign(err error) bool {
+	var answer *answerError
+	if !errors.As(err, &answer) || answer.code != http.StatusBadRequest {
+		return false
+	}
+	for _, words := range []string{"message is not modified", "message to edit not found", "message can't be edited", "query is too old"} {
+		if answer.says(words) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,88 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// longestText bounds what an error repeats of somebody else's words, in characters.
+const longestText = 300
+
+// quoted finds what Telegram repeats of a message in an error, such as a button's address, up to the last quote there is.
+// The blank before it spares the apostrophe of "can't".
+var quoted = regexp.MustCompile(`(?s)(\s)['"].*['"]`)
+
+// scrubber takes the secrets of one client out of texts.
+type scrubber struct {
+	secrets []*regexp.Regexp
+}
+
+// newScrubber knows the token by its secret half, which is what must not be seen: alone or behind the bot's id, cut off
+// after the colon or whole, and however URLs, JSON or HTML escape its characters. The proxy's password may be empty.
+func newScrubber(token, proxyPassword string) scrubber {
+	id, key, _ := strings.Cut(token, ":")
+	s := scrubber{secrets: []*regexp.Regexp{
+		regexp.MustCompile(id + escaped(":") + `[\w%&#;\\-]+`),
+		regexp.MustCompile(escaped(key)),
+	}}
+	if proxyPassword != "" {
+		s.secrets = append(s.secrets, regexp.MustCompile(escaped(proxyPassword)))
+	}
+	return s
+}
+
+// escaped is a pattern for the text as it is and with any of its bytes escaped as in a URL (%3A, %253A), in JSON or Go
+// (\u003a, \x3a) or in HTML (&#58;, &#x3a;).
+func escaped(text string) string {
+	var p strings.Builder
+	for _, c := range []byte(text) {
+		fmt.Fprintf(&p, `(?:%s|(?i:%%(?:25)*%02x|\\(?:u00|x)%02x|&#0*%d;|&#x0*%x;))`, regexp.QuoteMeta(string(rune(c))), c, c, c, c)
+	}
+	return p.String()
+}
+
+// text is t without the secrets, and no longer than longestText.
+func (s scrubber) text(t string) string {
+	for _, secret := range s.secrets {
+		t = secret.ReplaceAllString(t, "***")
+	}
+	if runes := []rune(t); len(runes) > longestText {
+		t = string(runes[:longestText]) + "…"
+	}
+	return t
+}
+
+// description is an error text of Telegram without what it quotes of the message.
+func (s scrubber) description(t string) string {
+	return s.text(quoted.ReplaceAllString(t, `$1"…"`))
+}
+
+// err is an error of net/http or of the library in scrubbed words. The original is not reachable through it, because
+// its fields may hold the URL; only how a context ended stays visible to errors.Is.
+func (s scrubber) err(err error) error {
+	var at *url.Error
+	if errors.As(err, &at) {
+		err = at.Err // the rest of it is the URL
+	}
+	clean := scrubbed{text: s.text(err.Error())}
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, end) {
+			clean.end = end
+		}
+	}
+	return clean
+}
+
+// scrubbed is an error that has lost its secrets.
+type scrubbed struct {
+	text string
+	end  error // how the context ended; nil where it has not
+}
+
+func (e scrubbed) Error() string { return e.text }
+
+func (e scrubbed) Unwrap() error { return e.end }

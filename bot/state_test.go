@@ -1,0 +1,456 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"telegate/bot"
+	"telegate/delivery"
+	"telegate/sandbox"
+)
+
+// telegram is a simulated Telegram with the test bot and Alice, who has pressed Start.
+func telegram(t *testing.T) (*sandbox.Telegram, sandbox.Person, *http.Transport) {
+	t.Helper()
+	tg := sandbox.New(sandbox.Options{})
+	if _, err := tg.AddBot(testToken, "GateBot", "Gate"); err != nil {
+		t.Fatal(err)
+	}
+	alice := tg.AddPerson(sandbox.Person{FirstName: "Alice"})
+	if err := tg.Start(alice.ID, "GateBot", ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tg.Close)
+	return tg, alice, connect(t, tg)
+}
+
+// count is how many calls of the method were answered.
+func count(tg *sandbox.Telegram, method string) int {
+	n := 0
+	for _, c := range tg.Calls() {
+		if c.Method == method {
+			n++
+		}
+	}
+	return n
+}
+
+// expect waits until everything stands still and checks the state, and whether messages can be sent.
+func expect(t *testing.T, r *rig, state bot.State, canSend bool) bot.Status {
+	t.Helper()
+	synctest.Wait()
+	s := r.Status()
+	if s.State != state || r.CanSend() != canSend {
+		t.Fatalf("state %s (%s), can send %t; want %s, %t", s.State, s.Detail, r.CanSend(), state, canSend)
+	}
+	if (s.Detail == "") != (state == bot.StateConnected) || s.Detail != "" && !strings.HasSuffix(strings.TrimRight(s.Detail, ")"), ".") && !strings.Contains(s.Detail, ". (") {
+		t.Errorf("state %s has the detail %q", state, s.Detail)
+	}
+	return s
+}
+
+func TestConnectedIsSaidOnceAndWakesTheOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, transport := telegram(t)
+		r := run(t, transport, nil, nil)
+		began := time.Now()
+		s := expect(t, r, bot.StateConnected, true)
+		if s.Username != "GateBot" || !s.Since.Equal(began) || !s.LastPoll.Equal(began) {
+			t.Errorf("status %+v", s)
+		}
+		time.Sleep(10 * time.Minute)
+		s = expect(t, r, bot.StateConnected, true)
+		if ago := time.Since(s.LastPoll); ago > 50*time.Second {
+			t.Errorf("last poll %v ago", ago)
+		}
+		if n := strings.Count(r.log.String(), `"msg":"Telegram client is bot connected.","username":"GateBot"`); n != 1 {
+			t.Errorf("said %d times: %s", n, r.log)
+		}
+		if r.connected != 1 {
+			t.Errorf("OnConnected was called %d times", r.connected)
+		}
+		if r.store.record.Username != "GateBot" || r.store.record.Name != "Gate" {
+			t.Errorf("stored %+v", r.store.record)
+		}
+	})
+}
+
+func TestStartsWithoutNetworkAndConnectsOnceThereIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, _, transport := telegram(t)
+		tg.SetFaults(sandbox.Faults{Down: true})
+		r := run(t, transport, nil, nil)
+		expect(t, r, bot.StateUnreachable, false)
+		time.Sleep(time.Hour)
+		expect(t, r, bot.StateUnreachable, false)
+		if n := count(tg, "getMe"); n < 60 || n > 130 {
+			t.Errorf("%d tries in an hour, want one every 30 to 60 s", n)
+		}
+		tg.SetFaults(sandbox.Faults{})
+		time.Sleep(time.Minute)
+		expect(t, r, bot.StateConnected, true)
+		if n := strings.Count(r.log.String(), "unreachable"); n != 1 {
+			t.Errorf("unreachable was logged %d times", n)
+		}
+	})
+}
+
+func TestPausesGrowFromOneSecondToAMinuteWithChance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs [2][]time.Duration
+		for i := range runs {
+			s := &script{answer: func(context.Context, request) string { return "" }}
+			r := run(t, connect(t, s), nil, nil)
+			time.Sleep(10 * time.Minute)
+			r.stop()
+			asked := s.asked()
+			for j := 1; j < len(asked); j++ {
+				pause, full := asked[j].At.Sub(asked[j-1].At), min(time.Second<<(j-1), time.Minute)
+				if pause < time.Second || pause < full/2 || pause > full {
+					t.Errorf("pause %d is %v, want %v to %v", j, pause, full/2, full)
+				}
+				runs[i] = append(runs[i], pause)
+			}
+		}
+		if len(runs[0]) < 12 || slices.Equal(runs[0], runs[1]) {
+			t.Errorf("no chance in the pauses: %v", runs)
+		}
+	})
+}
+
+func TestBlipDoesNotTakeTheSecondFactorAway(t *testing.T) {
+	for name, fault := range map[string]sandbox.Faults{
+		"network": {Down: true}, "gateway": {BadGateway: true}, "trouble": {ServerError: true}, "flood": {PollFloodWait: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tg, _, transport := telegram(t)
+				r := run(t, transport, nil, nil)
+				expect(t, r, bot.StateConnected, true)
+				state := bot.StateUnreachable
+				if name == "flood" {
+					state = bot.StateFloodWait
+				}
+				time.Sleep(5 * time.Second)
+				tg.SetFaults(fault)
+				expect(t, r, state, true)
+				time.Sleep(10 * time.Second)
+				expect(t, r, state, true)
+				time.Sleep(time.Millisecond)
+				expect(t, r, state, false)
+				tg.SetFaults(sandbox.Faults{})
+				time.Sleep(2 * time.Minute)
+				expect(t, r, bot.StateConnected, true)
+				if r.connected != 2 {
+					t.Errorf("OnConnected was called %d times, want at the start and after the trouble", r.connected)
+				}
+			})
+		})
+	}
+}
+
+func TestTroubleOfChangingKindsIsOneOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, _, transport := telegram(t)
+		r := run(t, transport, nil, nil)
+		expect(t, r, bot.StateConnected, true)
+		tg.SetFaults(sandbox.Faults{Down: true})
+		expect(t, r, bot.StateUnreachable, true)
+		time.Sleep(8 * time.Second)
+		tg.SetFaults(sandbox.Faults{PollFloodWait: time.Minute})
+		time.Sleep(5 * time.Second)
+		expect(t, r, bot.StateFloodWait, false)
+	})
+}
+
+func TestRefusedTokenIsTriedEachMinute(t *testing.T) {
+	for name, refused := range map[string]string{
+		"401": `{"ok":false,"error_code":401,"description":"Unauthorized"}`,
+		"404": `{"ok":false,"error_code":404,"description":"Not Found"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				good := false
+				s := &script{}
+				s.answer = func(ctx context.Context, r request) string {
+					if !good {
+						return refused
+					}
+					return queue()(ctx, r)
+				}
+				r := run(t, connect(t, s), nil, nil)
+				expect(t, r, bot.StateUnauthorized, false)
+				time.Sleep(time.Hour)
+				expect(t, r, bot.StateUnauthorized, false)
+				if n := len(s.asked()); n != 61 || len(s.asked("getMe")) != n {
+					t.Errorf("%d calls in an hour, want getMe each minute", n)
+				}
+				if n := strings.Count(r.log.String(), `"level":"ERROR"`); n != 1 {
+					t.Errorf("logged %d times", n)
+				}
+				good = true
+				time.Sleep(time.Minute)
+				expect(t, r, bot.StateConnected, true)
+			})
+		})
+	}
+}
+
+func TestTokenRevokedWhilePollingIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, _, transport := telegram(t)
+		r := run(t, transport, nil, nil)
+		expect(t, r, bot.StateConnected, true)
+		tg.SetFaults(sandbox.Faults{Unauthorized: true})
+		expect(t, r, bot.StateUnauthorized, false)
+		tg.SetFaults(sandbox.Faults{Down: true}) // and then the network fails too: no blip forgives that
+		time.Sleep(time.Minute)
+		expect(t, r, bot.StateUnreachable, false)
+	})
+}
+
+func TestWebhookIsToldAndNeverRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, alice, transport := telegram(t)
+		tg.SetFaults(sandbox.Faults{WebhookSet: true})
+		r := run(t, transport, nil, nil)
+		if s := expect(t, r, bot.StateWebhookSet, true); !strings.Contains(s.Detail, "deleteWebhook") {
+			t.Errorf("detail %q names no next step", s.Detail)
+		}
+		if err := r.client.Send(t.Context(), delivery.Recipient{ChatID: alice.ID}, text("hello")); err != nil {
+			t.Errorf("sending does not go on: %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		expect(t, r, bot.StateWebhookSet, true)
+		if n := count(tg, "getUpdates"); n != 11 {
+			t.Errorf("%d polls in 10 minutes, want one each minute", n)
+		}
+		if n := count(tg, "deleteWebhook"); n != 0 || !tg.Faults().WebhookSet {
+			t.Error("the webhook was removed")
+		}
+		tg.SetFaults(sandbox.Faults{})
+		time.Sleep(time.Minute)
+		expect(t, r, bot.StateConnected, true)
+	})
+}
+
+func TestConflictGoesOnSendingAndEndsWithTheOtherPoller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, alice, transport := telegram(t)
+		tg.SetFaults(sandbox.Faults{Conflict: true})
+		r := run(t, transport, nil, nil)
+		if s := expect(t, r, bot.StateConflict, true); !strings.Contains(s.Detail, "Stop it") {
+			t.Errorf("detail %q names no next step", s.Detail)
+		}
+		if err := r.client.Send(t.Context(), delivery.Recipient{ChatID: alice.ID}, text("hello")); err != nil {
+			t.Errorf("sending does not go on: %v", err)
+		}
+		time.Sleep(time.Hour)
+		expect(t, r, bot.StateConflict, true)
+		if n := count(tg, "getUpdates"); n < 50 || n > 130 {
+			t.Errorf("%d polls in an hour", n)
+		}
+		tg.SetFaults(sandbox.Faults{})
+		time.Sleep(3 * time.Minute)
+		expect(t, r, bot.StateConnected, true)
+	})
+}
+
+func TestTwoPollersAreOneConflictNotManyChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, transport := telegram(t)
+		first := run(t, transport, nil, nil)
+		expect(t, first, bot.StateConnected, true)
+		second := run(t, transport, nil, nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		for name, r := range map[string]*rig{"first": first, "second": second} {
+			if n := strings.Count(r.log.String(), `"state":"conflict"`); n > 8 {
+				t.Errorf("%s: the conflict was logged %d times in an hour", name, n)
+			}
+		}
+		if first.Status().State != bot.StateConflict && second.Status().State != bot.StateConflict {
+			t.Errorf("after an hour nobody sees the conflict: %s, %s", first.Status().State, second.Status().State)
+		}
+		second.stop()
+		time.Sleep(4 * time.Minute)
+		expect(t, first, bot.StateConnected, true)
+	})
+}
+
+func TestFloodWaitIsHonouredAndStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, _, transport := telegram(t)
+		tg.SetFaults(sandbox.Faults{PollFloodWait: 940 * time.Second})
+		r := run(t, transport, nil, nil)
+		until := time.Now().Add(940 * time.Second)
+		if s := expect(t, r, bot.StateFloodWait, false); !s.Until.Equal(until) {
+			t.Errorf("until %v, want %v", s.Until, until)
+		}
+		tg.SetFaults(sandbox.Faults{})
+		time.Sleep(100 * time.Second)
+		r.stop()
+
+		// A restart must not ask again before the time (F1).
+		again := run(t, transport, r.store, nil)
+		time.Sleep(839 * time.Second)
+		if s := expect(t, again, bot.StateFloodWait, false); !s.Until.Equal(until) {
+			t.Errorf("after the restart until %v, want %v", s.Until, until)
+		}
+		if n := len(tg.Calls()); n != 1 {
+			t.Errorf("%d calls during the wait, want only the first", n)
+		}
+		time.Sleep(3 * time.Second)
+		if s := expect(t, again, bot.StateConnected, true); !s.Until.IsZero() {
+			t.Errorf("until %v is left over", s.Until)
+		}
+		if !r.store.record.NotBefore.IsZero() {
+			t.Error("the wait is still stored")
+		}
+	})
+}
+
+func TestFloodWaitThatCannotBeStoredIsHonouredAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, _, transport := telegram(t)
+		tg.SetFaults(sandbox.Faults{PollFloodWait: 100 * time.Second})
+		store := &memory{fail: func(method string) error {
+			if method == "SaveRecord" {
+				return io.ErrShortWrite
+			}
+			return nil
+		}}
+		r := run(t, transport, store, nil)
+		time.Sleep(99 * time.Second)
+		expect(t, r, bot.StateFloodWait, false)
+		if n := len(tg.Calls()); n != 1 {
+			t.Errorf("%d calls", n)
+		}
+		if !strings.Contains(r.log.String(), "flood wait could not be stored") {
+			t.Errorf("log %s", r.log)
+		}
+	})
+}
+
+func TestHangingPollIsGivenUpAndReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := false
+		s := &script{}
+		s.answer = func(ctx context.Context, r request) string {
+			if hang {
+				<-ctx.Done()
+				return ""
+			}
+			return queue()(ctx, r)
+		}
+		r := run(t, connect(t, s), nil, nil)
+		expect(t, r, bot.StateConnected, true)
+		hang = true
+		time.Sleep(50 * time.Second) // the poll under way ends well, the next one hangs
+		expect(t, r, bot.StateConnected, true)
+		time.Sleep(60*time.Second - time.Millisecond)
+		expect(t, r, bot.StateConnected, true)
+		time.Sleep(time.Millisecond)
+		expect(t, r, bot.StateUnreachable, true)
+		hang = false
+		time.Sleep(2 * time.Second)
+		expect(t, r, bot.StateConnected, true)
+	})
+}
+
+func TestOddAnswersAreUnreachableNotACrash(t *testing.T) {
+	for name, answer := range map[string]string{
+		"page":            "<html>502 Bad Gateway</html>",
+		"empty":           " ",
+		"no result":       `{"ok":true}`,
+		"null result":     `{"ok":true,"result":null}`,
+		"object":          `{"ok":true,"result":{"a":1}}`,
+		"ids missing":     `{"ok":true,"result":[{"message":{}},5,null,"x"]}`,
+		"ids of no use":   `{"ok":true,"result":[{"update_id":"1"},{"update_id":1.5},{"update_id":null}]}`,
+		"not ok, no code": `{"ok":false}`,
+		"unknown code":    `{"ok":false,"error_code":599,"description":"?"}`,
+		"endless":         `{"ok":true,"result":["` + strings.Repeat("x", 9<<20) + `"]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{answer: func(_ context.Context, r request) string {
+					if r.Method == "getMe" {
+						return me
+					}
+					return answer
+				}}
+				r := run(t, connect(t, s), nil, nil)
+				expect(t, r, bot.StateUnreachable, false)
+				time.Sleep(10 * time.Minute)
+				expect(t, r, bot.StateUnreachable, false)
+				if n := len(s.asked()); n > 30 {
+					t.Errorf("%d calls in 10 minutes", n)
+				}
+			})
+		})
+	}
+}
+
+func TestServerThatIgnoresTheTimeoutIsNotPolledInAHotLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(_ context.Context, r request) string {
+			if r.Method == "getMe" {
+				return me
+			}
+			return `{"ok":true,"result":[]}`
+		}}
+		r := run(t, connect(t, s), nil, nil)
+		time.Sleep(time.Minute)
+		expect(t, r, bot.StateConnected, true)
+		if n := len(s.asked()); n > 65 {
+			t.Errorf("%d calls in a minute", n)
+		}
+	})
+}
+
+func TestRunEndsAtOnceInEveryState(t *testing.T) {
+	for name, fault := range map[string]sandbox.Faults{
+		"connected": {}, "unreachable": {Down: true}, "hang": {Hang: true}, "unauthorized": {Unauthorized: true},
+		"conflict": {Conflict: true}, "webhook": {WebhookSet: true}, "flood": {PollFloodWait: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tg, _, transport := telegram(t)
+				tg.SetFaults(fault)
+				r := run(t, transport, nil, nil)
+				time.Sleep(5 * time.Second)
+				start, logged := time.Now(), r.log.String()
+				r.stop()
+				if d := time.Since(start); d != 0 {
+					t.Errorf("stopping took %v", d)
+				}
+				if got := strings.TrimPrefix(r.log.String(), logged); got != "" {
+					t.Errorf("stopping was logged as trouble: %s", got)
+				}
+			})
+		})
+	}
+}
+
+func TestPollAsksForWhatTelegateHandlesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: queue(say(10, 1, "a"))}
+		run(t, connect(t, s), nil, nil)
+		synctest.Wait()
+		for i, r := range s.asked("getUpdates") {
+			if got := fmt.Sprint(r.Allowed); got != "[message callback_query my_chat_member]" {
+				t.Errorf("poll %d: allowed %s", i, got)
+			}
+			if want := min(time.Duration(i), 1) * 50 * time.Second; r.Timeout != want {
+				t.Errorf("poll %d: timeout %v, want %v: the first one tells at once how things stand", i, r.Timeout, want)
+			}
+		}
+	})
+}

@@ -1,0 +1,511 @@
+package bot_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+	"github.com/google/go-cmp/cmp"
+
+	"telegate/bot"
+	"telegate/sandbox"
+)
+
+func TestUpdateIsStoredBeforeItIsConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, alice, transport := telegram(t)
+		store := &memory{}
+		r := run(t, watch(transport, func(req request) {
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			for id := int64(100_000_001); id < req.Offset; id++ {
+				if !slices.ContainsFunc(store.rows, func(row stored) bool { return row.ID == id }) {
+					t.Errorf("offset %d confirms update %d, which is not stored", req.Offset, id)
+				}
+			}
+		}), store, nil)
+		synctest.Wait()
+		for i := range 5 {
+			if _, err := tg.Say(alice.ID, "GateBot", fmt.Sprint("hello ", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if got := len(store.faults()); got != 6 || store.record.Offset != 100_000_007 {
+			t.Errorf("%d updates finished, offset %d", got, store.record.Offset)
+		}
+		if n := len(r.handler.ids()); n != 6 {
+			t.Errorf("%d updates handled", n)
+		}
+	})
+}
+
+// watch tells of each getUpdates before it is sent.
+func watch(next http.RoundTripper, tell func(request)) http.RoundTripper {
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/getUpdates") {
+			body, _ := r.GetBody()
+			var req request
+			json.NewDecoder(body).Decode(&req)
+			tell(req)
+		}
+		return next.RoundTrip(r)
+	})
+}
+
+func TestUpdatesLeftByACrashAreHandledBeforePolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: queue()}
+		store := &memory{rows: []stored{
+			{Update: bot.Update{ID: 7, Raw: json.RawMessage(say(7, 1, "left"))}},
+			{Update: bot.Update{ID: 8}, done: true},
+			{Update: bot.Update{ID: 9, Raw: json.RawMessage(say(9, 1, "left too"))}},
+		}}
+		store.record.Offset = 10
+		h := &handler{do: func(context.Context, *models.Update) error {
+			if n := len(s.asked()); n != 0 {
+				t.Errorf("%d calls before the old updates were handled", n)
+			}
+			return nil
+		}}
+		run(t, connect(t, s), store, h)
+		synctest.Wait()
+		if diff := cmp.Diff([]int64{7, 9}, h.ids()); diff != "" {
+			t.Error(diff)
+		}
+		if polls := s.asked("getUpdates"); len(polls) == 0 || polls[0].Offset != 10 {
+			t.Errorf("polls %+v", polls)
+		}
+	})
+}
+
+func TestMoreLeftoversThanABatchAreAllHandled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{}
+		for id := int64(1); id <= 250; id++ {
+			store.rows = append(store.rows, stored{Update: bot.Update{ID: id, Raw: json.RawMessage(say(id, id%7, "x"))}})
+		}
+		r := run(t, connect(t, &script{answer: queue()}), store, nil)
+		synctest.Wait()
+		if n := len(r.handler.ids()); n != 250 {
+			t.Errorf("%d of 250 handled", n)
+		}
+	})
+}
+
+// poison are updates that the library cannot decode, or that a handler may not expect.
+var poison = map[string]string{
+	"unknown member status":  `{"my_chat_member":{"chat":{"id":5,"type":"private"},"from":{"id":5},"date":1,"old_chat_member":{"status":"S3cr3t"},"new_chat_member":{"status":"S3cr3t"}}}`,
+	"unknown origin":         `{"message":{"message_id":1,"date":1,"chat":{"id":5,"type":"private"},"text":"S3cr3t","forward_origin":{"type":"S3cr3t"}}}`,
+	"text is a number":       `{"message":{"message_id":1,"date":1,"chat":{"id":5,"type":"private"},"text":5318008}}`,
+	"chat is a list":         `{"message":{"message_id":1,"chat":["S3cr3t"]}}`,
+	"id out of range":        `{"message":{"message_id":1,"chat":{"id":99999999999999999999999}}}`,
+	"message is a number":    `{"message":5318008}`,
+	"callback is a list":     `{"callback_query":["S3cr3t"]}`,
+	"callback message wrong": `{"callback_query":{"id":"1","from":{"id":5},"message":"S3cr3t"}}`,
+	"unknown paid media":     `{"message":{"message_id":1,"chat":{"id":5},"paid_media":{"paid_media":[{"type":"S3cr3t"}]}}}`,
+	"unknown background":     `{"message":{"message_id":1,"chat":{"id":5},"chat_background_set":{"type":{"type":"S3cr3t"}}}}`,
+}
+
+func TestPoisonousUpdateIsSkippedAndTheOthersHandled(t *testing.T) {
+	for name, update := range poison {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tg, alice, transport := telegram(t)
+				if err := tg.PushRaw("GateBot", json.RawMessage(update)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := tg.Say(alice.ID, "GateBot", "hello"); err != nil {
+					t.Fatal(err)
+				}
+				r := run(t, transport, nil, nil)
+				synctest.Wait()
+				want := map[int64]string{100_000_001: "", 100_000_002: "cannot be read", 100_000_003: ""}
+				if diff := cmp.Diff(want, r.store.faults()); diff != "" {
+					t.Errorf("ends (-want +got):\n%s", diff)
+				}
+				if log := r.log.String(); !strings.Contains(log, `"update_id":100000002`) || strings.Contains(log, "S3cr3t") || strings.Contains(log, "5318008") {
+					t.Errorf("log: %s", log)
+				}
+				expect(t, r, bot.StateConnected, true)
+			})
+		})
+	}
+}
+
+func TestPanicIsContainedAndLoggedWithItsStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &handler{do: func(_ context.Context, u *models.Update) error {
+			if u.Message.Text == "bad" {
+				panic("token " + testToken)
+			}
+			return nil
+		}}
+		r := run(t, connect(t, &script{answer: queue(say(1, 5, "a"), say(2, 5, "bad"), say(3, 5, "b"))}), nil, h)
+		synctest.Wait()
+		if diff := cmp.Diff(map[int64]string{1: "", 2: "the handler panicked", 3: ""}, r.store.faults()); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]int64{1, 2, 3}, h.ids()); diff != "" {
+			t.Error(diff)
+		}
+		if log := r.log.String(); !strings.Contains(log, "updates_test.go") || strings.Contains(log, testKey) {
+			t.Errorf("log: %s", log)
+		}
+	})
+}
+
+func TestFailingHandlerIsTriedAgainAndThenGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := map[int64]int{}
+		h := &handler{do: func(_ context.Context, u *models.Update) error {
+			tries[u.ID]++
+			if u.ID == 1 || u.ID == 2 && tries[2] < 3 {
+				return errors.New("database is locked")
+			}
+			return nil
+		}}
+		start := time.Now()
+		r := run(t, connect(t, &script{answer: queue(say(1, 5, "a"), say(2, 5, "b"))}), nil, h)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if diff := cmp.Diff(map[int64]string{1: "the handler failed every time", 2: ""}, r.store.faults()); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(map[int64]int{1: 4, 2: 3}, tries); diff != "" {
+			t.Error(diff)
+		}
+		if log := r.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, "database is locked") {
+			t.Errorf("log: %s", log)
+		}
+		if polled := r.Status().LastPoll.Sub(start); polled > 4*time.Second {
+			t.Errorf("polling waited %v", polled)
+		}
+	})
+}
+
+func TestHandlerThatHangsIsEndedByItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &handler{do: func(ctx context.Context, u *models.Update) error {
+			if u.ID == 1 {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}}
+		r := run(t, connect(t, &script{answer: queue(say(1, 5, "a"), say(2, 5, "b"))}), nil, h)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff(map[int64]string{1: "the handler failed every time", 2: ""}, r.store.faults()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestChatsKeepTheirOrderAndDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const chats, each = 20, 5
+		var updates []string
+		for i := range int64(chats * each) {
+			updates = append(updates, say(i+1, i%chats+1, fmt.Sprint(i/chats)))
+		}
+		var mu sync.Mutex
+		order := map[int64]string{}
+		running, most := 0, 0
+		h := &handler{do: func(_ context.Context, u *models.Update) error {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			order[u.Message.Chat.ID] += u.Message.Text
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return nil
+		}}
+		start := time.Now()
+		r := run(t, connect(t, &script{answer: queue(updates...)}), nil, h)
+		synctest.Wait()
+		for len(r.store.faults()) < chats*each {
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		for chat, got := range order {
+			if got != "01234" {
+				t.Errorf("chat %d: order %s", chat, got)
+			}
+		}
+		if most != 8 {
+			t.Errorf("%d chats at a time, want 8", most)
+		}
+		if d := time.Since(start); d > 16*time.Second { // 3 rounds of chats, 5 updates each
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+func TestEveryKindOfUpdateOfAChatIsInItsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chat := `"chat":{"id":5,"type":"private"}`
+		h := &handler{do: func(_ context.Context, u *models.Update) error {
+			time.Sleep(time.Duration(10-u.ID) * time.Second) // the first is the slowest
+			return nil
+		}}
+		r := run(t, connect(t, &script{answer: queue(
+			say(1, 5, "/start"),
+			`{"update_id":2,"my_chat_member":{`+chat+`,"from":{"id":5},"date":1,"old_chat_member":{"status":"member","user":{"id":1}},"new_chat_member":{"status":"kicked","user":{"id":1}}}}`,
+			`{"update_id":3,"callback_query":{"id":"1","from":{"id":9},"message":{"message_id":1,"date":1,`+chat+`}}}`,
+			`{"update_id":4,"callback_query":{"id":"2","from":{"id":9},"message":{"message_id":1,"date":0,`+chat+`}}}`,
+			`{"update_id":5,"callback_query":{"id":"3","from":{"id":5}}}`,
+		)}), nil, h)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]int64{1, 2, 3, 4, 5}, h.ids()); diff != "" {
+			t.Error(diff)
+		}
+		if n := len(r.store.faults()); n != 5 {
+			t.Errorf("%d finished", n)
+		}
+	})
+}
+
+func TestFullDiskLosesNoUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, alice, transport := telegram(t)
+		full := errors.New("database or disk is full")
+		store := &memory{fail: func(method string) error {
+			if method == "SaveUpdates" {
+				return full
+			}
+			return nil
+		}}
+		r := run(t, transport, store, nil)
+		for i := range 3 {
+			if _, err := tg.Say(alice.ID, "GateBot", fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		if s := expectStored(t, r); !strings.Contains(s.Detail, "free space") || s.State != bot.StateConnected {
+			t.Errorf("status %+v", s)
+		}
+		if n := strings.Count(r.log.String(), "disk is full"); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+		if n := count(tg, "getUpdates"); n > 80 {
+			t.Errorf("%d polls in half an hour", n)
+		}
+		store.failing(nil)
+		time.Sleep(2 * time.Minute)
+		if s := expectStored(t, r); s.Detail != "" {
+			t.Errorf("status %+v", s)
+		}
+		if diff := cmp.Diff([]int64{100_000_001, 100_000_002, 100_000_003, 100_000_004}, r.handler.ids()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func expectStored(t *testing.T, r *rig) bot.Status {
+	t.Helper()
+	synctest.Wait()
+	return r.Status()
+}
+
+func TestBrokenStoreIsWaitedForFromTheStart(t *testing.T) {
+	for _, broken := range []string{"Record", "SaveRecord", "UnhandledUpdates", "FinishUpdate"} {
+		t.Run(broken, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{answer: queue(say(1, 5, "a"))}
+				store := &memory{fail: func(method string) error {
+					if method == broken {
+						return io.ErrShortWrite
+					}
+					return nil
+				}}
+				r := run(t, connect(t, s), store, nil)
+				time.Sleep(10 * time.Minute)
+				if n := len(s.asked()); n > 30 {
+					t.Errorf("%d calls in 10 minutes", n)
+				}
+				if st := expectStored(t, r); st.Detail == "" {
+					t.Error("nothing is said about it")
+				}
+				store.failing(nil)
+				time.Sleep(time.Minute)
+				expect(t, r, bot.StateConnected, true)
+				if diff := cmp.Diff(map[int64]string{1: ""}, store.faults()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestRedeliveredUpdateIsHandledOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func(ctx context.Context, r request) string {
+			if r.Method == "getMe" {
+				return me
+			}
+			longPoll(ctx, time.Second)
+			return `{"ok":true,"result":[` + say(1, 5, "a") + `,` + say(2, 5, "b") + `]}` // whatever the offset
+		}}
+		r := run(t, connect(t, s), nil, nil)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if diff := cmp.Diff([]int64{1, 2}, r.handler.ids()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestIDsThatStartAnewLowerAreTakenIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var updates []string
+		updates = append(updates, say(5_000, 5, "old"))
+		s := &script{}
+		s.answer = func(ctx context.Context, r request) string {
+			if r.Method == "getUpdates" && r.Offset == 5_001 { // Telegram forgets an offset that lies ahead of its ids
+				return `{"ok":true,"result":[` + say(70, 5, "new") + `,` + say(71, 5, "newer") + `]}`
+			}
+			return queue(updates...)(ctx, r)
+		}
+		r := run(t, connect(t, s), nil, nil)
+		synctest.Wait()
+		polls := s.asked("getUpdates")
+		if last := polls[len(polls)-1].Offset; last != 72 && last != 5_001 {
+			t.Errorf("last offset %d", last)
+		}
+		if diff := cmp.Diff([]int64{5_000, 70, 71}, r.handler.ids()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestStopLeavesAnInterruptedUpdateForTheNextStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, alice, transport := telegram(t)
+		h := &handler{do: func(ctx context.Context, _ *models.Update) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		r := run(t, transport, nil, h)
+		synctest.Wait()
+		r.stop()
+		if got := r.store.faults(); len(got) != 0 {
+			t.Fatalf("finished: %v", got)
+		}
+		again := run(t, transport, r.store, nil)
+		synctest.Wait()
+		if diff := cmp.Diff(map[int64]string{100_000_001: ""}, r.store.faults()); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]int64{100_000_001}, again.handler.ids()); diff != "" {
+			t.Error(diff)
+		}
+		_, _ = tg, alice
+	})
+}
+
+func TestUpdateHandledWhileStoppingIsNotHandledTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, transport := telegram(t)
+		h := &handler{do: func(ctx context.Context, _ *models.Update) error {
+			<-ctx.Done()
+			return nil // done all the same
+		}}
+		r := run(t, transport, nil, h)
+		synctest.Wait()
+		r.stop()
+		if diff := cmp.Diff(map[int64]string{100_000_001: ""}, r.store.faults()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestUpdatesSurviveAnOutageOfTelegram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tg, alice, transport := telegram(t)
+		r := run(t, transport, nil, nil)
+		expect(t, r, bot.StateConnected, true)
+		for i, fault := range []sandbox.Faults{{Down: true}, {BadGateway: true}, {Hang: true}, {ServerError: true}, {Conflict: true}, {PollFloodWait: time.Minute}, {Unauthorized: true}} {
+			tg.SetFaults(fault)
+			if _, err := tg.Say(alice.ID, "GateBot", fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Minute)
+			tg.SetFaults(sandbox.Faults{})
+			time.Sleep(3 * time.Minute)
+			expect(t, r, bot.StateConnected, true)
+			if n := len(r.store.faults()); n != i+2 {
+				t.Errorf("%d updates after %+v", n, fault)
+			}
+		}
+	})
+}
+
+// FuzzUpdate: whatever an update looks like, the loop reads on and finishes it.
+func FuzzUpdate(f *testing.F) {
+	for _, p := range poison {
+		f.Add([]byte(p))
+	}
+	for _, s := range []string{"", "null", "5", `"x"`, "[]", "{}", `{"update_id":7}`, `{"update_id":1e3}`, `{"update_id":9,"message":null}`, "{", "\x00", "\xff",
+		strings.Repeat("[", 20_000), say(8, 5, "hi"), `{"update_id":8,"callback_query":{"message":{"date":0}}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		batch := say(77, 5, "after it")
+		if json.Valid(raw) {
+			batch = string(raw) + "," + batch
+		}
+		handedOut := false
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			answer := `{"ok":true,"result":[` + batch + `]}`
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/getMe"):
+				answer = me
+			case handedOut:
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			default:
+				handedOut = true
+			}
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(answer))}, nil
+		})
+		// One copy lies in the store, as after a crash; where it is JSON, another comes from Telegram.
+		store := &memory{rows: []stored{{Update: bot.Update{ID: -1, Raw: raw}}}}
+		store.arrived = func(method string) {
+			done := func(id int64) bool {
+				return slices.ContainsFunc(store.rows, func(r stored) bool { return r.ID == id && r.done })
+			}
+			if method == "UnhandledUpdates" && done(-1) && done(77) {
+				cancel()
+			}
+		}
+		h := &handler{}
+		b := bot.New(bot.BotOptions{Client: newClient(t, transport), Store: store, Handler: h})
+		b.Run(ctx)
+		for _, r := range store.rows {
+			if !r.done {
+				t.Errorf("update %d was left", r.ID)
+			}
+		}
+		if !slices.Contains(h.ids(), 77) {
+			t.Error("the update behind it was not handled")
+		}
+	})
+}

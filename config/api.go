@@ -1,0 +1,165 @@
+package config
+
+import (
+	"crypto/tls"
+	"net"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// scopes are what a key may be allowed to do.
+var scopes = []string{"link", "verify", "send", "admin"}
+
+// allDomains stands for every domain in a key.
+const allDomains = "*"
+
+// maxSocketPath is the longest path of a unix socket, in bytes: sun_path holds 104 on the BSDs and macOS, the final NUL included.
+const maxSocketPath = 103
+
+var hashShape = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// Public reports whether other machines can reach the address the gateway listens on.
+func (a API) Public() bool {
+	if strings.HasPrefix(a.Listen, "unix:") {
+		return false
+	}
+	host, _, err := net.SplitHostPort(a.Listen)
+	return err != nil || isPublic(host)
+}
+
+// api reads [api].
+func (t *table) api(domains map[string]Domain) API {
+	api := t.table("api")
+	defer api.close()
+	a := API{Listen: api.listen()}
+	a.TLSCert, a.TLSKey = api.certificate()
+	_, certThere := api.lookup("tls_cert")
+	_, keyThere := api.lookup("tls_key")
+	switch {
+	case certThere != keyThere:
+		api.fault("tls_cert", "and tls_key belong together; set both or none")
+	case a.Public() && !certThere:
+		api.fault("listen", "can be reached from other machines, so it needs tls_cert and tls_key; or listen on %s or on "+
+			"unix:/path and let a TLS proxy answer for it", defaultListen)
+	case strings.HasPrefix(a.Listen, "unix:") && certThere:
+		api.fault("tls_cert", "has no use on a unix socket; remove it and tls_key")
+	}
+	a.Keys = api.keys(domains)
+	return a
+}
+
+// listen reads the address.
+func (t *table) listen() string {
+	text, ok := t.text("listen")
+	if !ok {
+		return defaultListen
+	}
+	if socket, isUnix := strings.CutPrefix(text, "unix:"); isUnix {
+		if !filepath.IsAbs(socket) || len(socket) > maxSocketPath {
+			t.fault("listen", "must name a unix socket by its absolute path of at most %d bytes: unix:/run/telegate/api.sock", maxSocketPath)
+			return defaultListen
+		}
+		return text
+	}
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		t.fault("listen", "must be host:port, such as %s, or unix:/path", defaultListen)
+		return defaultListen
+	}
+	return text
+}
+
+// certificate reads the two files, whose paths are those the process can open, and checks that they belong together.
+func (t *table) certificate() (cert, key string) {
+	cert, hasCert := t.text("tls_cert")
+	key, hasKey := t.text("tls_key")
+	if !hasCert || !hasKey {
+		return "", ""
+	}
+	certPEM, _, err := readFile(t.p.resolve(cert), maxFile)
+	if err != nil {
+		t.fault("tls_cert", "names a file that cannot be read: %s", reason(err, cert))
+		return "", ""
+	}
+	keyPEM, open, err := readFile(t.p.resolve(key), maxFile)
+	if err != nil {
+		t.fault("tls_key", "names a file that cannot be read: %s", reason(err, key))
+		return "", ""
+	}
+	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		t.fault("tls_cert", "and tls_key cannot be used: both must be PEM files, and the key must be the one of the certificate")
+		return "", ""
+	}
+	if open {
+		t.warn("tls_key", "names a file that everybody on this machine can read; take that right away with chmod 600")
+	}
+	return t.p.resolve(cert), t.p.resolve(key)
+}
+
+// keys reads [[api.keys]].
+func (t *table) keys(domains map[string]Domain) []Key {
+	var keys []Key
+	names, hashes := map[string]bool{}, map[string]bool{}
+	for _, entry := range t.tables("keys") {
+		k := entry.apiKey(domains)
+		if k.Name != "" && names[k.Name] {
+			entry.fault("name", "is the name of another key as well; names tell callers apart in the log")
+		}
+		if k.Hash != "" && hashes[k.Hash] {
+			entry.fault("hash", "is the hash of another key as well; print a new one with: telegate key new")
+		}
+		names[k.Name], hashes[k.Hash] = true, true
+		keys = append(keys, k)
+		entry.close()
+	}
+	if len(keys) == 0 {
+		t.p.warn("there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new")
+	}
+	return keys
+}
+
+// apiKey reads one key.
+func (t *table) apiKey(domains map[string]Domain) Key {
+	k := Key{}
+	for _, name := range []string{"name", "hash", "domains", "scopes"} {
+		if _, there := t.lookup(name); !there {
+			t.fault(name, "is missing; print a whole table with: telegate key new")
+		}
+	}
+	k.Name, _ = t.label("name")
+	if hash, ok := t.text("hash"); ok {
+		k.Hash = strings.ToLower(hash)
+		switch {
+		case strings.HasPrefix(hash, keyPrefix):
+			t.fault("hash", "is the key itself; only its hash belongs here, and this key should be replaced: telegate key new")
+			k.Hash = ""
+		case !hashShape.MatchString(k.Hash):
+			t.fault("hash", `must be "sha256:" and 64 hexadecimal digits, as telegate key new prints it`)
+			k.Hash = ""
+		}
+	}
+	if _, there := t.lookup("domains"); there {
+		for _, id := range t.texts("domains") {
+			id = strings.ToLower(id)
+			if _, known := domains[id]; !known && id != allDomains {
+				t.fault("domains", `names %s, which is not a configured domain; "*" means all`, quoted(id))
+			}
+			k.Domains = append(k.Domains, id)
+		}
+	}
+	if _, there := t.lookup("scopes"); there {
+		for _, scope := range t.texts("scopes") {
+			if !slices.Contains(scopes, scope) {
+				t.fault("scopes", "holds %s, which is none of %s", quoted(scope), strings.Join(scopes, ", "))
+			}
+			k.Scopes = append(k.Scopes, scope)
+		}
+	}
+	return k
+}

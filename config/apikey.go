@@ -1,0 +1,46 @@
+package config
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// keyPrefix makes an API key known for what it is, to people and to scanners for leaked secrets.
+const keyPrefix = "tgk_"
+
+// NewAPIKey returns a new key: "tgk_" and 32 bytes of crypto/rand in base64url, 47 characters. The configuration takes its HashAPIKey;
+// the key itself is shown once and kept nowhere.
+func NewAPIKey() (key string, err error) {
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("make API key: %w", err)
+	}
+	return keyPrefix + base64.RawURLEncoding.EncodeToString(random), nil
+}
+
+// HashAPIKey returns what Key.Hash holds for a key. SHA-256 without salt is enough for 256 random bits: there is nothing to guess.
+func HashAPIKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// KeyTable returns the [[api.keys]] table of a key, to paste into the file.
+func KeyTable(k Key) string {
+	return fmt.Sprintf("[[api.keys]]\nname = %s\nhash = %s\ndomains = %s\nscopes = %s\n",
+		tomlValue(k.Name), tomlValue(k.Hash), tomlValue(k.Domains), tomlValue(k.Scopes))
+}
+
+// tomlValue returns a text, number, boolean or list of texts as TOML writes it.
+func tomlValue(v any) string {
+	line, err := toml.Marshal(map[string]any{"v": v})
+	if err != nil {
+		return `""` // the library refuses types only, and none that is passed here
+	}
+	return strings.TrimSpace(strings.TrimPrefix(string(line), "v = "))
+}

@@ -1,0 +1,175 @@
+// Package config turns telegate.toml into a Config.
+//
+// The names are MeshCentral's, and keys match in any case. Every fault of a file is reported at once, with its line and, for a misspelt
+// key, the nearest known name. No error, warning or rendering shows the value of a secret.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is a whole, valid configuration. Each field is set: what the file leaves out holds its default.
+type Config struct {
+	// Messaging is [messaging]: the ways to Telegram that all domains share.
+	Messaging Messaging
+
+	// Domains are the tables [domains.ID] by id. Ids are lower case, as in MeshCentral, which lowers every key of its configuration.
+	// The default domain, "", is always there.
+	Domains map[string]Domain
+
+	// API is [api]: where the gateway listens and who may call it.
+	API API
+
+	// Database is [database].
+	Database Database
+
+	// Limits is [limits].
+	Limits Limits
+
+	// Log is [log].
+	Log Log
+
+	// Warnings are sentences for the administrator about what works but should be looked at. They hold no secret.
+	Warnings []string
+
+	file         string            // the file as it was named to Load or Parse
+	origins      map[Secret]string // where a secret came from if not from the file itself: "from file corp.token"
+	inlineSecret bool              // the file itself holds a secret
+}
+
+// Messaging is [messaging].
+type Messaging struct {
+	// Telegram is [messaging.telegram], the shared bot and user session.
+	Telegram Telegram
+}
+
+// Telegram is a [messaging.telegram] table: one bot, how to reach the Bot API, and a user session. A domain's own table,
+// [domains.ID.messaging.telegram], takes bottoken, baseurl and proxy only.
+type Telegram struct {
+	// BotToken is "bottoken", the token @BotFather printed: 6 to 12 digits, a colon, and at least 30 letters, digits, "-" or "_". Also
+	// from bottoken_file or TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN; for a domain TELEGATE_DOMAINS_<ID>_MESSAGING_TELEGRAM_BOTTOKEN, the
+	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one.
+	BotToken Secret
+
+	// APIID is "apiid", the number of the application at https://my.telegram.org/apps, above 0; 0 where not set. Kept for the user
+	// session, which this release does not use yet.
+	APIID int
+
+	// APIHash is "apihash", the 32 hexadecimal digits that belong to APIID. Also from apihash_file or
+	// TELEGATE_MESSAGING_TELEGRAM_APIHASH. Kept for the user session, which this release does not use yet.
+	APIHash Secret
+
+	// Session is "session", the login of a Telegram user in base64, a GramJS (MeshCentral) or Telethon string. Also from session_file
+	// or TELEGATE_MESSAGING_TELEGRAM_SESSION. Kept for the user session, which this release does not use yet.
+	Session Secret
+
+	// BaseURL is "baseurl", the Bot API server without the "/bot" part and without a final slash, http or https. Default
+	// https://api.telegram.org. A domain without its own takes the shared one.
+	BaseURL string
+
+	// Proxy is "proxy", the way to the Bot API: a URL with the scheme socks5, socks5h, http or https, which net/http's Transport.Proxy
+	// takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes a socks5 URL. An
+	// MTProxy cannot carry the Bot API: it is left out, with a warning. Empty means no proxy. It is a Secret because it may hold a
+	// password. A domain without its own takes the shared one.
+	Proxy Secret
+}
+
+// Domain is [domains.ID], a tenant as in MeshCentral.
+type Domain struct {
+	// ID is the name of the table in lower case: up to 64 letters, digits, "-", "_" and ".". Empty for the default domain.
+	ID string
+
+	// Title is "title", what people see in messages, 1 to 64 characters. Default the id; "telegate" for the default domain.
+	Title string
+
+	// Msg2Factor is "passwordRequirements.msg2factor": whether Telegram may be a second factor. Default true; only the literal false
+	// turns it off, and anything but true and false is a fault.
+	Msg2Factor bool
+
+	// Telegram is the domain's own bot, or the shared one where it has none.
+	Telegram Telegram
+}
+
+// API is [api].
+type API struct {
+	// Listen is "listen": host:port, or unix:/absolute/path of at most 103 bytes (the least that any system's sun_path holds). Default
+	// 127.0.0.1:8080. Port 0 is any free port. An address other machines can reach needs TLSCert and TLSKey; a host name other than
+	// localhost, an empty host and 0.0.0.0 count as such.
+	Listen string
+
+	// TLSCert and TLSKey are "tls_cert" and "tls_key", the PEM files of a certificate chain and its key; both or none. Relative paths
+	// start at the folder of the configuration. They must load when the configuration does.
+	TLSCert, TLSKey string
+
+	// Keys are the tables [[api.keys]], one per caller. With none, nobody can call the gateway.
+	Keys []Key
+}
+
+// Key is [[api.keys]]: one caller and what it may do. "telegate key new" prints the table.
+type Key struct {
+	// Name is "name", 1 to 64 characters, unique. It stands in logs.
+	Name string
+
+	// Hash is "hash": "sha256:" and the SHA-256 of the key in 64 lower-case hexadecimal digits, as HashAPIKey makes it; unique.
+	Hash string
+
+	// Domains is "domains": the ids the key may act for, each of them configured, or "*" for all. At least one.
+	Domains []string
+
+	// Scopes is "scopes": any of link, verify, send and admin. At least one.
+	Scopes []string
+}
+
+// Database is [database].
+type Database struct {
+	// Path is "path", the SQLite file. Default telegate.db. A relative path starts at the folder of the configuration.
+	Path string
+
+	// KeyFile is Path + ".key", the keys that seal what is secret in the database. It cannot be set.
+	KeyFile string
+}
+
+// Limits is [limits]: how fast messages leave, and the shape of sign-in codes. The defaults for sending are the limits Telegram publishes
+// at https://core.telegram.org/bots/faq#broadcasting-to-users; telegate lowers its pace by itself when Telegram answers 429.
+type Limits struct {
+	// BotPerSecond is "bot_per_second", messages of one bot to all its chats. Default 30; 1 to 1000, Telegram's paid ceiling.
+	BotPerSecond float64
+
+	// ChatPerSecond is "chat_per_second", messages to one private chat. Default 1; 0.1 to 10.
+	ChatPerSecond float64
+
+	// GroupPerMinute is "group_per_minute", messages to one group. Default 20; 1 to 60.
+	GroupPerMinute float64
+
+	// CodeDigits is "code_digits", the length of a sign-in code. Default 6; 6 to 8. NIST SP 800-63B-4 §3.1.3.2 asks for at least 6.
+	CodeDigits int
+
+	// CodeTTL is "code_ttl", how long a sign-in code is good for: a text such as "5m", or whole seconds. Default 5 minutes; 30 seconds
+	// to 10 minutes, the cap of NIST SP 800-63B-4 §3.1.3.2.
+	CodeTTL time.Duration
+}
+
+// Log is [log].
+type Log struct {
+	// Level is "level": debug, info, warn or error. Default info.
+	Level slog.Level
+
+	// Format is "format": text or json. Default text.
+	Format string
+}
+
+// The defaults of everything the file may leave out.
+const (
+	defaultTitle          = "telegate"
+	defaultBaseURL        = "https://api.telegram.org"
+	defaultListen         = "127.0.0.1:8080"
+	defaultDatabase       = "telegate.db"
+	defaultBotPerSecond   = 30
+	defaultChatPerSecond  = 1
+	defaultGroupPerMinute = 20
+	defaultCodeDigits     = 6
+	defaultCodeTTL        = 5 * time.Minute
+	defaultLogLevel       = slog.LevelInfo
+	defaultLogFormat      = "text"
+)

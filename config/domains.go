@@ -1,0 +1,133 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// domainShape is what a domain id in lower case may look like. It leaves out "*", which means all domains in a key.
+var domainShape = regexp.MustCompile(`^[\p{L}\p{N}._-]{0,64}$`)
+
+// maxTitle is the length of a domain's title and of a key's name, in characters: they stand in short messages and log lines.
+const maxTitle = 64
+
+// domains reads [domains.ID] for every id, and adds the default domain.
+func (t *table) domains(shared Telegram) map[string]Domain {
+	all := t.table("domains")
+	domains := map[string]Domain{}
+	words := map[string]string{} // of environment variables, to ids
+	for _, lower := range slices.Sorted(maps.Keys(all.values)) {
+		e := all.values[lower]
+		line := t.p.lines[all.at.key(e.key)]
+		values, isTable := e.value.(map[string]any)
+		switch {
+		case !domainShape.MatchString(lower):
+			t.p.faultAt(line, all.dotted(quoted(e.key)), `a domain id is up to 64 letters, digits, "-", "_" and "."`)
+			continue
+		case !isTable:
+			t.p.faultAt(line, domainName(lower), "%s must be a table, not %s", domainName(lower), kind(e.value))
+			continue
+		case e.key != lower:
+			t.p.warn("domain %s is called %s, as MeshCentral calls it: ids are lower case", quoted(e.key), quoted(lower))
+		}
+		name := domainName(lower)
+		d := t.p.table(name, "in ["+name+"]", all.at.key(e.key), values).domain(lower, shared)
+		domains[lower] = d
+		t.p.checkEnvWord(words, lower)
+	}
+	if _, ok := domains[""]; !ok {
+		domains[""] = t.p.table(domainName(""), "", "", nil).domain("", shared)
+	}
+	return domains
+}
+
+// domainName returns how a domain's table is called in messages: domains.corp or domains."".
+func domainName(id string) string {
+	if name := quoted(id); id == "" || name != `"`+id+`"` || strings.Contains(id, ".") {
+		return "domains." + name
+	}
+	return "domains." + id
+}
+
+// domain reads one domain.
+func (t *table) domain(id string, shared Telegram) Domain {
+	defer t.close()
+	d := Domain{ID: id, Title: id, Msg2Factor: true, Telegram: shared}
+	if id == "" {
+		d.Title = defaultTitle
+	}
+	if title, ok := t.label("title"); ok {
+		d.Title = title
+	}
+
+	password := t.table("passwordRequirements")
+	defer password.close()
+	if found, there := password.lookup("msg2factor"); there {
+		on, isBool := found.(bool)
+		if !isBool {
+			password.fault("msg2factor", "must be true or false without quotes, not %s; only false turns the second factor off", kind(found))
+		}
+		d.Msg2Factor = on
+	}
+
+	messaging := t.table("messaging")
+	defer messaging.close()
+	telegram := messaging.table("telegram")
+	defer telegram.close()
+	bot, own := telegram.bot("TELEGATE_DOMAINS_" + envWord(id) + "_MESSAGING_TELEGRAM_")
+	if !own {
+		if shared.BotToken == "" && len(t.values) > 0 {
+			t.p.warn("%s has no bot: nobody there can link an account until it or [messaging.telegram] has a bottoken", t.name)
+		}
+		for _, name := range []string{"baseurl", "proxy"} {
+			if _, there := telegram.lookup(name); there {
+				telegram.fault(name, "needs a bottoken beside it: without a bot of its own the domain uses the shared one as it is")
+			}
+		}
+		return d
+	}
+	d.Telegram.BotToken = bot.BotToken
+	if bot.BaseURL != "" {
+		d.Telegram.BaseURL = bot.BaseURL
+	}
+	if bot.Proxy != "" {
+		d.Telegram.Proxy = bot.Proxy
+	}
+	telegram.addBot(d.Telegram)
+	return d
+}
+
+// label reads a text that people see in one line.
+func (t *table) label(name string) (string, bool) {
+	text, ok := t.text(name)
+	if ok && (utf8.RuneCountInString(text) > maxTitle || strings.ContainsFunc(text, unicode.IsControl)) {
+		t.fault(name, "must be one line of at most %d characters", maxTitle)
+		return "", false
+	}
+	return text, ok
+}
+
+// envWord returns a domain id as it stands in the names of environment variables.
+func envWord(id string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(id))
+}
+
+// checkEnvWord reports a variable that two domains would read.
+func (p *parser) checkEnvWord(words map[string]string, id string) {
+	word := envWord(id)
+	other, taken := words[word]
+	words[word] = id
+	variable := "TELEGATE_DOMAINS_" + word + "_MESSAGING_TELEGRAM_BOTTOKEN"
+	if taken && (p.getenv(variable) != "" || p.getenv(variable+"_FILE") != "") {
+		p.faultInEnv(variable, "could mean %s or %s; give both their bottoken in the file", quoted(other), quoted(id))
+	}
+}

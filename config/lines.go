@@ -1,0 +1,163 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// path is where a value stands in a file: every key as it is written, quoted, and [i] for the element of a list.
+type path string
+
+func (p path) key(name string) path { return p + path(strconv.Quote(name)) }
+func (p path) index(i int) path     { return p + path("["+strconv.Itoa(i)+"]") }
+
+// locate returns the line of every key, table and list element of TOML that the library has accepted. The library keeps the lines to
+// itself, and of an array of tables it keeps those of the last element only.
+//
+// It reads the structure (headers, keys, brackets) and leaves values and quoted keys to the library.
+func locate(source string) map[path]int {
+	l := locator{lines: map[path]int{}, elements: map[path]int{}}
+	line := 1
+	for _, text := range lexeme.FindAllString(source, -1) {
+		if strings.Trim(text, " \t\r") != "" && text[0] != '#' {
+			l.tokens = append(l.tokens, token{text, line})
+		}
+		line += strings.Count(text, "\n")
+	}
+	var table path
+	for len(l.tokens) > 0 {
+		switch l.tokens[0].text {
+		case "\n":
+			l.next()
+		case "[":
+			table = l.header()
+		default:
+			l.pair(table)
+		}
+	}
+	return l.lines
+}
+
+// lexeme matches a comment, the four kinds of strings (a multi-line one may end in up to two quotes of its own), a mark of structure, a
+// run of anything else, or one blank.
+var lexeme = regexp.MustCompile(`(?s)#[^\n]*` +
+	`|"""(?:\\.|[^\\])*?"{3,5}|'''.*?'{3,5}` +
+	`|"(?:\\.|[^"\\])*"|'[^']*'` +
+	`|[\[\]{}=,\n]|[^\s\[\]{}=,#"']+|.`)
+
+type token struct {
+	text string
+	line int
+}
+
+type locator struct {
+	tokens   []token // not read yet; without blanks and comments
+	lines    map[path]int
+	elements map[path]int // [[tables]] seen so far
+}
+
+func (l *locator) next() token {
+	if len(l.tokens) == 0 {
+		return token{}
+	}
+	t := l.tokens[0]
+	l.tokens = l.tokens[1:]
+	return t
+}
+
+// peek returns the text of the next token, "" at the end.
+func (l *locator) peek() string {
+	if len(l.tokens) == 0 {
+		return ""
+	}
+	return l.tokens[0].text
+}
+
+// header reads [a.b] or [[a.b]] and returns the path of the table it opens.
+func (l *locator) header() path {
+	line := l.next().line
+	isElement := l.peek() == "["
+	if isElement {
+		l.next()
+	}
+	table := l.descend("", l.key("]"), line)
+	if isElement {
+		l.next()
+		l.elements[table]++
+		table = table.index(l.elements[table] - 1)
+		l.lines[table] = line
+	}
+	return table
+}
+
+// pair reads key = value.
+func (l *locator) pair(table path) {
+	line := l.tokens[0].line
+	l.value(l.descend(table, l.key("="), line))
+}
+
+// value reads a value with the keys and elements inside it.
+func (l *locator) value(at path) {
+	switch l.peek() {
+	case "[":
+		l.next()
+		for i := 0; l.more("]"); i++ {
+			l.lines[at.index(i)] = l.tokens[0].line
+			l.value(at.index(i))
+		}
+	case "{":
+		l.next()
+		for l.more("}") {
+			l.pair(at)
+		}
+	default:
+		l.next()
+		for l.peek() != "" && !strings.Contains("\n,]}", l.peek()) {
+			l.next() // a date and its time are two tokens
+		}
+	}
+}
+
+// more skips to the next element of a list or inline table; it is false behind the closing bracket.
+func (l *locator) more(closing string) bool {
+	for l.peek() == "\n" || l.peek() == "," {
+		l.next()
+	}
+	if l.peek() != closing {
+		return l.peek() != ""
+	}
+	l.next()
+	return false
+}
+
+// key reads a dotted key and the mark behind it.
+func (l *locator) key(end string) []string {
+	var text strings.Builder
+	for l.peek() != "" && l.peek() != end {
+		text.WriteString(l.next().text)
+	}
+	l.next()
+	md, err := toml.Decode(text.String()+"=0", &map[string]any{})
+	if err != nil || len(md.Keys()) == 0 {
+		return nil
+	}
+	return md.Keys()[len(md.Keys())-1]
+}
+
+// descend walks a dotted key down from a table and notes the line of each part that has none yet. A part that is a list of tables stands
+// for its last element, as TOML has it, unless it is the last part.
+func (l *locator) descend(at path, key []string, line int) path {
+	for i, part := range key {
+		at = at.key(part)
+		if _, known := l.lines[at]; !known || i == len(key)-1 {
+			l.lines[at] = line
+		}
+		if n := l.elements[at]; n > 0 && i < len(key)-1 {
+			at = at.index(n - 1)
+		}
+	}
+	return at
+}

@@ -1,0 +1,188 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxFile is the most a configuration may hold, in bytes: ten thousand domains fit, a device or a log named by mistake does not.
+const maxFile = 1 << 20
+
+// Load reads the configuration at path. getenv is os.Getenv, or a stand-in; the variables it is asked for are those of Telegram's fields.
+//
+// The error is an *Error with every fault of the file, or says why the file cannot be read and wraps the reason, such as fs.ErrNotExist.
+func Load(path string, getenv func(string) string) (*Config, error) {
+	data, open, err := readFile(path, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("read configuration: %w; write that file (the README has one of two lines), or name another with --config", err)
+	case err != nil:
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	cfg, err := Parse(path, data, getenv)
+	if err != nil {
+		return nil, err
+	}
+	if open && cfg.inlineSecret {
+		cfg.Warnings = append(cfg.Warnings, fmt.Sprintf("%s holds a secret and everybody on this machine can read it; run: chmod 600 %s", path, path))
+	}
+	return cfg, nil
+}
+
+// Parse reads a configuration from memory. name is the file it came from: it stands in messages, and relative paths start at its folder.
+// The error is an *Error.
+func Parse(name string, data []byte, getenv func(string) string) (*Config, error) {
+	p := &parser{
+		getenv: getenv,
+		dir:    filepath.Dir(name),
+		bots:   map[int64]Telegram{},
+		cfg:    &Config{file: name, origins: map[Secret]string{}},
+	}
+	values, ok := p.decode(data)
+	if ok {
+		p.config(p.table("", "at the top level", "", values))
+	}
+	if len(p.faults) > 0 {
+		sortFaults(p.faults)
+		return nil, &Error{Faults: p.faults}
+	}
+	return p.cfg, nil
+}
+
+// parser holds what reading one configuration needs and finds.
+type parser struct {
+	getenv func(string) string
+	dir    string
+	lines  map[path]int
+	bots   map[int64]Telegram // every bot by its id, faulty ones under 0
+	cfg    *Config
+	faults []Fault
+}
+
+// faultAt reports a fault at a line of the file, 0 for none.
+func (p *parser) faultAt(line int, key, format string, args ...any) {
+	p.faults = append(p.faults, Fault{File: p.cfg.file, Line: line, Key: key, Message: fmt.Sprintf(format, args...)})
+}
+
+// faultInEnv reports a fault in an environment variable.
+func (p *parser) faultInEnv(name, format string, args ...any) {
+	p.faults = append(p.faults, Fault{File: "environment", Key: name, Message: name + " " + fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) warn(format string, args ...any) {
+	p.cfg.Warnings = append(p.cfg.Warnings, fmt.Sprintf(format, args...))
+}
+
+// decode parses the TOML and notes its lines.
+func (p *parser) decode(data []byte) (map[string]any, bool) {
+	if len(data) > maxFile {
+		p.faultAt(0, "", "the file is larger than %d bytes", maxFile)
+		return nil, false
+	}
+	if !utf8.Valid(data) {
+		p.faultAt(0, "", "the file is not UTF-8 text; save it as UTF-8")
+		return nil, false
+	}
+	source := strings.TrimPrefix(string(data), "\ufeff")
+	var values map[string]any
+	if _, err := toml.Decode(source, &values); err != nil {
+		var syntax toml.ParseError
+		line := 0
+		if errors.As(err, &syntax) {
+			// The library's own line is one too far where a line break is the fault.
+			before := source[:min(max(0, syntax.Position.Start), len(source))]
+			line = 1 + strings.Count(before, "\n")
+		}
+		p.faultAt(line, "", "not valid TOML: %s", syntaxMessage(syntax.Message))
+		return nil, false
+	}
+	p.lines = locate(source)
+	return values, true
+}
+
+// syntaxMessage says in its own words what the library found. The library's sentences quote the file, which holds secrets: a token
+// without quotes would stand in the error.
+func syntaxMessage(found string) string {
+	has := func(parts ...string) bool {
+		for _, part := range parts {
+			if strings.Contains(found, part) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("already been defined", "already created"):
+		return "this key or table stands here for the second time"
+	case has("cannot contain newlines"):
+		return "a text goes on behind the end of its line; its closing quote is missing"
+	case has("unexpected EOF", "end of file"):
+		return "the file ends inside a value; a closing quote or bracket is missing"
+	case has("expected '.' or '='", "key name appears blank"):
+		return "a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"
+	case has("expected a top-level item to end"):
+		return "something follows the value; texts go in quotes, and each key has a line of its own"
+	case has("table name", "table array name"):
+		return "a table is written [name], a list of tables [[name]]"
+	case has("expected value", "Invalid", "invalid datetime", "invalid float", "out of range", "floats must", "expected a digit"):
+		return "this is not a value; texts go in quotes"
+	case has("invalid escape", "hexadecimal digits", "Escaped character"):
+		return `a backslash in "…" begins an escape such as \n; write two of them, or use '…'`
+	case has("control characters", "NULL bytes"):
+		return "the file holds a control character; save it as plain text"
+	case has("comma", "terminator"):
+		return "the elements of a list or an inline table are parted by commas, and a bracket closes it"
+	default:
+		return "the line cannot be read; see https://toml.io"
+	}
+}
+
+// config reads every table.
+func (p *parser) config(top *table) {
+	p.cfg.Messaging = top.messaging()
+	p.cfg.Domains = top.domains(p.cfg.Messaging.Telegram)
+	p.cfg.API = top.api(p.cfg.Domains)
+	p.cfg.Database = top.database()
+	p.cfg.Limits = top.limits()
+	p.cfg.Log = top.log()
+	top.close()
+	if len(p.bots) == 0 {
+		p.faultAt(0, "messaging.telegram.bottoken", "no bot token: set messaging.telegram.bottoken to the one @BotFather printed "+
+			"(or bottoken_file to a file that holds it, or the variable %sBOTTOKEN)", sharedEnv)
+	}
+}
+
+// resolve returns a path of the file as the process can open it.
+func (p *parser) resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(p.dir, path)
+}
+
+// readFile returns the content of a file, and whether everybody on the machine may read it.
+func readFile(path string, most int64) (data []byte, open bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	data, err = io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, false, err
+	}
+	return data, runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0, nil
+}

@@ -1,0 +1,136 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Render writes the configuration as TOML, defaults and all, with paths as they will be opened. A secret shows as "(set)" or "(set, from
+// …)", also where it stands in a place that is not meant for one. The error is the writer's.
+func (c *Config) Render(w io.Writer) error {
+	r := renderer{}
+	fmt.Fprintf(&r.out, "# %s as telegate understands it; secrets are not shown\n", c.file)
+	shared := c.Messaging.Telegram
+	r.header("messaging", "telegram")
+	r.secret("bottoken", shared.BotToken, c.origins)
+	r.optional("apiid", shared.APIID, shared.APIID != 0)
+	r.secret("apihash", shared.APIHash, c.origins)
+	r.secret("session", shared.Session, c.origins)
+	r.value("baseurl", shared.BaseURL, defaultBaseURL)
+	r.optional("proxy", showProxy(shared.Proxy), shared.Proxy != "")
+	for _, id := range slices.Sorted(maps.Keys(c.Domains)) {
+		r.domain(c.Domains[id], shared, c.origins)
+	}
+	r.header("api")
+	r.value("listen", c.API.Listen, defaultListen)
+	r.optional("tls_cert", c.API.TLSCert, c.API.TLSCert != "")
+	r.optional("tls_key", c.API.TLSKey, c.API.TLSKey != "")
+	for _, k := range c.API.Keys {
+		r.out.WriteString("\n" + KeyTable(k))
+	}
+	r.header("database")
+	r.value("path", c.Database.Path, filepath.Join(filepath.Dir(c.file), defaultDatabase))
+	fmt.Fprintf(&r.out, "# its key file: %s\n", tomlValue(c.Database.KeyFile))
+	r.header("limits")
+	r.value("bot_per_second", c.Limits.BotPerSecond, float64(defaultBotPerSecond))
+	r.value("chat_per_second", c.Limits.ChatPerSecond, float64(defaultChatPerSecond))
+	r.value("group_per_minute", c.Limits.GroupPerMinute, float64(defaultGroupPerMinute))
+	r.value("code_digits", c.Limits.CodeDigits, defaultCodeDigits)
+	r.value("code_ttl", span(c.Limits.CodeTTL), span(defaultCodeTTL))
+	r.header("log")
+	r.value("level", strings.ToLower(c.Log.Level.String()), strings.ToLower(defaultLogLevel.String()))
+	r.value("format", c.Log.Format, defaultLogFormat)
+	_, err := io.WriteString(w, c.scrub(r.out.String()))
+	return err
+}
+
+type renderer struct{ out strings.Builder }
+
+func (r *renderer) domain(d Domain, shared Telegram, origins map[Secret]string) {
+	fallback := d.ID
+	if d.ID == "" {
+		fallback = defaultTitle
+	}
+	r.header("domains", d.ID)
+	r.value("title", d.Title, fallback)
+	switch {
+	case d.Telegram.BotToken == "":
+		r.out.WriteString("# it has no bot\n")
+	case d.Telegram == shared:
+		r.out.WriteString("# its bot is the shared one\n")
+	}
+	r.header("domains", d.ID, "passwordRequirements")
+	r.value("msg2factor", d.Msg2Factor, true)
+	if d.Telegram == shared {
+		return
+	}
+	r.header("domains", d.ID, "messaging", "telegram")
+	r.secret("bottoken", d.Telegram.BotToken, origins)
+	r.value("baseurl", d.Telegram.BaseURL, shared.BaseURL)
+	r.optional("proxy", showProxy(d.Telegram.Proxy), d.Telegram.Proxy != "")
+}
+
+func (r *renderer) header(key ...string) {
+	fmt.Fprintf(&r.out, "\n[%s]\n", toml.Key(key))
+}
+
+// value writes a key, marked where it holds the default.
+func (r *renderer) value(key string, v, fallback any) {
+	note := ""
+	if v == fallback {
+		note = " # default"
+	}
+	fmt.Fprintf(&r.out, "%s = %s%s\n", key, tomlValue(v), note)
+}
+
+// optional writes a key that has no default.
+func (r *renderer) optional(key string, v any, isSet bool) {
+	if !isSet {
+		fmt.Fprintf(&r.out, "# %s is not set\n", key)
+		return
+	}
+	fmt.Fprintf(&r.out, "%s = %s\n", key, tomlValue(v))
+}
+
+// secret writes that a secret is set, and where it came from.
+func (r *renderer) secret(key string, s Secret, origins map[Secret]string) {
+	shown := "(set)"
+	if origin := origins[s]; origin != "" {
+		shown = "(set, " + origin + ")"
+	}
+	r.optional(key, shown, s != "")
+}
+
+// showProxy returns a proxy's URL with its password struck out.
+func showProxy(proxy Secret) string {
+	u, err := url.Parse(proxy.Reveal())
+	if err != nil {
+		return "(set)"
+	}
+	return u.Redacted()
+}
+
+// span returns a duration as people write it: 5m and not 5m0s.
+func span(d time.Duration) string {
+	return strings.Replace(d.String(), "m0s", "m", 1)
+}
+
+// stray matches bot tokens and API keys wherever they stand.
+var stray = regexp.MustCompile(`[0-9]{6,12}:[A-Za-z0-9_-]{30,}|` + keyPrefix + `[A-Za-z0-9_-]{43}`)
+
+// scrub strikes every secret out of a text, also where somebody put it in the wrong place, such as a title.
+func (c *Config) scrub(text string) string {
+	for secret := range c.origins {
+		text = strings.ReplaceAll(text, secret.Reveal(), "(secret)")
+	}
+	return stray.ReplaceAllString(text, "(secret)")
+}

@@ -1,0 +1,45 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"telegate/audit"
+)
+
+// Audit writes an entry in the transaction of the act it tells of; it implements the Tx of linking and twofa.
+func (tx *Tx) Audit(e audit.Entry) error {
+	_, err := tx.q.exec(`
+		INSERT INTO audit (at, event, domain, user, subject, outcome, ip, user_agent, location)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		millis(e.Time), e.Event, e.Domain, e.User, e.Subject, e.Outcome, e.Context.IP, e.Context.UserAgent, e.Context.Location)
+	if err != nil {
+		return fmt.Errorf("write audit: %w", err)
+	}
+	return nil
+}
+
+// AuditTrail lists the entries of a user since then, oldest first.
+func (d *DB) AuditTrail(ctx context.Context, domain, user string, since time.Time) ([]audit.Entry, error) {
+	var list []audit.Entry
+	err := d.view(ctx, func(tx *Tx) (err error) {
+		list, err = all(tx, scanEntry, `
+			SELECT at, event, domain, user, subject, outcome, ip, user_agent, location FROM audit
+			WHERE domain = ? AND user = ? AND at >= ? ORDER BY seq`, domain, user, millis(since))
+		return err
+	})
+	return list, err
+}
+
+func scanEntry(row scanner) (audit.Entry, error) {
+	var e audit.Entry
+	var at int64
+	err := row.Scan(&at, &e.Event, &e.Domain, &e.User, &e.Subject, &e.Outcome,
+		&e.Context.IP, &e.Context.UserAgent, &e.Context.Location)
+	if err != nil {
+		return e, fmt.Errorf("read audit: %w", err)
+	}
+	e.Time = fromMillis(at)
+	return e, nil
+}

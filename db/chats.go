@@ -1,0 +1,157 @@
+package db
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"telegate/linking"
+	"telegate/notify"
+)
+
+// SaveChat implements linking.Tx. A username belongs to one chat of a bot: whoever had it before has lost it.
+func (tx *Tx) SaveChat(c linking.Chat) error {
+	if c.Username != "" {
+		_, err := tx.q.exec("UPDATE chats SET username = '' WHERE bot_id = ? AND username = ? AND chat_id <> ?",
+			c.BotID, c.Username, c.ID)
+		if err != nil {
+			return fmt.Errorf("pass username on: %w", err)
+		}
+	}
+	_, err := tx.q.exec(`
+		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET type = excluded.type, username = excluded.username, first_name = excluded.first_name,
+			last_name = excluded.last_name, language = excluded.language, blocked = excluded.blocked`,
+		c.BotID, c.ID, c.Type, c.Username, c.FirstName, c.LastName, c.Language, c.Blocked)
+	if err != nil {
+		return fmt.Errorf("save chat: %w", err)
+	}
+	return nil
+}
+
+const selectChat = "SELECT bot_id, chat_id, type, username, first_name, last_name, language, blocked FROM chats "
+
+func scanChat(row scanner) (linking.Chat, error) {
+	var c linking.Chat
+	err := row.Scan(&c.BotID, &c.ID, &c.Type, &c.Username, &c.FirstName, &c.LastName, &c.Language, &c.Blocked)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, linking.ErrNotFound
+	}
+	if err != nil {
+		return c, fmt.Errorf("read chat: %w", err)
+	}
+	return c, nil
+}
+
+// Chat implements linking.Tx.
+func (tx *Tx) Chat(botID, chatID int64) (linking.Chat, error) {
+	return scanChat(tx.q.row(selectChat+"WHERE bot_id = ? AND chat_id = ?", botID, chatID))
+}
+
+// ChatByUsername implements linking.Tx; Telegram's usernames are the same in any case.
+func (tx *Tx) ChatByUsername(botID int64, username string) (linking.Chat, error) {
+	return scanChat(tx.q.row(selectChat+"WHERE bot_id = ? AND username = ? AND username <> ''", botID, username))
+}
+
+// MigrateChat implements linking.Tx: whatever names the chat by its old id names it by the new one.
+func (tx *Tx) MigrateChat(botID, from, to int64) error {
+	for _, q := range []string{
+		"DELETE FROM chats WHERE bot_id = ?2 AND chat_id = ?1 AND EXISTS (SELECT 1 FROM chats WHERE bot_id = ?2 AND chat_id = ?3)",
+		"UPDATE chats SET chat_id = ?3 WHERE bot_id = ?2 AND chat_id = ?1",
+		"UPDATE links SET chat_id = ?3 WHERE bot_id = ?2 AND chat_id = ?1",
+		"UPDATE handles SET chat_id = ?3 WHERE bot_id = ?2 AND chat_id = ?1",
+		"UPDATE messages SET chat_id = ?3 WHERE bot_id = ?2 AND chat_id = ?1 AND status IN ('queued', 'sending')",
+	} {
+		if _, err := tx.q.exec(q, from, botID, to); err != nil {
+			return fmt.Errorf("migrate chat: %w", err)
+		}
+	}
+	return nil
+}
+
+// SetMute implements notify.Tx.
+func (tx *Tx) SetMute(botID, chatID int64, until time.Time) error {
+	_, err := tx.q.exec("UPDATE chats SET muted_until = ? WHERE bot_id = ? AND chat_id = ?", millis(until), botID, chatID)
+	if err != nil {
+		return fmt.Errorf("mute: %w", err)
+	}
+	return nil
+}
+
+func scanRecipient(row scanner) (notify.Recipient, error) {
+	var r notify.Recipient
+	var muted int64
+	err := row.Scan(&r.User, &r.BotID, &r.ChatID, &r.Blocked, &muted)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, notify.ErrNotFound
+	}
+	if err != nil {
+		return r, fmt.Errorf("read recipient: %w", err)
+	}
+	r.MutedUntil = fromMillis(muted)
+	return r, nil
+}
+
+// Recipient implements notify.Tx.
+func (tx *Tx) Recipient(domain, user string) (notify.Recipient, error) {
+	return scanRecipient(tx.q.row(`
+		SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0)
+		FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id
+		WHERE l.domain = ? AND l.user = ? AND l.status IN ('verified', 'suspended')`, domain, user))
+}
+
+// RecipientByChat implements notify.Tx.
+func (tx *Tx) RecipientByChat(botID, chatID int64) (notify.Recipient, error) {
+	return scanRecipient(tx.q.row(
+		"SELECT '', bot_id, chat_id, blocked, muted_until FROM chats WHERE bot_id = ? AND chat_id = ?", botID, chatID))
+}
+
+// RecipientByUsername implements notify.Tx.
+func (tx *Tx) RecipientByUsername(botID int64, username string) (notify.Recipient, error) {
+	return scanRecipient(tx.q.row(
+		"SELECT '', bot_id, chat_id, blocked, muted_until FROM chats WHERE bot_id = ? AND username = ? AND username <> ''",
+		botID, username))
+}
+
+// Proven implements notify.Tx.
+func (tx *Tx) Proven(domain string, botID, chatID int64) (bool, error) {
+	var n int
+	err := tx.q.row(`
+		SELECT count(*) FROM links
+		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND domain = ? AND status IN ('verified', 'suspended')`,
+		botID, chatID, domain).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("read proof: %w", err)
+	}
+	return n > 0, nil
+}
+
+// Handle implements notify.Tx.
+func (tx *Tx) Handle(domain, name string) (notify.Handle, error) {
+	h := notify.Handle{Domain: domain, Name: name}
+	var created int64
+	err := tx.q.row("SELECT bot_id, chat_id, created_at FROM handles WHERE domain = ? AND name = ?", domain, name).
+		Scan(&h.BotID, &h.ChatID, &created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return h, notify.ErrNotFound
+	}
+	if err != nil {
+		return h, fmt.Errorf("read handle: %w", err)
+	}
+	h.Created = fromMillis(created)
+	return h, nil
+}
+
+// SaveHandle implements notify.Tx.
+func (tx *Tx) SaveHandle(h notify.Handle) error {
+	_, err := tx.q.exec(`
+		INSERT INTO handles (domain, name, bot_id, chat_id, created_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET bot_id = excluded.bot_id, chat_id = excluded.chat_id, created_at = excluded.created_at`,
+		h.Domain, h.Name, h.BotID, h.ChatID, millis(h.Created))
+	if err != nil {
+		return fmt.Errorf("save handle: %w", err)
+	}
+	return nil
+}

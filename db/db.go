@@ -1,0 +1,157 @@
+// Package db is the only place with SQL. It keeps everything in one SQLite file and seals what must not be readable in
+// it. Its types and errors are those of the rooms it stores for; each room declares the interface it needs.
+//
+// One goroutine writes: functions that come in while it commits share the next commit (group commit), so a durable
+// write costs a share of an fsync. Reads have a pool of their own and never wait for writes.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"telegate/delivery"
+)
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	reader *sql.DB
+	writer *sql.DB // exactly one connection, held by conn
+	conn   *stmtCache
+	keys   keys
+	log    *slog.Logger
+
+	jobs    chan *job
+	stop    chan struct{} // closed by Close: no more jobs are taken
+	stopped chan struct{} // closed when the writer has ended
+	closing sync.Once
+	watch   watchers
+
+	onQueued func([]delivery.Queued) // set before the first write
+}
+
+// Options say where the database is.
+type Options struct {
+	Path    string // of the SQLite file; made with mode 0600 if it does not exist
+	KeyFile string // made with mode 0600 together with a new database
+	Logger  *slog.Logger
+	// OnQueued is called after each commit that has accepted messages, from the writing goroutine; it must not block.
+	OnQueued func([]delivery.Queued)
+}
+
+// Open opens or creates the database and brings its schema up to date. It refuses a schema newer than it knows, and a
+// key file that is not the database's own. The caller must Close it.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("find database %s: %w", o.Path, err)
+	}
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	d := &DB{
+		log: o.Logger, onQueued: o.OnQueued,
+		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if err := d.open(ctx, path, o.KeyFile); err != nil {
+		return nil, errors.Join(err, d.closeFiles())
+	}
+	go d.commitLoop()
+	return d, nil
+}
+
+func (d *DB) open(ctx context.Context, path, keyFile string) error {
+	var err error
+	if d.writer, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=synchronous(FULL)")); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	d.writer.SetMaxOpenConns(1)
+	if err := migrate(ctx, d.writer); err != nil {
+		return fmt.Errorf("database %s: %w", path, err)
+	}
+	if d.keys, err = openKeys(ctx, d.writer, keyFile); err != nil {
+		return err
+	}
+	conn, err := d.writer.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	d.conn = newStmtCache(conn)
+	if d.reader, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
+		return fmt.Errorf("open database for reading: %w", err)
+	}
+	d.reader.SetMaxOpenConns(4)
+	d.reader.SetMaxIdleConns(4)
+	return nil
+}
+
+// dsn names the file as a URI, so that no character of the path is read as a parameter. Pragmas belong here because
+// each holds for one connection only.
+func dsn(path string, params ...string) string {
+	u := url.URL{Scheme: "file", Path: path, OmitHost: true}
+	q := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_dqs=0"
+	for _, p := range params {
+		q += "&" + p
+	}
+	return u.String() + "?" + q
+}
+
+// createPrivate makes sure that nobody but the owner can read the file; SQLite gives its WAL the same mode.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("create database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("create database: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("make database private: %w", err)
+	}
+	return nil
+}
+
+// Close lets the writes that were accepted finish, and closes the files. Later writes answer ErrClosed.
+func (d *DB) Close() error {
+	d.closing.Do(func() { close(d.stop) })
+	<-d.stopped
+	return d.closeFiles()
+}
+
+func (d *DB) closeFiles() error {
+	var errs []error
+	if d.conn != nil {
+		errs = append(errs, d.conn.Close())
+	}
+	if d.reader != nil {
+		errs = append(errs, d.reader.Close())
+	}
+	if d.writer != nil {
+		errs = append(errs, d.writer.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// millis is how times are stored; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

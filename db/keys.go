@@ -1,0 +1,132 @@
+package db
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"telegate/secret"
+)
+
+// ErrKey: the key file is missing, damaged, or belongs to another database.
+var ErrKey = errors.New("key file")
+
+// keys seal columns and key MACs. The master key lies in a file beside the database, never in it, so that a copy of the
+// database alone reveals no message and no code. Each use has a sub-key of its own (HKDF-SHA256).
+type keys struct {
+	master []byte
+	aead   cipher.AEAD
+}
+
+const masterSize = 32
+
+// openKeys reads the key file, or makes it for a database that has none yet, and checks that the two belong together.
+func openKeys(ctx context.Context, db *sql.DB, path string) (keys, error) {
+	var check []byte
+	err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'key_check'").Scan(&check)
+	fresh := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !fresh {
+		return keys{}, fmt.Errorf("read key check: %w", err)
+	}
+	master, err := readKey(path)
+	if errors.Is(err, fs.ErrNotExist) && fresh {
+		master, err = createKey(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return keys{}, fmt.Errorf("%w %s is missing: put back the one that belongs to this database; "+
+			"without it waiting messages and codes cannot be read", ErrKey, path)
+	}
+	if err != nil {
+		return keys{}, err
+	}
+	k, err := newKeys(master)
+	if err != nil {
+		return keys{}, err
+	}
+	want := secret.Key(k.sub("key check")).MAC("telegate")
+	if fresh {
+		if _, err := db.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES ('key_check', ?)", want); err != nil {
+			return keys{}, fmt.Errorf("write key check: %w", err)
+		}
+		return k, nil
+	}
+	if !secret.Equal(check, want) {
+		return keys{}, fmt.Errorf("%w %s belongs to another database: put back the right one", ErrKey, path)
+	}
+	return k, nil
+}
+
+func newKeys(master []byte) (keys, error) {
+	k := keys{master: master}
+	block, err := aes.NewCipher(k.sub("seal"))
+	if err != nil {
+		return keys{}, fmt.Errorf("make sealing key: %w", err)
+	}
+	if k.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return keys{}, fmt.Errorf("make sealing key: %w", err)
+	}
+	return k, nil
+}
+
+func readKey(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %w: %w", ErrKey, err)
+	}
+	master, err := hex.DecodeString(strings.TrimSpace(string(data)))
+	if err != nil || len(master) != masterSize {
+		return nil, fmt.Errorf("%w %s is damaged: it must hold %d hexadecimal digits", ErrKey, path, 2*masterSize)
+	}
+	return master, nil
+}
+
+func createKey(path string) ([]byte, error) {
+	master := make([]byte, masterSize)
+	rand.Read(master)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	if _, err := fmt.Fprintln(f, hex.EncodeToString(master)); err != nil {
+		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
+	}
+	if err := f.Sync(); err != nil { // the key must not be lost to a power cut that the database survives
+		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
+	}
+	return master, f.Close()
+}
+
+// sub derives the 256-bit key of one use.
+func (k keys) sub(use string) []byte {
+	key, err := hkdf.Key(sha256.New, k.master, nil, "telegate "+use, 32)
+	if err != nil {
+		panic(err) // only for a length that HKDF cannot make
+	}
+	return key
+}
+
+// MACKey is the key a room keeps its codes under.
+func (d *DB) MACKey(use string) secret.Key { return d.keys.sub("mac " + use) }
+
+// seal encrypts a column; where names the row, so that a sealed value cannot be moved to another one.
+func (k keys) seal(plain []byte, where string) []byte {
+	return k.aead.Seal(nil, nil, plain, []byte(where))
+}
+
+func (k keys) open(sealed []byte, where string) ([]byte, error) {
+	plain, err := k.aead.Open(nil, nil, sealed, []byte(where))
+	if err != nil {
+		return nil, fmt.Errorf("unseal %s: %w", where, err)
+	}
+	return plain, nil
+}

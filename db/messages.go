@@ -1,0 +1,227 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"telegate/delivery"
+	"telegate/notify"
+)
+
+var (
+	_ notify.Store   = (*DB)(nil)
+	_ notify.Tx      = (*Tx)(nil)
+	_ delivery.Store = (*DB)(nil)
+)
+
+// UpdateMessages runs fn in a writing transaction.
+func (d *DB) UpdateMessages(ctx context.Context, fn func(notify.Tx) error) error {
+	return d.update(ctx, func(tx *Tx) error { return fn(tx) })
+}
+
+// ViewMessages runs fn in a reading transaction.
+func (d *DB) ViewMessages(ctx context.Context, fn func(notify.Tx) error) error {
+	return d.view(ctx, func(tx *Tx) error { return fn(tx) })
+}
+
+// Enqueue stores a message; the dispatcher learns of it after the commit. A message that has ended already (it is kept
+// for the record only) is stored without its body.
+func (tx *Tx) Enqueue(m delivery.Message) error {
+	if m.Status == "" {
+		m.Status = delivery.StatusQueued
+	}
+	var body []byte
+	if !m.Status.Final() {
+		plain, err := json.Marshal(m.Body)
+		if err != nil {
+			return fmt.Errorf("encode message body: %w", err)
+		}
+		body = tx.keys.seal(plain, m.ID)
+	}
+	var failure delivery.Failure
+	if m.Failure != nil {
+		failure = *m.Failure
+	}
+	res, err := tx.q.exec(`
+		INSERT INTO messages (id, domain, user, bot_id, chat_id, lane, purpose, silent, body, dedupe, status, failure, detail,
+			created_at, expires_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.ID, m.Domain, m.User, m.BotID, m.ChatID, m.Lane, m.Purpose, m.Silent, body, m.Dedupe, m.Status,
+		failure.Reason, failure.Detail, millis(m.Created), millis(m.Expires), millis(m.Ended))
+	if err != nil {
+		return fmt.Errorf("insert message: %w", err)
+	}
+	if m.Status.Final() {
+		return nil
+	}
+	seq, err := res.LastInsertId()
+	if err != nil {
+		return fmt.Errorf("insert message: %w", err)
+	}
+	tx.queued = append(tx.queued, delivery.Queued{
+		Seq: seq, ID: m.ID, BotID: m.BotID, ChatID: m.ChatID, Lane: m.Lane, Status: m.Status,
+		Created: m.Created, Expires: m.Expires,
+	})
+	return nil
+}
+
+const selectMessage = `
+	SELECT id, domain, user, bot_id, chat_id, lane, purpose, silent, body, sent_parts, attempts, dedupe, status, transport,
+	       failure, detail, created_at, expires_at, ended_at
+	FROM messages `
+
+// scanMessage reads a message; the body only when it is asked for.
+func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) {
+	var m delivery.Message
+	var body []byte
+	var failure delivery.Failure
+	var created, expires, ended int64
+	err := row.Scan(&m.ID, &m.Domain, &m.User, &m.BotID, &m.ChatID, &m.Lane, &m.Purpose, &m.Silent, &body, &m.SentParts,
+		&m.Attempts, &m.Dedupe, &m.Status, &m.Transport, &failure.Reason, &failure.Detail, &created, &expires, &ended)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, delivery.ErrNotFound
+	}
+	if err != nil {
+		return m, fmt.Errorf("read message: %w", err)
+	}
+	m.Created, m.Expires, m.Ended = fromMillis(created), fromMillis(expires), fromMillis(ended)
+	if failure.Reason != "" {
+		m.Failure = &failure
+	}
+	if !withBody || body == nil {
+		return m, nil
+	}
+	plain, err := tx.keys.open(body, m.ID)
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(plain, &m.Body); err != nil {
+		return m, fmt.Errorf("decode message body: %w", err)
+	}
+	return m, nil
+}
+
+// Message implements notify.Tx; the body is left out.
+func (tx *Tx) Message(id string) (delivery.Message, error) {
+	return tx.scanMessage(tx.q.row(selectMessage+"WHERE id = ?", id), false)
+}
+
+// DuplicateOf implements notify.Tx.
+func (tx *Tx) DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error) {
+	return tx.scanMessage(tx.q.row(selectMessage+`
+		WHERE domain = ? AND chat_id = ? AND dedupe = ? AND dedupe <> '' AND created_at > ? AND bot_id = ?
+		ORDER BY created_at LIMIT 1`, domain, chatID, dedupe, millis(since), botID), false)
+}
+
+// CodesSent implements notify.Tx.
+func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (int, time.Time, error) {
+	return tx.countSince("FROM messages WHERE bot_id = ? AND chat_id = ? AND purpose = ? AND purpose <> '' AND created_at > ?",
+		botID, chatID, purpose, millis(since))
+}
+
+// CancelMessage implements twofa.Tx; a message that has ended stays as it is.
+func (tx *Tx) CancelMessage(id string, now time.Time) error {
+	canceled, err := tx.changed(
+		"UPDATE messages SET status = 'canceled', body = NULL, ended_at = ? WHERE id = ? AND status IN ('queued', 'sending')",
+		millis(now), id)
+	if err != nil {
+		return fmt.Errorf("cancel message: %w", err)
+	}
+	if canceled {
+		tx.touch(id)
+	}
+	return nil
+}
+
+// Waiting implements delivery.Store.
+func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Queued, error) {
+	var list []delivery.Queued
+	err := d.view(ctx, func(tx *Tx) (err error) {
+		list, err = all(tx, scanQueued, `
+			SELECT seq, id, bot_id, chat_id, lane, status, created_at, expires_at FROM messages
+			WHERE status IN ('queued', 'sending') AND seq > ? ORDER BY seq LIMIT ?`, after, limit)
+		return err
+	})
+	return list, err
+}
+
+func scanQueued(row scanner) (delivery.Queued, error) {
+	var q delivery.Queued
+	var created, expires int64
+	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &q.Status, &created, &expires); err != nil {
+		return q, fmt.Errorf("read queue: %w", err)
+	}
+	q.Created, q.Expires = fromMillis(created), fromMillis(expires)
+	return q, nil
+}
+
+// Load implements delivery.Store.
+func (d *DB) Load(ctx context.Context, id string) (delivery.Message, error) {
+	var m delivery.Message
+	err := d.view(ctx, func(tx *Tx) (err error) {
+		m, err = tx.scanMessage(tx.q.row(selectMessage+"WHERE id = ?", id), true)
+		return err
+	})
+	return m, err
+}
+
+// SaveProgress implements delivery.Store.
+func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
+	var failure delivery.Failure
+	if p.Failure != nil {
+		failure = *p.Failure
+	}
+	var ended time.Time
+	if p.Status.Final() {
+		ended = p.At
+	}
+	return d.update(ctx, func(tx *Tx) error {
+		_, err := tx.q.exec(`
+			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6,
+				ended_at = ?7, body = CASE WHEN ?7 = 0 THEN body END
+			WHERE id = ?8 AND status IN ('queued', 'sending')`,
+			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(ended), p.ID)
+		if err != nil {
+			return fmt.Errorf("save progress: %w", err)
+		}
+		tx.touch(p.ID)
+		return nil
+	})
+}
+
+// Pauses implements delivery.Store.
+func (d *DB) Pauses(ctx context.Context) ([]delivery.Pause, error) {
+	var list []delivery.Pause
+	err := d.view(ctx, func(tx *Tx) (err error) {
+		list, err = all(tx, func(row scanner) (delivery.Pause, error) {
+			var p delivery.Pause
+			var until int64
+			err := row.Scan(&p.BotID, &p.ChatID, &until)
+			p.Until = fromMillis(until)
+			return p, err
+		}, "SELECT bot_id, chat_id, until FROM pauses")
+		return err
+	})
+	return list, err
+}
+
+// SavePause implements delivery.Store.
+func (d *DB) SavePause(ctx context.Context, p delivery.Pause) error {
+	return d.update(ctx, func(tx *Tx) error {
+		_, err := tx.q.exec(`INSERT INTO pauses (bot_id, chat_id, until) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET until = excluded.until`, p.BotID, p.ChatID, millis(p.Until))
+		if err != nil {
+			return fmt.Errorf("save pause: %w", err)
+		}
+		return nil
+	})
+}
+
+// Migrate implements delivery.Store.
+func (d *DB) Migrate(ctx context.Context, botID, from, to int64) error {
+	return d.update(ctx, func(tx *Tx) error { return tx.MigrateChat(botID, from, to) })
+}

@@ -1,0 +1,203 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"telegate/delivery"
+	"telegate/twofa"
+)
+
+var (
+	_ twofa.Store = (*DB)(nil)
+	_ twofa.Tx    = (*Tx)(nil)
+)
+
+// UpdateVerifications runs fn in a writing transaction.
+func (d *DB) UpdateVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
+	return d.update(ctx, func(tx *Tx) error { return fn(tx) })
+}
+
+// ViewVerifications runs fn in a reading transaction.
+func (d *DB) ViewVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
+	return d.view(ctx, func(tx *Tx) error { return fn(tx) })
+}
+
+const selectVerification = `
+	SELECT v.id, v.domain, v.user, v.link_id, v.purpose, v.binding, v.locale, v.status, v.reason, v.reported, v.code_mac,
+	       v.attempts, v.sends, v.message_id, v.ip, v.user_agent, v.location, v.network,
+	       v.created_at, v.expires_at, v.sent_at, v.ended_at,
+	       coalesce(m.status, 'queued'), coalesce(m.failure, ''), coalesce(m.detail, '')
+	FROM verifications v LEFT JOIN messages m ON m.id = v.message_id `
+
+func scanVerification(row scanner) (twofa.Verification, error) {
+	var v twofa.Verification
+	var created, expires, sent, ended int64
+	var failure delivery.Failure
+	err := row.Scan(&v.ID, &v.Domain, &v.User, &v.LinkID, &v.Purpose, &v.Binding, &v.Locale, &v.Status, &v.Reason,
+		&v.Reported, &v.CodeMAC, &v.Attempts, &v.Sends, &v.MessageID, &v.Context.IP, &v.Context.UserAgent,
+		&v.Context.Location, &v.Network, &created, &expires, &sent, &ended,
+		&v.Delivery.Status, &failure.Reason, &failure.Detail)
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, twofa.ErrNotFound
+	}
+	if err != nil {
+		return v, fmt.Errorf("read verification: %w", err)
+	}
+	v.Created, v.Expires, v.LastSent, v.Ended = fromMillis(created), fromMillis(expires), fromMillis(sent), fromMillis(ended)
+	if failure.Reason != "" {
+		v.Delivery.Failure = &failure
+	}
+	return v, nil
+}
+
+// InsertVerification implements twofa.Tx.
+func (tx *Tx) InsertVerification(v twofa.Verification) error {
+	_, err := tx.q.exec(`
+		INSERT INTO verifications (id, domain, user, link_id, purpose, binding, locale, status, reason, reported, code_mac,
+			attempts, sends, message_id, ip, user_agent, location, network, created_at, expires_at, sent_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.ID, v.Domain, v.User, v.LinkID, v.Purpose, v.Binding, v.Locale, v.Status, v.Reason, v.Reported, v.CodeMAC,
+		v.Attempts, v.Sends, v.MessageID, v.Context.IP, v.Context.UserAgent, v.Context.Location, v.Network,
+		millis(v.Created), millis(v.Expires), millis(v.LastSent), millis(v.Ended))
+	if err != nil {
+		return fmt.Errorf("insert verification: %w", err)
+	}
+	return nil
+}
+
+// UpdateVerification implements twofa.Tx: a compare-and-set on "still pending". Attempts have a statement of their own.
+func (tx *Tx) UpdateVerification(v twofa.Verification) error {
+	pending, err := tx.changed(`
+		UPDATE verifications SET status = ?, reason = ?, reported = ?, code_mac = ?, sends = ?, message_id = ?, sent_at = ?,
+			ended_at = ?
+		WHERE id = ? AND status = 'pending'`,
+		v.Status, v.Reason, v.Reported, v.CodeMAC, v.Sends, v.MessageID, millis(v.LastSent), millis(v.Ended), v.ID)
+	if err != nil {
+		return fmt.Errorf("update verification: %w", err)
+	}
+	if !pending {
+		return twofa.ErrFinished
+	}
+	tx.touch(v.ID)
+	return nil
+}
+
+// MarkReported implements twofa.Tx.
+func (tx *Tx) MarkReported(id string) error {
+	if _, err := tx.q.exec("UPDATE verifications SET reported = 1 WHERE id = ?", id); err != nil {
+		return fmt.Errorf("report verification: %w", err)
+	}
+	tx.touch(id)
+	return nil
+}
+
+// Verification implements twofa.Tx.
+func (tx *Tx) Verification(id string) (twofa.Verification, error) {
+	return scanVerification(tx.q.row(selectVerification+"WHERE v.id = ?", id))
+}
+
+// VerificationByMessage implements twofa.Tx.
+func (tx *Tx) VerificationByMessage(messageID string) (twofa.Verification, error) {
+	return scanVerification(tx.q.row(selectVerification+"WHERE v.message_id = ?", messageID))
+}
+
+// PendingVerifications implements twofa.Tx.
+func (tx *Tx) PendingVerifications(domain, user string) ([]twofa.Verification, error) {
+	return all(tx, scanVerification, selectVerification+
+		"WHERE v.domain = ? AND v.user = ? AND v.status = 'pending' ORDER BY v.created_at", domain, user)
+}
+
+// CancelPending implements twofa.Tx.
+func (tx *Tx) CancelPending(domain, reason string, now time.Time) (int, error) {
+	return tx.cancelVerifications(reason, now, "domain = ?", domain)
+}
+
+// CancelVerifications implements linking.Tx.
+func (tx *Tx) CancelVerifications(linkID, reason string, now time.Time) error {
+	_, err := tx.cancelVerifications(reason, now, "link_id = ?", linkID)
+	return err
+}
+
+// cancelVerifications ends the pending verifications that a condition names, and what carries their codes.
+func (tx *Tx) cancelVerifications(reason string, now time.Time, condition, arg string) (int, error) {
+	pending, err := all(tx, scanVerification, selectVerification+"WHERE v.status = 'pending' AND v."+condition, arg)
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range pending {
+		v.Status, v.Reason, v.Ended, v.CodeMAC = twofa.Canceled, reason, now, nil
+		if err := tx.UpdateVerification(v); err != nil {
+			return 0, err
+		}
+		if err := tx.CancelMessage(v.MessageID, now); err != nil {
+			return 0, err
+		}
+	}
+	return len(pending), nil
+}
+
+// CountAttempt implements twofa.Tx.
+func (tx *Tx) CountAttempt(id string, max int, now time.Time) (bool, error) {
+	return tx.changed(`
+		UPDATE verifications SET attempts = attempts + 1
+		WHERE id = ? AND status = 'pending' AND attempts < ? AND expires_at > ?`, id, max, millis(now))
+}
+
+// CreatedForUser implements twofa.Tx.
+func (tx *Tx) CreatedForUser(domain, user string, since time.Time) (int, time.Time, error) {
+	return tx.countSince("FROM verifications WHERE domain = ? AND user = ? AND created_at > ?", domain, user, millis(since))
+}
+
+// CreatedFromNetwork implements twofa.Tx.
+func (tx *Tx) CreatedFromNetwork(network string, since time.Time) (int, time.Time, error) {
+	return tx.countSince("FROM verifications WHERE network = ? AND network <> '' AND created_at > ?", network, millis(since))
+}
+
+const selectFactor = `
+	SELECT id, status = 'suspended', status = 'suspended' AND reason = 'blocked', bot_id, chat_id, failures, wait_until,
+	       cooling_until
+	FROM links `
+
+func scanFactor(row scanner) (twofa.Factor, error) {
+	var f twofa.Factor
+	var wait, cooling int64
+	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, twofa.ErrNotFound
+	}
+	if err != nil {
+		return f, fmt.Errorf("read factor: %w", err)
+	}
+	f.WaitUntil, f.CoolingUntil = fromMillis(wait), fromMillis(cooling)
+	return f, nil
+}
+
+// Factor implements twofa.Tx.
+func (tx *Tx) Factor(domain, user string) (twofa.Factor, error) {
+	return scanFactor(tx.q.row(selectFactor+
+		"WHERE domain = ? AND user = ? AND status IN ('verified', 'suspended')", domain, user))
+}
+
+// FactorOfLink implements twofa.Tx.
+func (tx *Tx) FactorOfLink(linkID string) (twofa.Factor, error) {
+	return scanFactor(tx.q.row(selectFactor+"WHERE id = ?", linkID))
+}
+
+// SaveFactor implements twofa.Tx.
+func (tx *Tx) SaveFactor(f twofa.Factor) error {
+	_, err := tx.q.exec("UPDATE links SET failures = ?, wait_until = ?, cooling_until = ? WHERE id = ?",
+		f.Failures, millis(f.WaitUntil), millis(f.CoolingUntil), f.LinkID)
+	if err == nil && f.Suspended {
+		_, err = tx.q.exec(
+			"UPDATE links SET status = 'suspended', reason = 'too_many_failures' WHERE id = ? AND status = 'verified'", f.LinkID)
+	}
+	if err != nil {
+		return fmt.Errorf("save factor: %w", err)
+	}
+	tx.touch(f.LinkID)
+	return nil
+}

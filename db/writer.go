@@ -1,0 +1,233 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"telegate/delivery"
+)
+
+// ErrClosed: the database has been closed.
+var ErrClosed = errors.New("database is closed")
+
+// maxBatch bounds how many functions share one commit, and so how long the first of them waits for the last.
+const maxBatch = 256
+
+// job is one function waiting to be part of a commit.
+type job struct {
+	ctx  context.Context
+	fn   func(*Tx) error
+	tx   *Tx
+	err  error
+	done chan struct{}
+}
+
+// Tx is one transaction; it implements the transactions of linking, twofa and notify. It must not be kept.
+type Tx struct {
+	q       querier
+	keys    keys
+	queued  []delivery.Queued // accepted messages, told to the dispatcher after the commit
+	touched []string          // ids whose rows have changed, for those who wait on them
+}
+
+// querier runs statements: the writing connection or a reading transaction. No context: a statement inside a shared
+// commit must not end because one of the callers has gone away.
+type querier interface {
+	exec(query string, args ...any) (sql.Result, error)
+	query(query string, args ...any) (*sql.Rows, error)
+	row(query string, args ...any) *sql.Row
+}
+
+// update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
+// nothing of its neighbours.
+func (d *DB) update(ctx context.Context, fn func(*Tx) error) error {
+	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
+	select {
+	case <-d.stop:
+		return ErrClosed
+	default:
+	}
+	select {
+	case d.jobs <- j:
+	case <-d.stop:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-d.stopped:
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// commitLoop is the writing goroutine: it owns the connection and everything a Tx touches.
+func (d *DB) commitLoop() {
+	defer close(d.stopped)
+	for {
+		select {
+		case j := <-d.jobs:
+			d.commit(d.collect(j))
+		case <-d.stop:
+			for { // what was handed over before Close is still written
+				select {
+				case j := <-d.jobs:
+					d.commit(d.collect(j))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// collect takes whoever is waiting already; it waits for nobody.
+func (d *DB) collect(first *job) []*job {
+	batch := []*job{first}
+	for len(batch) < maxBatch {
+		select {
+		case j := <-d.jobs:
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit runs a batch in one transaction and tells each of its callers.
+func (d *DB) commit(batch []*job) {
+	if err := d.runBatch(batch); err != nil {
+		for _, j := range batch {
+			if j.err == nil {
+				j.err = fmt.Errorf("write to database: %w", err)
+			}
+		}
+	}
+	var queued []delivery.Queued
+	for _, j := range batch {
+		if j.err == nil {
+			queued = append(queued, j.tx.queued...)
+		}
+	}
+	if len(queued) > 0 && d.onQueued != nil {
+		d.onQueued(queued)
+	}
+	for _, j := range batch {
+		if j.err == nil {
+			d.watch.wake(j.tx.touched)
+		}
+		close(j.done)
+	}
+}
+
+func (d *DB) runBatch(batch []*job) (err error) {
+	if _, err := d.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			// After some errors SQLite has rolled back already and this one finds nothing to do; either way nothing
+			// of the batch stays.
+			_, _ = d.conn.exec("ROLLBACK")
+		}
+	}()
+	for _, j := range batch {
+		if err := d.runJob(j, len(batch) > 1); err != nil {
+			return err
+		}
+	}
+	_, err = d.conn.exec("COMMIT")
+	return err
+}
+
+// runJob runs one function, fenced by a savepoint where it has neighbours. It returns an error only when the whole
+// transaction is lost.
+func (d *DB) runJob(j *job, fenced bool) error {
+	if j.err = j.ctx.Err(); j.err != nil {
+		return nil
+	}
+	j.tx = &Tx{q: d.conn, keys: d.keys}
+	if fenced {
+		if _, err := d.conn.exec("SAVEPOINT job"); err != nil {
+			return err
+		}
+	}
+	j.err = contain(j.fn, j.tx)
+	switch {
+	case breaksTransaction(j.err):
+		return j.err
+	case j.err != nil && !fenced:
+		return j.err // alone: taking back the job is taking back the transaction
+	case j.err != nil:
+		if _, err := d.conn.exec("ROLLBACK TO job"); err != nil {
+			return err
+		}
+	}
+	if fenced {
+		if _, err := d.conn.exec("RELEASE job"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contain turns a panic of fn into its error, so that it does not take the writer down.
+func contain(fn func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in transaction: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(tx)
+}
+
+// breaksTransaction tells errors after which SQLite may have rolled the whole transaction back by itself (disk full,
+// I/O error, out of memory …) from a refused row.
+func breaksTransaction(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff != sqlite3.SQLITE_CONSTRAINT
+}
+
+// view runs fn on one consistent state of the database, without waiting for writers.
+func (d *DB) view(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := d.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("read database: %w", err)
+	}
+	defer tx.Rollback()
+	return fn(&Tx{q: reading{ctx, tx}, keys: d.keys})
+}
+
+// reading runs statements of a read transaction under the caller's context.
+type reading struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+func (r reading) exec(query string, args ...any) (sql.Result, error) {
+	return r.tx.ExecContext(r.ctx, query, args...)
+}
+
+func (r reading) query(query string, args ...any) (*sql.Rows, error) {
+	return r.tx.QueryContext(r.ctx, query, args...)
+}
+
+func (r reading) row(query string, args ...any) *sql.Row {
+	return r.tx.QueryRowContext(r.ctx, query, args...)
+}
+
+// touch marks a row as changed, for those who wait on it.
+func (tx *Tx) touch(id string) { tx.touched = append(tx.touched, id) }

@@ -1,0 +1,153 @@
+// Package delivery brings messages to Telegram: a durable outbox, strict lanes, pacing below Telegram's limits, retry by
+// the kind of trouble, and exactly one outcome for each message.
+//
+// A message that is accepted is on disk. The dispatcher learns of it from the commit, keeps only what it takes to decide
+// when it goes, reads the text when it is its turn, and writes down what became of it. Each bot has a line of its own:
+// one goroutine that owns all the state of the bot's queue, so nothing here needs a lock but the inbox.
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Limits are Telegram's, as it documents them: about 30 messages a second for a bot, one a second in a private chat
+// with short bursts, 20 a minute in a group (facts §B).
+type Limits struct {
+	BotPerSecond   float64
+	ChatPerSecond  float64
+	GroupPerMinute float64
+}
+
+// Listener is told what other rooms have to know of outcomes.
+type Listener struct {
+	// Failed is called before a message ends because Telegram refuses it for good, and again if that fails or the
+	// process dies; gone tells that the chat takes nothing at all any more.
+	Failed func(ctx context.Context, m Message, f Failure, gone bool) error
+	// Ended is called once a final status is on disk.
+	Ended func(m Message)
+}
+
+// Options say what a dispatcher works with.
+type Options struct {
+	Store      Store
+	Transports map[int64]Transport // by bot id
+	Limits     Limits
+	Listener   Listener // each function may be nil
+	Now        func() time.Time
+	Logger     *slog.Logger
+}
+
+// Dispatcher sends what the outbox holds.
+type Dispatcher struct {
+	o        Options
+	inFlight sync.Map // message id → struct{}
+	depth    depth
+
+	mu    sync.Mutex // guards lines and run
+	lines map[int64]*line
+	start func(*line) // nil until Run
+}
+
+// pageSize is how many waiting messages are read at a time when starting.
+const pageSize = 1000
+
+// NewDispatcher makes a dispatcher; Run does the work.
+func NewDispatcher(o Options) *Dispatcher {
+	if o.Listener.Failed == nil {
+		o.Listener.Failed = func(context.Context, Message, Failure, bool) error { return nil }
+	}
+	if o.Listener.Ended == nil {
+		o.Listener.Ended = func(Message) {}
+	}
+	return &Dispatcher{o: o, lines: map[int64]*line{}}
+}
+
+// Run takes up what the last run has left and sends until the context ends; then it waits for what is on its way
+// (stopGrace at most) and returns nil. It must be called once.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	pauses, err := d.o.Store.Pauses(ctx)
+	if err != nil {
+		return fmt.Errorf("read pauses: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	d.mu.Lock()
+	d.start = func(l *line) { g.Go(func() error { return l.run(ctx) }) }
+	defer func() {
+		d.mu.Lock()
+		d.start = nil
+		d.mu.Unlock()
+	}()
+	for _, l := range d.lines {
+		d.start(l)
+	}
+	d.mu.Unlock()
+	for _, p := range pauses {
+		d.line(p.BotID).post(event{pause: &p})
+	}
+	g.Go(func() error { return d.recover(ctx) })
+	return g.Wait()
+}
+
+// recover queues what is waiting on disk.
+func (d *Dispatcher) recover(ctx context.Context) error {
+	var after int64
+	for {
+		page, err := d.o.Store.Waiting(ctx, after, pageSize)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read outbox: %w", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		d.Wake(page)
+		after = page[len(page)-1].Seq
+	}
+}
+
+// Wake tells of messages that have just been committed. It never blocks, and it may tell of one message twice.
+func (d *Dispatcher) Wake(queued []Queued) {
+	for len(queued) > 0 {
+		n := 1 // a run of messages of one bot goes over in one piece
+		for n < len(queued) && queued[n].BotID == queued[0].BotID {
+			n++
+		}
+		d.line(queued[0].BotID).post(event{queued: queued[:n]})
+		queued = queued[n:]
+	}
+}
+
+// Resume tells that Telegram answers the bot again, so that nothing waits out a pause that was a guess.
+func (d *Dispatcher) Resume(botID int64) { d.line(botID).post(event{resume: true}) }
+
+// InFlight tells whether a transport has the message right now.
+func (d *Dispatcher) InFlight(messageID string) bool {
+	_, ok := d.inFlight.Load(messageID)
+	return ok
+}
+
+// Depth counts waiting messages by lane.
+func (d *Dispatcher) Depth() map[Lane]int { return d.depth.byLane() }
+
+// line finds or makes the line of a bot. A bot that is not configured (any more) has one too: its messages expire there.
+func (d *Dispatcher) line(botID int64) *line {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l, ok := d.lines[botID]
+	if !ok {
+		l = newLine(d, botID, d.o.Transports[botID])
+		d.lines[botID] = l
+		if d.start != nil {
+			d.start(l)
+		}
+	}
+	return l
+}

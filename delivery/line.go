@@ -1,0 +1,336 @@
+package delivery
+
+import (
+	"container/heap"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// How many sends of one bot may be on their way. Whatever hangs in the lower lanes, codes find room.
+const (
+	maxInFlight      = 128
+	maxInFlightLower = 96 // of the lanes below code
+)
+
+// stopGrace is how long a stop waits for sends that are on their way.
+const stopGrace = 10 * time.Second
+
+// chatMemory is how long an idle chat's limiter is kept; by then it has recovered anyway.
+const chatMemory = 2 * time.Minute
+
+// event is what happens to a line from outside.
+type event struct {
+	queued []Queued
+	pause  *Pause
+	resume bool
+}
+
+// line is the queue of one bot. Only its own goroutine (run) touches it, but for the inbox.
+type line struct {
+	d         *Dispatcher
+	botID     int64
+	transport Transport // nil for a bot that is not configured
+	log       *slog.Logger
+
+	mu     sync.Mutex // guards inbox
+	inbox  []event
+	signal chan struct{}
+
+	pacer   *pacer
+	items   map[string]*item
+	chats   map[int64]*chat
+	ready   slotHeap // could go now, as far as their chat is concerned
+	waiting slotHeap // not before slot.at
+	expiry  expiryHeap
+	swept   time.Time // when idle chats were last let go
+
+	results  chan result
+	inFlight int // sends, all lanes
+	lower    int // of them below the code lane
+	writes   int // outcomes being written beside the sends
+
+	quiet    time.Time // Telegram wants nothing from this bot before
+	retry    time.Time // our own guess when Telegram may answer again
+	troubles int       // times in a row that Telegram could not be reached, or refused the token
+	trouble  *Failure  // the last such trouble; nil when Telegram answers
+	floodID  int64     // the chat whose flood wait is the last that began, and when it ends
+	floodEnd time.Time
+}
+
+func newLine(d *Dispatcher, botID int64, t Transport) *line {
+	return &line{
+		d: d, botID: botID, transport: t, log: d.o.Logger.With("bot", botID),
+		signal: make(chan struct{}, 1), results: make(chan result),
+		pacer: newPacer(d.o.Limits), items: map[string]*item{}, chats: map[int64]*chat{},
+		ready: slotHeap{less: byUrgency}, waiting: slotHeap{less: byTime},
+	}
+}
+
+// post hands an event over; it never blocks.
+func (l *line) post(e event) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, e)
+	l.mu.Unlock()
+	select {
+	case l.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (l *line) run(ctx context.Context) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	sends, abort := context.WithCancel(context.WithoutCancel(ctx)) // what is on its way may finish after ctx ends
+	defer abort()
+	for {
+		l.takeInbox()
+		timer.Reset(l.dispatch(sends))
+		select {
+		case <-ctx.Done():
+			l.drain(abort)
+			return nil
+		case <-l.signal:
+		case r := <-l.results:
+			l.settle(sends, r)
+		case <-timer.C:
+		}
+	}
+}
+
+// drain waits for what is on its way; after stopGrace it breaks it off, and the next start sends it again.
+func (l *line) drain(abort func()) {
+	grace := time.AfterFunc(stopGrace, abort)
+	defer grace.Stop()
+	for l.inFlight+l.writes > 0 {
+		if r := <-l.results; r.item == nil {
+			l.writes--
+		} else {
+			l.inFlight--
+		}
+	}
+}
+
+func (l *line) takeInbox() {
+	l.mu.Lock()
+	events := l.inbox
+	l.inbox = nil
+	l.mu.Unlock()
+	for _, e := range events {
+		switch {
+		case e.pause != nil && e.pause.ChatID == 0:
+			l.quiet = e.pause.Until
+		case e.pause != nil:
+			l.chat(e.pause.ChatID).pause = e.pause.Until
+		case e.resume && l.troubles > 0:
+			l.troubles, l.retry = 0, time.Time{}
+		}
+		for _, q := range e.queued {
+			if _, known := l.items[q.ID]; !known {
+				l.add(&item{Queued: q})
+			}
+		}
+	}
+}
+
+// add puts a message into its slot.
+func (l *line) add(it *item) {
+	l.items[it.ID] = it
+	l.d.depth[it.Lane.rank()].Add(1)
+	heap.Push(&l.expiry, it)
+	l.append(it)
+}
+
+func (l *line) append(it *item) {
+	c := l.chat(it.ChatID)
+	rank := it.Lane.rank()
+	s := c.slots[rank]
+	if s == nil {
+		s = &slot{chat: c, rank: rank}
+		c.slots[rank] = s
+	}
+	idle := s.head() == nil
+	s.items = append(s.items, it)
+	if idle && !s.busy {
+		l.ready.put(s)
+	}
+}
+
+func (l *line) chat(id int64) *chat {
+	c, ok := l.chats[id]
+	if !ok {
+		c = l.pacer.newChat(id)
+		l.chats[id] = c
+	}
+	return c
+}
+
+// drop lets a message go that has ended.
+func (l *line) drop(it *item) {
+	it.done = true
+	delete(l.items, it.ID)
+	l.d.depth[it.Lane.rank()].Add(-1)
+	if it.expiry >= 0 {
+		heap.Remove(&l.expiry, it.expiry)
+	}
+}
+
+// dispatch starts all sends that may start now, and answers how long until the next one may.
+func (l *line) dispatch(ctx context.Context) time.Duration {
+	now := l.d.o.Now()
+	l.expire(ctx, now)
+	l.forgetIdleChats(now)
+	for s := l.waiting.first(); s != nil && !s.at.After(now); s = l.waiting.first() {
+		l.ready.put(s)
+	}
+	next := now.Add(time.Hour)
+	if s := l.waiting.first(); s != nil && s.at.Before(next) {
+		next = s.at
+	}
+	if len(l.expiry) > 0 && l.expiry[0].Expires.Before(next) {
+		next = l.expiry[0].Expires
+	}
+	for l.transport != nil {
+		s := l.ready.first()
+		if s == nil {
+			break
+		}
+		it := s.head()
+		if it == nil { // everything in it has ended
+			s.leave()
+			continue
+		}
+		if !l.room(s.rank) {
+			break // a result will come and make some
+		}
+		if at := later(l.quiet, l.retry); at.After(now) {
+			next = earlier(next, at)
+			break
+		}
+		if at := l.pacer.chatFree(s.chat, now); at.After(now) {
+			s.at = at
+			l.waiting.put(s)
+			next = earlier(next, at)
+			continue
+		}
+		if at := free(l.pacer.bot, now); at.After(now) {
+			next = earlier(next, at)
+			break
+		}
+		l.pacer.take(s.chat, now)
+		l.launch(ctx, s, it)
+	}
+	return max(0, next.Sub(now))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// room tells whether one more send of this lane may be on its way. While Telegram does not answer, one at a time asks.
+func (l *line) room(rank int) bool {
+	switch {
+	case l.troubles > 0:
+		return l.inFlight == 0
+	case rank == 0:
+		return l.inFlight < maxInFlight
+	default:
+		return l.lower < maxInFlightLower
+	}
+}
+
+func (l *line) launch(ctx context.Context, s *slot, it *item) {
+	s.leave()
+	s.busy, it.busy = true, true
+	l.inFlight++
+	if s.rank > 0 {
+		l.lower++
+	}
+	l.d.inFlight.Store(it.ID, struct{}{})
+	late := l.expired(it)
+	go func() { l.results <- l.send(ctx, s, it, late) }()
+}
+
+// expire ends what is past its time, whatever the lanes and pauses say. What is on its way right now is left to its
+// send.
+func (l *line) expire(ctx context.Context, now time.Time) {
+	over := map[string]*Failure{}
+	for len(l.expiry) > 0 && !l.expiry[0].Expires.After(now) {
+		it := heap.Pop(&l.expiry).(*item)
+		if it.busy {
+			continue
+		}
+		over[it.ID] = l.expired(it)
+		l.drop(it)
+	}
+	if len(over) == 0 {
+		return
+	}
+	l.writes++
+	go func() {
+		for id, failure := range over {
+			m, err := l.d.o.Store.Load(ctx, id)
+			for ; !l.written(ctx, err); m, err = l.d.o.Store.Load(ctx, id) {
+			}
+			if err == nil && !m.Status.Final() {
+				l.finish(ctx, m, StatusExpired, failure)
+			}
+		}
+		l.results <- result{}
+	}()
+}
+
+// expired says why a message found no way in its time: the trouble there was, if there was one.
+func (l *line) expired(it *item) *Failure {
+	switch {
+	case it.last != nil:
+		return it.last
+	case l.trouble != nil:
+		return l.trouble
+	case l.transport == nil:
+		return &Failure{ReasonUnreachable, "The bot this message was to leave by is not configured any more."}
+	default:
+		return &Failure{ReasonMessageExpired, "The message was not sent before its time to live ran out; Telegram's limits or a pause held it back."}
+	}
+}
+
+// forgetIdleChats keeps memory in proportion to what is going on.
+func (l *line) forgetIdleChats(now time.Time) {
+	if now.Sub(l.swept) < chatMemory {
+		return
+	}
+	l.swept = now
+	for id, c := range l.chats {
+		idle := now.Sub(c.used) > chatMemory && !c.pause.After(now)
+		for _, s := range c.slots {
+			idle = idle && (s == nil || !s.busy && s.head() == nil)
+		}
+		if !idle {
+			continue
+		}
+		for _, s := range c.slots {
+			if s != nil {
+				s.leave()
+			}
+		}
+		delete(l.chats, id)
+	}
+}
+
+// retryWait grows with each failure in a row, up to limit, and is spread by a fifth so that waiters do not return in step.
+func retryWait(failures int, limit time.Duration) time.Duration {
+	wait := min(limit, 250*time.Millisecond<<min(failures, 10))
+	return wait - wait/10 + rand.N(wait/5+1)
+}

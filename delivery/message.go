@@ -1,0 +1,163 @@
+package delivery
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrNotFound: there is no such message, or it belongs to another domain.
+var ErrNotFound = errors.New("no such message")
+
+// Lane is a message's place in the strict order of sending: nothing of a lower lane leaves while something of a higher
+// one could.
+type Lane string
+
+// The lanes, the most urgent first.
+const (
+	LaneCode      Lane = "code"
+	LaneDirect    Lane = "direct"
+	LaneAlert     Lane = "alert"
+	LaneBroadcast Lane = "broadcast"
+)
+
+// rank orders lanes; 0 is the most urgent.
+func (l Lane) rank() int {
+	switch l {
+	case LaneCode:
+		return 0
+	case LaneDirect:
+		return 1
+	case LaneAlert:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// sendsOnce tells whether a send whose answer was lost must not be repeated: a second copy of a broadcast is worse than
+// a missing one, while a code or an alert has to arrive (demand F9).
+func (l Lane) sendsOnce() bool { return l == LaneBroadcast }
+
+// Status is where a message stands. Everything but queued and sending is final.
+type Status string
+
+const (
+	StatusQueued    Status = "queued"
+	StatusSending   Status = "sending" // a transport has it right now; kept in memory, except in the broadcast lane
+	StatusDelivered Status = "delivered"
+	StatusFailed    Status = "failed"
+	StatusExpired   Status = "expired"
+	StatusCanceled  Status = "canceled"
+	StatusUnknown   Status = "unknown" // sent at most once, and the answer was lost
+)
+
+// Final tells that the status never changes again.
+func (s Status) Final() bool { return s != StatusQueued && s != StatusSending }
+
+// Reason is the closed list of why a message did not arrive.
+type Reason string
+
+const (
+	ReasonNeverStarted   Reason = "never_started"
+	ReasonBlockedByUser  Reason = "blocked_by_user"
+	ReasonDeactivated    Reason = "user_deactivated"
+	ReasonChatNotFound   Reason = "chat_not_found"
+	ReasonKicked         Reason = "kicked"
+	ReasonNoRights       Reason = "no_rights"
+	ReasonRejected       Reason = "rejected_by_telegram"
+	ReasonUnauthorized   Reason = "bot_unauthorized"
+	ReasonUnreachable    Reason = "unreachable"
+	ReasonLimited        Reason = "limited"
+	ReasonMuted          Reason = "muted"
+	ReasonMessageExpired Reason = "expired"
+)
+
+// Failure says why a message did not arrive, in a word for programs and a sentence with the next step for people.
+type Failure struct {
+	Reason Reason `json:"reason"`
+	Detail string `json:"detail"`
+}
+
+// Message is anything to deliver to one chat. It ends with exactly one final status; its body is wiped then.
+type Message struct {
+	ID      string
+	Domain  string
+	User    string // empty where the message is an answer of the bot, or addressed by handle
+	BotID   int64
+	ChatID  int64
+	Lane    Lane
+	Purpose string // of a code that the caller made itself: "login" or "link"
+	Silent  bool   // arrives without a sound
+	Body    Body   // empty once the message has ended
+	Dedupe  string // digest of the caller's dedupe key; empty without one
+	Created time.Time
+	Expires time.Time // never sent at or after this time
+
+	Status    Status
+	SentParts int      // parts of the body that Telegram has taken; sending resumes behind them
+	Attempts  int      // sends tried, over all parts
+	Transport string   // the transport that took the last part
+	Failure   *Failure // nil unless it failed or expired
+	Ended     time.Time
+}
+
+// Body is what Telegram is to show: the parts in order, each one Telegram message.
+type Body struct {
+	Parts []Part `json:"parts"`
+}
+
+// Part is one Telegram message.
+type Part struct {
+	Text    Text       `json:"text"`
+	Buttons [][]Button `json:"buttons,omitempty"`
+	File    *File      `json:"file,omitempty"` // the text is then the file's caption
+}
+
+// File is a document sent along with a part.
+type File struct {
+	Name    string `json:"name"`
+	Content []byte `json:"content"`
+}
+
+// Button is one inline button; exactly one of Callback, Copy and URL is set.
+type Button struct {
+	Label    string `json:"label"`
+	Callback string `json:"callback,omitempty"` // 1-64 bytes, comes back when tapped
+	Copy     string `json:"copy,omitempty"`     // 1-256 characters, put on the clipboard when tapped
+	URL      string `json:"url,omitempty"`
+	Style    string `json:"style,omitempty"` // "danger", "success", "primary" (Bot API 9.4)
+}
+
+// Compose makes the body of a text: split into parts where it is long, and beyond MaxParts a preview with the whole text
+// as a file. The buttons go under the last part.
+func Compose(t Text, buttons ...[]Button) Body {
+	texts, ok := Split(t)
+	if !ok {
+		file := &File{Name: "message.txt", Content: []byte(t.Text)}
+		return Body{Parts: []Part{{Text: Preview(t), Buttons: buttons, File: file}}}
+	}
+	parts := make([]Part, len(texts))
+	for i, text := range texts {
+		parts[i].Text = text
+	}
+	parts[len(parts)-1].Buttons = buttons
+	return Body{Parts: parts}
+}
+
+// NewID makes an identifier: the prefix, "_" and 128 random bits in lower-case base32 (OWASP ASVS 11.5.1: at least
+// 128 bits, so nobody finds one by guessing).
+func NewID(prefix string) string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
+	return FormatID(prefix, b)
+}
+
+// FormatID writes 128 bits as an identifier with a prefix.
+func FormatID(prefix string, b [16]byte) string {
+	enc := base32.StdEncoding.WithPadding(base32.NoPadding)
+	return fmt.Sprintf("%s_%s", prefix, strings.ToLower(enc.EncodeToString(b[:])))
+}

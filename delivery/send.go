@@ -1,0 +1,285 @@
+package delivery
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"time"
+)
+
+// sendTimeout bounds one send; after it the outcome is unknown. A code is worth more early and twice than late.
+func sendTimeout(lane Lane) time.Duration {
+	if lane == LaneCode {
+		return 8 * time.Second
+	}
+	return 30 * time.Second
+}
+
+// Waits between failed sends of one message.
+const (
+	codeRetryLimit = 2 * time.Second
+	retryLimit     = 30 * time.Second
+	botRetryLimit  = 5 * time.Second // while Telegram cannot be reached
+	tokenRetry     = 30 * time.Second
+)
+
+// result is what one send has come to, told to the line. The zero result says that something has been written.
+type result struct {
+	slot  *slot
+	item  *item
+	ended bool       // the message is over, on disk
+	err   *SendError // nil: the part was taken, or there was nothing to send
+	moved int64      // the chat's new id, where a group has migrated
+	taken bool       // Telegram took the part
+	disk  bool       // the database could not be read
+}
+
+// send brings one part of a message to Telegram and writes down what came of it. It runs beside the line and touches
+// nothing of it but through its result. late is what to say should its time have run out.
+func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) result {
+	r := result{slot: s, item: it}
+	store := l.d.o.Store
+	m, err := store.Load(ctx, it.ID)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && m.Status.Final():
+		r.ended = true // canceled meanwhile
+		return r
+	case err != nil:
+		if ctx.Err() == nil {
+			l.log.Error("read message", "message", it.ID, "error", err)
+		}
+		r.disk = true
+		return r
+	case !l.d.o.Now().Before(m.Expires):
+		l.finish(ctx, m, StatusExpired, late)
+		r.ended = true
+		return r
+	case m.Status == StatusSending && m.Lane.sendsOnce():
+		l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+		r.ended = true
+		return r
+	}
+	m.Attempts++
+	if m.Lane.sendsOnce() && !l.save(ctx, m, StatusSending, nil) {
+		r.disk = true
+		return r
+	}
+	part := m.Body.Parts[m.SentParts]
+	if it.plain {
+		part.Text.Entities = nil
+	}
+	timeout := min(sendTimeout(m.Lane), m.Expires.Sub(l.d.o.Now()))
+	sendCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err = l.transport.Send(sendCtx, Recipient{ChatID: m.ChatID, Silent: m.Silent}, part)
+	if err == nil {
+		r.taken = true
+		m.SentParts++
+		m.Transport = l.transport.Name()
+		if m.SentParts == len(m.Body.Parts) {
+			l.finish(ctx, m, StatusDelivered, nil)
+			r.ended = true
+		} else {
+			l.save(ctx, m, StatusQueued, nil)
+		}
+		return r
+	}
+	if !errors.As(err, &r.err) {
+		r.err = &SendError{Class: Transient, Unknown: true, Err: err, Failure: Failure{ReasonUnreachable, "Telegram could not be reached."}}
+	}
+	l.failed(ctx, m, &r)
+	return r
+}
+
+// failed decides by the class of trouble what becomes of the message.
+func (l *line) failed(ctx context.Context, m Message, r *result) {
+	e := r.err
+	switch {
+	case e.Unknown && m.Lane.sendsOnce():
+		l.finish(ctx, m, StatusUnknown, nil)
+		r.ended = true
+	case e.Class == Migrated:
+		r.moved = e.MigrateTo
+		for !l.written(ctx, l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo)) {
+		}
+	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
+		l.refused(ctx, m, e)
+		r.ended = true
+	default:
+		l.save(ctx, m, StatusQueued, &e.Failure)
+	}
+	level := l.log.Info
+	if r.ended {
+		level = l.log.Warn
+	}
+	level("send failed", "message", m.ID, "lane", m.Lane, "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+}
+
+// refused tells the other rooms of a final refusal before it becomes final.
+func (l *line) refused(ctx context.Context, m Message, e *SendError) {
+	for {
+		err := l.d.o.Listener.Failed(ctx, m, e.Failure, e.Class == RecipientPermanent)
+		if l.written(ctx, err) {
+			break
+		}
+	}
+	l.finish(ctx, m, StatusFailed, &e.Failure)
+}
+
+// finish ends a message; it returns when that is on disk, or the process is about to stop.
+func (l *line) finish(ctx context.Context, m Message, status Status, f *Failure) {
+	if l.save(ctx, m, status, f) {
+		m.Status, m.Failure, m.Body = status, f, Body{}
+		l.d.o.Listener.Ended(m)
+	}
+}
+
+// save writes progress down, trying until it is on disk: what Telegram has taken must not be sent again only because
+// the disk was full. It gives up, with false, only when the process stops.
+func (l *line) save(ctx context.Context, m Message, status Status, f *Failure) bool {
+	for {
+		err := l.d.o.Store.SaveProgress(ctx, Progress{
+			ID: m.ID, Status: status, SentParts: m.SentParts, Attempts: m.Attempts, Transport: m.Transport, Failure: f,
+			At: l.d.o.Now(),
+		})
+		if l.written(ctx, err) {
+			return err == nil
+		}
+	}
+}
+
+// written waits a moment after a failed write; it tells whether to stop trying.
+func (l *line) written(ctx context.Context, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return true
+	}
+	l.log.Error("an outcome cannot be written down; trying again", "error", err)
+	select {
+	case <-time.After(time.Second):
+		return false
+	case <-ctx.Done():
+		return true
+	}
+}
+
+// settle takes a result in: it frees the place, learns from trouble, and lets the slot go on.
+func (l *line) settle(ctx context.Context, r result) {
+	if r.item == nil {
+		l.writes--
+		return
+	}
+	l.inFlight--
+	s, it, now := r.slot, r.item, l.d.o.Now()
+	s.busy, it.busy = false, false
+	if s.rank > 0 {
+		l.lower--
+	}
+	l.d.inFlight.Delete(it.ID)
+	if r.ended {
+		l.drop(it)
+	}
+	wait := now
+	switch {
+	case r.taken:
+		it.failures, it.last = 0, nil
+		l.troubles, l.trouble = 0, nil
+		l.pacer.delivered(now)
+	case r.disk:
+		wait = now.Add(time.Second)
+	case r.err != nil:
+		wait = l.learn(ctx, s, it, r.err, now)
+	}
+	if !r.ended && it.expiry < 0 {
+		heap.Push(&l.expiry, it) // its time ran out while it was on its way
+	}
+	if r.moved != 0 {
+		l.migrate(s.chat, r.moved)
+	}
+	switch {
+	case s.chat.moved != 0:
+		l.move(s)
+	case s.head() != nil:
+		s.at = wait
+		l.waiting.put(s)
+	}
+}
+
+// learn draws the consequences of an error and answers from when on the slot may go on.
+func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now time.Time) time.Time {
+	it.last = &e.Failure
+	if !e.Network && e.Class != Unauthorized {
+		l.troubles, l.trouble = 0, nil // Telegram answers
+	}
+	switch {
+	case e.Class == Flood:
+		return l.flooded(ctx, s.chat, now.Add(e.RetryAfter), now)
+	case e.Class == Markup:
+		it.plain = true
+		return now
+	case e.Class == Unauthorized:
+		l.troubles++
+		l.trouble, l.retry = &e.Failure, now.Add(tokenRetry)
+		return now
+	case e.Network:
+		l.retry = now.Add(retryWait(l.troubles, botRetryLimit))
+		l.troubles++
+		l.trouble = &e.Failure
+		return now
+	}
+	limit := retryLimit
+	if it.Lane == LaneCode {
+		limit = codeRetryLimit
+	}
+	wait := retryWait(it.failures, limit)
+	it.failures++
+	return now.Add(wait)
+}
+
+// flooded keeps quiet as Telegram asks. It does not say whether the chat or the bot was too fast: the first 429 is held
+// against the chat, one from another chat while that wait is in force against the bot.
+func (l *line) flooded(ctx context.Context, c *chat, until, now time.Time) time.Time {
+	bot := l.floodEnd.After(now) && l.floodID != c.id
+	l.pacer.flooded(c, bot, now)
+	pause := Pause{BotID: l.botID, ChatID: c.id, Until: until}
+	if bot {
+		pause.ChatID = 0
+		l.quiet = until
+	} else {
+		c.pause = until
+		l.floodID, l.floodEnd = c.id, until
+	}
+	l.writes++
+	go func() {
+		if err := l.d.o.Store.SavePause(ctx, pause); err != nil && ctx.Err() == nil {
+			l.log.Error("a flood wait could not be stored; a restart would forget it", "error", err)
+		}
+		l.results <- result{}
+	}()
+	return until
+}
+
+// migrate sends what waits for a group to the supergroup it has become. What is on its way just now follows when it
+// comes back.
+func (l *line) migrate(c *chat, to int64) {
+	if c.moved != 0 || c.id == to {
+		return
+	}
+	c.moved = to
+	delete(l.chats, c.id)
+	for _, s := range c.slots {
+		if s != nil && !s.busy {
+			l.move(s)
+		}
+	}
+}
+
+func (l *line) move(s *slot) {
+	s.leave()
+	for _, it := range s.items {
+		if !it.done {
+			it.ChatID = s.chat.moved
+			l.append(it)
+		}
+	}
+	s.items = nil
+}

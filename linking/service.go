@@ -1,0 +1,123 @@
+package linking
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"telegate/audit"
+	"telegate/delivery"
+	"telegate/secret"
+)
+
+// Service starts, proves and ends links.
+type Service struct {
+	store   Store
+	domains Domains
+	key     secret.Key
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// New makes the service; key is the one that confirm codes are kept under.
+func New(store Store, domains Domains, key secret.Key, now func() time.Time, log *slog.Logger) *Service {
+	return &Service{store: store, domains: domains, key: key, now: now, log: log}
+}
+
+// Get answers a link as it stands now, with its chat's label. ErrNotFound where there is none.
+func (s *Service) Get(ctx context.Context, id string) (Link, error) {
+	var l Link
+	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
+		l, err = tx.Link(id)
+		return err
+	})
+	return s.judged(l), err
+}
+
+// Current answers the link a user has, verified or suspended. ErrNotFound where there is none.
+func (s *Service) Current(ctx context.Context, domain, user string) (Link, error) {
+	var l Link
+	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
+		l, err = tx.CurrentLink(domain, user)
+		return err
+	})
+	return l, err
+}
+
+// List answers users with a link in the order of their ids, at most limit of them, behind the user after. A query keeps
+// those whose user id, handle or name contains it.
+func (s *Service) List(ctx context.Context, domain, query, after string, limit int) ([]Link, error) {
+	var links []Link
+	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
+		links, err = tx.ListLinks(domain, query, after, limit)
+		return err
+	})
+	return links, err
+}
+
+// OfChat answers the links that a chat has, verified and suspended.
+func (s *Service) OfChat(ctx context.Context, botID, chatID int64) ([]Link, error) {
+	var links []Link
+	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
+		links, err = tx.ChatLinks(botID, chatID)
+		return err
+	})
+	return links, err
+}
+
+// judged shows an open link whose time is over as what it is; the row follows when somebody next writes to it.
+func (s *Service) judged(l Link) Link {
+	if l.Status.Open() && !s.now().Before(l.Expires) {
+		l.Status = Expired
+	}
+	return l
+}
+
+// end closes a link for good and voids the secrets of its proof.
+func (s *Service) end(tx Tx, l *Link, status Status, reason string) error {
+	l.Status, l.Reason, l.Ended = status, reason, s.now()
+	l.ConfirmMAC = nil
+	if err := tx.UpdateLink(*l); err != nil {
+		return err
+	}
+	outcome := string(status)
+	if reason != "" {
+		outcome += ": " + reason
+	}
+	return tx.Audit(s.entry(audit.LinkEnded, *l, outcome))
+}
+
+// revoke takes a proven link away, and with it whatever second factor is still pending on it.
+func (s *Service) revoke(tx Tx, l *Link, reason string) error {
+	if err := s.end(tx, l, Revoked, reason); err != nil {
+		return err
+	}
+	return tx.CancelVerifications(l.ID, "unlinked", s.now())
+}
+
+func (s *Service) entry(e audit.Event, l Link, outcome string) audit.Entry {
+	return audit.Entry{Time: s.now(), Event: e, Domain: l.Domain, User: l.User, Subject: l.ID, Outcome: outcome}
+}
+
+// tell queues a message to the link's chat.
+func (s *Service) tell(tx Tx, l Link, lane delivery.Lane, ttl time.Duration, body delivery.Body) error {
+	now := s.now()
+	return tx.Enqueue(delivery.Message{
+		ID: delivery.NewID("msg"), Domain: l.Domain, User: l.User, BotID: l.BotID, ChatID: l.ChatID,
+		Lane: lane, Body: body, Created: now, Expires: now.Add(ttl),
+	})
+}
+
+func (s *Service) title(domain string) string {
+	title, _ := s.domains.Title(domain)
+	return title
+}
+
+// absent turns "not found" into a plain false, for the look-ups where finding nothing is an ordinary case.
+func absent[T any](v T, err error) (T, bool, error) {
+	if errors.Is(err, ErrNotFound) {
+		return v, false, nil
+	}
+	return v, err == nil, err
+}

@@ -1,0 +1,142 @@
+package linking
+
+import (
+	"context"
+	"time"
+
+	"telegate/audit"
+	"telegate/delivery"
+	"telegate/secret"
+)
+
+// StartRequest asks to link a user who is signed in at the server.
+type StartRequest struct {
+	Domain, User string
+	DisplayName  string
+	Locale       string
+	Binding      string // the caller's session, opaque; confirm must then name the same
+	Handle       string // empty: by bot
+}
+
+// Started is a new link with what the person needs to go on. The token is shown once and kept only as a digest.
+type Started struct {
+	Link     Link
+	StartURL string // https://t.me/… to open or scan; empty by handle
+	AppURL   string // tg://… for a device with Telegram on it; empty by handle
+	Command  string // to paste into the chat where a deep link does nothing (F21); empty by handle
+}
+
+// Start begins a link and voids what was begun before for the same user. By handle it sends the code at once.
+// Errors: ErrUnknownDomain, *RateError; by bot ErrBotUnknown; by handle delivery.ErrUsername, ErrRecipientUnknown.
+func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
+	if _, ok := s.domains.Title(r.Domain); !ok {
+		return Started{}, ErrUnknownDomain
+	}
+	if r.Handle != "" {
+		return s.startByHandle(ctx, r)
+	}
+	return s.startByBot(ctx, r)
+}
+
+func (s *Service) startByBot(ctx context.Context, r StartRequest) (Started, error) {
+	l := s.newLink(r, ByBot)
+	_, botName := s.domains.Bot(r.Domain)
+	if botName == "" {
+		return Started{}, ErrBotUnknown
+	}
+	token := secret.Token()
+	l.Status, l.TokenHash = Pending, secret.Hash(token)
+
+	err := s.store.UpdateLinks(ctx, func(tx Tx) error { return s.begin(tx, l) })
+	if err != nil {
+		return Started{}, err
+	}
+	return Started{
+		Link:     l,
+		StartURL: "https://t.me/" + botName + "?start=" + token,
+		AppURL:   "tg://resolve?domain=" + botName + "&start=" + token,
+		Command:  "/start " + token,
+	}, nil
+}
+
+func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, error) {
+	name, err := delivery.Username(r.Handle)
+	if err != nil {
+		return Started{}, err
+	}
+	l := s.newLink(r, ByHandle)
+	code := secret.Code(ConfirmDigits)
+	l.Status, l.Claimed, l.ConfirmMAC = Claimed, l.Created, s.confirmMAC(l, code)
+
+	err = s.store.UpdateLinks(ctx, func(tx Tx) error {
+		chat, met, err := absent(tx.ChatByUsername(l.BotID, name))
+		if err != nil {
+			return err
+		}
+		if !met || chat.Blocked || chat.Type != "private" {
+			return ErrRecipientUnknown
+		}
+		n, oldest, err := tx.CodesToChat(chat.BotID, chat.ID, s.now().Add(-StartsWindow))
+		if err != nil {
+			return err
+		}
+		if n >= MaxStarts {
+			return s.rateError("chat", oldest)
+		}
+		l.ChatID, l.Chat = chat.ID, chat
+		if err := s.begin(tx, l); err != nil {
+			return err
+		}
+		return s.tell(tx, l, delivery.LaneCode, Lifetime, handleCode(l, s.title(l.Domain), code))
+	})
+	return Started{Link: l}, err
+}
+
+func (s *Service) newLink(r StartRequest, m Method) Link {
+	now := s.now()
+	botID, _ := s.domains.Bot(r.Domain)
+	l := Link{
+		ID: delivery.NewID("lnk"), Domain: r.Domain, User: r.User, DisplayName: r.DisplayName, Locale: r.Locale,
+		Method: m, BotID: botID, Created: now, Expires: now.Add(Lifetime),
+	}
+	if r.Binding != "" {
+		l.Binding = secret.Hash(r.Binding)
+	}
+	return l
+}
+
+// begin stores a new link within the limit of starts and cancels the open ones of the same user.
+func (s *Service) begin(tx Tx, l Link) error {
+	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
+	if err != nil {
+		return err
+	}
+	if n >= MaxStarts {
+		return s.rateError("user", oldest)
+	}
+	open, err := tx.OpenLinks(l.Domain, l.User)
+	if err != nil {
+		return err
+	}
+	for _, old := range open {
+		status := Canceled
+		if s.judged(old).Status == Expired {
+			status = Expired
+		}
+		if err := s.end(tx, &old, status, ""); err != nil {
+			return err
+		}
+	}
+	if err := tx.InsertLink(l); err != nil {
+		return err
+	}
+	return tx.Audit(s.entry(audit.LinkStarted, l, string(l.Method)))
+}
+
+func (s *Service) rateError(scope string, oldest time.Time) *RateError {
+	return &RateError{Scope: scope, Limit: MaxStarts, RetryAfter: oldest.Add(StartsWindow).Sub(s.now())}
+}
+
+func (s *Service) confirmMAC(l Link, code string) []byte {
+	return s.key.MAC("confirm", l.ID, l.Domain, l.User, code)
+}

@@ -1,0 +1,86 @@
+package linking
+
+import (
+	"context"
+
+	"telegate/delivery"
+)
+
+// Unlink takes a user's link away on the server's word, along with an invitation and whatever was begun. The chat is
+// told. ErrNotFound where there was none of these.
+func (s *Service) Unlink(ctx context.Context, domain, user string) error {
+	return s.store.UpdateLinks(ctx, func(tx Tx) error {
+		current, linkedNow, err := absent(tx.CurrentLink(domain, user))
+		if err != nil {
+			return err
+		}
+		open, err := tx.OpenLinks(domain, user)
+		if err != nil {
+			return err
+		}
+		_, invited, err := absent(tx.Invitation(domain, user))
+		if err != nil {
+			return err
+		}
+		if !linkedNow && len(open) == 0 && !invited {
+			return ErrNotFound
+		}
+		for _, l := range open {
+			if err := s.end(tx, &l, Canceled, ReasonUnlinked); err != nil {
+				return err
+			}
+		}
+		if err := tx.DeleteInvitation(domain, user); err != nil {
+			return err
+		}
+		if !linkedNow {
+			return nil
+		}
+		return s.unlink(tx, &current)
+	})
+}
+
+// UnlinkInChat takes a link away on the word of the person in the chat. ErrStale when the chat has no such link.
+func (s *Service) UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error {
+	return s.store.UpdateLinks(ctx, func(tx Tx) error {
+		l, err := s.ofChat(tx, botID, chatID, linkID)
+		if err != nil {
+			return err
+		}
+		if !l.Status.Current() {
+			return ErrStale
+		}
+		return s.unlink(tx, &l)
+	})
+}
+
+func (s *Service) unlink(tx Tx, l *Link) error {
+	if err := s.revoke(tx, l, ReasonUnlinked); err != nil {
+		return err
+	}
+	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, unlinked(*l, s.title(l.Domain)))
+}
+
+// Invite keeps the handle an administrator has set for a user; it proves nothing. delivery.ErrUsername, ErrUnknownDomain.
+func (s *Service) Invite(ctx context.Context, domain, user, handle string) error {
+	name, err := delivery.Username(handle)
+	if err != nil {
+		return err
+	}
+	if _, ok := s.domains.Title(domain); !ok {
+		return ErrUnknownDomain
+	}
+	return s.store.UpdateLinks(ctx, func(tx Tx) error {
+		return tx.SaveInvitation(Invitation{Domain: domain, User: user, Handle: name, Created: s.now()})
+	})
+}
+
+// Invited answers the handle an administrator has set. ErrNotFound where there is none.
+func (s *Service) Invited(ctx context.Context, domain, user string) (Invitation, error) {
+	var inv Invitation
+	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
+		inv, err = tx.Invitation(domain, user)
+		return err
+	})
+	return inv, err
+}

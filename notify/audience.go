@@ -1,0 +1,119 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"telegate/delivery"
+)
+
+// chatID is a numeric chat id; a username never begins with a digit or a minus.
+var chatID = regexp.MustCompile(`^@*(-?[0-9]{1,15})$`)
+
+// recipient finds the chat of a request and whether it may be written to.
+func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
+	if r.User != "" {
+		to, err := tx.Recipient(r.Domain, r.User)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return to, ErrNotLinked
+		case err == nil && to.Blocked:
+			return to, ErrBlocked
+		}
+		return to, err
+	}
+	to, err := s.byHandle(tx, r)
+	if err != nil {
+		return to, err
+	}
+	if to.Blocked {
+		return to, ErrRecipientUnknown // pressing Start again heals it, as for somebody who never has
+	}
+	proven, err := tx.Proven(r.Domain, to.BotID, to.ChatID)
+	if err != nil {
+		return to, err
+	}
+	if !proven && r.Purpose != Link && !(r.Lane == delivery.LaneDirect && r.Admin) {
+		return to, ErrUnproven
+	}
+	return to, nil
+}
+
+// byHandle keeps to the chat that the handle meant when the domain first used it. When the name has passed to somebody
+// else, it means the new holder only once he has proven himself in this domain.
+func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
+	botID, _ := s.domains.Bot(r.Domain)
+	if m := chatID.FindStringSubmatch(strings.TrimSpace(r.To)); m != nil {
+		id, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil {
+			return Recipient{}, &InvalidError{"to", "not a chat id"}
+		}
+		return known(tx.RecipientByChat(botID, id))
+	}
+	name, err := delivery.Username(r.To)
+	if err != nil {
+		return Recipient{}, &InvalidError{"to", "not a Telegram username: 4 to 32 letters, digits and underscores, as in @alice"}
+	}
+	name = strings.ToLower(name)
+	holder, err := tx.RecipientByUsername(botID, name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Recipient{}, err
+	}
+	held := err == nil
+
+	first, err := tx.Handle(r.Domain, name)
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && first.BotID != botID:
+		if !held {
+			return Recipient{}, ErrRecipientUnknown
+		}
+	case err != nil:
+		return Recipient{}, err
+	case !held || holder.ChatID == first.ChatID:
+		return known(tx.RecipientByChat(first.BotID, first.ChatID))
+	default:
+		proven, err := tx.Proven(r.Domain, holder.BotID, holder.ChatID)
+		if err != nil {
+			return Recipient{}, err
+		}
+		if !proven {
+			return Recipient{}, ErrRecipientChanged
+		}
+	}
+	return holder, tx.SaveHandle(Handle{
+		Domain: r.Domain, Name: name, BotID: holder.BotID, ChatID: holder.ChatID, Created: s.now(),
+	})
+}
+
+func known(to Recipient, err error) (Recipient, error) {
+	if errors.Is(err, ErrNotFound) {
+		return to, ErrRecipientUnknown
+	}
+	return to, err
+}
+
+// Mute stops everything but sign-in codes for a chat until then; a time that is not in the future ends the mute. It
+// lasts LongestMute at most.
+func (s *Service) Mute(ctx context.Context, botID, chatID int64, until time.Time) error {
+	if latest := s.now().Add(LongestMute); until.After(latest) {
+		until = latest
+	}
+	return s.store.UpdateMessages(ctx, func(tx Tx) error { return tx.SetMute(botID, chatID, until) })
+}
+
+// MutedUntil tells until when a chat is muted; the zero time when it is not.
+func (s *Service) MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error) {
+	var to Recipient
+	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {
+		to, err = tx.RecipientByChat(botID, chatID)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) || err == nil && !s.now().Before(to.MutedUntil) {
+		return time.Time{}, nil
+	}
+	return to.MutedUntil, err
+}

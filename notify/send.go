@@ -1,0 +1,197 @@
+package notify
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"time"
+
+	"telegate/delivery"
+	"telegate/secret"
+)
+
+// Service accepts messages.
+type Service struct {
+	store   Store
+	domains Domains
+	outbox  Outbox
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// New makes the service.
+func New(store Store, domains Domains, outbox Outbox, now func() time.Time, log *slog.Logger) *Service {
+	return &Service{store: store, domains: domains, outbox: outbox, now: now, log: log}
+}
+
+// Request is one message to a user, or to a handle for a caller that keeps handles itself.
+type Request struct {
+	ID           string // the id to give it; empty for a fresh one. The same id twice is the same message
+	Domain, User string
+	To           string // instead of User: "@alice", or a numeric chat id that the bot has met
+	Text         string
+	HTML         bool // Text is Telegram's HTML subset
+	Lane         delivery.Lane
+	Purpose      Purpose       // in the code lane only, and required there
+	TTL          time.Duration // 0: the lane's default
+	Silent       bool
+	DedupeKey    string
+	Admin        bool // the caller's key may do administrator's things
+}
+
+// Accepted is a message on disk, perhaps an earlier one with the same dedupe key.
+type Accepted struct {
+	Message      delivery.Message
+	Deduplicated bool
+}
+
+// Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled,
+// ErrNotLinked, ErrBlocked, ErrRecipientUnknown, ErrRecipientChanged, ErrUnproven, *RateError.
+func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
+	if _, ok := s.domains.Title(r.Domain); !ok {
+		return Accepted{}, ErrUnknownDomain
+	}
+	if r.Purpose == Login && !s.domains.Msg2Factor(r.Domain) {
+		return Accepted{}, ErrDisabled
+	}
+	msg, err := s.message(r)
+	if err != nil {
+		return Accepted{}, err
+	}
+	var a Accepted
+	err = s.store.UpdateMessages(ctx, func(tx Tx) error {
+		if earlier, err := tx.Message(msg.ID); err == nil {
+			a.Message = earlier // the same call again, after a crash between its commit and its answer
+			return nil
+		} else if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		to, err := s.recipient(tx, r)
+		if err != nil {
+			return err
+		}
+		msg.BotID, msg.ChatID, msg.User = to.BotID, to.ChatID, to.User
+		a, err = s.accept(tx, msg, to)
+		return err
+	})
+	if err != nil {
+		return Accepted{}, err
+	}
+	return a, nil
+}
+
+// message checks what can be checked without the database and renders the text.
+func (s *Service) message(r Request) (delivery.Message, error) {
+	ttl, err := lifetime(r)
+	if err != nil {
+		return delivery.Message{}, err
+	}
+	text := delivery.Plain(r.Text)
+	if r.HTML {
+		if text, err = delivery.ParseHTML(r.Text); err != nil {
+			return delivery.Message{}, err
+		}
+	}
+	if err := delivery.CheckText(text); err != nil {
+		return delivery.Message{}, &InvalidError{"text", err.Error()}
+	}
+	now := s.now()
+	msg := delivery.Message{
+		ID: r.ID, Domain: r.Domain, Lane: r.Lane, Purpose: string(r.Purpose), Silent: r.Silent,
+		Body: delivery.Compose(text), Created: now, Expires: now.Add(ttl),
+	}
+	if msg.ID == "" {
+		msg.ID = delivery.NewID("msg")
+	}
+	if r.DedupeKey != "" {
+		msg.Dedupe = hex.EncodeToString(secret.Hash(r.DedupeKey))
+	}
+	return msg, nil
+}
+
+func lifetime(r Request) (time.Duration, error) {
+	longest, standard := MaxTTL, DefaultTTL
+	switch r.Lane {
+	case delivery.LaneCode:
+		longest, standard = MaxCodeTTL, DefaultCodeTTL
+		if r.Purpose != Login && r.Purpose != Link {
+			return 0, &InvalidError{"purpose", `a code needs its purpose: "login" or "link"`}
+		}
+	case delivery.LaneDirect, delivery.LaneAlert:
+		if r.Purpose != "" {
+			return 0, &InvalidError{"purpose", "only a message in the code lane has a purpose"}
+		}
+	default:
+		return 0, &InvalidError{"lane", `must be "code", "direct" or "alert"`}
+	}
+	switch {
+	case r.TTL == 0:
+		return standard, nil
+	case r.TTL < MinTTL || r.TTL > longest:
+		return 0, &InvalidError{"ttl", "must be from 10 seconds to " + longest.String() + " in this lane"}
+	}
+	return r.TTL, nil
+}
+
+// accept applies the rules that hang on the recipient's history, and stores the message.
+func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, error) {
+	now := s.now()
+	if msg.Dedupe != "" {
+		earlier, err := tx.DuplicateOf(msg.Domain, to.BotID, to.ChatID, msg.Dedupe, now.Add(-DedupeWindow))
+		if err == nil {
+			return Accepted{Message: earlier, Deduplicated: true}, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return Accepted{}, err
+		}
+	}
+	if msg.Lane == delivery.LaneCode {
+		limit := MaxLoginCodes
+		if msg.Purpose == string(Link) {
+			limit = MaxLinkCodes
+		}
+		n, oldest, err := tx.CodesSent(to.BotID, to.ChatID, msg.Purpose, now.Add(-CodeWindow))
+		if err != nil {
+			return Accepted{}, err
+		}
+		if n >= limit {
+			return Accepted{}, &RateError{Limit: limit, RetryAfter: oldest.Add(CodeWindow).Sub(now)}
+		}
+	} else if now.Before(to.MutedUntil) {
+		msg.Status, msg.Ended, msg.Body = delivery.StatusFailed, now, delivery.Body{}
+		msg.Failure = &delivery.Failure{
+			Reason: delivery.ReasonMuted,
+			Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
+				"; /unmute in the chat ends that. Sign-in codes still arrive.",
+		}
+	}
+	if msg.Status == "" {
+		msg.Status = delivery.StatusQueued
+	}
+	return Accepted{Message: msg}, tx.Enqueue(msg)
+}
+
+// Get answers a message as it stands now. ErrNotFound where there is none.
+func (s *Service) Get(ctx context.Context, id string) (delivery.Message, error) {
+	var msg delivery.Message
+	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {
+		msg, err = tx.Message(id)
+		return err
+	})
+	if err == nil && msg.Status == delivery.StatusQueued && s.outbox.InFlight(id) {
+		msg.Status = delivery.StatusSending
+	}
+	return msg, err
+}
+
+// Reply queues the bot's own answer in a chat.
+func (s *Service) Reply(ctx context.Context, botID, chatID int64, body delivery.Body) error {
+	now := s.now()
+	return s.store.UpdateMessages(ctx, func(tx Tx) error {
+		return tx.Enqueue(delivery.Message{
+			ID: delivery.NewID("msg"), BotID: botID, ChatID: chatID, Lane: delivery.LaneDirect, Body: body,
+			Status: delivery.StatusQueued, Created: now, Expires: now.Add(replyTTL),
+		})
+	})
+}

@@ -1,0 +1,170 @@
+package twofa
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"telegate/audit"
+	"telegate/secret"
+)
+
+// Settings are what an administrator may choose about codes.
+type Settings struct {
+	Digits   int           // 6-8
+	Lifetime time.Duration // at most MaxLifetime
+}
+
+// Service issues and checks second-factor codes.
+type Service struct {
+	store    Store
+	domains  Domains
+	key      secret.Key
+	settings Settings
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// New makes the service; key is the one that codes are kept under. A lifetime over MaxLifetime is cut to it, and fewer
+// than 6 digits are raised to 6: these bounds hold whatever the configuration says.
+func New(store Store, domains Domains, key secret.Key, settings Settings, now func() time.Time, log *slog.Logger) *Service {
+	settings.Lifetime = min(settings.Lifetime, MaxLifetime)
+	settings.Digits = max(settings.Digits, 6)
+	return &Service{store: store, domains: domains, key: key, settings: settings, now: now, log: log}
+}
+
+// Get answers a verification as it stands now. ErrNotFound where there is none.
+func (s *Service) Get(ctx context.Context, id string) (Verification, error) {
+	var v Verification
+	err := s.store.ViewVerifications(ctx, func(tx Tx) (err error) {
+		v, err = tx.Verification(id)
+		return err
+	})
+	return s.judged(v), err
+}
+
+// Reasons answers why the second factor cannot be used for a user right now; none means that it can. ErrUnknownDomain.
+func (s *Service) Reasons(ctx context.Context, domain, user string) ([]Reason, error) {
+	if _, ok := s.domains.Title(domain); !ok {
+		return nil, ErrUnknownDomain
+	}
+	var reasons []Reason
+	if !s.domains.Msg2Factor(domain) {
+		reasons = append(reasons, ReasonDisabled)
+	}
+	var f Factor
+	err := s.store.ViewVerifications(ctx, func(tx Tx) (err error) {
+		f, err = tx.Factor(domain, user)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return append(reasons, ReasonNotLinked), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case f.Blocked:
+		reasons = append(reasons, ReasonBlocked)
+	case f.Suspended:
+		reasons = append(reasons, ReasonSuspended)
+	}
+	if s.now().Before(f.CoolingUntil) {
+		reasons = append(reasons, ReasonCoolingOff)
+	}
+	if !s.domains.CanSend(f.BotID) {
+		reasons = append(reasons, ReasonTransportDown)
+	}
+	return reasons, nil
+}
+
+// CancelDisabled ends what is pending in a domain whose msg2factor is off, and answers how many that were.
+func (s *Service) CancelDisabled(ctx context.Context, domain string) (int, error) {
+	if s.domains.Msg2Factor(domain) {
+		return 0, nil
+	}
+	var n int
+	err := s.store.UpdateVerifications(ctx, func(tx Tx) (err error) {
+		if n, err = tx.CancelPending(domain, PolicyDisabled, s.now()); err != nil || n == 0 {
+			return err
+		}
+		return tx.Audit(audit.Entry{Time: s.now(), Event: audit.PolicyChanged, Domain: domain, Outcome: "msg2factor off"})
+	})
+	return n, err
+}
+
+// usable answers the user's factor if a code may be pushed to it now.
+func (s *Service) usable(tx Tx, domain, user string) (Factor, error) {
+	f, err := tx.Factor(domain, user)
+	if errors.Is(err, ErrNotFound) {
+		return f, &UnavailableError{ReasonNotLinked}
+	}
+	if err != nil {
+		return f, err
+	}
+	now := s.now()
+	switch {
+	case f.Blocked:
+		return f, &UnavailableError{ReasonBlocked}
+	case f.Suspended:
+		return f, &UnavailableError{ReasonSuspended}
+	case now.Before(f.CoolingUntil):
+		return f, &WaitError{Kind: AfterNotMe, RetryAfter: f.CoolingUntil.Sub(now)}
+	case now.Before(f.WaitUntil):
+		return f, &WaitError{Kind: Throttled, RetryAfter: f.WaitUntil.Sub(now)}
+	case !s.domains.CanSend(f.BotID):
+		return f, &UnavailableError{ReasonTransportDown}
+	}
+	return f, nil
+}
+
+// judged shows a pending verification whose time is over as expired; the row follows when somebody next writes to it.
+func (s *Service) judged(v Verification) Verification {
+	if v.Status == Pending && !s.now().Before(v.Expires) {
+		v.Status = Expired
+	}
+	return v
+}
+
+// end is the one transition out of pending. The code is void from here on.
+func (s *Service) end(tx Tx, v *Verification, status Status, reason string) error {
+	v.Status, v.Reason, v.Ended, v.CodeMAC = status, reason, s.now(), nil
+	if err := tx.UpdateVerification(*v); err != nil {
+		return err
+	}
+	return tx.CancelMessage(v.MessageID, s.now())
+}
+
+func (s *Service) entry(e audit.Event, v Verification, outcome string) audit.Entry {
+	return audit.Entry{
+		Time: s.now(), Event: e, Domain: v.Domain, User: v.User, Subject: v.ID, Outcome: outcome, Context: v.Context,
+	}
+}
+
+func (s *Service) codeMAC(v Verification, code string) []byte {
+	return s.key.MAC("code", v.ID, v.Domain, v.User, string(v.Purpose), string(v.Binding), code)
+}
+
+// binding keeps a caller's session binding as its digest; none stays none.
+func binding(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return secret.Hash(s)
+}
+
+// network is what an address counts as in rate limits: itself for IPv4, its /64 for IPv6, where one household has as
+// many addresses as it likes. Empty for what is not an address.
+func network(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ""
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	return netip.PrefixFrom(addr, 64).Masked().String()
+}

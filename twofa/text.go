@@ -1,0 +1,73 @@
+package twofa
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mileusna/useragent"
+
+	"telegate/audit"
+	"telegate/delivery"
+)
+
+// ButtonNotMe is what "Not me" under a code sends back, followed by ":" and the verification's id.
+const ButtonNotMe = "deny"
+
+// codeText is the message that carries a code: the code first, so that a notification shows it, monospace and with a
+// button to copy it (D10), then what it is for and where the sign-in comes from.
+func codeText(v Verification, title, code string, lifetime time.Duration) delivery.Body {
+	purpose := map[Purpose]string{Login: "sign-in", Recovery: "recovery", Confirm: "confirmation"}[v.Purpose]
+	t := delivery.Text{}.Code(code).
+		Plain(" is your " + purpose + " code for ").Bold(delivery.Displayable(title, 64)).
+		Plain(fmt.Sprintf(".\n\nIt works once, for %s, on the page that asked for it. Give it to nobody.", minutes(lifetime)))
+	if from := origin(v.Context); from != "" {
+		t = t.Plain("\n\nAsked for by " + from + ".")
+	}
+	return delivery.Compose(t,
+		[]delivery.Button{{Label: "Copy code", Copy: code}},
+		[]delivery.Button{{Label: "Not me", Callback: ButtonNotMe + ":" + v.ID, Style: "danger"}})
+}
+
+func reportedText(title string, used bool) delivery.Body {
+	name := delivery.Displayable(title, 64)
+	t := delivery.Plain("Denied. Somebody who knows your password for ").Bold(name).
+		Plain(" tried to sign in. Change the password. No codes are sent for the next 20 minutes.")
+	if used {
+		t = delivery.Plain("The code had already been used: somebody is signed in to your account on ").Bold(name).
+			Plain(". Sign out all sessions there, change the password and tell the administrator. " +
+				"No codes are sent for the next 20 minutes.")
+	}
+	return delivery.Compose(t)
+}
+
+// origin tells where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES".
+func origin(c audit.Context) string {
+	var parts []string
+	for _, p := range []string{Device(c.UserAgent), c.IP, c.Location} {
+		if p = delivery.Displayable(p, 80); p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Device names the browser and the system of a user agent: "Firefox on Windows". Empty when neither is known.
+func Device(userAgent string) string {
+	ua := useragent.Parse(userAgent)
+	switch {
+	case ua.Name != "" && ua.OS != "":
+		return ua.Name + " on " + ua.OS
+	case ua.OS != "":
+		return ua.OS
+	default:
+		return ua.Name
+	}
+}
+
+func minutes(d time.Duration) string {
+	if d = d.Round(time.Second); d < 2*time.Minute {
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	}
+	return fmt.Sprintf("%d minutes", int(d.Round(time.Minute).Minutes()))
+}
