@@ -53,7 +53,7 @@ func (t *table) api(domains map[string]Domain) API {
 
 // listen reads the address.
 func (t *table) listen() string {
-	text, ok := t.text("listen")
+	text, ok := t.string("listen")
 	if !ok {
 		return defaultListen
 	}
@@ -77,8 +77,8 @@ func (t *table) listen() string {
 
 // certificate reads the two files, whose paths are those the process can open, and checks that they belong together.
 func (t *table) certificate() (cert, key string) {
-	cert, hasCert := t.text("tls_cert")
-	key, hasKey := t.text("tls_key")
+	cert, hasCert := t.string("tls_cert")
+	key, hasKey := t.string("tls_key")
 	if !hasCert || !hasKey {
 		return "", ""
 	}
@@ -133,7 +133,7 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		}
 	}
 	k.Name, _ = t.label("name")
-	if hash, ok := t.text("hash"); ok {
+	if hash, ok := t.string("hash"); ok {
 		k.Hash = strings.ToLower(hash)
 		switch {
 		case strings.HasPrefix(hash, keyPrefix):
@@ -145,7 +145,7 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		}
 	}
 	if _, there := t.lookup("domains"); there {
-		for _, id := range t.texts("domains") {
+		for _, id := range t.strings("domains") {
 			id = strings.ToLower(id)
 			if _, known := domains[id]; !known && id != allDomains {
 				t.fault("domains", `names %s, which is not a configured domain; "*" means all`, quoted(id))
@@ -154,7 +154,7 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		}
 	}
 	if _, there := t.lookup("scopes"); there {
-		for _, scope := range t.texts("scopes") {
+		for _, scope := range t.strings("scopes") {
 			if !slices.Contains(scopes, scope) {
 				t.fault("scopes", "holds %s, which is none of %s", quoted(scope), strings.Join(scopes, ", "))
 			}

@@ -51,6 +51,14 @@ func TestLoopbackAndSocketsNeedNoCertificate(t *testing.T) {
 	}
 }
 
+func TestAddressThatCannotBeReadCountsAsPublic(t *testing.T) {
+	for _, listen := range []string{"", "8080", "127.0.0.1", "[::1"} {
+		if !(config.API{Listen: listen}).Public() {
+			t.Errorf("%q counts as local", listen)
+		}
+	}
+}
+
 func TestPublicAddressIsServedWithACertificate(t *testing.T) {
 	folder := t.TempDir()
 	writeCertificate(t, folder, 0o600)

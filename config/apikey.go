@@ -36,7 +36,7 @@ func KeyTable(k Key) string {
 		tomlValue(k.Name), tomlValue(k.Hash), tomlValue(k.Domains), tomlValue(k.Scopes))
 }
 
-// tomlValue returns a text, number, boolean or list of texts as TOML writes it.
+// tomlValue returns a string, number, boolean or array of strings as TOML writes it.
 func tomlValue(v any) string {
 	line, err := toml.Marshal(map[string]any{"v": v})
 	if err != nil {

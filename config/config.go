@@ -34,7 +34,7 @@ type Config struct {
 	Warnings []string
 
 	file         string            // the file as it was named to Load or Parse
-	origins      map[Secret]string // where a secret came from if not from the file itself: "from file corp.token"
+	origins      map[string]string // where a shared secret, or by originKey a domain's, came from if not from the file itself: "from file corp.token"
 	inlineSecret bool              // the file itself holds a secret
 }
 
@@ -145,7 +145,7 @@ type Limits struct {
 	// CodeDigits is "code_digits", the length of a sign-in code. Default 6; 6 to 8. NIST SP 800-63B-4 §3.1.3.2 asks for at least 6.
 	CodeDigits int
 
-	// CodeTTL is "code_ttl", how long a sign-in code is good for: a text such as "5m", or whole seconds. Default 5 minutes; 30 seconds
+	// CodeTTL is "code_ttl", how long a sign-in code is good for: a string such as "5m", or an integer of seconds. Default 5 minutes; 30 seconds
 	// to 10 minutes, the cap of NIST SP 800-63B-4 §3.1.3.2.
 	CodeTTL time.Duration
 }

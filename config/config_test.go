@@ -157,6 +157,22 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 	}
 }
 
+func TestOrdinaryFileHasNoWarnings(t *testing.T) {
+	c := parse(t, bot+`
+[domains.""]
+title = "My Server"
+
+[[api.keys]]
+name = "mesh"
+hash = "`+hash+`"
+domains = ["*"]
+scopes = ["link", "verify", "send"]
+`)
+	if len(c.Warnings) != 0 || c.Domains[""].Title != "My Server" || len(c.API.Keys) != 1 {
+		t.Errorf("read as %+v", c)
+	}
+}
+
 func TestKeysMatchInAnyCase(t *testing.T) {
 	c := parse(t, strings.Replace(`
 [MESSAGING.Telegram]

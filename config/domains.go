@@ -45,6 +45,9 @@ func (t *table) domains(shared Telegram) map[string]Domain {
 	return domains
 }
 
+// originKey returns where Config.origins keeps the origin of a domain's bot token. Shared secrets stand there under their own names.
+func originKey(domain string) string { return "domains." + domain }
+
 // domainName returns how a domain's table is called in messages: domains.corp or domains."".
 func domainName(id string) string {
 	if name := quoted(id); id == "" || name != `"`+id+`"` || strings.Contains(id, ".") {
@@ -78,8 +81,8 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	defer messaging.close()
 	telegram := messaging.table("telegram")
 	defer telegram.close()
-	bot, own := telegram.bot("TELEGATE_DOMAINS_" + envWord(id) + "_MESSAGING_TELEGRAM_")
-	if !own {
+	bot, token := telegram.bot("TELEGATE_DOMAINS_" + envWord(id) + "_MESSAGING_TELEGRAM_")
+	if !token.there {
 		if shared.BotToken == "" && len(t.values) > 0 {
 			t.p.warn("%s has no bot: nobody there can link an account until it or [messaging.telegram] has a bottoken", t.name)
 		}
@@ -90,6 +93,7 @@ func (t *table) domain(id string, shared Telegram) Domain {
 		}
 		return d
 	}
+	t.p.cfg.origins[originKey(id)] = token.from
 	d.Telegram.BotToken = bot.BotToken
 	if bot.BaseURL != "" {
 		d.Telegram.BaseURL = bot.BaseURL
@@ -101,9 +105,9 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	return d
 }
 
-// label reads a text that people see in one line.
+// label reads a string that people see in one line.
 func (t *table) label(name string) (string, bool) {
-	text, ok := t.text(name)
+	text, ok := t.string(name)
 	if ok && (utf8.RuneCountInString(text) > maxTitle || strings.ContainsFunc(text, unicode.IsControl)) {
 		t.fault(name, "must be one line of at most %d characters", maxTitle)
 		return "", false

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,25 +41,15 @@ func (f Fault) String() string {
 
 // sortFaults puts faults into the order of the file, those without a line last.
 func sortFaults(faults []Fault) {
-	slices.SortStableFunc(faults, func(a, b Fault) int {
-		return cmp.Or(
-			compareBool(a.Line == 0, b.Line == 0),
-			cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Message, b.Message),
-		)
-	})
-}
-
-// compareBool orders false before true.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	default:
-		return 1
+	line := func(f Fault) int {
+		if f.Line == 0 {
+			return math.MaxInt
+		}
+		return f.Line
 	}
+	slices.SortStableFunc(faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(line(a), line(b)), cmp.Compare(a.Message, b.Message))
+	})
 }
 
 // plainName matches names that can be shown. No secret does: a bot token holds a colon, an API hash has 32 characters, a session and an

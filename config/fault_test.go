@@ -54,29 +54,29 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"domain twice in other case", "[domains.corp]\n[domains.Corp]", `telegate.toml:4: "Corp" and "corp" in [domains] are the same key; keep one`},
 
 		// Wrong types
-		{"number for text", "[log]\nlevel = 3", "telegate.toml:4: log.level must be a text in quotes, not a whole number"},
-		{"text for number", "[limits]\nbot_per_second = '30'", "telegate.toml:4: limits.bot_per_second must be a number, not a text"},
-		{"text for whole number", "apiid = '123'", "telegate.toml:3: messaging.telegram.apiid must be a whole number, not a text"},
-		{"decimal for whole number", "[limits]\ncode_digits = 6.0", "telegate.toml:4: limits.code_digits must be a whole number, not a decimal number"},
-		{"date for text", "[database]\npath = 2026-01-02", "telegate.toml:4: database.path must be a text in quotes, not a date or time"},
-		{"table for text", "[api.listen]\na = 1", "telegate.toml:3: api.listen must be a text in quotes, not a table"},
+		{"number for text", "[log]\nlevel = 3", "telegate.toml:4: log.level must be a string in quotes, not an integer"},
+		{"text for number", "[limits]\nbot_per_second = '30'", "telegate.toml:4: limits.bot_per_second must be a number, not a string"},
+		{"text for whole number", "apiid = '123'", "telegate.toml:3: messaging.telegram.apiid must be an integer, not a string"},
+		{"decimal for whole number", "[limits]\ncode_digits = 6.0", "telegate.toml:4: limits.code_digits must be an integer, not a decimal number"},
+		{"date for text", "[database]\npath = 2026-01-02", "telegate.toml:4: database.path must be a string in quotes, not a date or time"},
+		{"table for text", "[api.listen]\na = 1", "telegate.toml:3: api.listen must be a string in quotes, not a table"},
 		{"text for table", "[domains.corp]\npasswordRequirements = 'x'",
-			"telegate.toml:4: domains.corp.passwordRequirements must be a table, not a text"},
-		{"list for table", "[[limits]]\ncode_digits = 6", "telegate.toml:3: limits must be a table, not a list"},
-		{"text for domain", "[domains]\ncorp = 'x'", "telegate.toml:4: domains.corp must be a table, not a text"},
-		{"table for keys", "[api.keys]\nname = 'x'", "telegate.toml:3: api.keys must be a list of tables, each under [[api.keys]], not a table"},
-		{"texts for keys", "[api]\nkeys = ['x']", "telegate.toml:4: api.keys must hold tables only, not a text"},
+			"telegate.toml:4: domains.corp.passwordRequirements must be a table, not a string"},
+		{"list for table", "[[limits]]\ncode_digits = 6", "telegate.toml:3: limits must be a table, not an array"},
+		{"text for domain", "[domains]\ncorp = 'x'", "telegate.toml:4: domains.corp must be a table, not a string"},
+		{"table for keys", "[api.keys]\nname = 'x'", "telegate.toml:3: api.keys must be an array of tables, each under [[api.keys]], not a table"},
+		{"texts for keys", "[api]\nkeys = ['x']", "telegate.toml:4: api.keys must hold tables only, not a string"},
 		{"text for a list", "[api]\nkeys = [\n  {name = 'x', hash = '" + hash + "',\n   domains = '*', scopes = ['send']},\n]",
-			`telegate.toml:6: api.keys.domains must be a list of texts, such as ["a", "b"], not a text`},
+			`telegate.toml:6: api.keys.domains must be an array of strings, such as ["a", "b"], not a string`},
 		{"number in a list", "[api]\nkeys = [{name = 'x', hash = '" + hash + "', domains = ['*'], scopes = ['send', 1]}]",
-			"telegate.toml:4: api.keys.scopes must hold texts in quotes only, not a whole number"},
+			"telegate.toml:4: api.keys.scopes must hold strings only, not an integer"},
 		{"empty text", "[database]\npath = '  '", "telegate.toml:4: database.path is empty; give it a value or remove the key"},
 
 		// Domains
 		{"msg2factor as text", "[domains.corp.passwordRequirements]\nmsg2factor = 'false'",
-			"telegate.toml:4: domains.corp.passwordRequirements.msg2factor must be true or false without quotes, not a text; only false turns the second factor off"},
+			"telegate.toml:4: domains.corp.passwordRequirements.msg2factor must be true or false without quotes, not a string; only false turns the second factor off"},
 		{"msg2factor as number", "[domains.\"\"]\npasswordRequirements.msg2factor = 0",
-			`telegate.toml:4: domains."".passwordRequirements.msg2factor must be true or false without quotes, not a whole number; only false turns the second factor off`},
+			`telegate.toml:4: domains."".passwordRequirements.msg2factor must be true or false without quotes, not an integer; only false turns the second factor off`},
 		{"msg2factor as table", "[domains.\"a.b\".passwordRequirements]\nmsg2factor = { methods = ['code'] }",
 			`telegate.toml:4: domains."a.b".passwordRequirements.msg2factor must be true or false without quotes, not a table; only false turns the second factor off`},
 		{"title of two lines", "[domains.corp]\ntitle = \"a\\nb\"", "telegate.toml:4: domains.corp.title must be one line of at most 64 characters"},
@@ -129,6 +129,8 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 
 		// Database, limits, log
 		{"database in memory", "[database]\npath = ':memory:'", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},
+		{"database by URL", "[database]\npath = 'file:x?mode=memory'", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},
+		{"database with NUL", "[database]\npath = \"a\\u0000b\"", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},
 		{"too slow", "[limits]\nbot_per_second = 0", "telegate.toml:4: limits.bot_per_second must be from 1 to 1000 messages a second"},
 		{"too fast", "[limits]\nbot_per_second = 1000.5", "telegate.toml:4: limits.bot_per_second must be from 1 to 1000 messages a second"},
 		{"not a number", "[limits]\nchat_per_second = nan", "telegate.toml:4: limits.chat_per_second must be from 0.1 to 10 messages a second"},
@@ -140,8 +142,8 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"code for a moment", "[limits]\ncode_ttl = 29", "telegate.toml:4: limits.code_ttl must be from 30s to 10m: less is too short to read and type a code"},
 		{"code for less than nothing", "[limits]\ncode_ttl = -9223372036854775808", "telegate.toml:4: limits.code_ttl must be from 30s to 10m: less is too short to read and type a code"},
 		{"half seconds", "[limits]\ncode_ttl = '60.5s'", "telegate.toml:4: limits.code_ttl must be whole seconds"},
-		{"no unit", "[limits]\ncode_ttl = '300'", `telegate.toml:4: limits.code_ttl must be a time span such as "5m" or "90s", or a number of seconds`},
-		{"decimal seconds", "[limits]\ncode_ttl = 300.0", `telegate.toml:4: limits.code_ttl must be a time span such as "5m" or "90s", or a number of seconds`},
+		{"no unit", "[limits]\ncode_ttl = '300'", `telegate.toml:4: limits.code_ttl must be a duration such as "5m" or "90s", or a number of seconds`},
+		{"decimal seconds", "[limits]\ncode_ttl = 300.0", `telegate.toml:4: limits.code_ttl must be a duration such as "5m" or "90s", or a number of seconds`},
 		{"unknown level", "[log]\nlevel = 'verbose'", "telegate.toml:4: log.level must be one of debug, info, warn, error"},
 		{"unknown format", "[log]\nformat = 'xml'", "telegate.toml:4: log.format must be one of text, json"},
 	} {
@@ -159,31 +161,42 @@ const public = "telegate.toml:4: api.listen can be reached from other machines, 
 
 func TestBrokenTOMLNamesTheLine(t *testing.T) {
 	for _, test := range []struct{ name, source, want string }{
-		{"text that begins like a number", "[log]\nlevel = info", "telegate.toml:4: not valid TOML: something follows the value; texts go in quotes, and each key has a line of its own"},
-		{"text without quotes", "[log]\nlevel = debug", "telegate.toml:4: not valid TOML: this is not a value; texts go in quotes"},
-		{"no value", "[log]\nlevel =\n", "telegate.toml:4: not valid TOML: this is not a value; texts go in quotes"},
-		{"number with letters", "apihash = 123abc", "telegate.toml:3: not valid TOML: something follows the value; texts go in quotes, and each key has a line of its own"},
-		{"leading zeros", "apiid = 00000000", "telegate.toml:3: not valid TOML: this is not a value; texts go in quotes"},
-		{"number out of range", "apiid = 92233720368547758089", "telegate.toml:3: not valid TOML: this is not a value; texts go in quotes"},
-		{"open quote", "[log]\nlevel = 'info\nformat = 'text'", "telegate.toml:4: not valid TOML: a text goes on behind the end of its line; its closing quote is missing"},
+		{"text that begins like a number", "[log]\nlevel = info", "telegate.toml:4: not valid TOML: something follows the value; strings go in quotes, and each key has a line of its own"},
+		{"text without quotes", "[log]\nlevel = debug", "telegate.toml:4: not valid TOML: this is not a value; strings go in quotes"},
+		{"no value", "[log]\nlevel =\n", "telegate.toml:4: not valid TOML: this is not a value; strings go in quotes"},
+		{"number with letters", "apihash = 123abc", "telegate.toml:3: not valid TOML: something follows the value; strings go in quotes, and each key has a line of its own"},
+		{"leading zeros", "apiid = 00000000", "telegate.toml:3: not valid TOML: this is not a value; strings go in quotes"},
+		{"number out of range", "apiid = 92233720368547758089", "telegate.toml:3: not valid TOML: this is not a value; strings go in quotes"},
+		{"open quote", "[log]\nlevel = 'info\nformat = 'text'", "telegate.toml:4: not valid TOML: a string does not end on its line; its closing quote is missing"},
 		{"open at the end", "[api]\nkeys = [", "telegate.toml:4: not valid TOML: the file ends inside a value; a closing quote or bracket is missing"},
 		{"no equals sign", "[log]\nlevel 'info'", "telegate.toml:4: not valid TOML: a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"},
 		{"colon", "[log]\nlevel: 'info'", "telegate.toml:4: not valid TOML: a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"},
 		{"key twice", "[log]\nlevel = 'info'\nlevel = 'info'", "telegate.toml:5: not valid TOML: this key or table stands here for the second time"},
 		{"table twice", "[log]\n[api]\n[log]", "telegate.toml:5: not valid TOML: this key or table stands here for the second time"},
-		{"empty table name", "[]", "telegate.toml:3: not valid TOML: a table is written [name], a list of tables [[name]]"},
-		{"half a list header", "[[api.keys]\nname = 'x'", "telegate.toml:3: not valid TOML: a table is written [name], a list of tables [[name]]"},
+		{"empty table name", "[]", "telegate.toml:3: not valid TOML: a table is written [name], an array of tables [[name]]"},
+		{"half a list header", "[[api.keys]\nname = 'x'", "telegate.toml:3: not valid TOML: a table is written [name], an array of tables [[name]]"},
 		{"Windows path", "[database]\npath = \"C:\\data\"", `telegate.toml:4: not valid TOML: a backslash in "…" begins an escape such as \n; write two of them, or use '…'`},
-		{"missing comma", "[api]\nkeys = ['a' 'b']", "telegate.toml:4: not valid TOML: the elements of a list or an inline table are parted by commas, and a bracket closes it"},
+		{"missing comma", "[api]\nkeys = ['a' 'b']", "telegate.toml:4: not valid TOML: commas separate the elements of an array or inline table, and a bracket closes it"},
 		{"control character", "[log]\nlevel = 'a\x01'", "telegate.toml:4: not valid TOML: the file holds a control character; save it as plain text"},
 		{"Latin-1", "[log]\nlevel = '\xfc'", "telegate.toml: the file is not UTF-8 text; save it as UTF-8"},
-		{"too large", strings.Repeat("#", 1<<20), "telegate.toml: the file is larger than 1048576 bytes"},
+		{"too large", strings.Repeat("#", 256<<10), "telegate.toml: the file is larger than 256 KiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff([]string{test.want}, faults(t, bot+test.source, noEnv)); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestByteOrderMarkDoesNotMoveLines(t *testing.T) {
+	got := faults(t, "\ufeff[logs]\r\nlevel = 'info'\r\n"+strings.ReplaceAll(bot, "\n", "\r\n")+"botoken_file = 'x'\r\n", noEnv)
+	want := []string{
+		`telegate.toml:1: unknown key "logs" at the top level; did you mean "log"?`,
+		`telegate.toml:5: unknown key "botoken_file" in [messaging.telegram]; did you mean "bottoken_file"?`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -205,7 +218,7 @@ passwordRequirements = { msg2factor = "no" }
 			"or listen on 127.0.0.1:8080 or on unix:/path and let a TLS proxy answer for it",
 		`telegate.toml:7: unknown key "bottokn" in [messaging.telegram]; did you mean "bottoken"?`,
 		"telegate.toml:8: messaging.telegram.apihash is not an API hash, which is 32 hexadecimal digits; see https://my.telegram.org/apps",
-		"telegate.toml:10: domains.corp.passwordRequirements.msg2factor must be true or false without quotes, not a text; only false turns the second factor off",
+		"telegate.toml:10: domains.corp.passwordRequirements.msg2factor must be true or false without quotes, not a string; only false turns the second factor off",
 		"environment: TELEGATE_MESSAGING_TELEGRAM_SESSION is not a session, which is one line of at least 342 base64 characters",
 		"telegate.toml: no bot token: set messaging.telegram.bottoken to the one @BotFather printed " +
 			"(or bottoken_file to a file that holds it, or the variable TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN)",

@@ -85,7 +85,7 @@ func check(t *testing.T, c *config.Config, secret string) {
 		!(l.BotPerSecond >= 1) || !(l.ChatPerSecond >= 0.1) || !(l.GroupPerMinute >= 1) {
 		t.Errorf("limits %+v", l)
 	}
-	out := render(t, c) + strings.Join(c.Warnings, "\n")
+	out := render(t, c) + strings.Join(c.Warnings, "\n") + fmt.Sprintf("%+v", c.Messaging)
 	if strings.Contains(out, "123456789:"+secret) {
 		t.Errorf("shows the token:\n%s", out)
 	}

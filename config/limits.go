@@ -10,7 +10,7 @@ import (
 func (t *table) database() Database {
 	database := t.table("database")
 	defer database.close()
-	file, ok := database.text("path")
+	file, ok := database.string("path")
 	switch {
 	case !ok:
 		file = defaultDatabase
@@ -35,7 +35,7 @@ func (t *table) limits() Limits {
 }
 
 func (t *table) codeDigits() int {
-	digits, ok := value[int64](t, "code_digits", "a whole number")
+	digits, ok := value[int64](t, "code_digits", "an integer")
 	switch {
 	case !ok:
 		return defaultCodeDigits

@@ -8,13 +8,23 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// path is where a value stands in a file: every key as it is written, quoted, and [i] for the element of a list.
+// path is where a value stands in a file: every key as it is written, quoted, and [i] for the element of an array.
 type path string
 
-func (p path) key(name string) path { return p + path(strconv.Quote(name)) }
-func (p path) index(i int) path     { return p + path("["+strconv.Itoa(i)+"]") }
+func (p path) key(name string) path { return p.join(strconv.Quote(name)) }
+func (p path) index(i int) path     { return p.join("[" + strconv.Itoa(i) + "]") }
 
-// locate returns the line of every key, table and list element of TOML that the library has accepted. The library keeps the lines to
+// join ends a path at a length that nothing telegate knows has, lest a thousand nested brackets make a thousand long paths.
+func (p path) join(part string) path {
+	if len(p) > maxPath {
+		return p
+	}
+	return p + path(part)
+}
+
+const maxPath = 512
+
+// locate returns the line of every key, table and array element of TOML that the library has accepted. The library keeps the lines to
 // itself, and of an array of tables it keeps those of the last element only.
 //
 // It reads the structure (headers, keys, brackets) and leaves values and quoted keys to the library.
@@ -121,7 +131,7 @@ func (l *locator) value(at path) {
 	}
 }
 
-// more skips to the next element of a list or inline table; it is false behind the closing bracket.
+// more skips to the next element of an array or inline table; it is false once it has read the closing bracket.
 func (l *locator) more(closing string) bool {
 	for l.peek() == "\n" || l.peek() == "," {
 		l.next()
@@ -133,7 +143,7 @@ func (l *locator) more(closing string) bool {
 	return false
 }
 
-// key reads a dotted key and the mark behind it.
+// key reads a dotted key and the mark that ends it.
 func (l *locator) key(end string) []string {
 	var text strings.Builder
 	for l.peek() != "" && l.peek() != end {
@@ -147,7 +157,7 @@ func (l *locator) key(end string) []string {
 	return md.Keys()[len(md.Keys())-1]
 }
 
-// descend walks a dotted key down from a table and notes the line of each part that has none yet. A part that is a list of tables stands
+// descend walks a dotted key down from a table and notes the line of each part that has none yet. A part that is an array of tables stands
 // for its last element, as TOML has it, unless it is the last part.
 func (l *locator) descend(at path, key []string, line int) path {
 	for i, part := range key {

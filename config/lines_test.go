@@ -21,9 +21,9 @@ b.c . "d e" = 1979-05-27 07:32:00 # two tokens
 [table . "sub table"]   # comment
 text = """
 [not.a.table]
-"" x = 1 \""" y = 2 """""
+"" x = 1 \""" y = 2 """"
 raw = '''
-'' y = '''''
+'' y = ''''
 list = [ 1, [ 2, "]" ], # comment ]
   { k = 1, l.m = 2 },
 ]
@@ -74,7 +74,7 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source string) {
 		var values map[string]any
-		if _, err := toml.Decode(source, &values); err != nil || strings.HasPrefix(source, "\ufeff") || strings.HasPrefix(source, "\xff\xfe") || strings.HasPrefix(source, "\xfe\xff") {
+		if _, err := toml.Decode(source, &values); err != nil || len(source) > 500 && source != sample || strings.HasPrefix(source, "\ufeff") || strings.HasPrefix(source, "\xff\xfe") || strings.HasPrefix(source, "\xfe\xff") {
 			t.Skip()
 		}
 		lines := config.Lines(source)

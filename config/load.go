@@ -14,8 +14,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxFile is the most a configuration may hold, in bytes: ten thousand domains fit, a device or a log named by mistake does not.
-const maxFile = 1 << 20
+// maxFile is the most a configuration may hold, in bytes: thousands of domains fit, a device or a log named by mistake does not.
+const maxFile = 256 << 10
 
 // Load reads the configuration at path. getenv is os.Getenv, or a stand-in; the variables it is asked for are those of Telegram's fields.
 //
@@ -45,7 +45,7 @@ func Parse(name string, data []byte, getenv func(string) string) (*Config, error
 		getenv: getenv,
 		dir:    filepath.Dir(name),
 		bots:   map[int64]Telegram{},
-		cfg:    &Config{file: name, origins: map[Secret]string{}},
+		cfg:    &Config{file: name, origins: map[string]string{}},
 	}
 	values, ok := p.decode(data)
 	if ok {
@@ -85,7 +85,7 @@ func (p *parser) warn(format string, args ...any) {
 // decode parses the TOML and notes its lines.
 func (p *parser) decode(data []byte) (map[string]any, bool) {
 	if len(data) > maxFile {
-		p.faultAt(0, "", "the file is larger than %d bytes", maxFile)
+		p.faultAt(0, "", "the file is larger than %d KiB", maxFile>>10)
 		return nil, false
 	}
 	if !utf8.Valid(data) {
@@ -124,23 +124,23 @@ func syntaxMessage(found string) string {
 	case has("already been defined", "already created"):
 		return "this key or table stands here for the second time"
 	case has("cannot contain newlines"):
-		return "a text goes on behind the end of its line; its closing quote is missing"
+		return "a string does not end on its line; its closing quote is missing"
 	case has("unexpected EOF", "end of file"):
 		return "the file ends inside a value; a closing quote or bracket is missing"
 	case has("expected '.' or '='", "key name appears blank"):
 		return "a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"
 	case has("expected a top-level item to end"):
-		return "something follows the value; texts go in quotes, and each key has a line of its own"
+		return "something follows the value; strings go in quotes, and each key has a line of its own"
 	case has("table name", "table array name"):
-		return "a table is written [name], a list of tables [[name]]"
+		return "a table is written [name], an array of tables [[name]]"
 	case has("expected value", "Invalid", "invalid datetime", "invalid float", "out of range", "floats must", "expected a digit"):
-		return "this is not a value; texts go in quotes"
+		return "this is not a value; strings go in quotes"
 	case has("invalid escape", "hexadecimal digits", "Escaped character"):
 		return `a backslash in "…" begins an escape such as \n; write two of them, or use '…'`
 	case has("control characters", "NULL bytes"):
 		return "the file holds a control character; save it as plain text"
 	case has("comma", "terminator"):
-		return "the elements of a list or an inline table are parted by commas, and a bracket closes it"
+		return "commas separate the elements of an array or inline table, and a bracket closes it"
 	default:
 		return "the line cannot be read; see https://toml.io"
 	}

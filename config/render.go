@@ -21,14 +21,14 @@ func (c *Config) Render(w io.Writer) error {
 	fmt.Fprintf(&r.out, "# %s as telegate understands it; secrets are not shown\n", c.file)
 	shared := c.Messaging.Telegram
 	r.header("messaging", "telegram")
-	r.secret("bottoken", shared.BotToken, c.origins)
+	r.secret("bottoken", shared.BotToken, c.origins["bottoken"])
 	r.optional("apiid", shared.APIID, shared.APIID != 0)
-	r.secret("apihash", shared.APIHash, c.origins)
-	r.secret("session", shared.Session, c.origins)
+	r.secret("apihash", shared.APIHash, c.origins["apihash"])
+	r.secret("session", shared.Session, c.origins["session"])
 	r.value("baseurl", shared.BaseURL, defaultBaseURL)
 	r.optional("proxy", showProxy(shared.Proxy), shared.Proxy != "")
 	for _, id := range slices.Sorted(maps.Keys(c.Domains)) {
-		r.domain(c.Domains[id], shared, c.origins)
+		r.domain(c.Domains[id], shared, c.origins[originKey(id)])
 	}
 	r.header("api")
 	r.value("listen", c.API.Listen, defaultListen)
@@ -55,7 +55,7 @@ func (c *Config) Render(w io.Writer) error {
 
 type renderer struct{ out strings.Builder }
 
-func (r *renderer) domain(d Domain, shared Telegram, origins map[Secret]string) {
+func (r *renderer) domain(d Domain, shared Telegram, origin string) {
 	fallback := d.ID
 	if d.ID == "" {
 		fallback = defaultTitle
@@ -74,7 +74,7 @@ func (r *renderer) domain(d Domain, shared Telegram, origins map[Secret]string) 
 		return
 	}
 	r.header("domains", d.ID, "messaging", "telegram")
-	r.secret("bottoken", d.Telegram.BotToken, origins)
+	r.secret("bottoken", d.Telegram.BotToken, origin)
 	r.value("baseurl", d.Telegram.BaseURL, shared.BaseURL)
 	r.optional("proxy", showProxy(d.Telegram.Proxy), d.Telegram.Proxy != "")
 }
@@ -102,9 +102,9 @@ func (r *renderer) optional(key string, v any, isSet bool) {
 }
 
 // secret writes that a secret is set, and where it came from.
-func (r *renderer) secret(key string, s Secret, origins map[Secret]string) {
+func (r *renderer) secret(key string, s Secret, origin string) {
 	shown := "(set)"
-	if origin := origins[s]; origin != "" {
+	if origin != "" {
 		shown = "(set, " + origin + ")"
 	}
 	r.optional(key, shown, s != "")
@@ -124,13 +124,16 @@ func span(d time.Duration) string {
 	return strings.Replace(d.String(), "m0s", "m", 1)
 }
 
-// stray matches bot tokens and API keys wherever they stand.
+// stray matches what is a bot token or an API key by its looks.
 var stray = regexp.MustCompile(`[0-9]{6,12}:[A-Za-z0-9_-]{30,}|` + keyPrefix + `[A-Za-z0-9_-]{43}`)
 
 // scrub strikes every secret out of a text, also where somebody put it in the wrong place, such as a title.
 func (c *Config) scrub(text string) string {
-	for secret := range c.origins {
-		text = strings.ReplaceAll(text, secret.Reveal(), "(secret)")
+	shared := c.Messaging.Telegram
+	for _, secret := range []Secret{shared.APIHash, shared.Session} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret.Reveal(), "(secret)")
+		}
 	}
 	return stray.ReplaceAllString(text, "(secret)")
 }

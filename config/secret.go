@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Secret is a text that printing, logging and encoding do not show. Reveal returns it.
+// Secret is a string that printing, logging and encoding do not show. Reveal returns it.
 //
 // Keep it in exported fields and print it with %v or %s: fmt cannot call the methods of an unexported field, and calls none under a verb
 // that does not fit a pointer or under %p.
@@ -53,6 +53,7 @@ const maxSecretFile = 64 << 10
 // given is a secret as it was found. It may be there and faulty: then value is empty, and the fault is reported.
 type given struct {
 	value Secret
+	from  string // "from file corp.token"; "" for the file itself
 	there bool
 	fault reporter
 }
@@ -63,8 +64,8 @@ type reporter func(format string, args ...any)
 // secret returns the secret under a key: from the environment, or else from the key, or else from the file that the key's _file twin
 // names. Two sources in the same place are a fault. The variables are envTable followed by the name in upper case, and its _FILE twin.
 func (t *table) secret(name, envTable string) given {
-	inline, isInline := t.text(name)
-	file, isFile := t.text(name + "_file")
+	inline, isInline := t.string(name)
+	file, isFile := t.string(name + "_file")
 	_, there := t.lookup(name)
 	_, fileThere := t.lookup(name + "_file")
 	if there && fileThere {
@@ -85,22 +86,16 @@ func (t *table) secret(name, envTable string) given {
 		inEnv(variable+"_FILE")("and %s give the same secret; keep one", variable)
 		return given{there: true}
 	case fromEnv != "":
-		return t.found(fromEnv, "from "+variable, inEnv(variable))
+		return given{value: Secret(fromEnv), from: "from " + variable, there: true, fault: inEnv(variable)}
 	case envFile != "":
 		return t.secretFile(envFile, variable+"_FILE", inEnv(variable+"_FILE"))
 	case isInline:
-		return t.found(inline, "", inFile(name))
+		return given{value: Secret(inline), there: true, fault: inFile(name)}
 	case isFile:
 		return t.secretFile(file, t.dotted(name+"_file"), inFile(name+"_file"))
 	default:
 		return given{there: there || fileThere}
 	}
-}
-
-// found notes where a secret came from.
-func (t *table) found(value, origin string, fault reporter) given {
-	t.p.cfg.origins[Secret(value)] = origin
-	return given{value: Secret(value), there: true, fault: fault}
 }
 
 // secretFile reads a secret from a file. Messages name the key and not the path: somebody may have put the secret in its place.
@@ -122,9 +117,9 @@ func (t *table) secretFile(file, key string, fault reporter) given {
 		if open {
 			t.p.warn("%s names a file that everybody on this machine can read; take that right away with chmod 600", key)
 		}
-		return t.found(value, "from file "+file, func(format string, args ...any) {
+		return given{value: Secret(value), from: "from file " + file, there: true, fault: func(format string, args ...any) {
 			fault("names a file whose content "+format, args...)
-		})
+		}}
 	}
 	return given{there: true}
 }

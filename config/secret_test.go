@@ -34,7 +34,16 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	if err := toml.NewEncoder(&out).Encode(telegram); err != nil {
 		t.Fatal(err)
 	}
+	c := parse(t, sample[:strings.Index(sample, "[domains.corp.messaging")]+"[domains.corp.messaging.telegram]\nbottoken = '"+corpToken+"'")
+	fmt.Fprintf(&out, "%v %+v %#v %+v", c, c, c, *c)
+	logger.Info("message", "config", c)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("message", "config", c)
 	fmt.Fprintln(&out, fmt.Errorf("wrapped: %w", fmt.Errorf("%v", secret)), secret.String(), secret.GoString())
+	for _, other := range []string{corpToken, apiHash, session} {
+		if strings.Contains(out.String(), other) {
+			t.Errorf("printed:\n%s", out.String())
+		}
+	}
 	if strings.Contains(out.String(), token[10:]) || strings.Contains(out.String(), fmt.Sprintf("%x", token[10:])) {
 		t.Errorf("printed:\n%s", out.String())
 	}

@@ -105,11 +105,11 @@ func value[T any](t *table, name, want string) (v T, ok bool) {
 func kind(value any) string {
 	switch value.(type) {
 	case string:
-		return "a text"
+		return "a string"
 	case bool:
-		return "true or false"
+		return "a boolean"
 	case int64:
-		return "a whole number"
+		return "an integer"
 	case float64:
 		return "a decimal number"
 	case time.Time:
@@ -117,13 +117,13 @@ func kind(value any) string {
 	case map[string]any:
 		return "a table"
 	default:
-		return "a list"
+		return "an array"
 	}
 }
 
-// text returns a text without the blanks around it. An empty one is a fault.
-func (t *table) text(name string) (string, bool) {
-	text, ok := value[string](t, name, "a text in quotes")
+// string returns a string without the blanks around it. An empty one is a fault.
+func (t *table) string(name string) (string, bool) {
+	text, ok := value[string](t, name, "a string in quotes")
 	if !ok {
 		return "", false
 	}
@@ -136,7 +136,7 @@ func (t *table) text(name string) (string, bool) {
 
 // choice returns one of a few words, in any case.
 func (t *table) choice(name, fallback string, words ...string) string {
-	text, ok := t.text(name)
+	text, ok := t.string(name)
 	if !ok {
 		return fallback
 	}
@@ -156,9 +156,9 @@ func (t *table) boolean(name string, fallback bool) bool {
 	return fallback
 }
 
-// integer returns a whole number from low to high.
+// integer returns an integer from low to high.
 func (t *table) integer(name string, fallback, low, high int64) int64 {
-	n, ok := value[int64](t, name, "a whole number")
+	n, ok := value[int64](t, name, "an integer")
 	if !ok {
 		return fallback
 	}
@@ -192,7 +192,7 @@ func (t *table) number(name string, fallback, low, high float64, unit string) fl
 	return n
 }
 
-// duration returns a time span: a text such as "5m", or whole seconds.
+// duration returns a duration: a string such as "5m", or an integer of seconds.
 func (t *table) duration(name string, fallback time.Duration) time.Duration {
 	found, ok := t.lookup(name)
 	if !ok {
@@ -207,29 +207,29 @@ func (t *table) duration(name string, fallback time.Duration) time.Duration {
 			return d
 		}
 	}
-	t.fault(name, `must be a time span such as "5m" or "90s", or a number of seconds`)
+	t.fault(name, `must be a duration such as "5m" or "90s", or a number of seconds`)
 	return fallback
 }
 
-// texts returns a list of at least one text. A fault makes it empty.
-func (t *table) texts(name string) []string {
-	list, ok := value[[]any](t, name, `a list of texts, such as ["a", "b"]`)
+// strings returns an array of at least one string. A fault makes it empty.
+func (t *table) strings(name string) []string {
+	list, ok := value[[]any](t, name, `an array of strings, such as ["a", "b"]`)
 	if !ok {
 		return nil
 	}
-	var texts []string
+	var all []string
 	for _, element := range list {
 		text, isText := element.(string)
 		if !isText {
-			t.fault(name, "must hold texts in quotes only, not %s", kind(element))
+			t.fault(name, "must hold strings only, not %s", kind(element))
 			return nil
 		}
-		texts = append(texts, strings.TrimSpace(text))
+		all = append(all, strings.TrimSpace(text))
 	}
-	if len(texts) == 0 {
+	if len(all) == 0 {
 		t.fault(name, "must not be empty")
 	}
-	return texts
+	return all
 }
 
 // table returns the table under a key, an empty one where it is missing.
@@ -243,7 +243,7 @@ func (t *table) table(name string) *table {
 	return t.p.table(dotted, "in ["+dotted+"]", at, values)
 }
 
-// tables returns the tables of a list, written as [[name]] or as name = [{…}, {…}].
+// tables returns an array of tables, written as [[name]] or as name = [{…}, {…}].
 func (t *table) tables(name string) []*table {
 	found, ok := t.lookup(name)
 	if !ok {
@@ -263,7 +263,7 @@ func (t *table) tables(name string) []*table {
 			elements = append(elements, values)
 		}
 	default:
-		t.fault(name, "must be a list of tables, each under [[%s]], not %s", t.dotted(name), kind(found))
+		t.fault(name, "must be an array of tables, each under [[%s]], not %s", t.dotted(name), kind(found))
 		return nil
 	}
 	tables := make([]*table, len(elements))

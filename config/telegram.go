@@ -19,7 +19,7 @@ var (
 // sharedEnv begins the environment variables of [messaging.telegram].
 const sharedEnv = "TELEGATE_MESSAGING_TELEGRAM_"
 
-// BotID returns the id of the bot a token belongs to, 0 for a text that is not a token.
+// BotID returns the id of the bot a token belongs to, 0 for a string that is not a token.
 func BotID(token Secret) int64 {
 	if !tokenShape.MatchString(token.Reveal()) {
 		return 0
@@ -39,11 +39,12 @@ func (t *table) messaging() Messaging {
 	telegram := messaging.table("telegram")
 	defer telegram.close()
 
-	bot, own := telegram.bot(sharedEnv)
+	bot, token := telegram.bot(sharedEnv)
 	if bot.BaseURL == "" {
 		bot.BaseURL = defaultBaseURL
 	}
-	if own {
+	if token.there {
+		t.p.cfg.origins["bottoken"] = token.from
 		telegram.addBot(bot)
 	}
 	bot.APIID = int(telegram.integer("apiid", 0, 1, 1<<31-1))
@@ -55,15 +56,14 @@ func (t *table) messaging() Messaging {
 	return Messaging{Telegram: bot}
 }
 
-// bot reads what the shared table and a domain's have in common. own is whether the table, or the environment for it, names a bot, be it
-// a faulty one.
-func (t *table) bot(envTable string) (bot Telegram, own bool) {
-	token := t.secret("bottoken", envTable)
+// bot reads what the shared table and a domain's have in common, and says where the token was found.
+func (t *table) bot(envTable string) (bot Telegram, token given) {
+	token = t.secret("bottoken", envTable)
 	if token.value != "" && !tokenShape.MatchString(token.value.Reveal()) {
 		token.fault(`is not a bot token; @BotFather prints one as 6 to 12 digits, a colon and at least 30 letters, digits, "-" or "_"`)
 		token.value = ""
 	}
-	return Telegram{BotToken: token.value, BaseURL: t.baseURL(), Proxy: t.proxy()}, token.there
+	return Telegram{BotToken: token.value, BaseURL: t.baseURL(), Proxy: t.proxy()}, token
 }
 
 // addBot adds a table's bot to those of the whole configuration. Two tables may name the same bot, in the same words.
@@ -87,12 +87,13 @@ func (t *table) shaped(name string, shape *regexp.Regexp, isNot string) Secret {
 		secret.fault("%s", isNot)
 		return ""
 	}
+	t.p.cfg.origins[name] = secret.from
 	return secret.value
 }
 
 // baseURL reads the Bot API server, "" where it is not set. Messages do not show it: people paste the whole URL of a call, token included.
 func (t *table) baseURL() string {
-	text, ok := t.text("baseurl")
+	text, ok := t.string("baseurl")
 	if !ok {
 		return ""
 	}
@@ -124,7 +125,7 @@ func (t *table) proxy() Secret {
 	}
 	switch found.(type) {
 	case string:
-		if text, ok := t.text("proxy"); ok {
+		if text, ok := t.string("proxy"); ok {
 			return t.proxyURL(text)
 		}
 		return ""
@@ -158,12 +159,12 @@ func (t *table) proxyURL(text string) Secret {
 // proxyTable turns MeshCentral's table, which is the one of GramJS, into a socks5 URL.
 func (t *table) proxyTable(proxy *table) Secret {
 	defer proxy.close()
-	host, hasHost := proxy.text("ip")
+	host, hasHost := proxy.string("ip")
 	port := proxy.integer("port", 0, 1, 65535)
-	user, hasUser := proxy.text("username")
-	password, hasPassword := proxy.text("password")
+	user, hasUser := proxy.string("username")
+	password, hasPassword := proxy.string("password")
 	isMTProxy := proxy.boolean("MTProxy", false)
-	_, hasSecret := proxy.text("secret")
+	_, hasSecret := proxy.string("secret")
 	socks := proxy.integer("socksType", 5, 4, 5)
 	timeout := proxy.integer("timeout", 0, 1, 3600)
 
@@ -215,5 +216,5 @@ func isPublic(host string) bool {
 		return false
 	}
 	addr, err := netip.ParseAddr(host)
-	return err != nil || !addr.Unmap().IsLoopback()
+	return err != nil || !addr.IsLoopback()
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"telegate/bot"
 )
@@ -44,7 +43,7 @@ func (d *DB) SaveRecord(ctx context.Context, r bot.Record) error {
 
 // SaveUpdates implements bot.Store.
 func (d *DB) SaveUpdates(ctx context.Context, botID int64, updates []bot.Update, offset int64) error {
-	now := millis(time.Now())
+	now := millis(d.now())
 	return d.update(ctx, func(tx *Tx) error {
 		for _, u := range updates {
 			_, err := tx.q.exec("INSERT INTO updates (bot_id, update_id, raw, stored_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

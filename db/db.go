@@ -10,7 +10,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ type DB struct {
 	writer *sql.DB // exactly one connection, held by conn
 	conn   *stmtCache
 	keys   keys
-	log    *slog.Logger
+	now    func() time.Time
 
 	jobs    chan *job
 	stop    chan struct{} // closed by Close: no more jobs are taken
@@ -43,7 +42,7 @@ type DB struct {
 type Options struct {
 	Path    string // of the SQLite file; made with mode 0600 if it does not exist
 	KeyFile string // made with mode 0600 together with a new database
-	Logger  *slog.Logger
+	Now     func() time.Time
 	// OnQueued is called after each commit that has accepted messages, from the writing goroutine; it must not block.
 	OnQueued func([]delivery.Queued)
 }
@@ -59,7 +58,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		log: o.Logger, onQueued: o.OnQueued,
+		now: o.Now, onQueued: o.OnQueued,
 		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := d.open(ctx, path, o.KeyFile); err != nil {

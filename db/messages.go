@@ -149,6 +149,29 @@ func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Qu
 	return list, err
 }
 
+// OldestWaiting tells when the oldest waiting message of some lanes was accepted; the zero time when none waits.
+func (d *DB) OldestWaiting(ctx context.Context, lanes ...delivery.Lane) (time.Time, error) {
+	var oldest time.Time
+	err := d.view(ctx, func(tx *Tx) error {
+		for _, lane := range lanes {
+			var created int64
+			err := tx.q.row(`SELECT created_at FROM messages
+				WHERE status IN ('queued', 'sending') AND lane = ? ORDER BY seq LIMIT 1`, lane).Scan(&created)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("read queue: %w", err)
+			}
+			if at := fromMillis(created); oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+		}
+		return nil
+	})
+	return oldest, err
+}
+
 func scanQueued(row scanner) (delivery.Queued, error) {
 	var q delivery.Queued
 	var created, expires int64

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -110,22 +111,16 @@ func (p *htmlParser) close(tag htmlTag) error {
 	return nil
 }
 
-// joinCode makes one entity of pre and code around the same text: that is how HTML names the language of a pre.
+// joinCode makes one pre of pre and code around the same text: that is how HTML names the language of a pre.
 func (p *htmlParser) joinCode(e Entity) bool {
 	if len(p.entities) == 0 {
 		return false
 	}
 	inner := &p.entities[len(p.entities)-1]
-	if inner.Offset != e.Offset || inner.Length != e.Length {
+	pair := inner.Type == EntityCode && e.Type == EntityPre || inner.Type == EntityPre && e.Type == EntityCode
+	if !pair || inner.Offset != e.Offset || inner.Length != e.Length {
 		return false
 	}
-	switch {
-	case e.Type == EntityPre && inner.Type == EntityCode && inner.Language != "":
-		inner.Type = EntityPre
-	case e.Type == EntityCode && inner.Type == EntityPre && e.Language != "":
-		inner.Language = e.Language
-	default:
-		return false
-	}
+	inner.Type, inner.Language = EntityPre, cmp.Or(inner.Language, e.Language)
 	return true
 }

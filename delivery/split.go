@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -91,8 +92,7 @@ func cutPoint(s string, limit, reach int) int {
 	)
 	for i, r := range s {
 		here.bytes = i
-		glued := isGlued(prev, r, indicators)
-		if isBreakSpace(r) && !glued && !carriesMark(s[i:]) || inSpace && r == '\n' {
+		if isBreakSpace(r) {
 			if !inSpace {
 				inSpace, newlines, space = true, 0, here
 				word, character = here, here
@@ -108,7 +108,7 @@ func cutPoint(s string, limit, reach int) int {
 			inSpace = false
 			if here.units <= limit {
 				codePoint = here
-				if !glued {
+				if !isGlued(prev, r, indicators) {
 					character = here
 				}
 			}
@@ -154,9 +154,9 @@ func leadingSpace(s string) int {
 	return len(s)
 }
 
-// carriesMark reports whether the white space which s begins with bears a combining mark and therefore is a character to be seen.
+// carriesMark reports whether the space which s begins with bears a combining mark and therefore is a character to be seen.
 func carriesMark(s string) bool {
-	first, size := utf8.DecodeRuneInString(s)
-	second, _ := utf8.DecodeRuneInString(s[size:])
-	return isGlued(first, second, 0) && second != '\n'
+	space, size := utf8.DecodeRuneInString(s)
+	mark, _ := utf8.DecodeRuneInString(s[size:])
+	return !unicode.IsControl(space) && extendsCharacter(mark)
 }

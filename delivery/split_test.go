@@ -66,6 +66,8 @@ func TestTextIsCutAtTheMostPleasantPlace(t *testing.T) {
 		{"the last paragraph", a(2100) + "\n\n" + a(900) + "\n\n" + a(2000), []string{a(2100) + "\n\n" + a(900), a(2000)}},
 		{"not too early", a(100) + "\n\n" + a(3000) + " " + a(2000), []string{a(100) + "\n\n" + a(3000), a(2000)}},
 		{"a word however early", a(10) + " " + a(5000), []string{a(10), a(4096), a(904)}},
+		// Cutting at the paragraphs would make five parts.
+		{"a late line for one part less", strings.Repeat(a(2200)+"\n\n"+a(1600)+"\n"+a(150)+"\n", 4), slices.Repeat([]string{a(2200) + "\n\n" + a(1600) + "\n" + a(150)}, 4)},
 		// Cutting at the lines, 496 units before the limit, would make five parts.
 		{"a late word for one part less", strings.Repeat(a(3600)+"\n"+a(400)+" "+a(90)+" ", 4), slices.Repeat([]string{a(3600) + "\n" + a(400) + " " + a(90)}, 4)},
 		{"white space at the limit", a(4096) + " \n " + a(10), []string{a(4096), a(10)}},
@@ -77,6 +79,9 @@ func TestTextIsCutAtTheMostPleasantPlace(t *testing.T) {
 		{"white space around it all", " \n" + a(3000) + " " + a(3000) + "\t ", []string{a(3000), a(3000)}},
 		{"a full-width space", a(2500) + "\u3000" + a(2500), []string{a(2500), a(2500)}},
 		{"but no no-break space", a(3000) + "\u00a0" + a(3000), []string{a(3000) + "\u00a0" + a(1095), a(1905)}},
+		{"nor a narrow or a figure one", a(3000) + "\u202f" + a(500) + "\u2007" + a(3000), []string{a(3000) + "\u202f" + a(500) + "\u2007" + a(594), a(2406)}},
+		{"a mark on a newline", a(2500) + "\n\u0301" + a(2500), []string{a(2500), "\u0301" + a(2500)}},
+		{"a joiner before a space", a(2500) + "\u200d " + a(2500), []string{a(2500) + "\u200d", a(2500)}},
 		{"right-to-left words", strings.Repeat("שלום ", 1000), []string{strings.TrimSpace(strings.Repeat("שלום ", 819)), strings.TrimSpace(strings.Repeat("שלום ", 181))}},
 		{"Chinese", strings.Repeat("漢", 5000), []string{strings.Repeat("漢", 4096), strings.Repeat("漢", 904)}},
 		{"invisible parts are left out", a(4096) + strings.Repeat("\u200b", 4096) + a(10), []string{a(4096), a(10)}},

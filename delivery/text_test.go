@@ -128,6 +128,7 @@ func TestLinksAreTakenAsTelegramTakesThem(t *testing.T) {
 		"http://[2001:db8::1]:80/":   "http://[2001:db8::1]:80/",
 		"https://münchen.example/":   "https://münchen.example/",
 		"http://bob:pw@example.org":  "http://bob:pw@example.org/",
+		"example.org/?u=http://nas":  "http://example.org/?u=http://nas",
 		"tg://user?id=42":            "tg://user?id=42",
 		"TG:resolve?domain=SomeBot":  "tg://resolve?domain=SomeBot",
 		"ton://transfer/x":           "ton://transfer/x",
@@ -143,7 +144,7 @@ func TestLinksAreTakenAsTelegramTakesThem(t *testing.T) {
 		"nas", "http://localhost/", "http://nas/a.b", "ftp://example.org", "javascript:alert(1)", "javascript://example.org/%0aalert(1)",
 		"data:text/html,a.b", "mailto:bob@example.org", "tel:+34123456", "https://", "https:///a.b", "http://.", "http://a b.c",
 		"http://a\nb.c", "http://a<b.c", "http://a.b:0/", "http://a.b:70000/", "http://a.b:/", "http://a.b:http/", "http://a@b@c.d",
-		"http://::1", "http://[::1", "http://[::1%25eth0]/", "http://[1.2.3.4]/", "http://%zz.b/", " https://example.org",
+		"http://::1", "http://[::1", "http://[::1%25eth0]/", "http://[1.2.3.4]/", "http://[zz]/", "http://[]/", "http://1.2::3/", "http://%zz.b/", " https://example.org",
 		"tg://user:pw@x", "tg://a.b", "tg:", "ton://a.b", "https://" + strings.Repeat("a.", 300) + "org",
 	} {
 		if got := delivery.Plain("").Link("x", url); len(got.Entities) != 0 {

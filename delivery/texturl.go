@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -75,8 +74,7 @@ func isWebAuthority(authority string) bool {
 	}
 	host := u.Hostname()
 	if strings.HasPrefix(u.Host, "[") {
-		ip, err := netip.ParseAddr(host)
-		return err == nil && ip.Is6() && ip.Zone() == ""
+		return !strings.Contains(host, "%") // no zones; that it is an IPv6 address is checked by Parse
 	}
 	return strings.Contains(host, ".") && host != "." && !strings.Contains(host, ":")
 }

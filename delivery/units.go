@@ -57,28 +57,21 @@ func isBreakSpace(r rune) bool {
 	return unicode.IsSpace(r) && r != '\u00a0' && r != '\u2007' && r != '\u202f'
 }
 
-// isGlued reports whether prev and r are one character to the reader, so that no cut may fall between them. indicators is how many
-// regional indicators precede r without a gap. This is the core of Unicode's rules for grapheme clusters (UAX #29).
+// isGlued reports whether prev and r, which is no white space, are one character to the reader, so that no cut may fall between them.
+// indicators is how many regional indicators precede r without a gap. This is the core of Unicode's rules for grapheme clusters
+// (UAX #29).
 func isGlued(prev, r rune, indicators int) bool {
 	const zwj = '\u200d'
-	switch {
-	case prev < 0x300 && r < 0x300: // the common case, decided early
-		return prev == '\r' && r == '\n'
-	case unicode.IsControl(prev) || unicode.IsControl(r):
-		return false
-	case prev == zwj || r == zwj || extendsCharacter(r):
-		return true
-	default:
-		return isRegionalIndicator(r) && indicators%2 == 1 // two make a flag
-	}
+	return prev == zwj || r == zwj || extendsCharacter(r) ||
+		isRegionalIndicator(r) && indicators%2 == 1 // two make a flag
 }
 
 // extendsCharacter reports whether r changes how the character before it looks.
 func extendsCharacter(r rune) bool {
 	switch {
-	case r < 0x300:
+	case r < 0x300: // the common case
 		return false
-	case '\u1160' <= r && r <= '\u11ff', '\ud7b0' <= r && r <= '\ud7ff': // vowels and finals of decomposed Hangul
+	case '\u1160' <= r && r <= '\u11ff': // vowels and finals of decomposed Hangul
 		return true
 	case 0x1f3fb <= r && r <= 0x1f3ff: // skin tones
 		return true

@@ -142,7 +142,7 @@ CREATE TABLE messages (
     expires_at INTEGER NOT NULL,
     ended_at   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX messages_waiting ON messages (seq) WHERE status IN ('queued', 'sending');
+CREATE INDEX messages_waiting ON messages (seq, lane) WHERE status IN ('queued', 'sending');
 CREATE INDEX messages_dedupe ON messages (domain, chat_id, dedupe, created_at) WHERE dedupe <> '';
 CREATE INDEX messages_codes ON messages (bot_id, chat_id, purpose, created_at) WHERE purpose <> '';
 CREATE INDEX messages_ended ON messages (ended_at) WHERE ended_at <> 0;
@@ -157,7 +157,7 @@ CREATE TABLE pauses (
 
 -- Answers kept for a repeated Idempotency-Key.
 CREATE TABLE answers (
-    key         BLOB PRIMARY KEY,  -- SHA-256 over caller, method, path and key
+    key         BLOB PRIMARY KEY,  -- MAC over caller, path and key
     fingerprint BLOB    NOT NULL,  -- SHA-256 of the request's body
     status      INTEGER NOT NULL,
     header      TEXT    NOT NULL,

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// Scope is what a key may do.
+type Scope string
+
+const (
+	scopeLink   Scope = "link"
+	scopeVerify Scope = "verify"
+	scopeSend   Scope = "send"
+	scopeAdmin  Scope = "admin"
+	anyScope    Scope = ""
+)
+
+// Key is a caller's permission. The key itself is not known here, only its digest.
+type Key struct {
+	Name    string
+	Hash    string   // "sha256:" and 64 hexadecimal digits
+	Domains []string // "*" for all
+	Scopes  []Scope
+}
+
+func (k *Key) allows(domain string) bool {
+	return slices.Contains(k.Domains, "*") || slices.Contains(k.Domains, domain)
+}
+
+func (k *Key) may(scope Scope) bool { return scope == anyScope || slices.Contains(k.Scopes, scope) }
+
+// keyring finds keys by their digest. A look-up by the SHA-256 of 256 random bits reveals nothing by its timing.
+type keyring map[string]*Key
+
+func newKeyring(keys []Key) keyring {
+	ring := keyring{}
+	for _, k := range keys {
+		ring[k.Hash] = &k
+	}
+	return ring
+}
+
+func (ring keyring) find(r *http.Request) *Key {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return ring["sha256:"+hex.EncodeToString(sum[:])]
+}
+
+type callerKey struct{}
+
+// caller is the key of the request; authenticated has put it there.
+func caller(ctx context.Context) *Key {
+	k, _ := ctx.Value(callerKey{}).(*Key)
+	return k
+}
+
+// authenticated lets nobody without a known key near anything under /v1.
+func (s *Server) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/v1") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		k := s.keys.find(r)
+		if k == nil {
+			writeProblem(w, r, problem("invalid-credentials",
+				"Send the header Authorization: Bearer KEY with a key that telegate knows; telegate key new prints one."))
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, k)))
+	})
+}
+
+// requireScope refuses a key that may not make the call, before anything of the request is looked at.
+func requireScope(ctx huma.Context, next func(huma.Context)) {
+	scope, _ := ctx.Operation().Metadata["scope"].(Scope)
+	k := caller(ctx.Context())
+	if k == nil || !k.may(scope) {
+		p := problem("insufficient-scope", "This call needs a key with the scope "+string(scope)+".")
+		p.RequiredScope = string(scope)
+		r, w := humago.Unwrap(ctx)
+		writeProblem(w, r, p)
+		return
+	}
+	next(ctx)
+}
+
+// inDomain refuses a key that may not act for the domain, whether the domain exists or not, and a domain that does not
+// exist.
+func (s *Server) inDomain(ctx context.Context, domain string) (Domain, error) {
+	if !caller(ctx).allows(domain) {
+		return Domain{}, problem("domain-not-allowed", "This key may not act for that domain.")
+	}
+	d, ok := s.o.Domains.Domain(domain)
+	if !ok {
+		return Domain{}, problem("not-found", "No such domain is configured; add [domains."+quoteTOML(domain)+"] to telegate.toml.")
+	}
+	return d, nil
+}
+
+// quoteTOML shows a domain's id as a table's name in the configuration.
+func quoteTOML(id string) string {
+	if len(id) > 64 {
+		id = id[:64]
+	}
+	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(id) + `"`
+}
+
+// sees tells whether a thing of that domain exists as far as the caller is concerned.
+func sees(ctx context.Context, domain string) error {
+	if !caller(ctx).allows(domain) {
+		return problem("not-found", "There is nothing with this id.")
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"telegate/delivery"
+)
+
+type requestIDKey struct{}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// givenID is what a caller may choose as request id: it goes into logs.
+var givenID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// observed gives each request an id, keeps answers out of caches, contains panics, and tells log and metrics.
+func (s *Server) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		id := r.Header.Get("X-Request-Id")
+		if !givenID.MatchString(id) {
+			id = delivery.NewID("req")
+		}
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		seen := &statusWriter{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				s.o.Logger.ErrorContext(r.Context(), "panic in a request", "request", id, "panic", p, "stack", string(debug.Stack()))
+				if seen.status == 0 {
+					writeProblem(seen, r, problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance."))
+				}
+			}
+			route := routeOf(r)
+			s.requests.observe(route, seen.status, time.Since(start))
+			s.o.Logger.DebugContext(r.Context(), "request", "request", id, "route", route, "status", seen.status, "took", time.Since(start))
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+// routeOf names a request without the ids in its path, for log and metrics.
+func routeOf(r *http.Request) string {
+	if parts := strings.Split(r.URL.Path, "/"); len(parts) > 3 {
+		parts[3] = "{id}"
+		if len(parts) > 5 || len(parts[1]) != 2 {
+			return "other"
+		}
+		return r.Method + " " + strings.Join(parts, "/")
+	}
+	return r.Method + " " + r.URL.Path
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(code int) {
+	if w.status == 0 {
+		w.status = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// bounded reads the body of a call, up to the limit, and refuses what is not JSON.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			writeProblem(w, r, tooLarge())
+			return
+		case err != nil:
+			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
+			return
+		}
+		if len(body) > 0 && !isJSON(r.Header.Get("Content-Type")) {
+			writeProblem(w, r, problem("unsupported-media-type", "Send the body with the header Content-Type: application/json."))
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.ContentLength = int64(len(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == "application/json"
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"telegate/delivery"
+	"telegate/secret"
+)
+
+// answersKept is how long the answer to a request with an Idempotency-Key can be had again.
+const answersKept = 24 * time.Hour
+
+// ErrNoAnswer: no answer is kept under a key.
+var ErrNoAnswer = errors.New("no answer kept")
+
+// Answer is an answer kept for a repeated request.
+type Answer struct {
+	Key         []byte // MAC over caller, path and key
+	Fingerprint []byte // SHA-256 of the request's body
+	Status      int
+	Header      string // JSON
+	Body        []byte
+	Created     time.Time
+}
+
+// AnswerStore keeps answers, the body sealed.
+type AnswerStore interface {
+	SaveAnswer(ctx context.Context, a Answer) error
+	// Answer is the one kept since then under a key. ErrNoAnswer.
+	Answer(ctx context.Context, key []byte, since time.Time) (Answer, error)
+}
+
+// flights are the requests with an Idempotency-Key that are being answered right now.
+type flights struct {
+	mu   sync.Mutex
+	keys map[string]bool // guarded by mu
+}
+
+func (f *flights) begin(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.keys[key] {
+		return false
+	}
+	if f.keys == nil {
+		f.keys = map[string]bool{}
+	}
+	f.keys[key] = true
+	return true
+}
+
+func (f *flights) end(key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.keys, key)
+}
+
+// idempotent answers a repeated POST with what the first one was answered (draft-ietf-httpapi-idempotency-key-header).
+// Only successes are kept: what was refused has changed nothing and may be tried again.
+func (s *Server) idempotent(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given := strings.Trim(r.Header.Get("Idempotency-Key"), `"`)
+		k := caller(r.Context())
+		if r.Method != http.MethodPost || given == "" || k == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if len(given) > 256 {
+			writeProblem(w, r, invalid("header/Idempotency-Key", "at most 256 characters"))
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		key := s.o.AnswerKey.MAC(k.Hash, r.URL.Path, given)
+		if !s.flights.begin(string(key)) {
+			p := problem("idempotency-in-flight", "A request with this Idempotency-Key is being answered; repeat it in a moment.").after(time.Second)
+			p.IdempotencyKey = given
+			writeProblem(w, r, p)
+			return
+		}
+		defer s.flights.end(string(key))
+
+		fingerprint := secret.Hash(string(body))
+		kept, err := s.o.Answers.Answer(r.Context(), key, s.o.Now().Add(-answersKept))
+		switch {
+		case err == nil && !bytes.Equal(kept.Fingerprint, fingerprint):
+			p := problem("idempotency-mismatch", "This Idempotency-Key was used with another body; use a fresh one.")
+			p.IdempotencyKey = given
+			writeProblem(w, r, p)
+			return
+		case err == nil:
+			replay(w, kept)
+			return
+		case !errors.Is(err, ErrNoAnswer):
+			s.o.Logger.ErrorContext(r.Context(), "read kept answer", "request", requestID(r.Context()), "error", err)
+			writeProblem(w, r, problem("storage-unavailable", "The database cannot be read right now."))
+			return
+		}
+
+		rec := &recorder{header: w.Header(), status: http.StatusOK}
+		next.ServeHTTP(rec, r.WithContext(withIDSeed(r.Context(), key)))
+		if rec.status < 300 {
+			header, _ := json.Marshal(map[string]string{
+				"Content-Type": rec.header.Get("Content-Type"), "Location": rec.header.Get("Location"),
+			})
+			// Kept even if the caller has gone away: it is he who will ask again.
+			err := s.o.Answers.SaveAnswer(context.WithoutCancel(r.Context()), Answer{
+				Key: key, Fingerprint: fingerprint, Status: rec.status, Header: string(header), Body: rec.body.Bytes(),
+				Created: s.o.Now(),
+			})
+			if err != nil {
+				s.o.Logger.ErrorContext(r.Context(), "keep answer", "request", requestID(r.Context()), "error", err)
+			}
+		}
+		w.WriteHeader(rec.status)
+		_, _ = w.Write(rec.body.Bytes())
+	})
+}
+
+func replay(w http.ResponseWriter, a Answer) {
+	var header map[string]string
+	if err := json.Unmarshal([]byte(a.Header), &header); err == nil {
+		for name, value := range header {
+			if value != "" {
+				w.Header().Set(name, value)
+			}
+		}
+	}
+	w.Header().Set("Idempotent-Replayed", "true")
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body)
+}
+
+// recorder holds an answer back until it is kept.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+func (r *recorder) WriteHeader(code int)        { r.status = code }
+
+type idSeedKey struct{}
+
+func withIDSeed(ctx context.Context, key []byte) context.Context {
+	return context.WithValue(ctx, idSeedKey{}, key)
+}
+
+// seededID is an id that the same Idempotency-Key always leads to, so that a request repeated after a crash, its answer
+// not kept yet, finds what the first one has stored; empty without a key.
+func seededID(ctx context.Context, prefix string) string {
+	key, ok := ctx.Value(idSeedKey{}).([]byte)
+	if !ok {
+		return ""
+	}
+	var b [16]byte
+	copy(b[:], key)
+	return delivery.FormatID(prefix, b)
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+)
+
+// kind is one kind of problem: what its page says.
+type kind struct {
+	status        int
+	title, advice string
+}
+
+// kinds is the catalogue of problems.
+var kinds = map[string]kind{
+	"invalid-credentials":      {401, "Invalid credentials", "The request has no API key, or one that telegate does not know. Print a key with telegate key new, put the table it prints into telegate.toml, and send the key as Authorization: Bearer KEY."},
+	"insufficient-scope":       {403, "Insufficient scope", "The key may not make this call. Give it the scope in required_scope, or use another key."},
+	"domain-not-allowed":       {403, "Domain not allowed", "The key may not act for this domain. Add the domain to the key's domains in telegate.toml."},
+	"malformed-request":        {400, "Malformed request", "The body could not be read as JSON."},
+	"validation-failed":        {422, "Validation failed", "The request has members that are missing, unknown, of the wrong type or out of bounds; errors points at each."},
+	"unsupported-media-type":   {415, "Unsupported media type", "Send the body with Content-Type: application/json."},
+	"body-too-large":           {413, "Body too large", "Bodies may have limit_bytes at most."},
+	"not-found":                {404, "Not found", "There is no such path, or nothing with this id that the key may see."},
+	"method-not-allowed":       {405, "Method not allowed", "The path exists, the method does not; the header Allow lists the ones that do."},
+	"msg2factor-disabled":      {403, "Second factor is off", "The domain has msg2factor = false. Links and messages work; codes for signing in do not. Offer another second factor."},
+	"factor-unavailable":       {409, "Second factor unavailable", "Telegram cannot be the second factor of this user now; reason says why: not_linked, link_suspended, chat_blocked_bot, transport_down. Offer another factor."},
+	"verification-in-progress": {409, "Verification in progress", "The user has as many verifications pending in other sessions as there may be. Wait until one expires, or cancel it."},
+	"verification-finished":    {409, "Verification finished", "The verification has ended, so it can be neither resent nor canceled. Create a new one."},
+	"sends-exhausted":          {409, "Sends exhausted", "A code is sent three times at most. Create a new verification."},
+	"recipient-unknown":        {409, "Recipient unknown", "Telegram lets a bot write only to people who have pressed Start. The person opens start_url and presses it, or links the account."},
+	"recipient-blocked":        {409, "Recipient has blocked the bot", "The person has blocked the bot. Pressing Start in the chat ends that."},
+	"recipient-changed":        {409, "Recipient changed", "A Telegram username can pass to somebody else, and this one has. telegate keeps to the account the name meant when the domain first used it, until the new holder proves himself by linking."},
+	"recipient-unproven":       {403, "Recipient unproven", "Nobody has proven to own this handle. Only a code with purpose link may go there, or a direct message from an administrator's key."},
+	"resend-too-soon":          {429, "Resend too soon", "Wait for retry_after seconds before sending the code again."},
+	"rate-limited":             {429, "Rate limited", "More of these were asked for than allowed; scope says whom the limit counts. Wait for retry_after seconds."},
+	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row each further one costs a growing wait. Wait for retry_after seconds, or offer another factor."},
+	"cooling-off":              {429, "Cooling off", "The user tapped Not me, so no codes are sent for 20 minutes. Wait for retry_after seconds, or offer another factor."},
+	"idempotency-in-flight":    {409, "Request in flight", "A request with this Idempotency-Key is being answered right now. Wait a moment and repeat it."},
+	"idempotency-mismatch":     {422, "Idempotency-Key reused", "This Idempotency-Key was used for a request with another body. Use a fresh key for each new request."},
+	"telegram-unavailable":     {503, "Telegram unavailable", "Telegram cannot be reached, or refuses the bot. /healthz says which."},
+	"storage-unavailable":      {503, "Storage unavailable", "The database takes nothing right now. /healthz and the log say why."},
+	"internal-error":           {500, "Internal error", "telegate has a fault; its log tells more under the instance of the answer."},
+}
+
+// servedProblem is the page of one kind of problem.
+func servedProblem(w http.ResponseWriter, r *http.Request) {
+	slug := r.PathValue("slug")
+	k, ok := kinds[slug]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprintf(w, "<!doctype html><html lang=en><meta charset=utf-8><title>%s</title><h1>%s</h1><p>%s &middot; HTTP %d</p><p>%s</p></html>\n",
+		html.EscapeString(k.title), html.EscapeString(k.title), html.EscapeString(slug), k.status, html.EscapeString(k.advice))
+}
+
+// problemsForMux lets even the router's own 404 and 405 be problems.
+func problemsForMux(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refusal := &statusOnly{header: http.Header{}}
+		h.ServeHTTP(refusal, r)
+		switch {
+		case refusal.status == http.StatusMethodNotAllowed:
+			w.Header().Set("Allow", refusal.header.Get("Allow"))
+			writeProblem(w, r, problem("method-not-allowed", "This path takes "+refusal.header.Get("Allow")+"."))
+		case refusal.status >= 300 && refusal.status < 400: // a path that was not clean
+			w.Header().Set("Location", refusal.header.Get("Location"))
+			w.WriteHeader(refusal.status)
+		default:
+			writeProblem(w, r, problem("not-found", "There is no such path; /openapi.json lists them all."))
+		}
+	})
+}
+
+// statusOnly is a response writer for an answer that will be written anew.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (s *statusOnly) Header() http.Header         { return s.header }
+func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (s *statusOnly) WriteHeader(code int)        { s.status = code }

@@ -1,0 +1,177 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"telegate/linking"
+	"telegate/twofa"
+)
+
+// Messaging is what Telegram can be used for with a user.
+type Messaging struct {
+	Linked                 bool        `json:"linked"`
+	UsableFor2FA           bool        `json:"usable_for_2fa"`
+	UsableForNotifications bool        `json:"usable_for_notifications"`
+	Reasons                []string    `json:"reasons" doc:"why not: msg2factor_disabled, not_linked, link_suspended, chat_blocked_bot, cooling_off, transport_down"`
+	Link                   *UserLink   `json:"link" doc:"null where the user has none"`
+	Invitation             *Invitation `json:"invitation" doc:"a handle an administrator has set and nobody has proven yet; null without one"`
+}
+
+// UserLink is the link a user has.
+type UserLink struct {
+	ID         string     `json:"id"`
+	Status     string     `json:"status" enum:"verified,suspended"`
+	Handle     string     `json:"handle" doc:"as last seen, with @; empty where the account has none"`
+	Name       string     `json:"name"`
+	VerifiedAt *time.Time `json:"verified_at"`
+}
+
+// Invitation is a handle waiting to be proven.
+type Invitation struct {
+	Handle    string    `json:"handle"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func (s *Server) getMessaging(ctx context.Context, in *UserRef) (*struct{ Body Messaging }, error) {
+	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+		return nil, err
+	}
+	m, err := s.messaging(ctx, in.Domain, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Messaging }{m}, nil
+}
+
+func (s *Server) messaging(ctx context.Context, domain, user string) (Messaging, error) {
+	reasons, err := s.o.Verifications.Reasons(ctx, domain, user)
+	if err != nil {
+		return Messaging{}, err
+	}
+	m := Messaging{UsableFor2FA: len(reasons) == 0, Reasons: []string{}}
+	blocked := false
+	for _, r := range reasons {
+		m.Reasons = append(m.Reasons, string(r))
+		blocked = blocked || r == twofa.ReasonBlocked
+	}
+	l, err := s.o.Links.Current(ctx, domain, user)
+	switch {
+	case err == nil:
+		m.Linked = true
+		m.UsableForNotifications = !blocked
+		m.Link = &UserLink{
+			ID: l.ID, Status: string(l.Status), Handle: handle(l.Chat.Username), Name: l.Chat.Name(), VerifiedAt: timeOrNil(l.Verified),
+		}
+	case !errors.Is(err, linking.ErrNotFound):
+		return Messaging{}, err
+	}
+	inv, err := s.o.Links.Invited(ctx, domain, user)
+	switch {
+	case err == nil:
+		m.Invitation = &Invitation{Handle: handle(inv.Handle), CreatedAt: inv.Created}
+	case !errors.Is(err, linking.ErrNotFound):
+		return Messaging{}, err
+	}
+	return m, nil
+}
+
+func handle(username string) string {
+	if username == "" {
+		return ""
+	}
+	return "@" + username
+}
+
+// Invite is the body of PUT /v1/messaging.
+type Invite struct {
+	Domain string `json:"domain,omitempty" maxLength:"64"`
+	User   string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters"`
+	Handle string `json:"handle" minLength:"1" maxLength:"256"`
+}
+
+func (s *Server) putMessaging(ctx context.Context, in *struct{ Body Invite }) (*struct{ Body Messaging }, error) {
+	b := in.Body
+	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+		return nil, err
+	}
+	if err := s.o.Links.Invite(ctx, b.Domain, b.User, b.Handle); err != nil {
+		return nil, err
+	}
+	m, err := s.messaging(ctx, b.Domain, b.User)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Messaging }{m}, nil
+}
+
+func (s *Server) deleteMessaging(ctx context.Context, in *UserRef) (*struct{}, error) {
+	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+		return nil, err
+	}
+	return nil, s.o.Links.Unlink(ctx, in.Domain, in.User)
+}
+
+// DomainView is a domain as callers see it.
+type DomainView struct {
+	ID         string `json:"id"`
+	Title      string `json:"title"`
+	Msg2Factor bool   `json:"msg2factor"`
+	Bot        string `json:"bot" doc:"username with @; empty until Telegram has told it"`
+	State      string `json:"state" doc:"the bot's state, as in /healthz"`
+}
+
+// DomainList is the answer of GET /v1/domains.
+type DomainList struct {
+	Domains []DomainView `json:"domains"`
+}
+
+func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body DomainList }, error) {
+	list := DomainList{Domains: []DomainView{}}
+	for _, d := range s.o.Domains.Domains() {
+		if caller(ctx).allows(d.ID) {
+			list.Domains = append(list.Domains, DomainView{d.ID, d.Title, d.Msg2Factor, handle(d.Bot), d.BotState})
+		}
+	}
+	return &struct{ Body DomainList }{list}, nil
+}
+
+// UserView is a user with a link.
+type UserView struct {
+	User       string     `json:"user"`
+	Handle     string     `json:"handle"`
+	Name       string     `json:"name"`
+	Status     string     `json:"status" enum:"verified,suspended"`
+	VerifiedAt *time.Time `json:"verified_at"`
+}
+
+// UserList is a page of users, in the order of their ids.
+type UserList struct {
+	Users []UserView `json:"users"`
+	Next  string     `json:"next" doc:"pass it as after for the next page; empty on the last"`
+}
+
+func (s *Server) listUsers(ctx context.Context, in *struct {
+	Domain string `query:"domain" maxLength:"64"`
+	Query  string `query:"query" maxLength:"256" doc:"part of a user id, handle or name"`
+	After  string `query:"after" maxLength:"256"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}) (*struct{ Body UserList }, error) {
+	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+		return nil, err
+	}
+	links, err := s.o.Links.List(ctx, in.Domain, in.Query, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	list := UserList{Users: []UserView{}}
+	if len(links) > in.Limit {
+		links = links[:in.Limit]
+		list.Next = links[in.Limit-1].User
+	}
+	for _, l := range links {
+		list.Users = append(list.Users, UserView{l.User, handle(l.Chat.Username), l.Chat.Name(), string(l.Status), timeOrNil(l.Verified)})
+	}
+	return &struct{ Body UserList }{list}, nil
+}

@@ -1,0 +1,254 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/notify"
+	"telegate/twofa"
+)
+
+// Problem is every error of the API (RFC 9457). Type is the machine key; the other members are there where they mean
+// something.
+type Problem struct {
+	Type     string  `json:"type" doc:"/problems/<slug>, the machine key; the path is a page that explains it"`
+	Title    string  `json:"title"`
+	Status   int     `json:"status"`
+	Detail   string  `json:"detail,omitempty" doc:"a sentence for people, with the next step"`
+	Instance string  `json:"instance,omitempty" doc:"the request's id, as in the log"`
+	Errors   []Fault `json:"errors,omitempty" doc:"the members at fault"`
+
+	RequiredScope  string `json:"required_scope,omitempty"`
+	Reason         string `json:"reason,omitempty" doc:"why, from a closed list"`
+	Scope          string `json:"scope,omitempty" doc:"whom the limit counts: user, ip, chat"`
+	Limit          int    `json:"limit,omitempty"`
+	LimitBytes     int    `json:"limit_bytes,omitempty"`
+	RetryAfter     int    `json:"retry_after,omitempty" doc:"seconds, as in the header Retry-After"`
+	VerificationID string `json:"verification_id,omitempty"`
+	ExpiresIn      int    `json:"expires_in,omitempty"`
+	StartURL       string `json:"start_url,omitempty" doc:"where the person presses Start"`
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+	CurrentStatus  string `json:"current_status,omitempty" doc:"how the thing has ended"`
+}
+
+// Fault is one member of a request that cannot be accepted.
+type Fault struct {
+	Pointer string `json:"pointer" doc:"JSON pointer into the body, or query/NAME"`
+	Detail  string `json:"detail"`
+}
+
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="telegate"`)
+	}
+	return h
+}
+
+// problem makes a problem of a kind in the catalogue.
+func problem(slug, detail string) *Problem {
+	k, ok := kinds[slug]
+	if !ok {
+		panic("no such problem: " + slug)
+	}
+	return &Problem{Type: "/problems/" + slug, Title: k.title, Status: k.status, Detail: detail}
+}
+
+// invalid is a problem with one member at fault.
+func invalid(pointer, detail string) *Problem {
+	p := problem("validation-failed", "One member of the request cannot be accepted; errors says which.")
+	p.Errors = []Fault{{pointer, detail}}
+	return p
+}
+
+func (p *Problem) after(d time.Duration) *Problem {
+	p.RetryAfter = seconds(d)
+	return p
+}
+
+// seconds rounds up, so that who waits that long has waited long enough.
+func seconds(d time.Duration) int { return max(0, int(math.Ceil(d.Seconds()))) }
+
+// plain errors of the rooms, in one table.
+var plain = []struct {
+	err          error
+	slug, detail string
+}{
+	{linking.ErrNotFound, "not-found", "There is nothing with this id, or nobody with this name is linked."},
+	{twofa.ErrNotFound, "not-found", "There is no verification with this id."},
+	{notify.ErrNotFound, "not-found", "There is no message with this id."},
+	{linking.ErrUnknownDomain, "not-found", "No such domain is configured."},
+	{twofa.ErrUnknownDomain, "not-found", "No such domain is configured."},
+	{notify.ErrUnknownDomain, "not-found", "No such domain is configured."},
+	{linking.ErrBotUnknown, "telegram-unavailable", "Telegram has never told the bot's name yet, so there is no link to show. " +
+		"GET /healthz says what is wrong with the bot; try again once it is connected."},
+	{linking.ErrRecipientUnknown, "recipient-unknown", "The bot has not met the holder of this handle. " +
+		"The person opens start_url and presses Start; then try again."},
+	{notify.ErrRecipientUnknown, "recipient-unknown", "The bot has not met the holder of this handle, or was blocked. " +
+		"The person opens start_url and presses Start; then try again."},
+	{notify.ErrNotLinked, "recipient-unknown", "This user has no linked Telegram chat; start one with POST /v1/links."},
+	{notify.ErrBlocked, "recipient-blocked", "The user has blocked the bot; a tap on Start in the chat ends that."},
+	{notify.ErrRecipientChanged, "recipient-changed", "This handle belongs to another Telegram account than when this domain " +
+		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
+	{notify.ErrUnproven, "recipient-unproven", "Nobody has proven to own this handle, so only a code with purpose link may go " +
+		"to it, or a direct message from a key with the scope admin."},
+	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
+	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},
+	{twofa.ErrFinished, "verification-finished", "The verification has ended; create a new one."},
+	{twofa.ErrSendsExhausted, "sends-exhausted", "The code has been sent 3 times; create a new verification."},
+}
+
+// problemOf turns an error of a room into a problem. What it does not know is an internal error, whose reason is for
+// the log only.
+func problemOf(err error) *Problem {
+	var (
+		p           *Problem
+		linkRate    *linking.RateError
+		sendRate    *notify.RateError
+		wait        *twofa.WaitError
+		unavailable *twofa.UnavailableError
+		progress    *twofa.InProgressError
+		member      *notify.InvalidError
+		html        *delivery.HTMLError
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &linkRate):
+		p = problem("rate-limited", "Too many links were started; wait and try again.").after(linkRate.RetryAfter)
+		p.Scope, p.Limit = linkRate.Scope, linkRate.Limit
+		return p
+	case errors.As(err, &sendRate):
+		p = problem("rate-limited", "This chat has been sent too many codes; wait and try again.").after(sendRate.RetryAfter)
+		p.Scope, p.Limit = "chat", sendRate.Limit
+		return p
+	case errors.As(err, &wait):
+		p = problem(string(wait.Kind), waitDetails[wait.Kind]).after(wait.RetryAfter)
+		p.Scope, p.Limit = wait.Scope, wait.Limit
+		return p
+	case errors.As(err, &unavailable):
+		p = problem("factor-unavailable", unavailableDetails[unavailable.Reason])
+		p.Reason = string(unavailable.Reason)
+		return p
+	case errors.As(err, &progress):
+		p = problem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
+		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
+		return p
+	case errors.As(err, &member):
+		return invalid("#/"+member.Field, member.Detail)
+	case errors.As(err, &html):
+		return invalid("#/text", html.Error())
+	case errors.Is(err, delivery.ErrUsername):
+		return invalid("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
+	case errors.Is(err, twofa.ErrBindingRequired):
+		return invalid("#/session_binding", "A verification for login needs the caller's session, so that its code works nowhere else.")
+	}
+	for _, row := range plain {
+		if errors.Is(err, row.err) {
+			return problem(row.slug, row.detail)
+		}
+	}
+	return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+}
+
+var waitDetails = map[twofa.Wait]string{
+	twofa.RateLimited:   "Too many verifications were created; wait and try again.",
+	twofa.Throttled:     "Too many wrong codes in a row; wait, or offer another second factor.",
+	twofa.ResendTooSoon: "The code has just been sent; wait before sending it again.",
+	twofa.AfterNotMe:    "The user has said that a sign-in was not theirs, so no codes are sent for a while.",
+}
+
+var unavailableDetails = map[twofa.Reason]string{
+	twofa.ReasonNotLinked:     "This user has no linked Telegram chat; offer another second factor, or start a link.",
+	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes; the user has to link again.",
+	twofa.ReasonBlocked:       "The user has blocked the bot; a tap on Start in the chat ends that.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now; offer another second factor.",
+}
+
+// writeProblem answers with a problem outside of huma's handlers.
+func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
+	p.Instance = requestID(r.Context())
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // whoever asked has gone away
+}
+
+// useProblems makes huma's own errors problems; its hooks for that are package variables.
+var useProblems = sync.OnceFunc(func() {
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return humaProblem(status, errs)
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
+		p := humaProblem(status, errs)
+		if ctx != nil {
+			p.Instance = requestID(ctx.Context())
+		}
+		return p
+	}
+})
+
+// humaProblem takes over where and why, and never the value at fault: it may be a code.
+func humaProblem(status int, errs []error) *Problem {
+	switch status {
+	case http.StatusUnprocessableEntity:
+	case http.StatusBadRequest:
+		return problem("malformed-request", "The body is not the JSON object this call takes.")
+	case http.StatusRequestEntityTooLarge:
+		return tooLarge()
+	case http.StatusUnsupportedMediaType:
+		return problem("unsupported-media-type", "Send the body as application/json.")
+	case http.StatusRequestTimeout:
+		return problem("malformed-request", "The body did not arrive in time.")
+	default:
+		return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+	}
+	p := problem("validation-failed", "Members of the request cannot be accepted; errors says which.")
+	for _, err := range errs {
+		var d *huma.ErrorDetail
+		if errors.As(err, &d) {
+			p.Errors = append(p.Errors, Fault{pointer(d.Location), d.Message})
+		}
+	}
+	return p
+}
+
+// pointer turns huma's "body.context.ip" into "#/context/ip".
+func pointer(location string) string {
+	where, rest, _ := strings.Cut(location, ".")
+	rest = strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(rest)
+	if where == "body" {
+		return "#/" + rest
+	}
+	return where + "/" + rest
+}
+
+func tooLarge() *Problem {
+	p := problem("body-too-large", "The body is larger than 256 KiB.")
+	p.LimitBytes = maxBody
+	return p
+}

@@ -1,0 +1,254 @@
+// Package api is the internal HTTP API: requests in, calls into the rooms, answers out. The OpenAPI document at
+// /openapi.json is made from this code and is the contract.
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"telegate/linking"
+	"telegate/notify"
+	"telegate/secret"
+	"telegate/twofa"
+)
+
+// The bounds of every request.
+const (
+	maxBody      = 256 << 10
+	longestWait  = 25 * time.Second // Prefer: wait=N
+	readTimeout  = 10 * time.Second
+	writeTimeout = longestWait + 20*time.Second
+	idleTimeout  = 2 * time.Minute
+	stopTimeout  = 5 * time.Second
+)
+
+// Domain is a configured domain as callers may see it.
+type Domain struct {
+	ID         string
+	Title      string
+	Msg2Factor bool
+	Bot        string // username without "@"; empty until Telegram has told it
+	BotState   string // as in /healthz
+}
+
+// Domains answers what the API shows of the configuration.
+type Domains interface {
+	Domain(id string) (Domain, bool)
+	Domains() []Domain
+}
+
+// Watcher wakes a request that waits for a row to change.
+type Watcher interface {
+	Watch(id string) (changed <-chan struct{}, stop func())
+}
+
+// Options are what the server works with.
+type Options struct {
+	Links         *linking.Service
+	Verifications *twofa.Service
+	Messages      *notify.Service
+	Domains       Domains
+	Keys          []Key
+	Answers       AnswerStore
+	AnswerKey     secret.Key // what answers are found under, and ids are made from
+	Watcher       Watcher
+	Health        func(ctx context.Context) []Component
+	Ready         func(ctx context.Context) error // nil while messages can be accepted and stored
+	Metrics       *prometheus.Registry
+	Private       bool // reachable from this machine only: health details and metrics need no key
+	Version       string
+	Now           func() time.Time
+	Logger        *slog.Logger
+}
+
+// Server answers the API.
+type Server struct {
+	o       Options
+	keys    keyring
+	flights flights
+	handler http.Handler
+
+	requests requestMetrics
+	stop     context.Context // ends when the server stops, so that nobody waits any longer
+	stopAll  context.CancelFunc
+}
+
+// New builds the API.
+func New(o Options) *Server {
+	s := &Server{o: o, keys: newKeyring(o.Keys), requests: newRequestMetrics(o.Metrics)}
+	s.stop, s.stopAll = context.WithCancel(context.Background())
+
+	mux := http.NewServeMux()
+	s.register(humago.New(mux, openAPIConfig(o.Version)))
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.metrics())
+	mux.HandleFunc("GET /problems/{slug}", servedProblem)
+	mux.HandleFunc("GET /{$}", s.index)
+
+	var h http.Handler = problemsForMux(mux)
+	h = s.idempotent(h)
+	h = s.authenticated(h)
+	h = bounded(h)
+	s.handler = s.observed(h)
+	return s
+}
+
+// openAPIConfig describes the API as a whole.
+func openAPIConfig(version string) huma.Config {
+	useProblems()
+	c := huma.DefaultConfig("telegate", version)
+	c.Info.Description = "Links users of a server to their Telegram chats, checks sign-in codes and delivers messages. " +
+		"Every error is a problem (RFC 9457); its type leads to a page that says what it means and what to do."
+	c.DocsPath, c.SchemasPath = "", ""
+	c.CreateHooks = nil // no $schema members in answers
+	c.RejectUnknownQueryParameters = true
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "A key printed by: telegate key new"},
+	}
+	return c
+}
+
+// register is the table of calls.
+func (s *Server) register(api huma.API) {
+	api.UseMiddleware(requireScope)
+	call(s, api, "GET", "/v1/domains", anyScope, "What this key may see", s.listDomains)
+	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link", s.listUsers)
+	call(s, api, "GET", "/v1/messaging", anyScope, "What Telegram can be used for with a user", s.getMessaging)
+	call(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle: an invitation until it is proven", s.putMessaging)
+	call(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
+	call(s, api, "POST", "/v1/links", scopeLink, "Start linking a user to a Telegram chat", s.startLink)
+	call(s, api, "GET", "/v1/links/{id}", scopeLink, "Follow a link", s.getLink)
+	call(s, api, "POST", "/v1/links/{id}/confirm", scopeLink, "Prove a link with the code from the chat", s.confirmLink)
+	call(s, api, "POST", "/v1/verifications", scopeVerify, "Send a second-factor code", s.createVerification)
+	call(s, api, "GET", "/v1/verifications/{id}", scopeVerify, "Follow a verification", s.getVerification)
+	call(s, api, "POST", "/v1/verifications/{id}/check", scopeVerify, "Check a code", s.checkVerification)
+	call(s, api, "POST", "/v1/verifications/{id}/resend", scopeVerify, "Void the code and send a fresh one", s.resendVerification)
+	call(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
+	call(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
+	call(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
+}
+
+// call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is
+// telegate's own fault is logged.
+func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, summary string, h func(context.Context, *I) (*O, error)) {
+	answer := func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err == nil {
+			return out, nil
+		}
+		p := *problemOf(err)
+		p.Instance = requestID(ctx)
+		if p.Status == http.StatusInternalServerError {
+			s.o.Logger.ErrorContext(ctx, "request failed", "request", p.Instance, "method", method, "path", path, "error", err)
+		}
+		return nil, &p
+	}
+	huma.Register(api, huma.Operation{
+		OperationID: operationID(method, path), Method: method, Path: path, Summary: summary,
+		Metadata: map[string]any{"scope": scope}, Security: []map[string][]string{{"key": {}}},
+		MaxBodyBytes: maxBody, DefaultStatus: successStatus(method, path),
+	}, answer)
+}
+
+func operationID(method, path string) string {
+	words := strings.FieldsFunc(strings.TrimPrefix(path, "/v1"), func(r rune) bool { return strings.ContainsRune("/{}", r) })
+	return strings.ToLower(method) + "-" + strings.Join(words, "-")
+}
+
+// successStatus is 201 for what creates something, 202 for what will be done later, 204 for what leaves nothing.
+func successStatus(method, path string) int {
+	switch {
+	case method == "DELETE":
+		return http.StatusNoContent
+	case method == "POST" && path == "/v1/messages":
+		return http.StatusAccepted
+	case method == "POST" && (path == "/v1/links" || path == "/v1/verifications"):
+		return http.StatusCreated
+	default:
+		return http.StatusOK
+	}
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Run answers on the listener until the context ends, lets requests finish for stopTimeout, and returns nil; anything
+// else that ends it is an error.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler: s, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		s.stopAll()
+		graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		stopped <- srv.Shutdown(graceful)
+	})
+	err := srv.Serve(l)
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		s.stopAll()
+		return fmt.Errorf("serve the API: %w", err)
+	}
+	if err := <-stopped; err != nil {
+		s.o.Logger.Warn("requests were cut off at the stop", "error", err)
+		return errors.Join(srv.Close())
+	}
+	return nil
+}
+
+// Listen opens the API's address: "host:port", with TLS where a certificate is given, or "unix:/path". A socket left
+// over from a crash is taken over, one that answers is not. The socket is for its owner and group.
+func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return listenUnix(ctx, path)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if certFile == "" {
+		return l, nil
+	}
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("load TLS certificate: %w", err), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{
+		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}), nil
+}
+
+func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+		return nil, errors.Join(fmt.Errorf("listen on unix:%s: another program answers there already", path), conn.Close())
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("take over the socket unix:%s: %w", path, err)
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on unix:%s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect unix:%s: %w", path, err), l.Close())
+	}
+	return l, nil
+}

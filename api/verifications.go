@@ -1,0 +1,189 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"telegate/audit"
+	"telegate/delivery"
+	"telegate/twofa"
+)
+
+// CreateVerification is the body of POST /v1/verifications.
+type CreateVerification struct {
+	Domain         string  `json:"domain,omitempty" maxLength:"64"`
+	User           string  `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters"`
+	Purpose        string  `json:"purpose" enum:"login,recovery,confirm"`
+	SessionBinding string  `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's login session, opaque; required for login, and check must name the same"`
+	Locale         string  `json:"locale,omitempty" maxLength:"35"`
+	Context        Context `json:"context,omitempty"`
+}
+
+// Context is where the request to sign in comes from; it is shown to the person and kept for the login report.
+type Context struct {
+	IP        string `json:"ip,omitempty" maxLength:"64"`
+	UserAgent string `json:"user_agent,omitempty" maxLength:"1024"`
+	Location  string `json:"location,omitempty" maxLength:"128" doc:"for people, such as: Madrid, ES"`
+}
+
+// Verification is a verification as callers see it; it never holds the code.
+type Verification struct {
+	ID           string    `json:"id"`
+	Domain       string    `json:"domain"`
+	User         string    `json:"user"`
+	Purpose      string    `json:"purpose"`
+	Status       string    `json:"status" enum:"pending,approved,denied,exhausted,expired,canceled,failed"`
+	CancelReason string    `json:"cancel_reason,omitempty" doc:"caller, superseded, policy_disabled, cooling_off, unlinked, link_suspended"`
+	Reported     bool      `json:"reported" doc:"the person tapped Not me"`
+	Method       string    `json:"method" enum:"code"`
+	ExpiresAt    time.Time `json:"expires_at"`
+	ExpiresIn    int       `json:"expires_in" doc:"seconds; 0 once it is over"`
+	Attempts     Attempts  `json:"attempts"`
+	Sends        Sends     `json:"sends"`
+	Delivery     Delivery  `json:"delivery" doc:"how far the last code has come"`
+}
+
+// Attempts are the codes that may be tried.
+type Attempts struct {
+	Max       int `json:"max"`
+	Remaining int `json:"remaining"`
+}
+
+// Sends are the codes that may be sent.
+type Sends struct {
+	Used     int `json:"used"`
+	Max      int `json:"max"`
+	ResendIn int `json:"resend_in" doc:"seconds until it may be sent again"`
+}
+
+// Delivery is how far a message has come.
+type Delivery struct {
+	Status  string            `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
+	Failure *delivery.Failure `json:"failure"`
+}
+
+func (s *Server) verificationView(v twofa.Verification) Verification {
+	view := Verification{
+		ID: v.ID, Domain: v.Domain, User: v.User, Purpose: string(v.Purpose), Status: string(v.Status), CancelReason: v.Reason,
+		Reported: v.Reported, Method: "code", ExpiresAt: v.Expires,
+		Attempts: Attempts{Max: twofa.MaxAttempts, Remaining: v.AttemptsRemaining()},
+		Sends:    Sends{Used: v.Sends, Max: twofa.MaxSends, ResendIn: seconds(s.o.Verifications.ResendIn(v))},
+		Delivery: Delivery{Status: string(v.Delivery.Status)},
+	}
+	if v.Status == twofa.Pending {
+		view.ExpiresIn = s.secondsUntil(v.Expires)
+	}
+	if v.Delivery.Status.Final() {
+		view.Delivery.Failure = v.Delivery.Failure
+	}
+	return view
+}
+
+func (s *Server) createVerification(ctx context.Context, in *struct {
+	Follow
+	Body CreateVerification
+}) (*struct {
+	Location string `header:"Location"`
+	Body     Verification
+}, error) {
+	b := in.Body
+	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+		return nil, err
+	}
+	v, err := s.o.Verifications.Create(ctx, twofa.CreateRequest{
+		Domain: b.Domain, User: b.User, Purpose: twofa.Purpose(b.Purpose), Binding: b.SessionBinding, Locale: b.Locale,
+		Context: audit.Context{IP: b.Context.IP, UserAgent: b.Context.UserAgent, Location: b.Context.Location},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if in.wait() > 0 { // until Telegram has taken the code
+		read := func(ctx context.Context) (twofa.Verification, error) { return s.o.Verifications.Get(ctx, v.ID) }
+		v, err = follow(ctx, s, v.MessageID, in.wait(), read, func(v twofa.Verification) bool {
+			return v.Status == twofa.Pending && !v.Delivery.Status.Final()
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &struct {
+		Location string `header:"Location"`
+		Body     Verification
+	}{"/v1/verifications/" + v.ID, s.verificationView(v)}, nil
+}
+
+// verification reads a verification that the caller may see.
+func (s *Server) verification(ctx context.Context, id string) (twofa.Verification, error) {
+	v, err := s.o.Verifications.Get(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	return v, sees(ctx, v.Domain)
+}
+
+func (s *Server) getVerification(ctx context.Context, in *struct {
+	ByID
+	Follow
+}) (*struct{ Body Verification }, error) {
+	read := func(ctx context.Context) (twofa.Verification, error) { return s.verification(ctx, in.ID) }
+	v, err := follow(ctx, s, in.ID, in.wait(), read, func(v twofa.Verification) bool { return v.Status == twofa.Pending })
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Verification }{s.verificationView(v)}, nil
+}
+
+// CheckCode is the body of POST /v1/verifications/{id}/check.
+type CheckCode struct {
+	Code           string `json:"code" maxLength:"64" doc:"as the person typed it"`
+	SessionBinding string `json:"session_binding,omitempty" maxLength:"512"`
+}
+
+// Check is the answer to a code. Let somebody in only if approved is true.
+type Check struct {
+	Approved          bool         `json:"approved"`
+	Result            string       `json:"result" enum:"approved,pending,incorrect,denied,exhausted,expired,canceled,already_used,binding_mismatch,failed"`
+	AttemptsRemaining int          `json:"attempts_remaining"`
+	Verification      Verification `json:"verification"`
+}
+
+func (s *Server) checkVerification(ctx context.Context, in *struct {
+	ByID
+	Body CheckCode
+}) (*struct{ Body Check }, error) {
+	if _, err := s.verification(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	o, err := s.o.Verifications.Check(ctx, in.ID, digits(in.Body.Code), in.Body.SessionBinding)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body Check }{Check{
+		Approved: o.Approved(), Result: string(o.Result), AttemptsRemaining: o.Verification.AttemptsRemaining(),
+		Verification: s.verificationView(o.Verification),
+	}}, nil
+}
+
+func (s *Server) resendVerification(ctx context.Context, in *ByID) (*struct{ Body Verification }, error) {
+	return s.changeVerification(ctx, in.ID, s.o.Verifications.Resend)
+}
+
+func (s *Server) cancelVerification(ctx context.Context, in *ByID) (*struct{ Body Verification }, error) {
+	return s.changeVerification(ctx, in.ID, s.o.Verifications.Cancel)
+}
+
+func (s *Server) changeVerification(ctx context.Context, id string, change func(context.Context, string) (twofa.Verification, error)) (*struct{ Body Verification }, error) {
+	seen, err := s.verification(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := change(ctx, id)
+	if err != nil {
+		p := problemOf(err)
+		if p.Type == "/problems/verification-finished" {
+			p.CurrentStatus = string(seen.Status)
+		}
+		return nil, p
+	}
+	return &struct{ Body Verification }{s.verificationView(v)}, nil
+}

@@ -1,0 +1,51 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Follow is the header of calls that can wait for news.
+type Follow struct {
+	Prefer string `header:"Prefer" doc:"wait=N: answer when there is news, or after N seconds (25 at most)" maxLength:"64"`
+}
+
+// wait reads "wait=N" out of the header (RFC 7240); anything else in it is no wait.
+func (f Follow) wait() time.Duration {
+	for preference := range strings.SplitSeq(f.Prefer, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+		if n, err := strconv.Atoi(strings.Trim(value, `"`)); strings.EqualFold(name, "wait") && err == nil && n > 0 {
+			return min(time.Duration(n)*time.Second, longestWait)
+		}
+	}
+	return 0
+}
+
+// follow reads something until it is not open any more, the wait is over, the caller has gone, or the server stops.
+// It reads anew after each change of the row with that id.
+func follow[T any](ctx context.Context, s *Server, id string, wait time.Duration, read func(context.Context) (T, error), open func(T) bool) (T, error) {
+	if wait <= 0 {
+		return read(ctx)
+	}
+	changed, stop := s.o.Watcher.Watch(id) // before the first read, so that no change falls between
+	defer stop()
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	for {
+		v, err := read(ctx)
+		if err != nil || !open(v) {
+			return v, err
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			return read(ctx)
+		case <-s.stop.Done():
+			return v, nil
+		case <-ctx.Done():
+			return v, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package bot
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"telegate/linking"
+	"telegate/notify"
+)
+
+// Commands is the menu that Telegram shows beside the text field.
+var Commands = []Command{
+	{Name: "status", Description: "What is connected to this chat"},
+	{Name: "mute", Description: "No messages for a while, as in /mute 2h; codes still arrive"},
+	{Name: "unmute", Description: "Messages again"},
+	{Name: "unlink", Description: "Disconnect an account from this chat"},
+	{Name: "test", Description: "Send a test message"},
+	{Name: "id", Description: "The id of this chat"},
+	{Name: "help", Description: "What this bot does"},
+}
+
+// stranger gets one short answer that tells nothing about anybody.
+func (d *Desk) stranger(ctx context.Context, chat linking.Chat, command string) error {
+	if command == "id" {
+		return d.reply(ctx, chat.ID, idText(chat.ID))
+	}
+	return d.reply(ctx, chat.ID, strangerText())
+}
+
+// command answers somebody whose chat has a link.
+func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.Link, command, argument string) error {
+	switch command {
+	case "start", "status":
+		return d.status(ctx, chat, links)
+	case "mute":
+		return d.mute(ctx, chat, argument)
+	case "unmute":
+		if err := d.messages.Mute(ctx, chat.BotID, chat.ID, time.Time{}); err != nil {
+			return err
+		}
+		return d.reply(ctx, chat.ID, unmutedText())
+	case "unlink":
+		return d.reply(ctx, chat.ID, unlinkText(links, d.title))
+	case "id":
+		return d.reply(ctx, chat.ID, idText(chat.ID))
+	case "test":
+		return d.reply(ctx, chat.ID, testText())
+	default:
+		return d.reply(ctx, chat.ID, helpText())
+	}
+}
+
+func (d *Desk) status(ctx context.Context, chat linking.Chat, links []linking.Link) error {
+	muted, err := d.messages.MutedUntil(ctx, chat.BotID, chat.ID)
+	if err != nil {
+		return err
+	}
+	accounts := make([]accountStatus, len(links))
+	for i, l := range links {
+		reasons, err := d.codes.Reasons(ctx, l.Domain, l.User)
+		if err != nil {
+			d.log.WarnContext(ctx, "status of a link", "link", l.ID, "error", err) // its domain is not configured any more
+		}
+		accounts[i] = accountStatus{link: l, title: d.title(l.Domain), reasons: reasons, gone: err != nil}
+	}
+	return d.reply(ctx, chat.ID, statusText(accounts, muted))
+}
+
+func (d *Desk) mute(ctx context.Context, chat linking.Chat, argument string) error {
+	span, ok := parseSpan(argument)
+	if !ok {
+		return d.reply(ctx, chat.ID, muteUsage())
+	}
+	until := d.now().Add(min(span, notify.LongestMute))
+	if err := d.messages.Mute(ctx, chat.BotID, chat.ID, until); err != nil {
+		return err
+	}
+	return d.reply(ctx, chat.ID, mutedText(until))
+}
+
+// parseSpan reads "30m", "2h", "1d" or "1h30m"; without anything it is an hour.
+func parseSpan(s string) (time.Duration, bool) {
+	s = strings.ToLower(strings.ReplaceAll(s, " ", ""))
+	if s == "" {
+		return time.Hour, true
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.Atoi(days)
+		return time.Duration(n) * 24 * time.Hour, err == nil && n > 0 && n <= 365
+	}
+	span, err := time.ParseDuration(s)
+	return span, err == nil && span >= time.Minute
+}

@@ -1,0 +1,231 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/twofa"
+)
+
+// Links is what people do to links in the chat.
+type Links interface {
+	Claim(ctx context.Context, chat linking.Chat, token string) error
+	Accept(ctx context.Context, botID, chatID int64, linkID string) error
+	NotMe(ctx context.Context, botID, chatID int64, linkID string) error
+	UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error
+	OfChat(ctx context.Context, botID, chatID int64) ([]linking.Link, error)
+	Known(ctx context.Context, botID, chatID int64) (bool, error)
+	Met(ctx context.Context, chat linking.Chat) error
+	Seen(ctx context.Context, chat linking.Chat) error
+	Blocked(ctx context.Context, botID, chatID int64) error
+	Migrated(ctx context.Context, botID, from, to int64) error
+}
+
+// Codes is what people do to second-factor codes in the chat.
+type Codes interface {
+	NotMe(ctx context.Context, botID, chatID int64, verificationID string) error
+	Reasons(ctx context.Context, domain, user string) ([]twofa.Reason, error)
+}
+
+// Messages is what the bot says, and whether the chat wants to hear it.
+type Messages interface {
+	Reply(ctx context.Context, botID, chatID int64, body delivery.Body) error
+	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
+	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
+}
+
+// Desk gives updates their meaning: it is where people are answered.
+type Desk struct {
+	client   *Client
+	links    Links
+	codes    Codes
+	messages Messages
+	title    func(domain string) string
+	now      func() time.Time
+	log      *slog.Logger
+	patience *patience
+	taps     tapAnswers
+}
+
+// DeskOptions are what a desk works with.
+type DeskOptions struct {
+	Client   *Client
+	Links    Links
+	Codes    Codes
+	Messages Messages
+	Title    func(domain string) string // a domain's title for people
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// NewDesk opens the desk of one bot.
+func NewDesk(o DeskOptions) *Desk {
+	return &Desk{
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, now: o.Now, log: o.Logger,
+		patience: newPatience(o.Now), taps: tapAnswers{client: o.Client, free: make(chan struct{}, tapsAtOnce)},
+	}
+}
+
+// Introduce sets the bot's menu of commands, beside the work. A failure is no matter: the next connection sets it again.
+func (d *Desk) Introduce() {
+	d.taps.busy.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), tapTimeout)
+		defer cancel()
+		if err := d.client.SetCommands(ctx, Commands); err != nil {
+			d.log.Debug("the menu of commands was not set", "error", err)
+		}
+	})
+}
+
+// Close waits for what the desk does beside the work.
+func (d *Desk) Close() { d.taps.busy.Wait() }
+
+// Handle implements Handler. Everything it does may be done twice.
+func (d *Desk) Handle(ctx context.Context, u *models.Update) error {
+	switch {
+	case u.MyChatMember != nil:
+		return d.membership(ctx, u.MyChatMember)
+	case u.CallbackQuery != nil:
+		return d.tap(ctx, u.CallbackQuery)
+	case u.Message != nil:
+		return d.message(ctx, u.Message)
+	}
+	return nil
+}
+
+// membership: the person has blocked the bot, or has let it in again (F18).
+func (d *Desk) membership(ctx context.Context, m *models.ChatMemberUpdated) error {
+	if m.Chat.Type != models.ChatTypePrivate {
+		return nil
+	}
+	switch m.NewChatMember.Type {
+	case models.ChatMemberTypeBanned: // "kicked"
+		return d.links.Blocked(ctx, d.client.ID(), m.Chat.ID)
+	case models.ChatMemberTypeMember:
+		known, err := d.links.Known(ctx, d.client.ID(), m.Chat.ID)
+		if err != nil || !known {
+			return err
+		}
+		return d.links.Met(ctx, d.chat(m.Chat, &m.From))
+	}
+	return nil
+}
+
+// oldCommand is how old a command may be and still be carried out: after an outage nobody expects yesterday's to be.
+const oldCommand = time.Hour
+
+func (d *Desk) message(ctx context.Context, m *models.Message) error {
+	if m.MigrateToChatID != 0 {
+		return d.links.Migrated(ctx, d.client.ID(), m.Chat.ID, m.MigrateToChatID)
+	}
+	if m.From == nil || m.From.IsBot {
+		return nil
+	}
+	command, argument := parseCommand(m.Text)
+	if m.Chat.Type != models.ChatTypePrivate {
+		return d.inGroup(ctx, m, command)
+	}
+	if m.Chat.ID != m.From.ID { // never so in a private chat; a link must not be built on it
+		return nil
+	}
+	chat := d.chat(m.Chat, m.From)
+	if command == "start" && argument != "" {
+		if !d.patience.has(chat.ID, false) {
+			return nil
+		}
+		return d.links.Claim(ctx, chat, argument)
+	}
+	if command == "start" {
+		if err := d.links.Met(ctx, chat); err != nil {
+			return err
+		}
+	} else if err := d.links.Seen(ctx, chat); err != nil {
+		return err
+	}
+	links, err := d.links.OfChat(ctx, chat.BotID, chat.ID)
+	if err != nil {
+		return err
+	}
+	if !d.patience.has(chat.ID, len(links) > 0) {
+		return nil
+	}
+	if command != "start" && d.now().Sub(time.Unix(int64(m.Date), 0)) > oldCommand {
+		return nil
+	}
+	if len(links) == 0 {
+		return d.stranger(ctx, chat, command)
+	}
+	return d.command(ctx, chat, links, command, argument)
+}
+
+// inGroup: a bot in a group tells the group's id to whoever asks, and points away everything else that is meant for it.
+func (d *Desk) inGroup(ctx context.Context, m *models.Message, command string) error {
+	if command == "" || !d.patience.has(m.Chat.ID, false) {
+		return nil
+	}
+	switch command {
+	case "id":
+		return d.reply(ctx, m.Chat.ID, idText(m.Chat.ID))
+	case "start":
+		return d.reply(ctx, m.Chat.ID, onlyInPrivate())
+	}
+	return nil
+}
+
+// tap handles a button. What a button sends back is never trusted: the services check that it belongs to the chat.
+func (d *Desk) tap(ctx context.Context, q *models.CallbackQuery) error {
+	action, id, _ := strings.Cut(q.Data, ":")
+	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
+	botID := d.client.ID()
+	var err error
+	var toast string
+	switch action {
+	case linking.ButtonAccept:
+		toast, err = sayCodeBelow, d.links.Accept(ctx, botID, chatID, id)
+	case linking.ButtonNotMe:
+		toast, err = sayDenied, d.links.NotMe(ctx, botID, chatID, id)
+	case linking.ButtonUnlink:
+		toast, err = sayUnlinked, d.links.UnlinkInChat(ctx, botID, chatID, id)
+	case twofa.ButtonNotMe:
+		toast, err = sayDenied, d.codes.NotMe(ctx, botID, chatID, id)
+	default:
+		err = linking.ErrStale
+	}
+	switch {
+	case errors.Is(err, linking.ErrStale), errors.Is(err, twofa.ErrStale):
+		toast = sayStale
+	case err != nil:
+		return err
+	}
+	d.taps.answer(q, toast)
+	return nil
+}
+
+func (d *Desk) chat(c models.Chat, from *models.User) linking.Chat {
+	return linking.Chat{
+		BotID: d.client.ID(), ID: c.ID, Type: string(c.Type), Username: c.Username,
+		FirstName: c.FirstName, LastName: c.LastName, Language: from.LanguageCode,
+	}
+}
+
+func (d *Desk) reply(ctx context.Context, chatID int64, body delivery.Body) error {
+	return d.messages.Reply(ctx, d.client.ID(), chatID, body)
+}
+
+// parseCommand takes "/start@Bot PAYLOAD" apart; both are empty for what is no command.
+func parseCommand(text string) (command, argument string) {
+	name, ok := strings.CutPrefix(strings.TrimSpace(text), "/")
+	if !ok {
+		return "", ""
+	}
+	name, argument, _ = strings.Cut(name, " ")
+	name, _, _ = strings.Cut(name, "@")
+	return strings.ToLower(name), strings.TrimSpace(argument)
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"telegate/api"
+	"telegate/bot"
+	"telegate/config"
+	"telegate/db"
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/notify"
+	"telegate/twofa"
+)
+
+// gateway is everything that runs, wired together.
+type gateway struct {
+	cfg        *config.Config
+	log        *slog.Logger
+	db         *db.DB
+	tenants    *tenants
+	clients    map[int64]*bot.Client
+	desks      []*bot.Desk
+	dispatcher *delivery.Dispatcher
+	codes      *twofa.Service
+	metrics    *metrics
+	server     *api.Server
+	listener   net.Listener
+}
+
+// openGateway builds the gateway of a configuration and opens its database and its address. It touches no network
+// beyond: trouble with Telegram is a state of the running gateway, not a failure to start.
+func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger) (*gateway, error) {
+	g := &gateway{cfg: cfg, log: log, clients: map[int64]*bot.Client{}, tenants: newTenants(cfg)}
+	if err := g.open(ctx); err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	return g, nil
+}
+
+func (g *gateway) open(ctx context.Context) error {
+	cfg, log := g.cfg, g.log
+	transports := map[int64]delivery.Transport{}
+	if err := g.makeClients(transports); err != nil {
+		return err
+	}
+	var err error
+	g.db, err = db.Open(ctx, db.Options{
+		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, Now: time.Now,
+		OnQueued: func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+	})
+	if err != nil {
+		return err
+	}
+	links := linking.New(g.db, g.tenants, g.db.MACKey("confirm code"), time.Now, log)
+	g.codes = twofa.New(g.db, g.tenants, g.db.MACKey("code"),
+		twofa.Settings{Digits: cfg.Limits.CodeDigits, Lifetime: cfg.Limits.CodeTTL}, time.Now, log)
+	g.metrics = newMetrics(g)
+	g.dispatcher = delivery.NewDispatcher(delivery.Options{
+		Store: g.db, Transports: transports,
+		Limits: delivery.Limits{
+			BotPerSecond: cfg.Limits.BotPerSecond, ChatPerSecond: cfg.Limits.ChatPerSecond, GroupPerMinute: cfg.Limits.GroupPerMinute,
+		},
+		Listener: delivery.Listener{
+			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
+				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
+					return err
+				}
+				return links.Blocked(ctx, m.BotID, m.ChatID)
+			},
+			Ended: g.metrics.ended,
+		},
+		Now: time.Now, Logger: log,
+	})
+	messages := notify.New(g.db, g.tenants, g.dispatcher, time.Now, log)
+	g.makeBots(links, messages)
+
+	g.server = api.New(api.Options{
+		Links: links, Verifications: g.codes, Messages: messages, Domains: g.tenants, Keys: apiKeys(cfg),
+		Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
+		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
+	})
+	g.listener, err = api.Listen(ctx, cfg.API.Listen, cfg.API.TLSCert, cfg.API.TLSKey)
+	return err
+}
+
+// makeClients makes one client for each bot; domains may share one.
+func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
+	tokens := map[int64]config.Secret{}
+	for id, d := range g.cfg.Domains {
+		t := d.Telegram
+		if t.BotToken == "" {
+			continue
+		}
+		options := bot.Options{Token: t.BotToken.Reveal(), BaseURL: t.BaseURL, Logger: g.log}
+		if t.Proxy != "" {
+			proxy, err := url.Parse(t.Proxy.Reveal())
+			if err != nil {
+				return fmt.Errorf("domain %q: proxy is not a URL", id) // err would quote it, with its password
+			}
+			options.Proxy = proxy
+		}
+		c, err := bot.NewClient(options)
+		if err != nil {
+			return fmt.Errorf("domain %q: %w", id, err)
+		}
+		if known, ok := tokens[c.ID()]; ok {
+			if known != t.BotToken {
+				return fmt.Errorf("domain %q has another token of a bot that is configured already; one of the two is out of date", id)
+			}
+			c.Close()
+			continue
+		}
+		tokens[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, c, c
+	}
+	return nil
+}
+
+func (g *gateway) makeBots(links *linking.Service, messages *notify.Service) {
+	for id, c := range g.clients {
+		desk := bot.NewDesk(bot.DeskOptions{
+			Client: c, Links: links, Codes: g.codes, Messages: messages, Now: time.Now, Logger: g.log,
+			Title: func(domain string) string { title, _ := g.tenants.Title(domain); return title },
+		})
+		g.desks = append(g.desks, desk)
+		g.tenants.bots[id] = bot.New(bot.BotOptions{
+			Client: c, Store: g.db, Handler: desk, Logger: g.log, Now: time.Now,
+			OnConnected: func() { g.dispatcher.Resume(id); desk.Introduce() },
+		})
+	}
+}
+
+func (g *gateway) address() string {
+	if g.listener.Addr().Network() == "unix" {
+		return "unix:" + g.listener.Addr().String()
+	}
+	scheme := "http://"
+	if g.cfg.API.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + g.listener.Addr().String()
+}
+
+// run works until the context ends: requests are finished, then what is on its way to Telegram, then the database is
+// closed.
+func (g *gateway) run(ctx context.Context) error {
+	for id := range g.cfg.Domains {
+		if n, err := g.codes.CancelDisabled(ctx, id); err != nil {
+			return errors.Join(err, g.close())
+		} else if n > 0 {
+			g.log.Info("pending verifications canceled: msg2factor is off", "domain", id, "canceled", n)
+		}
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return g.dispatcher.Run(ctx) })
+	for _, b := range g.tenants.bots {
+		work.Go(func() error { return b.Run(ctx) })
+	}
+	work.Go(func() error { return g.server.Run(ctx, g.listener) })
+	work.Go(func() error { return g.prune(ctx) })
+	err := work.Wait()
+	for _, d := range g.desks {
+		d.Close()
+	}
+	return errors.Join(err, g.close())
+}
+
+func (g *gateway) close() error {
+	for _, c := range g.clients {
+		c.Close()
+	}
+	if g.db == nil {
+		return nil
+	}
+	return g.db.Close()
+}
+
+// prune deletes what is past its time, now and every hour.
+func (g *gateway) prune(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := g.db.Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			g.log.Error("old rows were not deleted; trying again in an hour", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func apiKeys(cfg *config.Config) []api.Key {
+	keys := make([]api.Key, len(cfg.API.Keys))
+	for i, k := range cfg.API.Keys {
+		keys[i] = api.Key{Name: k.Name, Hash: k.Hash, Domains: k.Domains}
+		for _, scope := range k.Scopes {
+			keys[i].Scopes = append(keys[i].Scopes, api.Scope(scope))
+		}
+	}
+	return keys
+}

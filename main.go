@@ -1,0 +1,126 @@
+// Command telegate is a gateway between a server's users and Telegram: it links their accounts to their chats, checks
+// sign-in codes as a second factor and delivers messages.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"telegate/config"
+)
+
+const version = "0.1.0"
+
+func main() {
+	// After the first signal the handler is gone, so a second one ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it was tried and went wrong
+	exitUsage  = 2 // the command line or the configuration is wrong
+)
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
+	Sandbox sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
+	Send    sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
+	Key     struct {
+		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
+	} `cmd:"" help:"API keys."`
+	Config struct {
+		Check configCheckCmd `cmd:"" help:"Check a configuration file and print how it is understood."`
+	} `cmd:"" help:"The configuration file."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// console is what a command has of the world.
+type console struct {
+	getenv         func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+const description = `telegate links a server's users to their Telegram chats, checks sign-in codes as a second factor and delivers messages.
+
+Start here:  telegate sandbox
+For real:    ask @BotFather for a bot token, write telegate.toml, then  telegate serve`
+
+// run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	con := &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	type exited struct{ status int }
+	var status int
+	parse := func() (parsed *kong.Context, err error) {
+		defer func() { // --help ends the parsing by its exit function, which must not return
+			if p := recover(); p != nil {
+				e, ok := p.(exited)
+				if !ok {
+					panic(p)
+				}
+				status = e.status
+			}
+		}()
+		parser, err := kong.New(&cli{},
+			kong.Name("telegate"), kong.Description(description), kong.UsageOnError(),
+			kong.Writers(stdout, stderr), kong.Exit(func(status int) { panic(exited{status}) }),
+			kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+			kong.Vars{"version": version},
+			kong.Resolvers(environment(getenv)),
+		)
+		if err != nil {
+			return nil, err
+		}
+		return parser.Parse(args)
+	}
+	command, err := parse()
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
+		return exitUsage
+	case command == nil:
+		return status
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(con); err != nil {
+		fmt.Fprintf(stderr, "telegate: %v\n", err)
+		var faults *config.Error
+		if errors.As(err, &faults) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+// environment lets a flag's env:"…" be read through getenv, and so without the process's own in tests.
+func environment(getenv func(string) string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs {
+			if v := getenv(name); v != "" {
+				return v, nil
+			}
+		}
+		return nil, nil
+	})
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(con *console) error {
+	_, err := fmt.Fprintln(con.stdout, "telegate", version)
+	return err
+}
