@@ -231,10 +231,21 @@ func humaProblem(status int, errs []error) *Problem {
 	for _, err := range errs {
 		var d *huma.ErrorDetail
 		if errors.As(err, &d) {
-			p.Errors = append(p.Errors, Fault{pointer(d.Location), d.Message})
+			at, detail := pointer(d.Location), d.Message
+			if name, ok := missingMember(detail); ok {
+				at, detail = strings.TrimSuffix(at, "/")+"/"+name, "is required"
+			}
+			p.Errors = append(p.Errors, Fault{at, detail})
 		}
 	}
 	return p
+}
+
+// missingMember finds the member in huma's "expected required property NAME to be present".
+func missingMember(message string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(message, "expected required property ")
+	name, _, _ = strings.Cut(rest, " ")
+	return name, ok
 }
 
 // pointer turns huma's "body.context.ip" into "#/context/ip".

@@ -145,9 +145,15 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
 	defer elsewhere.Close()
 	for _, status := range []int{301, 302, 307, 308} {
-		c := newClient(t, connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+r.URL.Path, status)
-		})))
+		}))
+		defer server.Close()
+		c, err := bot.NewClient(bot.Options{Token: testToken, BaseURL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
 		if err := c.Send(t.Context(), delivery.Recipient{ChatID: 1}, text("x")); err == nil {
 			t.Errorf("status %d counts as delivered", status)
 		}

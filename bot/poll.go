@@ -16,8 +16,8 @@ const (
 	// conflictMemory is how long polls must go well before a conflict counts as over. Each of two pollers ends the
 	// other's poll (facts §B), so a poll that goes well proves nothing.
 	conflictMemory = time.Minute
-	// quickAnswer is how fast a poll without updates must not return; a server that ignores the timeout would be asked
-	// in a hot loop.
+	// quickAnswer is how fast a poll without anything new must not return: a server that ignores the timeout or the
+	// offset would be asked in a hot loop.
 	quickAnswer = time.Second
 )
 
@@ -158,8 +158,8 @@ func (b *Bot) poll(ctx context.Context) time.Duration {
 	if state := b.board.current().State; b.diskTrouble == 0 && (state == StateConnected || state == StateConflict) {
 		timeout = pollTimeout
 	}
-	start := b.now()
-	updates, err := b.client.getUpdates(ctx, b.record.Offset, timeout)
+	start, offset := b.now(), b.record.Offset
+	updates, err := b.client.getUpdates(ctx, offset, timeout)
 	if err != nil {
 		return b.telegramFailed(ctx, err)
 	}
@@ -170,7 +170,7 @@ func (b *Bot) poll(ctx context.Context) time.Duration {
 		}
 	}
 	b.diskTrouble.reset()
-	if len(updates) == 0 && timeout > 0 && b.now().Sub(start) < quickAnswer {
+	if b.record.Offset == offset && timeout > 0 && b.now().Sub(start) < quickAnswer {
 		return quickAnswer
 	}
 	return 0

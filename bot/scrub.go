@@ -65,7 +65,7 @@ func (s scrubber) description(t string) string {
 // its fields may hold the URL; only how a context ended stays visible to errors.Is.
 func (s scrubber) err(err error) error {
 	var at *url.Error
-	if errors.As(err, &at) {
+	for errors.As(err, &at) {
 		err = at.Err // the rest of it is the URL
 	}
 	clean := scrubbed{text: s.text(err.Error())}

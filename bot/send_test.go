@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -172,6 +173,18 @@ func TestUnsentAndUnknownAreToldApart(t *testing.T) {
 				t.Errorf("(-want +got):\n%s\n%v", diff, err)
 			}
 		})
+	}
+}
+
+func TestRequestThatWasBegunAndNotSeenToFailIsUnknown(t *testing.T) {
+	// As when the context ends between the last write and net/http's note of it.
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		httptrace.ContextClientTrace(r.Context()).WroteHeaders()
+		return nil, errors.New("canceled")
+	})
+	got := fateOf(t, newClient(t, transport).Send(t.Context(), delivery.Recipient{ChatID: 1}, text("x")))
+	if want := (fate{Class: delivery.Transient, Unknown: true, Reason: delivery.ReasonUnreachable}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestTroubleOfChangingKindsIsOneOutage(t *testing.T) {
 		expect(t, r, bot.StateUnreachable, true)
 		time.Sleep(8 * time.Second)
 		tg.SetFaults(sandbox.Faults{PollFloodWait: time.Minute})
-		time.Sleep(5 * time.Second)
+		time.Sleep(8 * time.Second) // the next try comes after 8 to 15 s
 		expect(t, r, bot.StateFloodWait, false)
 	})
 }
@@ -210,6 +210,11 @@ func TestTokenRevokedWhilePollingIsNoticed(t *testing.T) {
 		expect(t, r, bot.StateConnected, true)
 		tg.SetFaults(sandbox.Faults{Unauthorized: true})
 		expect(t, r, bot.StateUnauthorized, false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := count(tg, "getMe"); n != 2 {
+			t.Errorf("%d calls of getMe, want one at the start and one for the refused token", n)
+		}
 		tg.SetFaults(sandbox.Faults{Down: true}) // and then the network fails too: no blip forgives that
 		time.Sleep(time.Minute)
 		expect(t, r, bot.StateUnreachable, false)

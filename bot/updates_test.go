@@ -137,6 +137,9 @@ func TestPoisonousUpdateIsSkippedAndTheOthersHandled(t *testing.T) {
 				if log := r.log.String(); !strings.Contains(log, `"update_id":100000002`) || strings.Contains(log, "S3cr3t") || strings.Contains(log, "5318008") {
 					t.Errorf("log: %s", log)
 				}
+				if where := `field message.text is not a string`; name == "text is a number" && !strings.Contains(r.log.String(), where) {
+					t.Errorf("the log does not say where: %s", r.log)
+				}
 				expect(t, r, bot.StateConnected, true)
 			})
 		})
@@ -355,11 +358,10 @@ func TestBrokenStoreIsWaitedForFromTheStart(t *testing.T) {
 
 func TestRedeliveredUpdateIsHandledOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{answer: func(ctx context.Context, r request) string {
+		s := &script{answer: func(_ context.Context, r request) string {
 			if r.Method == "getMe" {
 				return me
 			}
-			longPoll(ctx, time.Second)
 			return `{"ok":true,"result":[` + say(1, 5, "a") + `,` + say(2, 5, "b") + `]}` // whatever the offset
 		}}
 		r := run(t, connect(t, s), nil, nil)
@@ -368,24 +370,28 @@ func TestRedeliveredUpdateIsHandledOnce(t *testing.T) {
 		if diff := cmp.Diff([]int64{1, 2}, r.handler.ids()); diff != "" {
 			t.Error(diff)
 		}
+		if n := len(s.asked()); n > 40 {
+			t.Errorf("%d calls in half a minute", n)
+		}
 	})
 }
 
 func TestIDsThatStartAnewLowerAreTakenIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var updates []string
-		updates = append(updates, say(5_000, 5, "old"))
 		s := &script{}
 		s.answer = func(ctx context.Context, r request) string {
-			if r.Method == "getUpdates" && r.Offset == 5_001 { // Telegram forgets an offset that lies ahead of its ids
-				return `{"ok":true,"result":[` + say(70, 5, "new") + `,` + say(71, 5, "newer") + `]}`
+			if len(s.asked("getUpdates")) < 2 {
+				return queue(say(5_000, 5, "old"))(ctx, r)
 			}
-			return queue(updates...)(ctx, r)
+			if r.Offset > 100 { // Telegram forgets an offset that lies far ahead of its ids
+				r.Offset = 0
+			}
+			return queue(say(70, 5, "new"), say(71, 5, "newer"))(ctx, r)
 		}
 		r := run(t, connect(t, s), nil, nil)
 		synctest.Wait()
 		polls := s.asked("getUpdates")
-		if last := polls[len(polls)-1].Offset; last != 72 && last != 5_001 {
+		if last := polls[len(polls)-1].Offset; last != 72 {
 			t.Errorf("last offset %d", last)
 		}
 		if diff := cmp.Diff([]int64{5_000, 70, 71}, r.handler.ids()); diff != "" {

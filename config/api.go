@@ -126,12 +126,12 @@ func (t *table) keys(domains map[string]Domain) []Key {
 
 // apiKey reads one key.
 func (t *table) apiKey(domains map[string]Domain) Key {
-	k := Key{}
 	for _, name := range []string{"name", "hash", "domains", "scopes"} {
 		if _, there := t.lookup(name); !there {
 			t.fault(name, "is missing; print a whole table with: telegate key new")
 		}
 	}
+	var k Key
 	k.Name, _ = t.label("name")
 	if hash, ok := t.string("hash"); ok {
 		k.Hash = strings.ToLower(hash)
@@ -144,21 +144,17 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 			k.Hash = ""
 		}
 	}
-	if _, there := t.lookup("domains"); there {
-		for _, id := range t.strings("domains") {
-			id = strings.ToLower(id)
-			if _, known := domains[id]; !known && id != allDomains {
-				t.fault("domains", `names %s, which is not a configured domain; "*" means all`, quoted(id))
-			}
-			k.Domains = append(k.Domains, id)
+	for _, id := range t.strings("domains") {
+		id = strings.ToLower(id)
+		if _, known := domains[id]; !known && id != allDomains {
+			t.fault("domains", `names %s, which is not a configured domain; "*" means all`, quoted(id))
 		}
+		k.Domains = append(k.Domains, id)
 	}
-	if _, there := t.lookup("scopes"); there {
-		for _, scope := range t.strings("scopes") {
-			if !slices.Contains(scopes, scope) {
-				t.fault("scopes", "holds %s, which is none of %s", quoted(scope), strings.Join(scopes, ", "))
-			}
-			k.Scopes = append(k.Scopes, scope)
+	k.Scopes = t.strings("scopes")
+	for _, scope := range k.Scopes {
+		if !slices.Contains(scopes, scope) {
+			t.fault("scopes", "holds %s, which is none of %s", quoted(scope), strings.Join(scopes, ", "))
 		}
 	}
 	return k

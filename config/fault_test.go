@@ -198,6 +198,22 @@ func TestByteOrderMarkDoesNotMoveLines(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	got = faults(t, "\ufeff\n\nx\n", noEnv)
+	if len(got) != 1 || !strings.HasPrefix(got[0], "telegate.toml:3: not valid TOML: ") {
+		t.Errorf("broken TOML: %q", got)
+	}
+}
+
+func TestFaultyBotIsNotCalledMissingAsWell(t *testing.T) {
+	for source, want := range map[string]string{
+		"bottoken = 5":      "telegate.toml:2: messaging.telegram.bottoken must be a string in quotes, not an integer",
+		"bottoken = ''":     "telegate.toml:2: messaging.telegram.bottoken is empty; give it a value or remove the key",
+		"bottoken_file = 5": "telegate.toml:2: messaging.telegram.bottoken_file must be a string in quotes, not an integer",
+	} {
+		if diff := cmp.Diff([]string{want}, faults(t, "[messaging.telegram]\n"+source, noEnv)); diff != "" {
+			t.Errorf("%s: %s", source, diff)
+		}
+	}
 }
 
 func TestAllFaultsAreReportedInTheOrderOfTheFile(t *testing.T) {

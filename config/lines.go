@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,7 +126,7 @@ func (l *locator) value(at path) {
 		}
 	default:
 		l.next()
-		for l.peek() != "" && !strings.Contains("\n,]}", l.peek()) {
+		for !slices.Contains([]string{"\n", ",", "]", "}", ""}, l.peek()) {
 			l.next() // a date and its time are two tokens
 		}
 	}

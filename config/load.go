@@ -19,12 +19,13 @@ const maxFile = 256 << 10
 
 // Load reads the configuration at path. getenv is os.Getenv, or a stand-in; the variables it is asked for are those of Telegram's fields.
 //
-// The error is an *Error with every fault of the file, or says why the file cannot be read and wraps the reason, such as fs.ErrNotExist.
+// The error is an *Error with every fault of the file, one without any bot token included, or says why the file cannot be read and wraps
+// the reason, such as fs.ErrNotExist.
 func Load(path string, getenv func(string) string) (*Config, error) {
 	data, open, err := readFile(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("read configuration: %w; write that file (the README has one of two lines), or name another with --config", err)
+		return nil, fmt.Errorf("read configuration: %w; write it (a [messaging.telegram] table with a bottoken is enough), or name another file with --config", err)
 	case err != nil:
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}

@@ -34,7 +34,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	if err := toml.NewEncoder(&out).Encode(telegram); err != nil {
 		t.Fatal(err)
 	}
-	c := parse(t, sample[:strings.Index(sample, "[domains.corp.messaging")]+"[domains.corp.messaging.telegram]\nbottoken = '"+corpToken+"'")
+	c := parse(t, strings.Replace(sample, `bottoken_file = "corp.token"`, "bottoken = '"+corpToken+"'", 1))
 	fmt.Fprintf(&out, "%v %+v %#v %+v", c, c, c, *c)
 	logger.Info("message", "config", c)
 	slog.New(slog.NewTextHandler(&out, nil)).Info("message", "config", c)

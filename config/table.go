@@ -75,8 +75,8 @@ func (t *table) fault(name, format string, args ...any) {
 }
 
 // warn adds a warning about a key. The message begins with the key's full name.
-func (t *table) warn(name, format string, args ...any) {
-	t.p.warn("%s %s", t.dotted(name), fmt.Sprintf(format, args...))
+func (t *table) warn(name, message string) {
+	t.p.warn("%s %s", t.dotted(name), message)
 }
 
 // lookup returns the value of a key and makes the key a known one.

@@ -90,7 +90,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	for _, p := range pauses {
 		d.line(p.BotID).post(event{pause: &p})
 	}
-	g.Go(func() error { return d.recover(ctx) })
+	g.Go(func() error {
+		err := d.recover(ctx)
+		if err == nil {
+			<-ctx.Done() // lines come up as messages do
+		}
+		return err
+	})
 	return g.Wait()
 }
 

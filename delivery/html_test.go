@@ -55,6 +55,8 @@ func TestHTMLBecomesTextAndEntities(t *testing.T) {
 		{`<pre><code>x</code></pre>`, "x", []entity{{Type: "pre", Length: 1}}},
 		{`<pre><code class="go">x</code></pre>`, "x", []entity{{Type: "pre", Length: 1}}},
 		{`<pre>y<code class="language-go">x</code></pre>`, "yx", []entity{{Type: "pre", Length: 2}}},
+		{`<pre><code class="language-go">x</code>y</pre>`, "xy", []entity{{Type: "pre", Length: 2}}},
+		{`<code class="language-go">x</code><pre>y</pre>`, "xy", []entity{{Type: "code", Length: 1}, {Type: "pre", Offset: 1, Length: 1}}},
 		{`<code class="language-go">x</code>`, "x", []entity{{Type: "code", Length: 1}}},
 
 		// How tags may be written.

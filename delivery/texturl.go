@@ -76,7 +76,7 @@ func isWebAuthority(authority string) bool {
 	if strings.HasPrefix(u.Host, "[") {
 		return !strings.Contains(host, "%") // no zones; that it is an IPv6 address is checked by Parse
 	}
-	return strings.Contains(host, ".") && host != "." && !strings.Contains(host, ":")
+	return strings.Contains(host, ".") && host != "."
 }
 
 func isASCIIAlnum(r rune) bool {

@@ -139,14 +139,11 @@ func (t *Telegram) keepFile(m *Message) {
 func (t *Telegram) Messages(chatID int64, bot string) []Message {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b, err := t.botNamed(bot)
-	if err != nil || b.chats[chatID] == nil {
-		return nil
-	}
 	// Entities, rows of buttons and documents are replaced as a whole, never
 	// changed in place, so the copies may share them.
-	messages := make([]Message, len(b.chats[chatID].messages))
-	for i, m := range b.chats[chatID].messages {
+	c := t.seen(chatID, bot)
+	messages := make([]Message, len(c.messages))
+	for i, m := range c.messages {
 		messages[i] = *m
 	}
 	return messages
@@ -195,35 +192,31 @@ func (t *Telegram) newest(chatID int64, bot string, match func(Message) bool) (M
 
 // Blocked says whether a person has blocked a bot.
 func (t *Telegram) Blocked(person int64, bot string) bool {
-	c, unlock := t.existing(person, bot)
-	defer unlock()
-	return c != nil && c.blocked
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen(person, bot).blocked
 }
 
 // Started says whether a person has ever pressed Start at a bot.
 func (t *Telegram) Started(person int64, bot string) bool {
-	c, unlock := t.existing(person, bot)
-	defer unlock()
-	return c != nil && c.started
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen(person, bot).started
 }
 
 // Toast is the text of the last answerCallbackQuery that this person got from
 // this bot; "" where it had none.
 func (t *Telegram) Toast(person int64, bot string) string {
-	c, unlock := t.existing(person, bot)
-	defer unlock()
-	if c == nil {
-		return ""
-	}
-	return c.toast
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen(person, bot).toast
 }
 
-// existing locks the world and looks a chat up; nil where there is none.
-func (t *Telegram) existing(chatID int64, bot string) (*chat, func()) {
-	t.mu.Lock()
+// seen is a chat to look at; an empty one, kept nowhere, where there is none.
+func (t *Telegram) seen(chatID int64, bot string) *chat {
 	b, err := t.botNamed(bot)
-	if err != nil {
-		return nil, t.mu.Unlock
+	if err != nil || b.chats[chatID] == nil {
+		return &chat{}
 	}
-	return b.chats[chatID], t.mu.Unlock
+	return b.chats[chatID]
 }

@@ -197,6 +197,6 @@ func writeAnswer(w http.ResponseWriter, rep reply) {
 func writeBadGateway(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(http.StatusBadGateway)
-	_, _ = io.WriteString(w, "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n" +
-		"<hr><center>upstream of " + html.EscapeString(r.URL.Path) + " did not answer</center>\r\n</body>\r\n</html>\r\n")
+	_, _ = io.WriteString(w, "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"+
+		"<hr><center>upstream of "+html.EscapeString(r.URL.Path)+" did not answer</center>\r\n</body>\r\n</html>\r\n")
 }

@@ -1,6 +1,9 @@
 package sandbox
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Limits are the flood limits on sending. A zero field takes the value that
 // [DefaultLimits] gives, so the zero value is the documented limits.
@@ -35,29 +38,22 @@ func DefaultLimits() Limits {
 
 func (l Limits) withDefaults() Limits {
 	d := DefaultLimits()
-	orFloat(&l.BotPerSecond, d.BotPerSecond)
-	orInt(&l.BotBurst, d.BotBurst)
-	orFloat(&l.ChatPerSecond, d.ChatPerSecond)
-	orInt(&l.ChatBurst, d.ChatBurst)
-	orFloat(&l.GroupPerMinute, d.GroupPerMinute)
-	orInt(&l.GroupBurst, d.GroupBurst)
-	if l.RetryAfter <= 0 {
-		l.RetryAfter = d.RetryAfter
-	}
-	return l
-}
-
-func orFloat(v *float64, d float64) {
-	if *v <= 0 {
-		*v = d
+	return Limits{
+		BotPerSecond:   cmp.Or(l.BotPerSecond, d.BotPerSecond),
+		BotBurst:       cmp.Or(l.BotBurst, d.BotBurst),
+		ChatPerSecond:  cmp.Or(l.ChatPerSecond, d.ChatPerSecond),
+		ChatBurst:      cmp.Or(l.ChatBurst, d.ChatBurst),
+		GroupPerMinute: cmp.Or(l.GroupPerMinute, d.GroupPerMinute),
+		GroupBurst:     cmp.Or(l.GroupBurst, d.GroupBurst),
+		RetryAfter:     cmp.Or(l.RetryAfter, d.RetryAfter),
+		Latency:        l.Latency,
+		Off:            l.Off,
 	}
 }
 
-func orInt(v *int, d int) {
-	if *v <= 0 {
-		*v = d
-	}
-}
+// rounding is what refilling in many small steps may lose: a client that keeps
+// exactly to the limit must not be punished for it.
+const rounding = 1e-9
 
 // bucket is a token bucket that punishes: once empty it stays shut for a while.
 type bucket struct {
@@ -70,15 +66,15 @@ type bucket struct {
 // there. It takes nothing.
 func (b *bucket) wait(now time.Time, perSecond float64, burst int, penalty time.Duration) time.Duration {
 	if b.filled.IsZero() {
-		b.tokens = float64(burst)
-	} else if passed := now.Sub(b.filled).Seconds(); passed > 0 {
-		b.tokens = min(float64(burst), b.tokens+passed*perSecond)
+		b.tokens, b.filled = float64(burst), now
 	}
-	b.filled = now
+	if passed := now.Sub(b.filled).Seconds(); passed > 0 {
+		b.tokens, b.filled = min(float64(burst), b.tokens+passed*perSecond), now
+	}
 	if shut := b.flooded.Sub(now); shut > 0 {
 		return shut
 	}
-	if b.tokens < 1 {
+	if b.tokens < 1-rounding {
 		b.flooded = now.Add(penalty)
 		return penalty
 	}

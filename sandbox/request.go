@@ -38,8 +38,8 @@ func decodeRequest(w http.ResponseWriter, r *http.Request) *request {
 	req := &request{params: map[string]string{}, files: map[string]upload{}}
 	body := http.MaxBytesReader(w, r.Body, maxBody)
 	err := req.readBody(r.Header.Get("Content-Type"), body)
-	if err == nil {
-		_, err = io.Copy(io.Discard, body)
+	if _, rest := io.Copy(io.Discard, body); err == nil {
+		err = rest
 	}
 	var tooLarge *http.MaxBytesError
 	var refused *apiError

@@ -283,20 +283,36 @@ func (s *Server) writePhone(w http.ResponseWriter, person int64) error {
 	return phoneProblem(sandbox.ErrUnknownPerson)
 }
 
+// refusals say, for each reason why a phone refuses something, what to answer.
+var refusals = []struct {
+	err    error
+	status int
+	detail string
+}{
+	{sandbox.ErrUnknownPerson, http.StatusNotFound, "Nobody of that number lives in this sandbox."},
+	{sandbox.ErrNoMessage, http.StatusNotFound, "This message is not there any more."},
+	{sandbox.ErrNoButton, http.StatusConflict, "This button is not there any more."},
+	{sandbox.ErrNotStarted, http.StatusConflict, "Press Start first."},
+	{sandbox.ErrBlocked, http.StatusConflict, "The bot is blocked on this phone. Unblock it first."},
+	{sandbox.ErrDeactivated, http.StatusConflict, "This account was deleted."},
+	{sandbox.ErrNotCallback, http.StatusUnprocessableEntity, "This button opens or copies something and tells the bot nothing."},
+	{sandbox.ErrNoLink, http.StatusUnprocessableEntity, "This link does not open a bot. One that does begins with https://t.me/ or tg://resolve."},
+	{sandbox.ErrUnknownBot, http.StatusUnprocessableEntity, "There is no bot of that name in this sandbox."},
+}
+
 // phoneProblem says why a phone refused.
 func phoneProblem(err error) error {
 	var p *problem
 	if errors.As(err, &p) {
 		return err
 	}
-	status := http.StatusUnprocessableEntity
-	switch {
-	case errors.Is(err, sandbox.ErrUnknownPerson), errors.Is(err, sandbox.ErrNoMessage):
-		status = http.StatusNotFound
-	case errors.Is(err, sandbox.ErrNotStarted), errors.Is(err, sandbox.ErrBlocked), errors.Is(err, sandbox.ErrDeactivated), errors.Is(err, sandbox.ErrNoButton):
-		status = http.StatusConflict
+	const title = "Not possible on this phone"
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return newProblem(r.status, title, r.detail)
+		}
 	}
-	return newProblem(status, "Not possible on this phone", err.Error())
+	return newProblem(http.StatusUnprocessableEntity, title, err.Error()) // about what was typed in
 }
 
 // handleDocument downloads the file of a message.

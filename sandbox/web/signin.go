@@ -107,13 +107,24 @@ func (e *example) handleSendCode(w http.ResponseWriter, r *http.Request) error {
 	}
 	v, err := e.gateway.startVerification(withTrace(r.Context(), s.trace), verificationRequest{
 		Domain: domain, User: s.user, Purpose: "login", SessionBinding: s.binding(),
-		Context: signInContext{IP: ip, UserAgent: r.UserAgent()},
+		Context: signInContext{IP: ip, UserAgent: browser(r)},
 	})
 	if err != nil {
 		return err
 	}
 	s = e.sessions.update(s, func(s *session) { s.verification = v })
 	return e.answer(r.Context(), w, s, nil)
+}
+
+// maxUserAgent is how many bytes of a browser's name the gateway takes.
+const maxUserAgent = 1024
+
+func browser(r *http.Request) string {
+	name := r.UserAgent()
+	if len(name) > maxUserAgent {
+		name = strings.ToValidUTF8(name[:maxUserAgent], "")
+	}
+	return name
 }
 
 // handleCheckCode is the last step: the gateway decides whether the code is right.

@@ -70,7 +70,8 @@ func (t *trace) list() []exchange {
 
 var (
 	secretField = regexp.MustCompile(`"(code|session_binding)"\s*:\s*"(?:[^"\\]|\\.)*"`)
-	longString  = regexp.MustCompile(`"((?:[^"\\]|\\.){96})(?:[^"\\]|\\.)+"`)
+	anyString   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	longString  = regexp.MustCompile(`^"((?:[^"\\]|\\.){96})(?:[^"\\]|\\.)+"$`)
 )
 
 // presentable is a JSON body without its secrets, and with long texts cut; nil
@@ -80,5 +81,7 @@ func presentable(body []byte) json.RawMessage {
 		return nil
 	}
 	body = secretField.ReplaceAll(body, []byte(`"$1":"•••"`))
-	return longString.ReplaceAll(body, []byte(`"$1…"`))
+	return anyString.ReplaceAllFunc(body, func(s []byte) []byte {
+		return longString.ReplaceAll(s, []byte(`"$1…"`))
+	})
 }

@@ -193,6 +193,7 @@ type problem struct {
 	Status     int          `json:"status"`
 	Detail     string       `json:"detail,omitempty"`
 	RetryAfter int          `json:"retry_after,omitempty"` // in seconds
+	StartURL   string       `json:"start_url,omitempty"`   // where the person must press Start first
 	Reasons    []string     `json:"reasons,omitempty"`     // why messaging cannot be used, in the words of the API
 	Errors     []fieldError `json:"errors,omitempty"`
 }

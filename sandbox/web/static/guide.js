@@ -22,7 +22,7 @@ function hint(current, { stage, verification, link, user }, phone) {
   const pending = verification?.status === "pending";
   switch (current) {
     case 0:
-      return "Press Sign in. No code is asked for yet, because alice has not linked Telegram.";
+      return "At My Server press Sign in. No code is asked for yet, because alice has not linked Telegram.";
     case 1:
       if (stage !== "signed_in") return "Sign in, then press Link my Telegram.";
       if (link?.status === "pending") return `Open the link on ${phone}'s phone: the blue button does it.`;

@@ -2,13 +2,14 @@
 
 /** What went wrong, in words for people; the body of an RFC 9457 answer. */
 export class Problem extends Error {
-  constructor({ title, detail, status, reasons, retry_after, errors }) {
+  constructor({ title, detail, status, reasons, retry_after, start_url, errors }) {
     super(title);
     this.title = title;
     this.detail = detail ?? "";
     this.status = status ?? 0;
     this.reasons = reasons ?? [];
     this.retryAfter = retry_after ?? 0;
+    this.startURL = start_url ?? "";
     this.errors = errors ?? [];
   }
 }

@@ -148,7 +148,7 @@ const commandNode = (command, actions) =>
   el("button", { type: "button", class: "command-link", click: () => actions.say(command) }, command);
 
 // What Telegram's apps turn into links by themselves: addresses and commands.
-const linkable = /(?:https?:\/\/|tg:\/\/|\b(?:t\.me|telegram\.(?:me|dog))\/)[^\s<>"]*[^\s<>".,:;!?)\]]|(?<![\w/])\/[a-z][a-z0-9_]{0,31}\b(?!\/)/gi;
+const linkable = /(?:https?:\/\/|tg:\/\/|\b(?:t\.me|telegram\.(?:me|dog))\/)[^\s<>"]*[^\s<>".,:;!?)\]]|(?<![\w/<])\/[a-z][a-z0-9_]{0,31}\b(?!\/)/gi;
 
 function plainNodes(text, bare, fromBot, actions) {
   if (bare || text === "") return text === "" ? [] : [text];

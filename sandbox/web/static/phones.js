@@ -98,8 +98,9 @@ class Phone {
     for (const state of ["started", "blocked", "deleted"]) this.node.dataset[state] = data[state];
     setText(this.tabName, data.name);
     setText(slot("owner", this.node), data.name);
-    setText(slot("owner-username", this.node), data.username ? `@${data.username}` : "no user name");
-    this.tab.title = data.username ? `@${data.username}` : "no user name";
+    const account = data.deleted ? "deleted account" : data.username ? `@${data.username}` : "no user name";
+    setText(slot("owner-username", this.node), account);
+    this.tab.title = account;
     paintAvatar(this.tabAvatar, data.name);
     this.showFoot();
     return this.showMessages();
@@ -150,7 +151,7 @@ class Phone {
       node.remove();
       this.messages.delete(id);
     }
-    show(slot("chat-empty", this.node), this.data.messages.length === 0);
+    show(slot("chat-empty", this.node), this.data.messages.length === 0 && !this.data.deleted);
     if (mine) this.atEnd = true;
     this.keepEnd();
     return fresh;

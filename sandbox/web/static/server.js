@@ -83,7 +83,7 @@ export class MyServer {
   refreshSoon() {
     clearTimeout(this.refresh);
     this.refresh = setTimeout(() => {
-      if (!document.hidden && !this.following) this.load();
+      if (!document.hidden) this.load();
     }, refreshAfter);
   }
 
@@ -177,6 +177,10 @@ export class MyServer {
     if (!problem) return;
     setText(find("problem-title"), problem.title);
     setText(find("problem-detail"), problemDetails(problem));
+    const link = find("problem-link");
+    show(link, problem.startURL !== "");
+    link.href = problem.startURL;
+    setText(link, problem.startURL.replace("https://", "Open "));
   }
 
   /** Counts down. Spans come from the server; the clock of this computer does not matter. */
