@@ -168,14 +168,15 @@ func (w *world) eventually(what string, holds func() bool) {
 	}
 }
 
-// call makes one call of the API and answers its status; a body goes out as JSON, and the answer into out.
+// call makes one call of the API and answers its status; a body goes out as JSON, and the answer into out, which is left
+// alone by a problem unless it is one.
 func (w *world) call(method, path string, body, out any, header ...string) int {
 	w.t.Helper()
 	status, data, err := w.try(method, path, body, header...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if out != nil {
+	if _, problem := out.(*api.Problem); out != nil && (problem || status < 300) {
 		if err := json.Unmarshal(data, out); err != nil {
 			w.t.Fatalf("%s %s answered %d %s: %v", method, path, status, data, err)
 		}

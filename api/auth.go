@@ -104,23 +104,15 @@ func (s *Server) inDomain(ctx context.Context, domain string) (Domain, error) {
 	}
 	d, ok := s.o.Domains.Domain(domain)
 	if !ok {
-		return Domain{}, problem("not-found", "No such domain is configured; add [domains."+quoteTOML(domain)+"] to telegate.toml.")
+		return Domain{}, problem("not-found", "No such domain is configured; add its table [domains.ID] to telegate.toml.")
 	}
 	return d, nil
 }
 
-// quoteTOML shows a domain's id as a table's name in the configuration.
-func quoteTOML(id string) string {
-	if len(id) > 64 {
-		id = id[:64]
-	}
-	return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(id) + `"`
-}
-
-// sees tells whether a thing of that domain exists as far as the caller is concerned.
-func sees(ctx context.Context, domain string) error {
+// sees hides what belongs to a domain that the key may not act for: the answer is notFound, as if there were nothing.
+func sees(ctx context.Context, domain string, notFound error) error {
 	if !caller(ctx).allows(domain) {
-		return problem("not-found", "There is nothing with this id.")
+		return notFound
 	}
 	return nil
 }

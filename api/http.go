@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"telegate/delivery"
@@ -45,7 +44,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 					writeProblem(seen, r, problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance."))
 				}
 			}
-			route := routeOf(r)
+			route := s.routeOf(r)
 			s.requests.observe(route, seen.status, time.Since(start))
 			s.o.Logger.DebugContext(r.Context(), "request", "request", id, "route", route, "status", seen.status, "took", time.Since(start))
 		}()
@@ -53,16 +52,13 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	})
 }
 
-// routeOf names a request without the ids in its path, for log and metrics.
-func routeOf(r *http.Request) string {
-	if parts := strings.Split(r.URL.Path, "/"); len(parts) > 3 {
-		parts[3] = "{id}"
-		if len(parts) > 5 || len(parts[1]) != 2 {
-			return "other"
-		}
-		return r.Method + " " + strings.Join(parts, "/")
+// routeOf names a request by the pattern that serves it, for log and metrics: there are few of these, while paths and
+// methods are whatever somebody sends.
+func (s *Server) routeOf(r *http.Request) string {
+	if _, pattern := s.mux.Handler(r); pattern != "" {
+		return pattern
 	}
-	return r.Method + " " + r.URL.Path
+	return "other"
 }
 
 // statusWriter remembers the status of an answer.
@@ -88,9 +84,13 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// bounded reads the body of a call, up to the limit, and refuses what is not JSON.
+// bounded reads the body of a call, up to the limit, and refuses what cannot be read in one way only.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := checkQuery(r.URL.RawQuery); p != nil {
+			writeProblem(w, r, p)
+			return
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		var large *http.MaxBytesError
 		switch {
@@ -101,9 +101,15 @@ func bounded(next http.Handler) http.Handler {
 			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
 			return
 		}
-		if len(body) > 0 && !isJSON(r.Header.Get("Content-Type")) {
-			writeProblem(w, r, problem("unsupported-media-type", "Send the body with the header Content-Type: application/json."))
-			return
+		if len(body) > 0 {
+			if !isJSON(r.Header.Get("Content-Type")) {
+				writeProblem(w, r, problem("unsupported-media-type", "Send the body with the header Content-Type: application/json."))
+				return
+			}
+			if p := checkJSON(body); p != nil {
+				writeProblem(w, r, p)
+				return
+			}
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))

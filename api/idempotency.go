@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"telegate/delivery"
+	"telegate/notify"
 	"telegate/secret"
 )
 
@@ -67,14 +69,15 @@ func (f *flights) end(key string) {
 // Only successes are kept: what was refused has changed nothing and may be tried again.
 func (s *Server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given := strings.Trim(r.Header.Get("Idempotency-Key"), `"`)
+		header := r.Header.Get("Idempotency-Key")
 		k := caller(r.Context())
-		if r.Method != http.MethodPost || given == "" || k == nil {
+		if r.Method != http.MethodPost || header == "" || k == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if len(given) > 256 {
-			writeProblem(w, r, invalid("header/Idempotency-Key", "at most 256 characters"))
+		given := strings.Trim(header, `"`)
+		if given == "" || len(given) > 256 {
+			writeProblem(w, r, invalid("header/Idempotency-Key", "must have 1 to 256 characters"))
 			return
 		}
 		body, err := io.ReadAll(r.Body)
@@ -110,7 +113,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 		}
 
 		rec := &recorder{header: w.Header(), status: http.StatusOK}
-		next.ServeHTTP(rec, r.WithContext(withIDSeed(r.Context(), key)))
+		next.ServeHTTP(rec, r.WithContext(withIDSeed(r.Context(), append(key, fingerprint...))))
 		if rec.status < 300 {
 			header, _ := json.Marshal(map[string]string{
 				"Content-Type": rec.header.Get("Content-Type"), "Location": rec.header.Get("Location"),
@@ -156,18 +159,31 @@ func (r *recorder) WriteHeader(code int)        { r.status = code }
 
 type idSeedKey struct{}
 
-func withIDSeed(ctx context.Context, key []byte) context.Context {
-	return context.WithValue(ctx, idSeedKey{}, key)
+func withIDSeed(ctx context.Context, seed []byte) context.Context {
+	return context.WithValue(ctx, idSeedKey{}, seed)
 }
 
-// seededID is an id that the same Idempotency-Key always leads to, so that a request repeated after a crash, its answer
-// not kept yet, finds what the first one has stored; empty without a key.
-func seededID(ctx context.Context, prefix string) string {
-	key, ok := ctx.Value(idSeedKey{}).([]byte)
+// messageID is the id for a message that is sent with an Idempotency-Key: the same for the same request within the time
+// that answers are kept. So one that is repeated after a crash, its answer not kept yet, finds the message that the first
+// one has stored, and one that comes later with the same key is a new message. Empty without a key.
+func (s *Server) messageID(ctx context.Context) (string, error) {
+	seed, ok := ctx.Value(idSeedKey{}).([]byte)
 	if !ok {
-		return ""
+		return "", nil
 	}
-	var b [16]byte
-	copy(b[:], key)
-	return delivery.FormatID(prefix, b)
+	now := s.o.Now()
+	period := now.Unix() / int64(answersKept/time.Second)
+	id := func(period int64) string {
+		var b [16]byte
+		copy(b[:], s.o.AnswerKey.MAC("id", string(seed), strconv.FormatInt(period, 10)))
+		return delivery.FormatID("msg", b)
+	}
+	before, err := s.o.Messages.Get(ctx, id(period-1))
+	switch {
+	case err == nil && now.Sub(before.Created) < answersKept:
+		return before.ID, nil
+	case err != nil && !errors.Is(err, notify.ErrNotFound):
+		return "", err
+	}
+	return id(period), nil
 }

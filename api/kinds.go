@@ -48,7 +48,7 @@ func servedProblem(w http.ResponseWriter, r *http.Request) {
 	slug := r.PathValue("slug")
 	k, ok := kinds[slug]
 	if !ok {
-		http.NotFound(w, r)
+		writeProblem(w, r, problem("not-found", "There is no such problem."))
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

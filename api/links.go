@@ -115,7 +115,7 @@ func (s *Server) link(ctx context.Context, id string) (linking.Link, error) {
 	if err != nil {
 		return l, err
 	}
-	return l, sees(ctx, l.Domain)
+	return l, sees(ctx, l.Domain, linking.ErrNotFound)
 }
 
 func (s *Server) linkView(l linking.Link) Link {

@@ -49,8 +49,12 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 	case b.User == "" && b.To == "":
 		return nil, invalid("#/user", "user or to is required")
 	}
+	id, err := s.messageID(ctx)
+	if err != nil {
+		return nil, err
+	}
 	a, err := s.o.Messages.Send(ctx, notify.Request{
-		ID: seededID(ctx, "msg"), Domain: b.Domain, User: b.User, To: b.To, Text: b.Text, HTML: b.Format == "html",
+		ID: id, Domain: b.Domain, User: b.User, To: b.To, Text: b.Text, HTML: b.Format == "html",
 		Lane: delivery.Lane(b.Lane), Purpose: notify.Purpose(b.Purpose), TTL: time.Duration(b.TTL) * time.Second,
 		Silent: b.Silent, DedupeKey: b.DedupeKey, Admin: caller(ctx).may(scopeAdmin),
 	})
@@ -117,7 +121,7 @@ func (s *Server) followMessage(ctx context.Context, id string, wait time.Duratio
 		if err != nil {
 			return m, err
 		}
-		return m, sees(ctx, m.Domain)
+		return m, sees(ctx, m.Domain, notify.ErrNotFound)
 	}
 	return follow(ctx, s, id, wait, read, func(m delivery.Message) bool { return !m.Status.Final() })
 }

@@ -198,8 +198,9 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	_ = json.NewEncoder(w).Encode(p) // whoever asked has gone away
 }
 
-// useProblems makes huma's own errors problems; its hooks for that are package variables.
+// useProblems makes huma's own errors problems, and its check of names exact; its hooks for that are package variables.
 var useProblems = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return humaProblem(status, errs)
 	}
@@ -233,7 +234,10 @@ func humaProblem(status int, errs []error) *Problem {
 		if errors.As(err, &d) {
 			at, detail := pointer(d.Location), d.Message
 			if name, ok := missingMember(detail); ok {
-				at, detail = strings.TrimSuffix(at, "/")+"/"+name, "is required"
+				at, detail = at+"/"+name, "is required"
+			}
+			if strings.HasPrefix(detail, "json: ") { // it quotes the value
+				detail = "a number is not an integer, or too large"
 			}
 			p.Errors = append(p.Errors, Fault{at, detail})
 		}
@@ -248,14 +252,20 @@ func missingMember(message string) (name string, ok bool) {
 	return name, ok
 }
 
-// pointer turns huma's "body.context.ip" into "#/context/ip".
+// pointer turns huma's "body.context.ip" into "#/context/ip" and "query.user" into "query/user", as far as the names
+// are plain.
 func pointer(location string) string {
 	where, rest, _ := strings.Cut(location, ".")
-	rest = strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(rest)
 	if where == "body" {
-		return "#/" + rest
+		where = "#"
 	}
-	return where + "/" + rest
+	for name := range strings.SplitSeq(rest, ".") {
+		if !plainName.MatchString(name) {
+			break
+		}
+		where += "/" + strings.NewReplacer("[", "/", "]", "").Replace(name)
+	}
+	return where
 }
 
 func tooLarge() *Problem {

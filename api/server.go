@@ -78,6 +78,7 @@ type Server struct {
 	o       Options
 	keys    keyring
 	flights flights
+	mux     *http.ServeMux
 	handler http.Handler
 
 	requests requestMetrics
@@ -87,22 +88,17 @@ type Server struct {
 
 // New builds the API.
 func New(o Options) *Server {
-	s := &Server{o: o, keys: newKeyring(o.Keys), requests: newRequestMetrics(o.Metrics)}
+	s := &Server{o: o, keys: newKeyring(o.Keys), mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics)}
 	s.stop, s.stopAll = context.WithCancel(context.Background())
 
-	mux := http.NewServeMux()
-	s.register(humago.New(mux, openAPIConfig(o.Version)))
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.metrics())
-	mux.HandleFunc("GET /problems/{slug}", servedProblem)
-	mux.HandleFunc("GET /{$}", s.index)
+	s.register(humago.New(s.mux, openAPIConfig(o.Version)))
+	s.mux.HandleFunc("GET /healthz", s.healthz)
+	s.mux.HandleFunc("GET /readyz", s.readyz)
+	s.mux.Handle("GET /metrics", s.metrics())
+	s.mux.HandleFunc("GET /problems/{slug}", servedProblem)
+	s.mux.HandleFunc("GET /{$}", s.index)
 
-	var h http.Handler = problemsForMux(mux)
-	h = s.idempotent(h)
-	h = s.authenticated(h)
-	h = bounded(h)
-	s.handler = s.observed(h)
+	s.handler = s.observed(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))
 	return s
 }
 

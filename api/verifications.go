@@ -118,7 +118,7 @@ func (s *Server) verification(ctx context.Context, id string) (twofa.Verificatio
 	if err != nil {
 		return v, err
 	}
-	return v, sees(ctx, v.Domain)
+	return v, sees(ctx, v.Domain, twofa.ErrNotFound)
 }
 
 func (s *Server) getVerification(ctx context.Context, in *struct {

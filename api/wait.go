@@ -9,7 +9,7 @@ import (
 
 // Follow is the header of calls that can wait for news.
 type Follow struct {
-	Prefer string `header:"Prefer" doc:"wait=N: answer when there is news, or after N seconds (25 at most)" maxLength:"64"`
+	Prefer string `header:"Prefer" doc:"wait=N: answer when there is news, or after N seconds (25 at most)"`
 }
 
 // wait reads "wait=N" out of the header (RFC 7240); anything else in it is no wait.
@@ -17,7 +17,7 @@ func (f Follow) wait() time.Duration {
 	for preference := range strings.SplitSeq(f.Prefer, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
 		if n, err := strconv.Atoi(strings.Trim(value, `"`)); strings.EqualFold(name, "wait") && err == nil && n > 0 {
-			return min(time.Duration(n)*time.Second, longestWait)
+			return time.Duration(min(n, int(longestWait/time.Second))) * time.Second
 		}
 	}
 	return 0
@@ -44,8 +44,8 @@ func follow[T any](ctx context.Context, s *Server, id string, wait time.Duration
 			return read(ctx)
 		case <-s.stop.Done():
 			return v, nil
-		case <-ctx.Done():
-			return v, ctx.Err()
+		case <-ctx.Done(): // the answer may still be kept for him who has gone away
+			return v, nil
 		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 
 	VerificationCreated  Event = "verification.created"
 	VerificationChecked  Event = "verification.checked" // outcome: the check's result; the login report reads these
+	VerificationRefused  Event = "verification.refused" // a binding did not match; the check has its own entry too
 	VerificationResent   Event = "verification.resent"
 	VerificationDenied   Event = "verification.denied" // "Not me"
 	VerificationCanceled Event = "verification.canceled"

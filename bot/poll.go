@@ -13,9 +13,9 @@ const (
 	pollTimeout = 50 * time.Second
 	// slowRetry is the pause where only a person can mend it: a refused token, a webhook.
 	slowRetry = time.Minute
-	// conflictMemory is how long polls must go well before a conflict counts as over. Each of two pollers ends the
-	// other's poll (facts §B), so a poll that goes well proves nothing.
-	conflictMemory = time.Minute
+	// conflictMemory is how long no poll may be ended by another poller before a conflict counts as over. Each of two
+	// pollers ends the other's poll (facts §B) and comes back within a minute, so one good poll proves nothing.
+	conflictMemory = 2 * time.Minute
 	// quickAnswer is how fast a poll without anything new must not return: a server that ignores the timeout or the
 	// offset would be asked in a hot loop.
 	quickAnswer = time.Second

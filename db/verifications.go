@@ -130,6 +130,9 @@ func (tx *Tx) cancelVerifications(reason string, now time.Time, condition, arg s
 	}
 	for _, v := range pending {
 		v.Status, v.Reason, v.Ended, v.CodeMAC = twofa.Canceled, reason, now, nil
+		if !now.Before(v.Expires) { // it has shown itself as expired since then
+			v.Status, v.Reason = twofa.Expired, ""
+		}
 		if err := tx.UpdateVerification(v); err != nil {
 			return 0, err
 		}

@@ -59,7 +59,7 @@ func (s *Service) Claim(ctx context.Context, chat Chat, token string) error {
 // Accept is the tap on "Link": the chat is shown the confirm code. ErrStale when there is nothing to accept any more.
 func (s *Service) Accept(ctx context.Context, botID, chatID int64, linkID string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		l, err := s.ofChat(tx, botID, chatID, linkID)
+		l, err := s.ofChat(ctx, tx, botID, chatID, linkID)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *Service) Accept(ctx context.Context, botID, chatID int64, linkID string
 // there is neither.
 func (s *Service) NotMe(ctx context.Context, botID, chatID int64, linkID string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		l, err := s.ofChat(tx, botID, chatID, linkID)
+		l, err := s.ofChat(ctx, tx, botID, chatID, linkID)
 		if err != nil {
 			return err
 		}
@@ -103,12 +103,15 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, linkID string)
 
 // ofChat finds the link a button names. Never trust a button: a changed client sends any bytes it likes, so the link
 // must belong to the chat the tap came from.
-func (s *Service) ofChat(tx Tx, botID, chatID int64, linkID string) (Link, error) {
+func (s *Service) ofChat(ctx context.Context, tx Tx, botID, chatID int64, linkID string) (Link, error) {
 	l, found, err := absent(tx.Link(linkID))
-	if err != nil {
+	switch {
+	case err != nil:
 		return l, err
-	}
-	if !found || l.BotID != botID || l.ChatID != chatID {
+	case !found:
+		return l, ErrStale
+	case l.BotID != botID || l.ChatID != chatID:
+		s.log.WarnContext(ctx, "button of another chat refused", "link", l.ID)
 		return l, ErrStale
 	}
 	return l, nil

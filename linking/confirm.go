@@ -125,6 +125,9 @@ func (s *Service) verify(tx Tx, l *Link) error {
 		}
 	}
 	l.Status, l.Verified, l.ConfirmMAC = Verified, s.now(), nil
+	if l.Chat.Blocked { // after the code had arrived: proven, but no sign-in may count on it (F18)
+		l.Status, l.Reason = Suspended, ReasonBlocked
+	}
 	if err := tx.UpdateLink(*l); err != nil {
 		return err
 	}

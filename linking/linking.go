@@ -66,7 +66,6 @@ const (
 	ReasonUnlinked        = "unlinked"
 	ReasonReplaced        = "replaced"
 	ReasonNotMe           = "not_me"
-	ReasonDeactivated     = "user_deactivated"
 )
 
 // Method is how a link is proven.

@@ -89,7 +89,10 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 		}
 		return s.tell(tx, l, delivery.LaneCode, Lifetime, handleCode(l, s.title(l.Domain), code))
 	})
-	return Started{Link: l}, err
+	if err != nil {
+		return Started{}, err
+	}
+	return Started{Link: l}, nil
 }
 
 func (s *Service) newLink(r StartRequest, m Method) Link {
@@ -114,23 +117,32 @@ func (s *Service) begin(tx Tx, l Link) error {
 	if n >= MaxStarts {
 		return s.rateError("user", oldest)
 	}
-	open, err := tx.OpenLinks(l.Domain, l.User)
-	if err != nil {
+	if _, err := s.cancelOpen(tx, l.Domain, l.User, ""); err != nil {
 		return err
-	}
-	for _, old := range open {
-		status := Canceled
-		if s.judged(old).Status == Expired {
-			status = Expired
-		}
-		if err := s.end(tx, &old, status, ""); err != nil {
-			return err
-		}
 	}
 	if err := tx.InsertLink(l); err != nil {
 		return err
 	}
 	return tx.Audit(s.entry(audit.LinkStarted, l, string(l.Method)))
+}
+
+// cancelOpen ends whatever the user has begun and not proven, and tells whether there was anything.
+func (s *Service) cancelOpen(tx Tx, domain, user, reason string) (bool, error) {
+	open, err := tx.OpenLinks(domain, user)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range open {
+		if s.judged(l).Status == Expired {
+			err = s.end(tx, &l, Expired, "")
+		} else {
+			err = s.end(tx, &l, Canceled, reason)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return len(open) > 0, nil
 }
 
 func (s *Service) rateError(scope string, oldest time.Time) *RateError {

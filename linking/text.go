@@ -34,9 +34,10 @@ func (l Link) Account() string {
 	return user
 }
 
-// account puts "the account Alice (user//alice) on My Server" behind a sentence's beginning.
+// account puts "the account Alice (user//alice) on My Server" behind a sentence's beginning. The name, which people choose
+// themselves, stands in monospace: there Telegram makes no links of what looks like one.
 func account(t delivery.Text, l Link, title string) delivery.Text {
-	return t.Plain("the account ").Bold(l.Account()).Plain(" on ").Bold(delivery.Displayable(title, 64))
+	return t.Plain("the account ").Code(l.Account()).Plain(" on ").Bold(delivery.Displayable(title, 64))
 }
 
 func question(l Link, title string) delivery.Body {

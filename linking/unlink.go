@@ -14,7 +14,7 @@ func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 		if err != nil {
 			return err
 		}
-		open, err := tx.OpenLinks(domain, user)
+		begun, err := s.cancelOpen(tx, domain, user, ReasonUnlinked)
 		if err != nil {
 			return err
 		}
@@ -22,13 +22,8 @@ func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 		if err != nil {
 			return err
 		}
-		if !linkedNow && len(open) == 0 && !invited {
+		if !linkedNow && !begun && !invited {
 			return ErrNotFound
-		}
-		for _, l := range open {
-			if err := s.end(tx, &l, Canceled, ReasonUnlinked); err != nil {
-				return err
-			}
 		}
 		if err := tx.DeleteInvitation(domain, user); err != nil {
 			return err
@@ -43,7 +38,7 @@ func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 // UnlinkInChat takes a link away on the word of the person in the chat. ErrStale when the chat has no such link.
 func (s *Service) UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		l, err := s.ofChat(tx, botID, chatID, linkID)
+		l, err := s.ofChat(ctx, tx, botID, chatID, linkID)
 		if err != nil {
 			return err
 		}

@@ -67,14 +67,14 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 
 	first, err := tx.Handle(r.Domain, name)
 	switch {
-	case errors.Is(err, ErrNotFound) || err == nil && first.BotID != botID:
+	case errors.Is(err, ErrNotFound):
 		if !held {
 			return Recipient{}, ErrRecipientUnknown
 		}
 	case err != nil:
 		return Recipient{}, err
-	case !held || holder.ChatID == first.ChatID:
-		return known(tx.RecipientByChat(first.BotID, first.ChatID))
+	case !held || holder.ChatID == first.ChatID: // a person's chat has the same id with every bot
+		return known(tx.RecipientByChat(botID, first.ChatID))
 	default:
 		proven, err := tx.Proven(r.Domain, holder.BotID, holder.ChatID)
 		if err != nil {

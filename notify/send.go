@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -129,7 +130,7 @@ func lifetime(r Request) (time.Duration, error) {
 	case r.TTL == 0:
 		return standard, nil
 	case r.TTL < MinTTL || r.TTL > longest:
-		return 0, &InvalidError{"ttl", "must be from 10 seconds to " + longest.String() + " in this lane"}
+		return 0, &InvalidError{"ttl", fmt.Sprintf("must be from %.0f to %.0f seconds in this lane", MinTTL.Seconds(), longest.Seconds())}
 	}
 	return r.TTL, nil
 }

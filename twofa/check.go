@@ -104,6 +104,9 @@ func (s *Service) try(ctx context.Context, tx Tx, v *Verification, code, session
 
 	if !sameSession(v.Binding, binding(session)) {
 		s.log.WarnContext(ctx, "code from another session refused", "verification", v.ID)
+		if err := tx.Audit(s.entry(audit.VerificationRefused, *v, string(ResultBindingMismatch))); err != nil {
+			return "", nil, err
+		}
 		r, err := s.wrong(tx, v, f, ResultBindingMismatch)
 		return r, nil, err
 	}
@@ -162,7 +165,10 @@ func (s *Service) wrong(tx Tx, v *Verification, f Factor, r Result) (Result, err
 		return "", err
 	}
 	if f.Suspended {
-		return ResultCanceled, s.endAll(tx, v, Canceled, string(ReasonSuspended))
+		if err := s.endOthers(tx, *v, Canceled, string(ReasonSuspended)); err != nil {
+			return "", err
+		}
+		return ResultCanceled, s.end(tx, v, Canceled, string(ReasonSuspended))
 	}
 	if v.Attempts >= MaxAttempts {
 		return ResultExhausted, s.end(tx, v, Exhausted, "")
@@ -181,19 +187,23 @@ func failureWait(failures int) time.Duration {
 	return wait
 }
 
-// endAll ends a verification and whatever else is pending for its user.
-func (s *Service) endAll(tx Tx, v *Verification, status Status, reason string) error {
+// endOthers ends whatever else is pending for the user of a verification.
+func (s *Service) endOthers(tx Tx, v Verification, status Status, reason string) error {
 	pending, err := tx.PendingVerifications(v.Domain, v.User)
 	if err != nil {
 		return err
 	}
 	for _, p := range pending {
-		if p.ID == v.ID {
-			continue
+		switch {
+		case p.ID == v.ID:
+		case s.judged(p).Status == Expired:
+			err = s.end(tx, &p, Expired, "")
+		default:
+			err = s.end(tx, &p, status, reason)
 		}
-		if err := s.end(tx, &p, status, reason); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return s.end(tx, v, status, reason)
+	return nil
 }

@@ -92,33 +92,37 @@ func (s *Service) compose(v *Verification, f Factor) (delivery.Message, string) 
 	return msg, code
 }
 
+// withinLimits answers a *WaitError while a limit forbids one more; of several the one that lasts longest, so that
+// coming back after RetryAfter is not in vain.
 func (s *Service) withinLimits(tx Tx, v Verification) error {
+	var longest *WaitError
 	for _, w := range perUser {
 		n, oldest, err := tx.CreatedForUser(v.Domain, v.User, s.now().Add(-w.span))
 		if err != nil {
 			return err
 		}
-		if n >= w.count {
-			return s.limited("user", w, oldest)
-		}
-	}
-	if v.Network == "" {
-		return nil
+		longest = s.longer(longest, "user", w, n, oldest)
 	}
 	for _, w := range perNetwork {
 		n, oldest, err := tx.CreatedFromNetwork(v.Network, s.now().Add(-w.span))
 		if err != nil {
 			return err
 		}
-		if n >= w.count {
-			return s.limited("ip", w, oldest)
-		}
+		longest = s.longer(longest, "ip", w, n, oldest)
+	}
+	if longest != nil {
+		return longest
 	}
 	return nil
 }
 
-func (s *Service) limited(scope string, w window, oldest time.Time) *WaitError {
-	return &WaitError{Kind: RateLimited, Scope: scope, Limit: w.count, RetryAfter: oldest.Add(w.span).Sub(s.now())}
+// longer is the longer one of a wait and what a window that holds n asks for.
+func (s *Service) longer(wait *WaitError, scope string, w window, n int, oldest time.Time) *WaitError {
+	until := oldest.Add(w.span).Sub(s.now())
+	if n < w.count || wait != nil && wait.RetryAfter >= until {
+		return wait
+	}
+	return &WaitError{Kind: RateLimited, Scope: scope, Limit: w.count, RetryAfter: until}
 }
 
 // supersede cancels what is pending for the same session and purpose, and refuses a third session.

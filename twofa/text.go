@@ -2,6 +2,7 @@ package twofa
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ func codeText(v Verification, title, code string, lifetime time.Duration) delive
 		Plain(" is your " + purpose + " code for ").Bold(delivery.Displayable(title, 64)).
 		Plain(fmt.Sprintf(".\n\nIt works once, for %s, on the page that asked for it. Give it to nobody.", minutes(lifetime)))
 	if from := origin(v.Context); from != "" {
-		t = t.Plain("\n\nAsked for by " + from + ".")
+		// In monospace Telegram makes no links: an address to tap would lead to whoever is signing in.
+		t = t.Plain("\n\nAsked for by ").Code(from).Plain(".")
 	}
 	return delivery.Compose(t,
 		[]delivery.Button{{Label: "Copy code", Copy: code}},
@@ -41,10 +43,14 @@ func reportedText(title string, used bool) delivery.Body {
 	return delivery.Compose(t)
 }
 
-// origin tells where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES".
+// origin tells where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES". What is no address is left out.
 func origin(c audit.Context) string {
+	ip := c.IP
+	if _, err := netip.ParseAddr(ip); err != nil {
+		ip = ""
+	}
 	var parts []string
-	for _, p := range []string{Device(c.UserAgent), c.IP, c.Location} {
+	for _, p := range []string{Device(c.UserAgent), ip, c.Location} {
 		if p = delivery.Displayable(p, 80); p != "" {
 			parts = append(parts, p)
 		}
@@ -52,16 +58,25 @@ func origin(c audit.Context) string {
 	return strings.Join(parts, ", ")
 }
 
+// browsers are the names that a user agent may be shown by. Whoever signs in writes that header, so nothing of it is
+// ever repeated: it could hold a sentence that seems to come from the bot.
+var browsers = map[string]bool{
+	useragent.Chrome: true, useragent.Edge: true, useragent.Firefox: true, useragent.InternetExplorer: true,
+	useragent.Opera: true, useragent.OperaMini: true, useragent.OperaTouch: true, useragent.Safari: true,
+	useragent.SamsungBrowser: true, useragent.Vivaldi: true, useragent.HeadlessChrome: true,
+	"Android browser": true, "Huawei Browser": true, "Miui Browser": true,
+}
+
 // Device names the browser and the system of a user agent: "Firefox on Windows". Empty when neither is known.
 func Device(userAgent string) string {
 	ua := useragent.Parse(userAgent)
 	switch {
-	case ua.Name != "" && ua.OS != "":
+	case browsers[ua.Name] && ua.OS != "":
 		return ua.Name + " on " + ua.OS
-	case ua.OS != "":
-		return ua.OS
-	default:
+	case browsers[ua.Name]:
 		return ua.Name
+	default:
+		return ua.OS
 	}
 }
 

@@ -106,7 +106,6 @@ const (
 	ByCaller       = "caller"
 	Superseded     = "superseded"
 	PolicyDisabled = "policy_disabled"
-	CoolingOffNow  = "cooling_off"
 )
 
 // Reason is the closed list of why messaging cannot be used.
