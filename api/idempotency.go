@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,8 +18,10 @@ import (
 	"telegate/secret"
 )
 
-// answersKept is how long the answer to a request with an Idempotency-Key can be had again.
-const answersKept = 24 * time.Hour
+const (
+	answersKept       = 24 * time.Hour // how long the answer to a request with an Idempotency-Key can be had again
+	maxIdempotencyKey = 256
+)
 
 // ErrNoAnswer: no answer is kept under a key.
 var ErrNoAnswer = errors.New("no answer kept")
@@ -76,7 +79,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		given := strings.Trim(header, `"`)
-		if given == "" || len(given) > 256 {
+		if given == "" || len(given) > maxIdempotencyKey {
 			writeProblem(w, r, invalid("header/Idempotency-Key", "must have 1 to 256 characters"))
 			return
 		}
@@ -113,7 +116,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 		}
 
 		rec := &recorder{header: w.Header(), status: http.StatusOK}
-		next.ServeHTTP(rec, r.WithContext(withIDSeed(r.Context(), append(key, fingerprint...))))
+		next.ServeHTTP(rec, r.WithContext(withIDSeed(r.Context(), slices.Concat(key, fingerprint))))
 		if rec.status < 300 {
 			header, _ := json.Marshal(map[string]string{
 				"Content-Type": rec.header.Get("Content-Type"), "Location": rec.header.Get("Location"),

@@ -198,9 +198,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	_ = json.NewEncoder(w).Encode(p) // whoever asked has gone away
 }
 
-// useProblems makes huma's own errors problems, and its check of names exact; its hooks for that are package variables.
-var useProblems = sync.OnceFunc(func() {
+// configureHuma makes huma's own errors problems and its checks strict; its hooks for that are package variables.
+var configureHuma = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false // no list in an answer is null
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return humaProblem(status, errs)
 	}

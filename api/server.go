@@ -91,7 +91,9 @@ func New(o Options) *Server {
 	s := &Server{o: o, keys: newKeyring(o.Keys), mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics)}
 	s.stop, s.stopAll = context.WithCancel(context.Background())
 
-	s.register(humago.New(s.mux, openAPIConfig(o.Version)))
+	contract := humago.New(s.mux, openAPIConfig(o.Version))
+	s.register(contract)
+	complete(contract.OpenAPI())
 	s.mux.HandleFunc("GET /healthz", s.healthz)
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.Handle("GET /metrics", s.metrics())
@@ -100,21 +102,6 @@ func New(o Options) *Server {
 
 	s.handler = s.observed(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))
 	return s
-}
-
-// openAPIConfig describes the API as a whole.
-func openAPIConfig(version string) huma.Config {
-	useProblems()
-	c := huma.DefaultConfig("telegate", version)
-	c.Info.Description = "Links users of a server to their Telegram chats, checks sign-in codes and delivers messages. " +
-		"Every error is a problem (RFC 9457); its type leads to a page that says what it means and what to do."
-	c.DocsPath, c.SchemasPath = "", ""
-	c.CreateHooks = nil // no $schema members in answers
-	c.RejectUnknownQueryParameters = true
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key": {Type: "http", Scheme: "bearer", Description: "A key printed by: telegate key new"},
-	}
-	return c
 }
 
 // register is the table of calls.
@@ -147,35 +134,12 @@ func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, s
 		}
 		p := *problemOf(err)
 		p.Instance = requestID(ctx)
-		if p.Status == http.StatusInternalServerError {
+		if p.Status == http.StatusInternalServerError && ctx.Err() == nil { // not because the caller has gone away
 			s.o.Logger.ErrorContext(ctx, "request failed", "request", p.Instance, "method", method, "path", path, "error", err)
 		}
 		return nil, &p
 	}
-	huma.Register(api, huma.Operation{
-		OperationID: operationID(method, path), Method: method, Path: path, Summary: summary,
-		Metadata: map[string]any{"scope": scope}, Security: []map[string][]string{{"key": {}}},
-		MaxBodyBytes: maxBody, DefaultStatus: successStatus(method, path),
-	}, answer)
-}
-
-func operationID(method, path string) string {
-	words := strings.FieldsFunc(strings.TrimPrefix(path, "/v1"), func(r rune) bool { return strings.ContainsRune("/{}", r) })
-	return strings.ToLower(method) + "-" + strings.Join(words, "-")
-}
-
-// successStatus is 201 for what creates something, 202 for what will be done later, 204 for what leaves nothing.
-func successStatus(method, path string) int {
-	switch {
-	case method == "DELETE":
-		return http.StatusNoContent
-	case method == "POST" && path == "/v1/messages":
-		return http.StatusAccepted
-	case method == "POST" && (path == "/v1/links" || path == "/v1/verifications"):
-		return http.StatusCreated
-	default:
-		return http.StatusOK
-	}
+	huma.Register(api, operation(method, path, scope, summary), answer)
 }
 
 // ServeHTTP answers one request.

@@ -70,11 +70,14 @@ func (s *Server) verificationView(v twofa.Verification) Verification {
 		Sends:    Sends{Used: v.Sends, Max: twofa.MaxSends, ResendIn: seconds(s.o.Verifications.ResendIn(v))},
 		Delivery: Delivery{Status: string(v.Delivery.Status)},
 	}
+	switch {
+	case v.Delivery.Status.Final():
+		view.Delivery.Failure = v.Delivery.Failure
+	case v.Status != twofa.Pending && v.Status != twofa.Expired: // its end has canceled what was still to be sent
+		view.Delivery.Status = string(delivery.StatusCanceled)
+	}
 	if v.Status == twofa.Pending {
 		view.ExpiresIn = s.secondsUntil(v.Expires)
-	}
-	if v.Delivery.Status.Final() {
-		view.Delivery.Failure = v.Delivery.Failure
 	}
 	return view
 }

@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -132,12 +133,16 @@ func TestRequestsCanBeReplayed(t *testing.T) {
 		if copied, _ := io.ReadAll(again); string(copied) != string(body) {
 			t.Errorf("%s: the second body differs", method)
 		}
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(me))}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(me))}, nil
 	})
 	c := newClient(t, transport)
-	c.GetMe(t.Context())
-	c.Send(t.Context(), delivery.Recipient{ChatID: 1}, delivery.Part{Text: delivery.Text{Text: "hi"}})
-	c.Send(t.Context(), delivery.Recipient{ChatID: 1}, delivery.Part{File: &delivery.File{Name: "a", Content: make([]byte, 1<<16)}})
+	_, err := c.GetMe(t.Context())
+	err = errors.Join(err,
+		c.Send(t.Context(), delivery.Recipient{ChatID: 1}, text("hi")),
+		c.Send(t.Context(), delivery.Recipient{ChatID: 1}, delivery.Part{File: &delivery.File{Name: "a", Content: make([]byte, 1<<16)}}))
+	if err != nil {
+		t.Error(err)
+	}
 	if got := strings.Join(checked, " "); got != "getMe sendMessage sendDocument" {
 		t.Errorf("requests: %s", got)
 	}
@@ -169,7 +174,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 func TestConnectionsAreKeptAndSharedBySends(t *testing.T) {
 	var conns atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, `{"ok":true,"result":{}}`)
+		fmt.Fprint(w, `{"ok":true,"result":{}}`)
 	}))
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {

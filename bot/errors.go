@@ -57,7 +57,6 @@ type outcome struct {
 // TDL is td @022d60202 (the code behind api.telegram.org); words in capitals are MTProto codes, which TBA Client.cpp:179
 // hands on as they are.
 var outcomes = []outcome{
-	// 403: this chat takes nothing from this bot.
 	{403, "bot was blocked by the user", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, sayBlocked}, // TBA Client.cpp:127
 	{403, "user is deactivated", delivery.RecipientPermanent, delivery.ReasonDeactivated, sayDeactivated},       // TBA Client.cpp:124, 8136
 	{403, "can't initiate conversation", delivery.RecipientPermanent, delivery.ReasonNeverStarted, sayStart},    // TDL MessagesManager.cpp:27957
@@ -66,7 +65,7 @@ var outcomes = []outcome{
 	{403, "bot was kicked", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},                      // TBA Client.cpp:8158-8185
 	{403, "bot is not a member", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},                 // TBA Client.cpp:8158-8185
 	{403, "group chat was deleted", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},          // TBA Client.cpp:8158-8185
-	{403, "", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                                  //
+	{403, "", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                                  // whatever else is forbidden
 	{400, "upgraded to a supergroup", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},        // TBA Client.cpp:8150, without the new id
 	{400, "chat not found", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayChat},                  // TBA; "private chat not found" too
 	{400, "peer_id_invalid", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayChat},                 // MTProto
@@ -88,7 +87,7 @@ var outcomes = []outcome{
 	{400, "too long", delivery.MessagePermanent, delivery.ReasonRejected, sayLong},                              // TBA Client.cpp:11309: message, text, caption, markup
 	{400, "button url", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},                       // TDL LinkManager.cpp:1983
 	{400, "button_url_invalid", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},               // MTProto
-	{400, "", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused},                                   //
+	{400, "", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused},                                   // whatever else is wrong
 	{401, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayToken},                                     // TBA ClientManager.cpp:72-84
 	{404, "method not found", delivery.MessagePermanent, delivery.ReasonRejected, sayMethod},                    // TBA: an own server that is too old
 	{404, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayPath},                                      // TBA: wrong path or token

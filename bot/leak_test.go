@@ -120,16 +120,17 @@ func TestTokenNeverShowsUpWhateverABoxOnTheWaySays(t *testing.T) {
 		said := echo(testToken)
 		for kind, transport := range map[string]http.RoundTripper{
 			"description": connect(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				json.NewEncoder(w).Encode(map[string]any{"ok": false, "error_code": 400, "description": "Bad Request: " + said})
+				description, _ := json.Marshal("Bad Request: " + said)
+				fmt.Fprintf(w, `{"ok":false,"error_code":400,"description":%s}`, description)
 			})),
 			"page": connect(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", said)
-				w.WriteHeader(502)
-				io.WriteString(w, "<html>"+said)
+				w.WriteHeader(http.StatusBadGateway)
+				fmt.Fprint(w, "<html>", said)
 			})),
 			"redirect": connect(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Location", "http://%zz/"+strings.ReplaceAll(said, "\n", ""))
-				w.WriteHeader(302)
+				w.WriteHeader(http.StatusFound)
 			})),
 			"error": roundTrip(func(r *http.Request) (*http.Response, error) {
 				return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: fmt.Errorf("proxy says %s", said)}

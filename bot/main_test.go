@@ -76,7 +76,7 @@ func connect(t *testing.T, h http.Handler) *http.Transport {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(p)
+		_ = server.Serve(p) // ends with the test
 	}()
 	transport := &http.Transport{DialContext: p.dial}
 	t.Cleanup(func() {
@@ -136,7 +136,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer == "" {
 		panic(http.ErrAbortHandler)
 	}
-	io.WriteString(w, answer)
+	fmt.Fprint(w, answer)
 }
 
 // asked is what the server was asked so far, only the named methods where there are names.
@@ -174,7 +174,9 @@ func queue(updates ...string) func(ctx context.Context, r request) string {
 			var id struct {
 				ID int64 `json:"update_id"`
 			}
-			json.Unmarshal([]byte(u), &id)
+			if err := json.Unmarshal([]byte(u), &id); err != nil {
+				panic(err)
+			}
 			if id.ID >= r.Offset {
 				due = append(due, u)
 			}

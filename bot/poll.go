@@ -114,7 +114,7 @@ func (b *Bot) turn(ctx context.Context) time.Duration {
 		return b.storeFailed(ctx, err)
 	}
 	if quiet := b.record.NotBefore.Sub(b.now()); quiet > 0 {
-		b.board.set(StateFloodWait, b.record.NotBefore, sayFlood)
+		b.board.set(StateFloodWait, b.record.NotBefore, sayQuiet)
 		return quiet + rand.N(time.Second)
 	}
 	if !b.introduced {
@@ -163,7 +163,7 @@ func (b *Bot) poll(ctx context.Context) time.Duration {
 	if err != nil {
 		return b.telegramFailed(ctx, err)
 	}
-	b.answered()
+	b.noteAnswer()
 	if len(updates) > 0 {
 		if err := b.keep(ctx, updates); err != nil {
 			return b.storeFailed(ctx, err)
@@ -176,8 +176,8 @@ func (b *Bot) poll(ctx context.Context) time.Duration {
 	return 0
 }
 
-// answered notes a poll that went well.
-func (b *Bot) answered() {
+// noteAnswer draws the conclusions of a poll that went well.
+func (b *Bot) noteAnswer() {
 	b.board.polled()
 	if !b.lastConflict.IsZero() && b.now().Sub(b.lastConflict) < conflictMemory {
 		b.board.set(StateConflict, time.Time{}, sayConflict)

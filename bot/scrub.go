@@ -68,7 +68,7 @@ func (s scrubber) err(err error) error {
 	for errors.As(err, &at) {
 		err = at.Err // the rest of it is the URL
 	}
-	clean := scrubbed{text: s.text(err.Error())}
+	clean := scrubbedError{text: s.text(err.Error())}
 	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, end) {
 			clean.end = end
@@ -77,12 +77,12 @@ func (s scrubber) err(err error) error {
 	return clean
 }
 
-// scrubbed is an error that has lost its secrets.
-type scrubbed struct {
+// scrubbedError is an error that has lost its secrets.
+type scrubbedError struct {
 	text string
 	end  error // how the context ended; nil where it has not
 }
 
-func (e scrubbed) Error() string { return e.text }
+func (e scrubbedError) Error() string { return e.text }
 
-func (e scrubbed) Unwrap() error { return e.end }
+func (e scrubbedError) Unwrap() error { return e.end }

@@ -84,7 +84,7 @@ func TestPartGoesOutAsPlainTextWithEntities(t *testing.T) {
 					content, _ := io.ReadAll(f)
 					got[k+" "+files[0].Filename] = string(content)
 				}
-				io.WriteString(w, `{"ok":true,"result":{"message_id":1}}`)
+				fmt.Fprint(w, `{"ok":true,"result":{"message_id":1}}`)
 			})))
 			if err := c.Send(t.Context(), test.to, test.part); err != nil {
 				t.Fatal(err)
@@ -102,7 +102,7 @@ func TestPartGoesOutAsPlainTextWithEntities(t *testing.T) {
 func TestAnswerNewerThanTheModelsStillMeansDelivered(t *testing.T) {
 	for _, result := range []string{`true`, `[]`, `{"message_id":"x"}`, `{"message_id":1,"chat":5}`, `{"message_id":1,"forward_origin":{"type":"from_the_future"}}`} {
 		c := newClient(t, connect(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, `{"ok":true,"result":`+result+`}`)
+			fmt.Fprint(w, `{"ok":true,"result":`+result+`}`)
 		})))
 		if err := c.Send(t.Context(), delivery.Recipient{ChatID: 1}, text("x")); err != nil {
 			t.Errorf("%s: %v", result, err)
@@ -139,7 +139,7 @@ func TestUnsentAndUnknownAreToldApart(t *testing.T) {
 	reply := func(status int, body string) http.RoundTripper {
 		return connect(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
-			io.WriteString(w, body)
+			fmt.Fprint(w, body)
 		}))
 	}
 	for name, test := range map[string]struct {
@@ -212,7 +212,7 @@ func (b *brittle) Write(p []byte) (int, error) {
 
 func cutAnswer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100")
-	io.WriteString(w, `{"ok":true,"result":`)
+	fmt.Fprint(w, `{"ok":true,"result":`)
 	panic(http.ErrAbortHandler)
 }
 
@@ -313,7 +313,7 @@ func TestCommandsAndCallbackAnswersReachTelegram(t *testing.T) {
 			fields[k] = v[0]
 		}
 		got[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]] = fields
-		io.WriteString(w, `{"ok":true,"result":true}`)
+		fmt.Fprint(w, `{"ok":true,"result":true}`)
 	})))
 	if err := errors.Join(
 		c.AnswerCallback(t.Context(), "42", "Too late.", true),

@@ -122,6 +122,7 @@ func (b *board) polled() {
 const (
 	sayConflict = "Another program polls this bot: a second telegate, a test, a script. Stop it; if you know of none, have @BotFather revoke the token. Messages still go out, but commands and buttons may not work."
 	sayWebhook  = "A webhook is set for this bot, so commands and buttons do not reach telegate; messages still go out. If nothing else needs the webhook, remove it with the Bot API call deleteWebhook; telegate notices within a minute."
+	sayQuiet    = "Telegram asks the bot to keep quiet for a while, because it was asked too much. Nothing to do: telegate waits and goes on by itself; a restart changes nothing."
 	sayStorage  = "Updates cannot be stored, so commands and buttons wait. Look into the log, and at the free space of the disk."
 )
 

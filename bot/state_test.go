@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -340,122 +339,6 @@ func TestFloodWaitThatCannotBeStoredIsHonouredAllTheSame(t *testing.T) {
 		}
 		if !strings.Contains(r.log.String(), "flood wait could not be stored") {
 			t.Errorf("log %s", r.log)
-		}
-	})
-}
-
-func TestHangingPollIsGivenUpAndReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var hang atomic.Bool
-		s := &script{}
-		s.answer = func(ctx context.Context, r request) string {
-			if hang.Load() {
-				<-ctx.Done()
-				return ""
-			}
-			return queue()(ctx, r)
-		}
-		r := run(t, connect(t, s), nil, nil)
-		expect(t, r, bot.StateConnected, true)
-		hang.Store(true)
-		time.Sleep(50 * time.Second) // the poll under way ends well, the next one hangs
-		expect(t, r, bot.StateConnected, true)
-		time.Sleep(60*time.Second - time.Millisecond)
-		expect(t, r, bot.StateConnected, true)
-		time.Sleep(time.Millisecond)
-		expect(t, r, bot.StateUnreachable, true)
-		hang.Store(false)
-		time.Sleep(2 * time.Second)
-		expect(t, r, bot.StateConnected, true)
-	})
-}
-
-func TestOddAnswersAreUnreachableNotACrash(t *testing.T) {
-	for name, answer := range map[string]string{
-		"page":            "<html>502 Bad Gateway</html>",
-		"empty":           " ",
-		"no result":       `{"ok":true}`,
-		"null result":     `{"ok":true,"result":null}`,
-		"object":          `{"ok":true,"result":{"a":1}}`,
-		"ids missing":     `{"ok":true,"result":[{"message":{}},5,null,"x"]}`,
-		"ids of no use":   `{"ok":true,"result":[{"update_id":"1"},{"update_id":1.5},{"update_id":null}]}`,
-		"not ok, no code": `{"ok":false}`,
-		"unknown code":    `{"ok":false,"error_code":599,"description":"?"}`,
-		"endless":         `{"ok":true,"result":["` + strings.Repeat("x", 9<<20) + `"]}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := &script{answer: func(_ context.Context, r request) string {
-					if r.Method == "getMe" {
-						return me
-					}
-					return answer
-				}}
-				r := run(t, connect(t, s), nil, nil)
-				expect(t, r, bot.StateUnreachable, false)
-				time.Sleep(10 * time.Minute)
-				expect(t, r, bot.StateUnreachable, false)
-				if n := len(s.asked()); n > 30 {
-					t.Errorf("%d calls in 10 minutes", n)
-				}
-			})
-		})
-	}
-}
-
-func TestServerThatIgnoresTheTimeoutIsNotPolledInAHotLoop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{answer: func(_ context.Context, r request) string {
-			if r.Method == "getMe" {
-				return me
-			}
-			return `{"ok":true,"result":[]}`
-		}}
-		r := run(t, connect(t, s), nil, nil)
-		time.Sleep(time.Minute)
-		expect(t, r, bot.StateConnected, true)
-		if n := len(s.asked()); n > 65 {
-			t.Errorf("%d calls in a minute", n)
-		}
-	})
-}
-
-func TestRunEndsAtOnceInEveryState(t *testing.T) {
-	for name, fault := range map[string]sandbox.Faults{
-		"connected": {}, "unreachable": {Down: true}, "hang": {Hang: true}, "unauthorized": {Unauthorized: true},
-		"conflict": {Conflict: true}, "webhook": {WebhookSet: true}, "flood": {PollFloodWait: time.Hour},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				tg, _, transport := telegram(t)
-				tg.SetFaults(fault)
-				r := run(t, transport, nil, nil)
-				time.Sleep(5 * time.Second)
-				start, logged := time.Now(), r.log.String()
-				r.stop()
-				if d := time.Since(start); d != 0 {
-					t.Errorf("stopping took %v", d)
-				}
-				if got := strings.TrimPrefix(r.log.String(), logged); got != "" {
-					t.Errorf("stopping was logged as trouble: %s", got)
-				}
-			})
-		})
-	}
-}
-
-func TestPollAsksForWhatTelegateHandlesOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{answer: queue(say(10, 1, "a"))}
-		run(t, connect(t, s), nil, nil)
-		synctest.Wait()
-		for i, r := range s.asked("getUpdates") {
-			if got := fmt.Sprint(r.Allowed); got != "[message callback_query my_chat_member]" {
-				t.Errorf("poll %d: allowed %s", i, got)
-			}
-			if want := min(time.Duration(i), 1) * 50 * time.Second; r.Timeout != want {
-				t.Errorf("poll %d: timeout %v, want %v: the first one tells at once how things stand", i, r.Timeout, want)
-			}
 		}
 	})
 }

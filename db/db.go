@@ -33,6 +33,7 @@ type DB struct {
 	stop    chan struct{} // closed by Close: no more jobs are taken
 	stopped chan struct{} // closed when the writer has ended
 	closing sync.Once
+	closed  error // of the files; set once closing is done
 	watch   watchers
 
 	onQueued func([]delivery.Queued) // set before the first write
@@ -119,11 +120,15 @@ func createPrivate(path string) error {
 	return nil
 }
 
-// Close lets the writes that were accepted finish, and closes the files. Later writes answer ErrClosed.
+// Close lets the writes that were accepted finish, and closes the files. Later writes answer ErrClosed. It may be called
+// again.
 func (d *DB) Close() error {
-	d.closing.Do(func() { close(d.stop) })
-	<-d.stopped
-	return d.closeFiles()
+	d.closing.Do(func() {
+		close(d.stop)
+		<-d.stopped
+		d.closed = d.closeFiles()
+	})
+	return d.closed
 }
 
 func (d *DB) closeFiles() error {

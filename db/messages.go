@@ -198,16 +198,12 @@ func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 	if p.Failure != nil {
 		failure = *p.Failure
 	}
-	var ended time.Time
-	if p.Status.Final() {
-		ended = p.At
-	}
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec(`
 			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6,
 				ended_at = ?7, body = CASE WHEN ?7 = 0 THEN body END
 			WHERE id = ?8 AND status IN ('queued', 'sending')`,
-			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(ended), p.ID)
+			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID)
 		if err != nil {
 			return fmt.Errorf("save progress: %w", err)
 		}

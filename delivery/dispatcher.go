@@ -45,13 +45,14 @@ type Options struct {
 
 // Dispatcher sends what the outbox holds.
 type Dispatcher struct {
-	o        Options
-	inFlight sync.Map // message id → struct{}
-	depth    depth
+	o         Options
+	inFlight  sync.Map // message id → struct{}
+	depth     depth
+	recovered chan struct{} // closed when what the last run has left is queued; nothing leaves before
 
-	mu    sync.Mutex // guards lines and run
+	mu    sync.Mutex // guards lines and start
 	lines map[int64]*line
-	start func(*line) // nil until Run
+	start func(*line) // nil but while Run runs
 }
 
 // pageSize is how many waiting messages are read at a time when starting.
@@ -65,7 +66,7 @@ func NewDispatcher(o Options) *Dispatcher {
 	if o.Listener.Ended == nil {
 		o.Listener.Ended = func(Message) {}
 	}
-	return &Dispatcher{o: o, lines: map[int64]*line{}}
+	return &Dispatcher{o: o, recovered: make(chan struct{}), lines: map[int64]*line{}}
 }
 
 // Run takes up what the last run has left and sends until the context ends; then it waits for what is on its way
@@ -78,11 +79,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	d.mu.Lock()
 	d.start = func(l *line) { g.Go(func() error { return l.run(ctx) }) }
-	defer func() {
-		d.mu.Lock()
-		d.start = nil
-		d.mu.Unlock()
-	}()
 	for _, l := range d.lines {
 		d.start(l)
 	}
@@ -112,21 +108,24 @@ func (d *Dispatcher) recover(ctx context.Context) error {
 			return fmt.Errorf("read outbox: %w", err)
 		}
 		if len(page) == 0 {
+			close(d.recovered)
 			return nil
 		}
-		d.Wake(page)
+		d.hand(page, true)
 		after = page[len(page)-1].Seq
 	}
 }
 
 // Wake tells of messages that have just been committed. It never blocks, and it may tell of one message twice.
-func (d *Dispatcher) Wake(queued []Queued) {
+func (d *Dispatcher) Wake(queued []Queued) { d.hand(queued, false) }
+
+func (d *Dispatcher) hand(queued []Queued, left bool) {
 	for len(queued) > 0 {
 		n := 1 // a run of messages of one bot goes over in one piece
 		for n < len(queued) && queued[n].BotID == queued[0].BotID {
 			n++
 		}
-		d.line(queued[0].BotID).post(event{queued: queued[:n]})
+		d.line(queued[0].BotID).post(event{queued: queued[:n], left: left})
 		queued = queued[n:]
 	}
 }

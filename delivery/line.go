@@ -3,8 +3,10 @@ package delivery
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +26,7 @@ const chatMemory = 2 * time.Minute
 // event is what happens to a line from outside.
 type event struct {
 	queued []Queued
+	left   bool // queued is what the last run has left
 	pause  *Pause
 	resume bool
 }
@@ -56,6 +59,7 @@ type line struct {
 	retry    time.Time // our own guess when Telegram may answer again
 	troubles int       // times in a row that Telegram could not be reached, or refused the token
 	trouble  *Failure  // the last such trouble; nil when Telegram answers
+	probe    *item     // the one on its way to find out whether Telegram answers again
 	floodID  int64     // the chat whose flood wait is the last that began, and when it ends
 	floodEnd time.Time
 }
@@ -81,23 +85,27 @@ func (l *line) post(e event) {
 }
 
 func (l *line) run(ctx context.Context) error {
+	select {
+	case <-l.d.recovered:
+	case <-ctx.Done():
+	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	sends, abort := context.WithCancel(context.WithoutCancel(ctx)) // what is on its way may finish after ctx ends
 	defer abort()
-	for {
+	for ctx.Err() == nil {
 		l.takeInbox()
 		timer.Reset(l.dispatch(sends))
 		select {
 		case <-ctx.Done():
-			l.drain(abort)
-			return nil
 		case <-l.signal:
 		case r := <-l.results:
 			l.settle(sends, r)
 		case <-timer.C:
 		}
 	}
+	l.drain(abort)
+	return nil
 }
 
 // drain waits for what is on its way; after stopGrace it breaks it off, and the next start sends it again.
@@ -118,22 +126,30 @@ func (l *line) takeInbox() {
 	events := l.inbox
 	l.inbox = nil
 	l.mu.Unlock()
+	now := l.d.o.Now()
 	for _, e := range events {
 		switch {
 		case e.pause != nil && e.pause.ChatID == 0:
 			l.quiet = e.pause.Until
 		case e.pause != nil:
 			l.chat(e.pause.ChatID).pause = e.pause.Until
-		case e.resume && l.troubles > 0:
-			l.troubles, l.retry = 0, time.Time{}
+		case e.resume:
+			l.answered()
 		}
 		for _, q := range e.queued {
+			if e.left { // what the last run has sent just now still counts at Telegram
+				l.pacer.bot.empty(now)
+				l.chat(q.ChatID).bucket.empty(now)
+			}
 			if _, known := l.items[q.ID]; !known {
 				l.add(&item{Queued: q})
 			}
 		}
 	}
 }
+
+// answered forgets the trouble there was in reaching Telegram.
+func (l *line) answered() { l.troubles, l.trouble, l.retry = 0, nil, time.Time{} }
 
 // add puts a message into its slot.
 func (l *line) add(it *item) {
@@ -143,6 +159,7 @@ func (l *line) add(it *item) {
 	l.append(it)
 }
 
+// append puts a message where the order of acceptance wants it: nearly always at the end.
 func (l *line) append(it *item) {
 	c := l.chat(it.ChatID)
 	rank := it.Lane.rank()
@@ -152,8 +169,12 @@ func (l *line) append(it *item) {
 		c.slots[rank] = s
 	}
 	idle := s.head() == nil
-	s.items = append(s.items, it)
-	if idle && !s.busy {
+	at := len(s.items)
+	for at > 0 && s.items[at-1].Seq > it.Seq && !s.items[at-1].busy {
+		at--
+	}
+	s.items = slices.Insert(s.items, at, it)
+	if !s.busy && (idle || at == 0 && s.in == &l.ready) {
 		l.ready.put(s)
 	}
 }
@@ -209,13 +230,13 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 			next = earlier(next, at)
 			break
 		}
-		if at := l.pacer.chatFree(s.chat, now); at.After(now) {
+		if at := s.chat.free(); at.After(now) {
 			s.at = at
 			l.waiting.put(s)
 			next = earlier(next, at)
 			continue
 		}
-		if at := free(l.pacer.bot, now); at.After(now) {
+		if at := l.pacer.bot.free(); at.After(now) {
 			next = earlier(next, at)
 			break
 		}
@@ -243,7 +264,7 @@ func later(a, b time.Time) time.Time {
 func (l *line) room(rank int) bool {
 	switch {
 	case l.troubles > 0:
-		return l.inFlight == 0
+		return l.probe == nil
 	case rank == 0:
 		return l.inFlight < maxInFlight
 	default:
@@ -255,6 +276,9 @@ func (l *line) launch(ctx context.Context, s *slot, it *item) {
 	s.leave()
 	s.busy, it.busy = true, true
 	l.inFlight++
+	if l.troubles > 0 {
+		l.probe = it
+	}
 	if s.rank > 0 {
 		l.lower++
 	}
@@ -281,15 +305,29 @@ func (l *line) expire(ctx context.Context, now time.Time) {
 	l.writes++
 	go func() {
 		for id, failure := range over {
-			m, err := l.d.o.Store.Load(ctx, id)
-			for ; !l.written(ctx, err); m, err = l.d.o.Store.Load(ctx, id) {
-			}
-			if err == nil && !m.Status.Final() {
-				l.finish(ctx, m, StatusExpired, failure)
-			}
+			l.overdue(ctx, id, failure)
 		}
 		l.results <- result{}
 	}()
+}
+
+// overdue ends a message that nobody is sending and whose time has run out.
+func (l *line) overdue(ctx context.Context, id string, f *Failure) {
+	for {
+		m, err := l.d.o.Store.Load(ctx, id)
+		switch {
+		case errors.Is(err, ErrNotFound) || err == nil && m.Status.Final():
+			return // canceled meanwhile
+		case err == nil && m.Status == StatusSending:
+			l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+			return
+		case err == nil:
+			l.finish(ctx, m, StatusExpired, f)
+			return
+		case l.written(ctx, err):
+			return
+		}
+	}
 }
 
 // expired says why a message found no way in its time: the trouble there was, if there was one.
@@ -332,5 +370,5 @@ func (l *line) forgetIdleChats(now time.Time) {
 // retryWait grows with each failure in a row, up to limit, and is spread by a fifth so that waiters do not return in step.
 func retryWait(failures int, limit time.Duration) time.Duration {
 	wait := min(limit, 250*time.Millisecond<<min(failures, 10))
-	return wait - wait/10 + rand.N(wait/5+1)
+	return wait - rand.N(wait/5)
 }

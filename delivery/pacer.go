@@ -1,81 +1,85 @@
 package delivery
 
-import (
-	"time"
-
-	"golang.org/x/time/rate"
-)
+import "time"
 
 // margin is the hair below the limit: two clocks and a network lie between our spacing and Telegram's counting, and a
 // flood costs more than the hair (peers: senders exactly at 30/s provoke 429s by jitter).
 const margin = 0.997
 
-// The bursts Telegram tolerates: "short bursts" in a private chat (facts §B).
+// The bursts Telegram tolerates: a second's worth of the bot, "short bursts" in a private chat (facts §B). Of both we
+// leave a tenth of a second, because requests do not take the same time to arrive: a burst that is held up on its way
+// meets what was sent well behind it.
 const (
-	chatBurst    = 3
-	groupBurst   = 1
-	botBurstPart = 0.9 // of a second's worth
+	botBurst   = 0.9 // of a second's worth
+	chatBurst  = 2.9
+	groupBurst = 1
 )
+
+// bucket spaces sends evenly behind a burst. It is the generic cell rate algorithm: one time says it all, exactly.
+type bucket struct {
+	every time.Duration // one send each
+	ahead time.Duration // how far sends may be ahead of that: the burst
+	due   time.Time     // when the sends so far would be over, had they been spaced evenly
+}
+
+func newBucket(perSecond, burst float64) bucket {
+	every := each(perSecond)
+	return bucket{every: every, ahead: time.Duration(max(0, burst-1) * float64(every))}
+}
+
+// each is the time between sends at so many a second.
+func each(perSecond float64) time.Duration {
+	return time.Duration(float64(time.Second) / (perSecond * margin))
+}
+
+// free tells from when on the next send may go.
+func (b *bucket) free() time.Time { return b.due.Add(-b.ahead) }
+
+func (b *bucket) take(now time.Time) { b.due = later(b.due, now).Add(b.every) }
+
+// empty uses up the burst and the next send.
+func (b *bucket) empty(now time.Time) { b.due = later(b.due, now.Add(b.every+b.ahead)) }
 
 // chat is what the pacer knows of one chat.
 type chat struct {
-	id      int64
-	limiter *rate.Limiter
-	pause   time.Time // Telegram wants quiet until then
-	slots   [4]*slot  // by lane rank; nil until used
-	used    time.Time // last send
-	moved   int64     // the supergroup it has become; 0 for all others
+	id     int64
+	bucket bucket
+	pause  time.Time // Telegram wants quiet until then
+	slots  [4]*slot  // by lane rank; nil until used
+	used   time.Time // last send
+	moved  int64     // the supergroup it has become; 0 for all others
 }
 
 // group tells a group from a private chat: Telegram gives groups negative ids.
 func (c *chat) group() bool { return c.id < 0 }
 
+// free tells from when on the chat may be written to.
+func (c *chat) free() time.Time { return later(c.bucket.free(), c.pause) }
+
 // pacer spaces the sends of one bot.
 type pacer struct {
 	limits Limits
-	bot    *rate.Limiter
+	bot    bucket
 	pace   float64   // share of the bot's limit in use; learned down on floods, recovering with time
 	eased  time.Time // when pace last changed
 }
 
 func newPacer(l Limits) *pacer {
-	p := &pacer{limits: l, pace: 1}
-	p.bot = rate.NewLimiter(rate.Limit(l.BotPerSecond*margin), max(1, int(l.BotPerSecond*botBurstPart)))
-	return p
+	return &pacer{limits: l, pace: 1, bot: newBucket(l.BotPerSecond, l.BotPerSecond*botBurst)}
 }
 
 func (p *pacer) newChat(id int64) *chat {
-	c := &chat{id: id}
+	c := &chat{id: id, bucket: newBucket(p.limits.ChatPerSecond, chatBurst)}
 	if c.group() {
-		c.limiter = rate.NewLimiter(rate.Limit(p.limits.GroupPerMinute/60*margin), groupBurst)
-	} else {
-		c.limiter = rate.NewLimiter(rate.Limit(p.limits.ChatPerSecond*margin), chatBurst)
+		c.bucket = newBucket(p.limits.GroupPerMinute/60, groupBurst)
 	}
 	return c
 }
 
-// free tells from when on a limiter has a token.
-func free(l *rate.Limiter, now time.Time) time.Time {
-	missing := 1 - l.TokensAt(now)
-	if missing <= 0 {
-		return now
-	}
-	return now.Add(time.Duration(missing/float64(l.Limit())*float64(time.Second)) + time.Microsecond)
-}
-
-// chatFree tells from when on the chat may be written to.
-func (p *pacer) chatFree(c *chat, now time.Time) time.Time {
-	at := free(c.limiter, now)
-	if c.pause.After(at) {
-		return c.pause
-	}
-	return at
-}
-
 // take uses up one send.
 func (p *pacer) take(c *chat, now time.Time) {
-	p.bot.AllowN(now, 1)
-	c.limiter.AllowN(now, 1)
+	p.bot.take(now)
+	c.bucket.take(now)
 	c.used = now
 }
 
@@ -89,7 +93,7 @@ const (
 
 // flooded learns from a 429: the chat's burst is used up, and where the bot as a whole was too fast, it slows down.
 func (p *pacer) flooded(c *chat, bot bool, now time.Time) {
-	c.limiter.SetBurstAt(now, 1)
+	c.bucket.ahead = 0
 	if bot {
 		p.setPace(max(slowest, p.pace*slowDown), now)
 	}
@@ -104,5 +108,5 @@ func (p *pacer) delivered(now time.Time) {
 
 func (p *pacer) setPace(pace float64, now time.Time) {
 	p.pace, p.eased = pace, now
-	p.bot.SetLimitAt(now, rate.Limit(p.limits.BotPerSecond*margin*pace))
+	p.bot.every = each(p.limits.BotPerSecond * pace)
 }

@@ -50,12 +50,19 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 		}
 		r.disk = true
 		return r
+	case m.ChatID != s.chat.id:
+		r.moved = m.ChatID // the group has migrated meanwhile
+		return r
+	case m.Status == StatusSending:
+		l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+		r.ended = true
+		return r
 	case !l.d.o.Now().Before(m.Expires):
 		l.finish(ctx, m, StatusExpired, late)
 		r.ended = true
 		return r
-	case m.Status == StatusSending && m.Lane.sendsOnce():
-		l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+	case m.SentParts >= len(m.Body.Parts):
+		l.finish(ctx, m, StatusFailed, &Failure{ReasonRejected, "The message has no text. Write some."})
 		r.ended = true
 		return r
 	}
@@ -102,6 +109,7 @@ func (l *line) failed(ctx context.Context, m Message, r *result) {
 		r.moved = e.MigrateTo
 		for !l.written(ctx, l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo)) {
 		}
+		l.save(ctx, m, StatusQueued, nil)
 	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
 		l.refused(ctx, m, e)
 		r.ended = true
@@ -128,6 +136,7 @@ func (l *line) refused(ctx context.Context, m Message, e *SendError) {
 
 // finish ends a message; it returns when that is on disk, or the process is about to stop.
 func (l *line) finish(ctx context.Context, m Message, status Status, f *Failure) {
+	m.Ended = l.d.o.Now()
 	if l.save(ctx, m, status, f) {
 		m.Status, m.Failure, m.Body = status, f, Body{}
 		l.d.o.Listener.Ended(m)
@@ -140,7 +149,7 @@ func (l *line) save(ctx context.Context, m Message, status Status, f *Failure) b
 	for {
 		err := l.d.o.Store.SaveProgress(ctx, Progress{
 			ID: m.ID, Status: status, SentParts: m.SentParts, Attempts: m.Attempts, Transport: m.Transport, Failure: f,
-			At: l.d.o.Now(),
+			Ended: m.Ended,
 		})
 		if l.written(ctx, err) {
 			return err == nil
@@ -174,6 +183,9 @@ func (l *line) settle(ctx context.Context, r result) {
 	if s.rank > 0 {
 		l.lower--
 	}
+	if l.probe == it {
+		l.probe = nil
+	}
 	l.d.inFlight.Delete(it.ID)
 	if r.ended {
 		l.drop(it)
@@ -182,7 +194,7 @@ func (l *line) settle(ctx context.Context, r result) {
 	switch {
 	case r.taken:
 		it.failures, it.last = 0, nil
-		l.troubles, l.trouble = 0, nil
+		l.answered()
 		l.pacer.delivered(now)
 	case r.disk:
 		wait = now.Add(time.Second)
@@ -208,7 +220,7 @@ func (l *line) settle(ctx context.Context, r result) {
 func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now time.Time) time.Time {
 	it.last = &e.Failure
 	if !e.Network && e.Class != Unauthorized {
-		l.troubles, l.trouble = 0, nil // Telegram answers
+		l.answered()
 	}
 	switch {
 	case e.Class == Flood:
@@ -221,9 +233,11 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 		l.trouble, l.retry = &e.Failure, now.Add(tokenRetry)
 		return now
 	case e.Network:
-		l.retry = now.Add(retryWait(l.troubles, botRetryLimit))
-		l.troubles++
 		l.trouble = &e.Failure
+		if !l.retry.After(now) { // all that was on its way when the line broke is one failure
+			l.retry = now.Add(retryWait(l.troubles, botRetryLimit))
+			l.troubles++
+		}
 		return now
 	}
 	limit := retryLimit
@@ -238,15 +252,16 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 // flooded keeps quiet as Telegram asks. It does not say whether the chat or the bot was too fast: the first 429 is held
 // against the chat, one from another chat while that wait is in force against the bot.
 func (l *line) flooded(ctx context.Context, c *chat, until, now time.Time) time.Time {
-	bot := l.floodEnd.After(now) && l.floodID != c.id
-	l.pacer.flooded(c, bot, now)
-	pause := Pause{BotID: l.botID, ChatID: c.id, Until: until}
-	if bot {
-		pause.ChatID = 0
-		l.quiet = until
+	storm := l.floodEnd.After(now) && l.floodID != c.id
+	l.pacer.flooded(c, storm && !l.quiet.After(now), now)
+	pause := Pause{BotID: l.botID, ChatID: c.id}
+	if storm {
+		l.quiet = later(l.quiet, until)
+		pause.ChatID, pause.Until = 0, l.quiet
 	} else {
-		c.pause = until
-		l.floodID, l.floodEnd = c.id, until
+		c.pause = later(c.pause, until)
+		pause.Until = c.pause
+		l.floodID, l.floodEnd = c.id, c.pause
 	}
 	l.writes++
 	go func() {

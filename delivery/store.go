@@ -26,7 +26,7 @@ type Progress struct {
 	Attempts  int
 	Transport string
 	Failure   *Failure
-	At        time.Time
+	Ended     time.Time // zero unless Status is final
 }
 
 // Pause is how long Telegram wants quiet: from one chat, or from the whole bot where ChatID is 0.

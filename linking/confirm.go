@@ -125,9 +125,6 @@ func (s *Service) verify(tx Tx, l *Link) error {
 		}
 	}
 	l.Status, l.Verified, l.ConfirmMAC = Verified, s.now(), nil
-	if l.Chat.Blocked { // after the code had arrived: proven, but no sign-in may count on it (F18)
-		l.Status, l.Reason = Suspended, ReasonBlocked
-	}
 	if err := tx.UpdateLink(*l); err != nil {
 		return err
 	}
@@ -136,6 +133,11 @@ func (s *Service) verify(tx Tx, l *Link) error {
 	}
 	if err := tx.Audit(s.entry(audit.LinkVerified, *l, string(l.Method))); err != nil {
 		return err
+	}
+	if l.Chat.Blocked { // after the code had arrived: proven, but no sign-in may count on it (F18)
+		if err := s.suspend(tx, l.BotID, l.ChatID); err != nil {
+			return err
+		}
 	}
 	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, linked(*l, title))
 }

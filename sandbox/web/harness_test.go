@@ -272,7 +272,7 @@ func (g *fakeGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 	case string:
 		w.WriteHeader(status)
-		io.WriteString(w, body)
+		_, _ = io.WriteString(w, body)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)

@@ -72,7 +72,7 @@ func (s *Server) phones() []phone {
 	phones := make([]phone, len(people))
 	taken := map[string]bool{}
 	for i, p := range people {
-		key := lower(p.FirstName)
+		key := slug(p.FirstName)
 		if key == "" || taken[key] {
 			key = strings.TrimPrefix(key+"-"+strconv.FormatInt(p.ID, 10), "-")
 		}
@@ -91,8 +91,8 @@ func (s *Server) phones() []phone {
 	return phones
 }
 
-// lower keeps the letters and digits of a name, in lower case.
-func lower(name string) string {
+// slug keeps the letters and digits of a name, in lower case.
+func slug(name string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			return -1
@@ -158,7 +158,7 @@ func (s *Server) handleAddPerson(w http.ResponseWriter, r *http.Request) error {
 		return newProblem(http.StatusConflict, "Too many people", fmt.Sprintf("The sandbox has room for %d people. Restart it to begin anew.", maxPeople))
 	}
 	p := s.telegram.AddPerson(sandbox.Person{FirstName: name, LanguageCode: "en"})
-	if username := lower(name); !s.usernameTaken(username) {
+	if username := slug(name); !s.usernameTaken(username) {
 		// A name that cannot be a username leaves its owner without one.
 		_ = s.telegram.SetUsername(p.ID, username)
 	}
@@ -327,7 +327,7 @@ func (s *Server) handleDocument(w http.ResponseWriter, r *http.Request) error {
 		}
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": m.Document.FileName}))
-		w.Write(m.Document.Content)
+		_, _ = w.Write(m.Document.Content)
 		return nil
 	}
 	return phoneProblem(sandbox.ErrNoMessage)

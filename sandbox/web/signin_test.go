@@ -306,7 +306,7 @@ func TestEveryChangeOfRightsChangesTheCookie(t *testing.T) {
 		t.Error("the cookie stayed the same")
 	}
 	for _, old := range []*http.Cookie{first, second} {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+"/server/session", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/server/session", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,7 +329,7 @@ func TestEveryChangeOfRightsChangesTheCookie(t *testing.T) {
 func TestCookieIsOutOfReachOfScripts(t *testing.T) {
 	p := newPage(t)
 	p.gateway.on("GET", "/v1/messaging", 200, notLinked)
-	req, err := http.NewRequestWithContext(t.Context(), "POST", p.url+"/server/signin", strings.NewReader(`{"user":"alice","password":"x"}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/server/signin", strings.NewReader(`{"user":"alice","password":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ type Server struct {
 	handler    http.Handler
 
 	closing context.Context // ends with Close
-	close   context.CancelFunc
+	end     context.CancelFunc
 
 	mu      sync.Mutex     // makes the change of a single fault one step, and guards deleted
 	deleted map[int64]bool // people whose account was deleted on this page
@@ -71,10 +71,10 @@ func New(o Options) *Server {
 		example:    newExample(newGateway(o.GatewayURL, o.APIKey)),
 		deleted:    map[int64]bool{},
 	}
-	s.closing, s.close = context.WithCancel(context.Background())
+	s.closing, s.end = context.WithCancel(context.Background())
 	if len(s.telegram.People()) == 0 {
 		for _, name := range []string{"Alice", "Bob", "Carol"} {
-			s.telegram.AddPerson(sandbox.Person{FirstName: name, Username: lower(name), LanguageCode: "en"})
+			s.telegram.AddPerson(sandbox.Person{FirstName: name, Username: slug(name), LanguageCode: "en"})
 		}
 	}
 	s.handler = s.routes()
@@ -87,7 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // Close ends the event streams and long polls that are open, so that the
 // listener can shut down. Requests that come later are still answered.
 func (s *Server) Close() {
-	s.close()
+	s.end()
 	s.example.gateway.close()
 }
 
@@ -181,7 +181,7 @@ func (s *Server) adapt(h handler) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(p.Status)
-		json.NewEncoder(w).Encode(p)
+		_ = json.NewEncoder(w).Encode(p) // whoever has gone away misses nothing
 	})
 }
 
@@ -221,7 +221,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(body)
+	_, _ = w.Write(body)
 	return nil
 }
 

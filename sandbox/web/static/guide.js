@@ -22,6 +22,7 @@ function hint(current, { stage, verification, link, user }, phone) {
   const pending = verification?.status === "pending";
   switch (current) {
     case 0:
+      if (stage === "second_factor") return "Telegram is linked already: have the code sent, and type it.";
       return "At My Server press Sign in. No code is asked for yet, because alice has not linked Telegram.";
     case 1:
       if (stage !== "signed_in") return "Sign in, then press Link my Telegram.";

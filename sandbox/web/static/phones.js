@@ -141,7 +141,6 @@ class Phone {
       else this.chat.append(node);
       this.messages.set(message.id, { json, node });
       if (message.id > this.newest) {
-        this.newest = message.id;
         if (message.from_bot) fresh++;
         else mine = true;
       }
@@ -151,6 +150,7 @@ class Phone {
       node.remove();
       this.messages.delete(id);
     }
+    this.newest = this.data.messages.at(-1)?.id ?? 0; // after a restart of the sandbox ids begin anew
     show(slot("chat-empty", this.node), this.data.messages.length === 0 && !this.data.deleted);
     if (mine) this.atEnd = true;
     this.keepEnd();

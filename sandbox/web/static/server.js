@@ -21,6 +21,7 @@ export class MyServer {
     this.state = null;
     this.round = 0;        // counts actions: answers to older questions are dropped
     this.following = null; // the AbortController of the loop in follow()
+    this.passing = false;  // the problem that is shown goes when reading succeeds again
     this.box = find("server");
     this.link = new LinkPart(this);
     this.send = new SendPart(this);
@@ -61,11 +62,11 @@ export class MyServer {
   }
 
   /** Asks My Server. Shows what went wrong, and gives null then. */
-  async ask(method, path, body) {
+  async ask(method, path, body, passing = false) {
     try {
       return await ask(method, path, body);
     } catch (problem) {
-      this.showProblem(problem);
+      this.showProblem(problem, passing);
       return null;
     }
   }
@@ -73,8 +74,9 @@ export class MyServer {
   /** Reads the present state, as after a reload of the page. */
   async load() {
     const { round } = this;
-    const state = await this.ask("GET", "/server/session");
+    const state = await this.ask("GET", "/server/session", undefined, true);
     if (state === null || round !== this.round) return;
+    if (this.passing) this.showProblem(null);
     this.show(keepResults(state, this.state), false);
     this.follow();
   }
@@ -122,7 +124,7 @@ export class MyServer {
     this.box.dataset.stage = state.stage;
     this.box.removeAttribute("aria-busy");
     for (const stage of document.querySelectorAll(".stage")) show(stage, stage.dataset.for === state.stage);
-    if (acted || state.problem) this.showProblem(state.problem ? new Problem(state.problem) : null);
+    if (acted || state.problem) this.showProblem(state.problem ? new Problem(state.problem) : null, true);
     this.showFactor(state);
     this.showWho(state);
     this.link.show(state);
@@ -171,10 +173,11 @@ export class MyServer {
     setText(line, way === "Messaging" ? `${user}, signed in with password and Telegram code` : `${user}, signed in with the password only`);
   }
 
-  /** What went wrong, or null for nothing. */
-  showProblem(problem) {
-    show(find("problem"), Boolean(problem));
-    if (!problem) return;
+  /** Shows what went wrong; null for nothing. A passing problem goes by itself. */
+  showProblem(problem, passing = false) {
+    this.passing = passing && problem !== null;
+    show(find("problem"), problem !== null);
+    if (problem === null) return;
     setText(find("problem-title"), problem.title);
     setText(find("problem-detail"), problemDetails(problem));
     const link = find("problem-link");
@@ -185,8 +188,10 @@ export class MyServer {
 
   /** Counts down. Spans come from the server; the clock of this computer does not matter. */
   tick() {
-    const { verification, link } = this.state ?? {};
+    const { stage, verification, link } = this.state ?? {};
     const passed = performance.now() - this.shownAt;
+    const open = this.isOpen() && (stage === "second_factor" ? verification : link);
+    if (open && passed > open.expires_in * 1000) this.refreshSoon(); // it has just run out
     if (verification?.status === "pending") {
       setText(find("factor-expires"), `valid for ${clock(verification.expires_in * 1000 - passed)}`);
       const { used, max, resend_in: wait } = verification.sends;

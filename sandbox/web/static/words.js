@@ -6,14 +6,15 @@ const reasons = {
   not_linked: "No Telegram account is linked yet.",
   link_suspended: "The link is suspended. Unlink it and link Telegram again.",
   chat_blocked_bot: "The bot was blocked in Telegram. Unblock it on the phone.",
-  cooling_off: "Somebody tapped “Not me” a short while ago. Codes are paused for up to 20 minutes.",
+  cooling_off: "Somebody tapped “Not me” a short while ago. Codes are paused for up to 20 minutes; in this sandbox you can go on as somebody else.",
   transport_down: "Telegram cannot be reached right now. Try again in a moment.",
 };
 
 export const reason = (word) => reasons[word] ?? `The reason given is “${word}”.`;
 
-const seconds = (n) => `${n} second${n === 1 ? "" : "s"}`;
-const attempts = (n) => `${n} attempt${n === 1 ? "" : "s"} left`;
+const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const span = (seconds) => seconds < 90 ? plural(seconds, "second") : plural(Math.ceil(seconds / 60), "minute");
+const attempts = (n) => `${plural(n, "attempt")} left`;
 
 /** How the last code fared: the answer to …/check. */
 export function checkResult({ result, attempts_remaining: left }) {
@@ -98,6 +99,6 @@ export function clock(ms) {
 export function problemDetails(problem) {
   const details = [problem.detail, ...problem.reasons.map(reason), ...problem.errors.map((e) => `${e.pointer}: ${e.detail}`)];
   const { retryAfter } = problem;
-  if (retryAfter > 0 && !problem.detail.includes(retryAfter)) details.push(`Try again in ${seconds(retryAfter)}.`);
+  if (retryAfter > 0 && !problem.detail.includes(retryAfter)) details.push(`Try again in ${span(retryAfter)}.`);
   return details.filter(Boolean).join(" ");
 }

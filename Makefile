@@ -1,0 +1,47 @@
+# Everything CI runs is here; `make check` is the gate before a commit lands.
+SHELL := /bin/bash
+GOLANGCI_LINT := v2.15.0
+FUZZTIME ?= 10s
+
+.PHONY: help check fmt vet lint tidy test race fuzz build run tools
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+check: fmt vet lint tidy race test fuzz ## Everything CI checks
+
+fmt: ## Formatting
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
+
+vet: ## go vet
+	go vet ./...
+
+lint: tools ## golangci-lint, with the import directions of docs/architecture.md
+	$$(go env GOPATH)/bin/golangci-lint run ./...
+
+tidy: ## go.mod and go.sum say what the code needs
+	go mod tidy -diff
+
+race: ## All tests under the race detector
+	go test -race -timeout 20m ./...
+
+test: ## All tests, as the README says
+	go test ./...
+
+fuzz: ## Each fuzz test for FUZZTIME
+	@set -euo pipefail; for pkg in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz $$pkg $$f"; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$pkg | tail -n 2; \
+		done; \
+	done
+
+build: ## The binary, ./telegate
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o telegate .
+
+run: ## The sandbox
+	go run . sandbox
+
+tools:
+	@$$(go env GOPATH)/bin/golangci-lint version 2>/dev/null | grep -q '$(GOLANGCI_LINT:v%=%)' || \
+		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

@@ -1,0 +1,120 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"telegate/delivery"
+)
+
+func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
+	g := newGateway(t)
+	g.link("corp", "user//alice", alice)
+	sent := g.call("POST", "/v1/messages", object{
+		"domain": "corp", "user": "user//alice", "text": "<b>Backup</b> done", "format": "html", "lane": "alert", "ttl": 60,
+		"silent": true, "dedupe_key": "backup",
+	}).is(202, `{"id":"msg_…","status":"queued"}`)
+	id := sent.str("id")
+	if at := sent.header.Get("Location"); at != "/v1/messages/"+id {
+		t.Errorf("Location is %q", at)
+	}
+	stored := g.last(alice)
+	if stored.Body.Parts[0].Text.Text != "Backup done" || !stored.Silent || stored.Lane != delivery.LaneAlert {
+		t.Errorf("stored as %+v", stored)
+	}
+	const waiting = `"domain":"corp","user":"user//alice","lane":"alert","attempts":0,"failure":null,
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","delivered_at":null`
+	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"queued",`+waiting+`}`)
+	g.outbox.take(id)
+	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"sending",`+waiting+`}`)
+	g.clock.Advance(2 * time.Second)
+	g.ended(id, delivery.StatusDelivered, nil)
+	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
+		"id":"`+id+`","domain":"corp","user":"user//alice","lane":"alert","status":"delivered","transport":"bot","attempts":1,
+		"failure":null,"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","delivered_at":"2026-11-02T09:00:02Z"}`)
+}
+
+func TestMessageThatFailedSaysWhy(t *testing.T) {
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
+	g.ended(id, delivery.StatusFailed, &delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: "Telegram knows no such chat."})
+	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
+		"id":"`+id+`","domain":"","user":"alice","lane":"direct","status":"failed","attempts":1,
+		"failure":{"reason":"chat_not_found","detail":"Telegram knows no such chat."},
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-03T09:00:00Z","delivered_at":null}`)
+}
+
+func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
+	g := newGateway(t)
+	g.start(alice)
+	id := g.call("POST", "/v1/messages", object{"to": "@@Alice", "text": "Your code is 1234", "lane": "code", "purpose": "link", "ttl": 120}).
+		is(202, `{"id":"msg_…","status":"queued"}`).str("id")
+	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
+		"id":"`+id+`","domain":"","lane":"code","status":"queued","attempts":0,"failure":null,
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:02:00Z","delivered_at":null}`)
+}
+
+func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	body := object{"user": "alice", "text": "LAB-7 is offline", "lane": "alert", "dedupe_key": "lab7"}
+	first := g.call("POST", "/v1/messages", body).str("id")
+	g.clock.Advance(59 * time.Minute)
+	again := g.call("POST", "/v1/messages", body).is(200, `{"id":"`+first+`","status":"queued","deduplicated":true}`)
+	if at := again.header.Get("Location"); at != "/v1/messages/"+first {
+		t.Errorf("Location is %q", at)
+	}
+	g.clock.Advance(2 * time.Minute)
+	if id := g.call("POST", "/v1/messages", body).is(202, `{"id":"msg_…","status":"queued"}`).str("id"); id == first {
+		t.Error("the key still counts after an hour")
+	}
+}
+
+func TestMutedMessageIsAcceptedAndSaysSo(t *testing.T) {
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	if err := g.messages.Mute(t.Context(), botID, alice.ID, g.clock.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).is(202, `{"id":"msg_…","status":"failed"}`).str("id")
+	var m struct{ Failure delivery.Failure }
+	g.call("GET", "/v1/messages/"+id, nil).into(&m)
+	if m.Failure.Reason != delivery.ReasonMuted || !strings.Contains(m.Failure.Detail, "2026-11-02T10:00:00Z") {
+		t.Errorf("the failure: %+v", m.Failure)
+	}
+}
+
+func TestTextIsCountedInUTF16Units(t *testing.T) {
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	for name, c := range map[string]struct {
+		text  string
+		parts int // 0: refused
+		file  bool
+	}{
+		"0 units":                    {"", 0, false},
+		"nothing to be seen":         {" \u200b\n", 0, false},
+		"4,096 units":                {strings.Repeat("a", 4096), 1, false},
+		"4,097 units":                {strings.Repeat("a", 4097), 2, false},
+		"4,098 units, 2,049 emoji":   {strings.Repeat("😀", 2049), 2, false},
+		"100,000 units":              {strings.Repeat("a", 100_000), 1, true},
+		"100,000 units of emoji":     {strings.Repeat("😀", 50_000), 1, true},
+		"100,001 units":              {strings.Repeat("a", 100_001), 0, false},
+		"100,001 units, 50,001 runs": {strings.Repeat("😀", 50_000) + "a", 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := object{"user": "alice", "text": c.text}
+			if c.parts == 0 {
+				g.leavesNothing(func() { g.call("POST", "/v1/messages", body).isFault("#/text") })
+				return
+			}
+			g.call("POST", "/v1/messages", body).is(202, `{"id":"msg_…","status":"queued"}`)
+			parts := g.last(alice).Body.Parts
+			if len(parts) != c.parts || (parts[0].File != nil) != c.file {
+				t.Errorf("%d parts, a file: %v", len(parts), parts[0].File != nil)
+			}
+		})
+	}
+}

@@ -1,0 +1,138 @@
+package api_test
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"telegate/twofa"
+)
+
+const (
+	noLink  = `{"linked":false,"usable_for_2fa":false,"usable_for_notifications":false,"reasons":["not_linked"],"link":null,"invitation":null}`
+	invited = `{"linked":false,"usable_for_2fa":false,"usable_for_notifications":false,"reasons":["not_linked"],"link":null,
+		"invitation":{"handle":"@alice","created_at":"2026-11-02T09:00:00Z"}}`
+)
+
+// capability is what GET /v1/messaging says of a linked user.
+func capability(link string, usable2FA, usableNotify bool, status string, reasons string) string {
+	return fmt.Sprintf(`{"linked":true,"usable_for_2fa":%v,"usable_for_notifications":%v,"reasons":[%s],"invitation":null,
+		"link":{"id":%q,"status":%q,"handle":"@alice","name":"Alice","verified_at":"2026-11-02T09:00:00Z"}}`,
+		usable2FA, usableNotify, reasons, link, status)
+}
+
+func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		domain            string
+		change            func(g *gateway)
+		usable, notify    bool
+		status, reasonsIn string
+	}{
+		"all well":   {"", func(*gateway) {}, true, true, "verified", ``},
+		"msg2factor": {"off", func(*gateway) {}, false, true, "verified", `"msg2factor_disabled"`},
+		"offline":    {"", func(g *gateway) { g.domains.setOffline(true) }, false, true, "verified", `"transport_down"`},
+		"blocked": {"", func(g *gateway) {
+			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
+				g.t.Fatal(err)
+			}
+		}, false, false, "suspended", `"chat_blocked_bot"`},
+		"after Not me": {"", func(g *gateway) {
+			if err := g.codes.NotMe(g.t.Context(), botID, alice.ID, g.verify("alice", "s")); err != nil {
+				g.t.Fatal(err)
+			}
+		}, false, true, "verified", `"cooling_off"`},
+		"too many wrong codes": {"", suspend, false, true, "suspended", `"link_suspended"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			link := g.link(c.domain, "alice", alice)
+			c.change(g)
+			g.call("GET", "/v1/messaging?domain="+c.domain+"&user=alice", nil).
+				is(200, capability(link, c.usable, c.notify, c.status, c.reasonsIn))
+		})
+	}
+}
+
+// suspend answers wrongly until alice's link is suspended, keeping within all limits by letting time pass.
+func suspend(g *gateway) {
+	for wrongs := 0; wrongs < twofa.SuspendAt; {
+		g.clock.Advance(6 * time.Minute)
+		a := g.call("POST", "/v1/verifications", login("alice", "s"))
+		if a.status != 201 {
+			g.clock.Advance(24 * time.Hour)
+			continue
+		}
+		id, code := a.str("id"), wrong(g.code(alice))
+		for range twofa.MaxAttempts {
+			c := g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code, "session_binding": "s"})
+			if c.status != 200 {
+				break
+			}
+			wrongs++
+		}
+	}
+}
+
+func TestUserNobodyKnowsIsNotLinked(t *testing.T) {
+	g := newGateway(t)
+	g.call("GET", "/v1/messaging?user=alice", nil).is(200, noLink)
+	g.call("GET", "/v1/messaging?domain=&user=alice", nil).is(200, noLink)
+}
+
+func TestInvitationIsNotALinkAndGoesWithProof(t *testing.T) {
+	g := newGateway(t)
+	g.call("PUT", "/v1/messaging", object{"domain": "", "user": "alice", "handle": "t.me/alice"}).is(200, invited)
+	g.call("GET", "/v1/messaging?user=alice", nil).is(200, invited)
+	link := g.link("", "alice", alice)
+	g.call("GET", "/v1/messaging?user=alice", nil).is(200, capability(link, true, true, "verified", ""))
+}
+
+func TestUnlinkOnceAndNoMore(t *testing.T) {
+	g := newGateway(t)
+	link := g.link("", "alice", alice)
+	if a := g.call("DELETE", "/v1/messaging?domain=&user=alice", nil); a.status != 204 || a.body != "" {
+		t.Fatalf("unlink: %d %s", a.status, a.body)
+	}
+	g.call("GET", "/v1/messaging?user=alice", nil).is(200, noLink)
+	if got := g.call("GET", "/v1/links/"+link, nil); got.str("status") != "revoked" || got.str("reason") != "unlinked" {
+		t.Errorf("the link: %s", got.body)
+	}
+	g.call("DELETE", "/v1/messaging?domain=&user=alice", nil).isProblem(404, "not-found")
+}
+
+func TestDomainsAreThoseOfTheKey(t *testing.T) {
+	g := newGateway(t)
+	corp := `{"id":"corp","title":"Corp","msg2factor":true,"bot":"@SomeBot","state":"connected"}`
+	g.as(keyCorp, "GET", "/v1/domains", nil).is(200, `{"domains":[`+corp+`]}`)
+	off := g.domains.list["off"]
+	off.Bot, off.BotState = "", "unauthorized"
+	g.domains.set(off)
+	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
+		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
+		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"unauthorized"}]}`)
+}
+
+func TestUsersArePagedAndSearched(t *testing.T) {
+	g := newGateway(t)
+	g.call("GET", "/v1/users", nil).is(200, `{"users":[],"next":""}`)
+	nameless := person(503, "x")
+	nameless.Username, nameless.FirstName = "", "Zoë"
+	g.link("", "u1", alice)
+	g.link("", "u2", bob)
+	g.link("", "u3", nameless)
+	g.link("corp", "u4", alice)
+
+	u1 := `{"user":"u1","handle":"@alice","name":"Alice","status":"verified","verified_at":"2026-11-02T09:00:00Z"}`
+	u2 := `{"user":"u2","handle":"@bob","name":"Bob","status":"verified","verified_at":"2026-11-02T09:00:00Z"}`
+	u3 := `{"user":"u3","handle":"","name":"Zoë","status":"verified","verified_at":"2026-11-02T09:00:00Z"}`
+	g.call("GET", "/v1/users?limit=2", nil).is(200, `{"users":[`+u1+`,`+u2+`],"next":"u2"}`)
+	g.call("GET", "/v1/users?limit=2&after=u2", nil).is(200, `{"users":[`+u3+`],"next":""}`)
+	g.call("GET", "/v1/users?limit=3", nil).is(200, `{"users":[`+u1+`,`+u2+`,`+u3+`],"next":""}`)
+	for query, want := range map[string]string{"u1": u1, "BOB": u2, "Zoë": u3, "%": "", "_": "", "nobody": ""} {
+		g.call("GET", "/v1/users?query="+url.QueryEscape(query), nil).is(200, `{"users":[`+want+`],"next":""}`)
+	}
+	for _, limit := range []string{"0", "1001", "-1", "many", "1.5"} {
+		g.call("GET", "/v1/users?limit="+limit, nil).isFault("query/limit")
+	}
+}

@@ -1,0 +1,82 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// openAPIConfig describes the API as a whole.
+func openAPIConfig(version string) huma.Config {
+	configureHuma()
+	c := huma.DefaultConfig("telegate", version)
+	c.Info.Description = "Links users of a server to their Telegram chats, checks sign-in codes and delivers messages. " +
+		"Every error is a problem (RFC 9457); its type leads to a page that says what it means and what to do."
+	c.DocsPath, c.SchemasPath = "", ""
+	c.CreateHooks = nil // no $schema members in answers
+	c.RejectUnknownQueryParameters = true
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "A key printed by: telegate key new"},
+	}
+	return c
+}
+
+// operation describes one call.
+func operation(method, path string, scope Scope, summary string) huma.Operation {
+	words := strings.FieldsFunc(strings.TrimPrefix(path, "/v1"), func(r rune) bool { return strings.ContainsRune("/{}", r) })
+	op := huma.Operation{
+		OperationID: strings.ToLower(method) + "-" + strings.Join(words, "-"), Method: method, Path: path,
+		Summary: summary, Description: "Any key may ask.", DefaultStatus: successStatus(method, path),
+		Metadata: map[string]any{"scope": scope}, Security: []map[string][]string{{"key": {}}},
+		MaxBodyBytes: maxBody + 1, // bounded has counted; huma refuses a body of exactly its limit
+	}
+	if scope != anyScope {
+		op.Description = "Needs a key with the scope " + string(scope) + "."
+		op.Security = []map[string][]string{{"key": {string(scope)}}}
+	}
+	if method == http.MethodPost {
+		longest := maxIdempotencyKey
+		op.Parameters = []*huma.Param{{
+			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &longest},
+			Description: "the same key with the same body within 24 h is answered what the first request was answered",
+		}}
+	}
+	return op
+}
+
+// successStatus is 201 for what creates something, 202 for what will be done later, 204 for what leaves nothing.
+func successStatus(method, path string) int {
+	switch {
+	case method == http.MethodDelete:
+		return http.StatusNoContent
+	case method == http.MethodPost && path == "/v1/messages":
+		return http.StatusAccepted
+	case method == http.MethodPost && (path == "/v1/links" || path == "/v1/verifications"):
+		return http.StatusCreated
+	default:
+		return http.StatusOK
+	}
+}
+
+// complete adds to the contract what the types of Go do not tell: the catalogue of problems, the objects that can be
+// null, and the second status of a message.
+func complete(doc *huma.OpenAPI) {
+	schemas := doc.Components.Schemas.Map()
+	for _, slug := range slices.Sorted(maps.Keys(kinds)) {
+		t := schemas["Problem"].Properties["type"]
+		t.Enum = append(t.Enum, "/problems/"+slug)
+	}
+	for name, members := range map[string][]string{"Delivery": {"failure"}, "Message": {"failure"}, "Messaging": {"link", "invitation"}} {
+		for _, member := range members {
+			object := schemas[name].Properties[member]
+			schemas[name].Properties[member] = &huma.Schema{
+				Description: object.Description, OneOf: []*huma.Schema{{Ref: object.Ref}, {Type: "null"}},
+			}
+		}
+	}
+	send := doc.Paths["/v1/messages"].Post.Responses
+	send["200"] = &huma.Response{Description: "An earlier message with the same dedupe_key", Content: send["202"].Content}
+}

@@ -1,0 +1,194 @@
+package delivery_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"telegate/delivery"
+)
+
+func TestFloodPausesThatChatOnly(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		flooded := false
+		r.tg.fault = func(c call) fault {
+			if c.chat == 1000 && !flooded {
+				flooded = true
+				return fault{err: flood(30 * time.Second)}
+			}
+			return fault{}
+		}
+		r.run()
+		began := time.Now()
+		r.accept(queue(delivery.LaneDirect, 1000, 2)...)
+		r.accept(series(delivery.LaneDirect, 2000, 60)...)
+		r.drain(time.Minute)
+		hot := r.tg.to(1000)
+		if len(hot) != 3 || hot[0].text != hot[1].text {
+			t.Fatalf("the chat that was asked for quiet got %v", texts(hot))
+		}
+		if quiet := hot[1].at.Sub(hot[0].at) - r.tg.latency; quiet < 30*time.Second || quiet > 30*time.Second+50*time.Millisecond {
+			t.Errorf("Telegram asked for 30 s of quiet and got %v", quiet)
+		}
+		others := r.tg.arrived()[:61]
+		if took := others[60].at.Sub(began); took > 1300*time.Millisecond {
+			t.Errorf("60 other chats were held up: %v", took)
+		}
+		r.mustEnd("direct-1000-000", delivery.StatusDelivered, "")
+		if n := r.message("direct-1000-000").Attempts; n != 2 {
+			t.Errorf("%d attempts are counted of 2", n)
+		}
+	})
+}
+
+func TestFloodsFromTwoChatsPauseTheBot(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.fault = func(c call) fault {
+			switch c.n {
+			case 0:
+				return fault{err: flood(10 * time.Second)}
+			case 1:
+				return fault{err: flood(20 * time.Second)}
+			}
+			return fault{}
+		}
+		r.run()
+		r.accept(series(delivery.LaneDirect, 1000, 2)...)
+		r.pass(time.Second)
+		began := time.Now()
+		r.accept(message(delivery.LaneCode, 3000, "code"), message(delivery.LaneDirect, 3001, "direct"))
+		r.drain(time.Minute)
+		for _, c := range r.tg.arrived()[2:] {
+			if quiet := c.at.Sub(began) + time.Second - r.tg.latency; quiet < 20*time.Second {
+				t.Errorf("%s left %v after the flood, Telegram asked for 20 s", c.text, quiet)
+			}
+		}
+	})
+}
+
+// Sends of two lanes may be on their way when a chat is flooded; the shorter wait does not undo the longer one.
+func TestLongerFloodWaitOfAChatHolds(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		waits := []time.Duration{30 * time.Second, 5 * time.Second}
+		r.tg.fault = func(c call) fault {
+			if c.n < len(waits) {
+				return fault{err: flood(waits[c.n])}
+			}
+			return fault{}
+		}
+		r.run()
+		for _, lane := range lanes[:2] {
+			r.accept(message(lane, 1000, string(lane)))
+			r.pass(time.Millisecond)
+		}
+		r.pass(30 * time.Second)
+		if n := len(r.tg.arrived()); n != 2 {
+			t.Errorf("%d sends within the wait of 30 s, after the 2 that were flooded", n-2)
+		}
+	})
+}
+
+func TestLongerFloodWaitOfTheBotHolds(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		waits := []time.Duration{30 * time.Second, 30 * time.Second, 5 * time.Second}
+		r.tg.fault = func(c call) fault {
+			if c.n < len(waits) {
+				return fault{err: flood(waits[c.n])}
+			}
+			return fault{}
+		}
+		r.run()
+		for chat := range int64(3) {
+			r.accept(message(delivery.LaneDirect, 1000+chat, string(rune('a'+chat))))
+			r.pass(time.Millisecond)
+		}
+		r.pass(30 * time.Second)
+		if n := len(r.tg.arrived()); n != 3 {
+			t.Errorf("%d sends within the wait of 30 s, after the 3 that were flooded", n-3)
+		}
+	})
+}
+
+// All that is on its way when a bot is flooded is refused together; that is one lesson, not one per send.
+func TestFloodStormSlowsTheBotOnceAndItRecovers(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.latency = 200 * time.Millisecond
+		storm := time.Now().Add(time.Second)
+		r.tg.fault = func(c call) fault {
+			if c.at.After(storm) && c.at.Before(storm.Add(200*time.Millisecond)) {
+				return fault{err: flood(2 * time.Second)}
+			}
+			return fault{}
+		}
+		r.run()
+		r.accept(series(delivery.LaneBroadcast, 1000, 3000)...)
+		r.drain(5 * time.Minute)
+		perSecond := map[int]int{}
+		for _, c := range r.tg.arrived() {
+			perSecond[int(c.at.Sub(storm).Seconds())]++
+		}
+		if n := perSecond[6]; n < 22 || n > 26 {
+			t.Errorf("%d sends a second after the storm, want about 24 (four fifths)", n)
+		}
+		if n := perSecond[60]; n < 29 {
+			t.Errorf("%d sends a second one minute later, want 30", n)
+		}
+		if r.tg.overLimits() > 0 {
+			t.Errorf("%d sends over the limits", r.tg.overLimits())
+		}
+	})
+}
+
+func TestPausesSurviveARestart(t *testing.T) {
+	for _, scenario := range []struct {
+		name   string
+		floods int // sends that are flooded, each of another chat
+		crash  bool
+	}{
+		{"of a chat", 1, false},
+		{"of a chat, after a crash", 1, true},
+		{"of the bot", 2, false},
+		{"of the bot, after a crash", 2, true},
+	} {
+		t.Run(scenario.name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.tg.fault = first(scenario.floods, fault{err: flood(time.Minute)})
+				r.run()
+				began := time.Now()
+				r.accept(series(delivery.LaneDirect, 1000, scenario.floods)...)
+				r.pass(time.Second)
+				if scenario.crash {
+					r.crash()
+				} else {
+					r.stop()
+				}
+				r.restart()
+				r.accept(message(delivery.LaneCode, 2000, "other"))
+				r.drain(2 * time.Minute)
+				for _, c := range r.tg.arrived()[scenario.floods:] {
+					paused := c.text != "other" || scenario.floods > 1
+					if after := c.at.Sub(began); paused && after < time.Minute || !paused && after > 3*time.Second {
+						t.Errorf("%s left %v after the flood", c.text, after)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestPauseThatCannotBeStoredIsKeptAllTheSame(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.fault = first(1, fault{err: flood(10 * time.Second)})
+		r.run()
+		r.store.pull()
+		r.accept(message(delivery.LaneDirect, 1000, "a"))
+		synctest.Wait()
+		r.pass(9 * time.Second)
+		if n := len(r.tg.arrived()); n > 1 {
+			t.Errorf("%d sends within the wait", n-1)
+		}
+		r.cancel()
+		<-r.done
+		r.cancel = nil
+	})
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"telegate/api"
+	"telegate/sandbox"
+)
+
+const (
+	kills      = 5
+	killPeople = 10
+)
+
+// A SIGKILL in the middle of work loses neither an accepted message nor an update: whatever the API has answered 202
+// arrives after the restart, and whoever opened a link is asked about it. A message comes twice only if it was on its
+// way at the kill.
+func TestKillLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	k := &killer{world: w, config: filepath.Join(w.dir, "telegate.toml"), accepted: map[string]string{}}
+	listen := freeAddress(t)
+	w.url = "http://" + listen
+	if err := os.WriteFile(k.config, []byte(w.configText(listen)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range killPeople {
+		name := fmt.Sprintf("p%d", i)
+		w.telegram.AddPerson(sandbox.Person{FirstName: name, Username: name + "_tg"})
+		k.people = append(k.people, name)
+	}
+	k.up()
+	for _, name := range k.people {
+		w.link("", name)
+	}
+	for round := range kills {
+		questions := k.workUntilKilled(round)
+		k.up()
+		for _, name := range questions {
+			w.message(name, "Connect this Telegram chat", 0)
+		}
+	}
+	w.eventually("everything accepted has arrived", func() bool { return len(k.missing()) == 0 })
+	k.stop()
+	if len(k.accepted) < 10*kills {
+		t.Errorf("only %d messages were accepted: the test proves little", len(k.accepted))
+	}
+	if twice := k.duplicates(); twice > kills*killPeople {
+		t.Errorf("%d messages came twice in %d kills; at most one for each of %d chats may be on its way", twice, kills, killPeople)
+	}
+	t.Logf("%d accepted in %d kills, 0 lost, %d twice", len(k.accepted), kills, k.duplicates())
+}
+
+// killer runs telegate as a process of its own.
+type killer struct {
+	*world
+	config string
+	people []string
+	child  *exec.Cmd
+	out    syncBuffer
+
+	acceptedMu sync.Mutex
+	accepted   map[string]string // text → id; guarded by acceptedMu
+}
+
+func (k *killer) up() {
+	k.t.Helper()
+	k.child = exec.Command("telegate", "serve", "--config", k.config)
+	k.child.Stdout, k.child.Stderr = &k.out, &k.out
+	if err := k.child.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	child := k.child
+	k.t.Cleanup(func() { _ = child.Process.Kill() })
+	k.eventually("telegate is up", func() bool {
+		status, data, err := k.try("GET", "/v1/domains", nil)
+		return err == nil && status == http.StatusOK && bytes.Contains(data, []byte(`"connected"`))
+	})
+}
+
+func (k *killer) kill() {
+	k.t.Helper()
+	if err := k.child.Process.Kill(); err != nil {
+		k.t.Fatal(err)
+	}
+	_ = k.child.Wait() // "signal: killed"
+}
+
+// stop ends the process as an operator would; it must end well.
+func (k *killer) stop() {
+	k.t.Helper()
+	if err := k.child.Process.Signal(os.Interrupt); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := k.child.Wait(); err != nil {
+		k.t.Errorf("telegate ended with %v\n%s", err, k.out.String())
+	}
+}
+
+// workUntilKilled keeps telegate busy, kills it at some moment of it, and answers who has opened a link.
+func (k *killer) workUntilKilled(round int) []string {
+	var opened []string
+	links := map[string]string{}
+	for i := range 3 {
+		name := fmt.Sprintf("round%d-%d", round, i)
+		k.telegram.AddPerson(sandbox.Person{FirstName: name, Username: name + "_tg"})
+		var started api.StartedLink
+		k.want(http.StatusCreated, "POST", "/v1/links", api.StartLink{User: name}, &started)
+		links[name] = started.StartURL
+		opened = append(opened, name)
+	}
+	var busy sync.WaitGroup
+	for n, name := range k.people {
+		busy.Go(func() {
+			for i := 0; i < 20 && k.send(name, fmt.Sprintf("message %d.%d.%d", round, n, i)); i++ {
+			}
+		})
+	}
+	for name, link := range links {
+		if err := k.telegram.Open(k.person(name).ID, link); err != nil {
+			k.t.Error(err)
+		}
+	}
+	time.Sleep(10*time.Millisecond + rand.N(60*time.Millisecond)) // the moment of the kill is the point of the test
+	k.kill()
+	busy.Wait()
+	return opened
+}
+
+// send counts a message only if the answer came: then it is telegate's to keep. It tells whether somebody answered.
+func (k *killer) send(name, text string) bool {
+	status, data, err := k.try("POST", "/v1/messages", api.SendMessage{User: name, Text: text})
+	if err != nil || status != http.StatusAccepted {
+		return false
+	}
+	var sent api.AcceptedMessage
+	if json.Unmarshal(data, &sent) == nil {
+		k.acceptedMu.Lock()
+		k.accepted[text] = sent.ID
+		k.acceptedMu.Unlock()
+	}
+	return true
+}
+
+// arrivals counts how often each text stands on a phone.
+func (k *killer) arrivals() map[string]int {
+	count := map[string]int{}
+	for _, name := range k.people {
+		for _, m := range k.telegram.Messages(k.person(name).ID, testBot) {
+			if strings.HasPrefix(m.Text, "message ") {
+				count[m.Text]++
+			}
+		}
+	}
+	return count
+}
+
+func (k *killer) missing() []string {
+	arrived := k.arrivals()
+	var missing []string
+	for text := range k.accepted {
+		if arrived[text] == 0 {
+			missing = append(missing, text)
+		}
+	}
+	return missing
+}
+
+func (k *killer) duplicates() int {
+	n := 0
+	for _, times := range k.arrivals() {
+		n += times - 1
+	}
+	return n
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

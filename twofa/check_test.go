@@ -1,0 +1,393 @@
+package twofa_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"telegate/audit"
+	"telegate/twofa"
+)
+
+// NIST 3.1.3.2: a secret is accepted once. OWASP ASVS 6.5.1: codes are usable once.
+func TestARightCodeIsAcceptedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	code := w.code(v)
+	wantResult(t, "first time", w.check(v, code), twofa.ResultApproved, 0)
+	wantResult(t, "second time", w.check(v, code), twofa.ResultAlreadyUsed, 0)
+	wantResult(t, "a wrong code afterwards", w.check(v, other(code)), twofa.ResultAlreadyUsed, 0)
+	if n := w.factor("", "alice").Failures; n != 0 {
+		t.Errorf("%d failures are counted for checks of what was over", n)
+	}
+}
+
+// OWASP ASVS 6.5.1 as a race: whoever is first is let in, and nobody else.
+func TestParallelRightCodesApproveExactlyOnce(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	for range 5 {
+		v := w.createInTime(login("alice"))
+		code := w.code(v)
+		results := w.parallel(50, func(int) (twofa.Outcome, error) {
+			return w.codes.Check(t.Context(), v.ID, code, session("alice"))
+		})
+		if want := map[twofa.Result]int{twofa.ResultApproved: 1, twofa.ResultAlreadyUsed: 49}; !cmp.Equal(results, want) {
+			t.Errorf("results are %v, want %v", results, want)
+		}
+	}
+}
+
+// OWASP ASVS 6.3.1, 6.6.3: however many guess at once, a verification takes five.
+func TestAttemptsNeverExceedFiveUnderParallelChecks(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	code := w.code(v)
+	wrong := other(code)
+	results := w.parallel(50, func(int) (twofa.Outcome, error) {
+		return w.codes.Check(t.Context(), v.ID, wrong, session("alice"))
+	})
+	if want := map[twofa.Result]int{twofa.ResultIncorrect: 4, twofa.ResultExhausted: 46}; !cmp.Equal(results, want) {
+		t.Errorf("results are %v, want %v", results, want)
+	}
+	if n := w.get(v).Attempts; n != twofa.MaxAttempts {
+		t.Errorf("%d attempts are counted, want %d", n, twofa.MaxAttempts)
+	}
+	if n := w.factor("", "alice").Failures; n != twofa.MaxAttempts {
+		t.Errorf("%d failures are counted, want %d", n, twofa.MaxAttempts)
+	}
+	wantResult(t, "the right code after that", w.check(v, code), twofa.ResultExhausted, 0)
+}
+
+// Right and wrong codes, other sessions, resends, cancels and "Not me" at the same time: one transition out of pending.
+func TestParallelEventsEndAVerificationOnce(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	for range 10 {
+		v := w.createInTime(login("alice"))
+		code := w.code(v)
+		results := w.parallel(24, func(i int) (twofa.Outcome, error) {
+			switch i % 6 {
+			case 0:
+				return w.codes.Check(t.Context(), v.ID, code, session("alice"))
+			case 1:
+				return w.codes.Check(t.Context(), v.ID, code, "another session")
+			case 2:
+				return w.codes.Check(t.Context(), v.ID, other(code), session("alice"))
+			case 3:
+				err := w.codes.NotMe(t.Context(), botID, alicesChat, v.ID)
+				if errors.Is(err, twofa.ErrStale) {
+					return twofa.Outcome{Result: "stale"}, nil
+				}
+				return twofa.Outcome{Result: "reported"}, err
+			case 4:
+				_, err := w.codes.Cancel(t.Context(), v.ID)
+				return twofa.Outcome{Result: "cancel"}, ignore(err, twofa.ErrFinished)
+			default:
+				_, err := w.codes.Resend(t.Context(), v.ID)
+				if wait := (*twofa.WaitError)(nil); errors.As(err, &wait) {
+					err = nil
+				}
+				return twofa.Outcome{Result: "resend"}, ignore(err, twofa.ErrFinished)
+			}
+		})
+		end := w.get(v).Status
+		if reports := results["reported"]; reports > 1 || end == twofa.Denied && reports != 1 || (reports == 1) != w.get(v).Reported {
+			t.Errorf("%d reports and the end is %s", reports, end)
+		}
+		if approvals := results[twofa.ResultApproved]; approvals > 1 || (approvals == 1) != (end == twofa.Approved) {
+			t.Errorf("%d approvals and the end is %s", approvals, end)
+		}
+		if !slices.Contains([]twofa.Status{twofa.Approved, twofa.Denied, twofa.Canceled, twofa.Exhausted}, end) {
+			t.Errorf("the end is %s", end)
+		}
+		w.clock.Advance(2 * time.Hour)
+	}
+}
+
+func ignore(err, harmless error) error {
+	if errors.Is(err, harmless) {
+		return nil
+	}
+	return err
+}
+
+// parallel does something n times at once and counts the results.
+func (w *world) parallel(n int, do func(i int) (twofa.Outcome, error)) map[twofa.Result]int {
+	w.t.Helper()
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex
+		results = map[twofa.Result]int{}
+		start   = make(chan struct{})
+	)
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			o, err := do(i)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				w.t.Errorf("call %d: %v", i, err)
+			}
+			results[o.Result]++
+		})
+	}
+	close(start)
+	wg.Wait()
+	return results
+}
+
+func TestTheFifthWrongCodeExhaustsAVerification(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	code := w.code(v)
+	for remaining := 4; remaining > 0; remaining-- {
+		wantResult(t, "wrong code", w.check(v, other(code)), twofa.ResultIncorrect, remaining)
+	}
+	wantResult(t, "the fifth", w.check(v, other(code)), twofa.ResultExhausted, 0)
+	wantResult(t, "the right one, too late", w.check(v, code), twofa.ResultExhausted, 0)
+	w.wantStatus(v, twofa.Exhausted, "")
+}
+
+func TestTheFifthAttemptMayBeTheRightOne(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	code := w.code(v)
+	for range 4 {
+		w.check(v, other(code))
+	}
+	wantResult(t, "the fifth", w.check(v, code), twofa.ResultApproved, 0)
+}
+
+// NIST 3.1.3.2 and OWASP ASVS 6.5.5: what is not finished in time is void.
+func TestACodeIsRefusedFromTheMomentItExpires(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.clock.Advance(5*time.Minute - time.Millisecond)
+	wantResult(t, "a millisecond before", w.check(v, w.code(v)), twofa.ResultApproved, 0)
+
+	v = w.create(login("alice"))
+	code := w.code(v)
+	w.clock.Advance(5 * time.Minute)
+	w.wantStatus(v, twofa.Expired, "")
+	wantResult(t, "at the moment", w.check(v, code), twofa.ResultExpired, 0)
+	wantResult(t, "again", w.check(v, code), twofa.ResultExpired, 0)
+	if n := w.get(v).Attempts; n != 0 {
+		t.Errorf("%d attempts are counted after the end", n)
+	}
+}
+
+func TestNothingButTheCodeItselfIsTakenForIt(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	code := w.code(v)
+	var fullWidth strings.Builder
+	for _, digit := range code {
+		fullWidth.WriteRune('０' + digit - '0')
+	}
+	for _, typed := range []string{
+		"", " ", code[:5], code[1:], code + "0", " " + code, code + " ", code + "\n", code + "\x00", "+" + code, code + code,
+		fullWidth.String(), strings.Repeat("0", 10_000), "' OR '1'='1", "\xff\xfe", v.ID, v.MessageID, string(v.CodeMAC),
+	} {
+		fresh := w.createInTime(login("alice"))
+		if fresh.ID == v.ID {
+			t.Fatal("two verifications have one id")
+		}
+		if o := w.check(v, typed); o.Approved() {
+			t.Errorf("%q is taken for the code", typed)
+		}
+		v, code = fresh, w.code(fresh)
+	}
+}
+
+func TestThereIsNothingToCheckWithoutAVerification(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"", "ver_", "ver_aaaaaaaaaaaaaaaaaaaaaaaaaa", "lnk_x", "' OR 1=1 --", "\x00", strings.Repeat("v", 10_000)} {
+		if o, err := w.codes.Check(t.Context(), id, "000000", ""); !errors.Is(err, twofa.ErrNotFound) || o.Approved() {
+			t.Errorf("check of %.20q: %v, %v, want ErrNotFound", id, o.Result, err)
+		}
+		if _, err := w.codes.Get(t.Context(), id); !errors.Is(err, twofa.ErrNotFound) {
+			t.Errorf("get of %.20q: %v, want ErrNotFound", id, err)
+		}
+		if _, err := w.codes.Resend(t.Context(), id); !errors.Is(err, twofa.ErrNotFound) {
+			t.Errorf("resend of %.20q: %v, want ErrNotFound", id, err)
+		}
+		if _, err := w.codes.Cancel(t.Context(), id); !errors.Is(err, twofa.ErrNotFound) {
+			t.Errorf("cancel of %.20q: %v, want ErrNotFound", id, err)
+		}
+	}
+}
+
+// OWASP ASVS 6.6.2: a code is bound to the request that asked for it.
+func TestACodeAnswersForNoOtherVerification(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	w.link("", "bob", bobsChat)
+	w.link("corp", "alice", alicesChat)
+	request := func(domain, user string, purpose twofa.Purpose) twofa.CreateRequest {
+		return twofa.CreateRequest{Domain: domain, User: user, Purpose: purpose, Binding: session(user)}
+	}
+	list := []twofa.Verification{
+		w.create(request("", "alice", twofa.Login)),
+		w.create(request("", "alice", twofa.Confirm)),
+		w.create(request("", "bob", twofa.Login)),
+		w.create(request("corp", "alice", twofa.Login)),
+	}
+	for _, v := range list {
+		for _, foreign := range list {
+			if code := w.code(foreign); foreign.ID != v.ID && code != w.code(v) {
+				if o := w.check(v, code); o.Approved() {
+					t.Errorf("the code of %q/%s/%s answers for %q/%s/%s", foreign.Domain, foreign.User, foreign.Purpose, v.Domain, v.User, v.Purpose)
+				}
+			}
+		}
+	}
+	for _, v := range list {
+		wantResult(t, "its own code", w.check(v, w.code(v)), twofa.ResultApproved, 0)
+	}
+}
+
+// OWASP ASVS 6.6.2, against whoever can write to the database: a code's MAC covers all that the verification says it is
+// for, so changing that in the row voids the code.
+func TestACodeIsVoidOnceItsVerificationWasTamperedWith(t *testing.T) {
+	for name, tamper := range map[string]func(v *twofa.Verification){
+		"user":    func(v *twofa.Verification) { v.User = "bob" },
+		"domain":  func(v *twofa.Verification) { v.Domain = "corp" },
+		"purpose": func(v *twofa.Verification) { v.Purpose = twofa.Recovery },
+		"binding": func(v *twofa.Verification) { v.Binding = nil },
+		"no code": func(v *twofa.Verification) { v.CodeMAC = nil },
+		"empty":   func(v *twofa.Verification) { v.CodeMAC = []byte{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.link("", "alice", alicesChat)
+			w.link("", "bob", bobsChat)
+			v := w.create(login("alice"))
+			code := w.code(v)
+			codes := w.service(tamperedStore{w.db, tamper}, twofa.Settings{Digits: 6, Lifetime: time.Minute})
+			binding := session("alice")
+			if name == "binding" {
+				binding = ""
+			}
+			o, err := codes.Check(t.Context(), v.ID, code, binding)
+			if err != nil || o.Approved() {
+				t.Errorf("check: %s, %v, want it not approved", o.Result, err)
+			}
+		})
+	}
+}
+
+// tamperedStore reads verifications as somebody has changed them.
+type tamperedStore struct {
+	twofa.Store
+	tamper func(*twofa.Verification)
+}
+
+func (s tamperedStore) UpdateVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
+	return s.Store.UpdateVerifications(ctx, func(tx twofa.Tx) error { return fn(tamperedTx{tx, s.tamper}) })
+}
+
+type tamperedTx struct {
+	twofa.Tx
+	tamper func(*twofa.Verification)
+}
+
+func (tx tamperedTx) Verification(id string) (twofa.Verification, error) {
+	v, err := tx.Tx.Verification(id)
+	tx.tamper(&v)
+	return v, err
+}
+
+// OWASP ASVS 6.6.2, 16.3.3: a right code in another session is refused, counted and written down.
+func TestARightCodeFromAnotherSessionNeverApproves(t *testing.T) {
+	for _, tt := range []struct {
+		name             string
+		purpose          twofa.Purpose
+		created, typedIn string
+	}{
+		{"another session", twofa.Login, "one", "two"},
+		{"no session", twofa.Login, "one", ""},
+		{"a session where there was none", twofa.Confirm, "", "one"},
+		{"a session that looks like the digest", twofa.Login, "one", "one\x00"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.link("", "alice", alicesChat)
+			create := func() twofa.Verification {
+				return w.createInTime(twofa.CreateRequest{User: "alice", Purpose: tt.purpose, Binding: tt.created})
+			}
+			v := create()
+			wantResult(t, "right code", w.checkIn(v, w.code(v), tt.typedIn), twofa.ResultBindingMismatch, 4)
+			if f := w.factor("", "alice"); f.Failures != 1 {
+				t.Errorf("%d failures are counted, want 1", f.Failures)
+			}
+			wantResult(t, "in its own session", w.checkIn(v, w.code(v), tt.created), twofa.ResultApproved, 0)
+
+			v = create()
+			code := w.code(v)
+			for range 4 {
+				w.checkIn(v, code, tt.typedIn)
+			}
+			wantResult(t, "for the fifth time", w.checkIn(v, code, tt.typedIn), twofa.ResultExhausted, 0)
+			wantResult(t, "in its own session, too late", w.checkIn(v, code, tt.created), twofa.ResultExhausted, 0)
+
+			refused := w.trail("", "alice", audit.VerificationRefused)
+			if want := slices.Repeat([]string{"verification.refused binding_mismatch"}, 6); !cmp.Equal(refused, want) {
+				t.Errorf("audit: %v, want %v", refused, want)
+			}
+		})
+	}
+}
+
+// OWASP ASVS 16.2.1, 16.2.2, 16.3.1: each check leaves when (UTC), who, what, from where, and with which result.
+func TestEveryCheckLeavesAnAuditRow(t *testing.T) {
+	w := newWorld(t)
+	w.link("corp", "user//alice", alicesChat)
+	from := audit.Context{IP: "203.0.113.7", UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0", Location: "Madrid, ES"}
+	v := w.create(twofa.CreateRequest{Domain: "corp", User: "user//alice", Purpose: twofa.Login, Binding: session("user//alice"), Context: from})
+	code := w.code(v)
+
+	var want []audit.Entry
+	check := func(code, session string, outcome twofa.Result) {
+		w.clock.Advance(time.Second)
+		w.checkIn(v, code, session)
+		want = append(want, audit.Entry{
+			Time: w.clock.Now(), Event: audit.VerificationChecked, Domain: "corp", User: "user//alice", Subject: v.ID,
+			Outcome: string(outcome), Context: from,
+		})
+	}
+	check(other(code), session("user//alice"), twofa.ResultIncorrect)
+	check(code, "another session", twofa.ResultBindingMismatch)
+	check(code, session("user//alice"), twofa.ResultApproved)
+	check(code, session("user//alice"), twofa.ResultAlreadyUsed)
+
+	entries, err := w.db.AuditTrail(t.Context(), "corp", "user//alice", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var checks []audit.Entry
+	for _, e := range entries {
+		if e.Event == audit.VerificationChecked {
+			checks = append(checks, e)
+		}
+		if e.Time.Location() != time.UTC {
+			t.Errorf("%s is written down in %s, want UTC", e.Event, e.Time.Location())
+		}
+	}
+	if diff := cmp.Diff(want, checks); diff != "" {
+		t.Errorf("audit (-want +got):\n%s", diff)
+	}
+}

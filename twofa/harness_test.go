@@ -1,0 +1,350 @@
+package twofa_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"telegate/audit"
+	"telegate/db"
+	"telegate/db/dbtest"
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/twofa"
+)
+
+const (
+	botID    = 7001
+	otherBot = 7002
+
+	alicesChat = 5001
+	bobsChat   = 5002
+)
+
+// world is the second factor with a real database, real links, and a person's view of the chats.
+type world struct {
+	t       *testing.T
+	clock   *dbtest.Clock
+	path    string
+	db      *db.DB
+	domains *domains
+	links   *linking.Service
+	codes   *twofa.Service
+	log     *logBuffer
+	logger  *slog.Logger
+
+	mu      sync.Mutex
+	secrets []string // whatever must not be in the log; guarded by mu
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldWith(t, twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute})
+}
+
+func newWorldWith(t *testing.T, settings twofa.Settings) *world {
+	t.Helper()
+	w := &world{
+		t: t, clock: dbtest.NewClock(), path: filepath.Join(t.TempDir(), "telegate.db"), log: &logBuffer{},
+		domains: &domains{
+			titles: map[string]string{"": "My Server", "corp": "Corp"},
+			bots:   map[string]int64{"": botID, "corp": otherBot},
+			off:    map[string]bool{}, down: map[int64]bool{},
+		},
+	}
+	w.logger = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.db = dbtest.OpenAt(t, w.path, w.clock.Now, nil)
+	w.links = linking.New(w.db, w.domains, w.db.MACKey("confirm code"), w.clock.Now, w.logger)
+	w.codes = w.service(w.db, settings)
+	// OWASP ASVS 16.2.5: credentials are never logged. Every test that has read one checks it.
+	t.Cleanup(func() {
+		for _, s := range w.secrets {
+			if strings.Contains(w.log.String(), s) {
+				t.Errorf("the log holds the secret %q:\n%s", s, w.log)
+			}
+		}
+	})
+	return w
+}
+
+func (w *world) service(store twofa.Store, settings twofa.Settings) *twofa.Service {
+	return twofa.New(store, w.domains, w.db.MACKey("code"), settings, w.clock.Now, w.logger)
+}
+
+// login is a sign-in of the user in the default domain, in a browser session of his own.
+func login(user string) twofa.CreateRequest {
+	return twofa.CreateRequest{User: user, Purpose: twofa.Login, Binding: session(user)}
+}
+
+func session(user string) string { return "browser session of " + user }
+
+// link links a user to a private chat of the domain's bot, with all that belongs to it, and returns the link's id.
+func (w *world) link(domain, user string, chatID int64) string {
+	w.t.Helper()
+	started, err := w.links.Start(w.t.Context(), linking.StartRequest{Domain: domain, User: user})
+	w.noError("start link", err)
+	bot, _ := w.domains.Bot(domain)
+	chat := linking.Chat{BotID: bot, ID: chatID, Type: "private", FirstName: "Somebody"}
+	token := strings.TrimPrefix(started.Command, "/start ")
+	w.noError("claim", w.links.Claim(w.t.Context(), chat, token))
+	w.noError("accept", w.links.Accept(w.t.Context(), bot, chatID, started.Link.ID))
+	messages := w.waiting(chatID)
+	code := firstCode(w.t, messages[len(messages)-1].Body)
+	c, err := w.links.Confirm(w.t.Context(), started.Link.ID, code, "")
+	w.noError("confirm", err)
+	if c.Result != linking.ResultVerified {
+		w.t.Fatalf("link of %s: %s, want verified", user, c.Result)
+	}
+	w.keep(token, code)
+	return started.Link.ID
+}
+
+func (w *world) create(r twofa.CreateRequest) twofa.Verification {
+	w.t.Helper()
+	v, err := w.codes.Create(w.t.Context(), r)
+	w.noError("create", err)
+	return v
+}
+
+// check tries a code in the user's own session.
+func (w *world) check(v twofa.Verification, code string) twofa.Outcome {
+	w.t.Helper()
+	return w.checkIn(v, code, session(v.User))
+}
+
+func (w *world) checkIn(v twofa.Verification, code, session string) twofa.Outcome {
+	w.t.Helper()
+	o, err := w.codes.Check(w.t.Context(), v.ID, code, session)
+	w.noError("check", err)
+	return o
+}
+
+func (w *world) get(v twofa.Verification) twofa.Verification {
+	w.t.Helper()
+	now, err := w.codes.Get(w.t.Context(), v.ID)
+	w.noError("get", err)
+	return now
+}
+
+// code reads the code that the person was sent last.
+func (w *world) code(v twofa.Verification) string {
+	w.t.Helper()
+	m, err := w.db.Load(w.t.Context(), w.get(v).MessageID)
+	w.noError("load message", err)
+	code := firstCode(w.t, m.Body)
+	w.keep(code)
+	return code
+}
+
+// wrong is a code that is not the right one.
+func (w *world) wrong(v twofa.Verification) string {
+	w.t.Helper()
+	return other(w.code(v))
+}
+
+// other is a code that differs from the given one in its last digit.
+func other(code string) string {
+	last := code[len(code)-1]
+	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
+}
+
+func (w *world) keep(secrets ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.secrets = append(w.secrets, secrets...)
+}
+
+// waiting lists what is on its way to a chat, oldest first.
+func (w *world) waiting(chatID int64) []delivery.Message {
+	w.t.Helper()
+	queued, err := w.db.Waiting(w.t.Context(), 0, 10_000)
+	w.noError("list messages", err)
+	var list []delivery.Message
+	for _, q := range queued {
+		if q.ChatID != chatID {
+			continue
+		}
+		m, err := w.db.Load(w.t.Context(), q.ID)
+		w.noError("load message", err)
+		list = append(list, m)
+	}
+	return list
+}
+
+// factor is what the database knows about the user's link as a second factor.
+func (w *world) factor(domain, user string) twofa.Factor {
+	w.t.Helper()
+	var f twofa.Factor
+	w.noError("read factor", w.db.ViewVerifications(w.t.Context(), func(tx twofa.Tx) (err error) {
+		f, err = tx.Factor(domain, user)
+		return err
+	}))
+	return f
+}
+
+// trail lists the audit of a user, as "event outcome".
+func (w *world) trail(domain, user string, events ...audit.Event) []string {
+	w.t.Helper()
+	entries, err := w.db.AuditTrail(w.t.Context(), domain, user, time.Time{})
+	w.noError("read audit", err)
+	var list []string
+	for _, e := range entries {
+		for _, want := range events {
+			if e.Event == want {
+				list = append(list, string(e.Event)+" "+e.Outcome)
+			}
+		}
+	}
+	return list
+}
+
+// failures makes the user's link fail until it has n consecutive failures, waiting whenever it must.
+func (w *world) failures(user string, n int) {
+	w.t.Helper()
+	for w.factor("", user).Failures < n {
+		v := w.createInTime(login(user))
+		w.check(v, w.wrong(v))
+	}
+}
+
+// createInTime creates a verification as soon as that may be.
+func (w *world) createInTime(r twofa.CreateRequest) twofa.Verification {
+	w.t.Helper()
+	for {
+		v, err := w.codes.Create(w.t.Context(), r)
+		var wait *twofa.WaitError
+		if !errors.As(err, &wait) {
+			w.noError("create", err)
+			return v
+		}
+		w.clock.Advance(wait.RetryAfter)
+	}
+}
+
+func (w *world) noError(what string, err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// wantWait checks that an error asks to wait.
+func wantWait(t *testing.T, what string, err error, kind twofa.Wait, after time.Duration) {
+	t.Helper()
+	var wait *twofa.WaitError
+	switch {
+	case !errors.As(err, &wait):
+		t.Errorf("%s: error is %v, want a wait (%s)", what, err, kind)
+	case wait.Kind != kind || wait.RetryAfter != after:
+		t.Errorf("%s: asks to wait %v (%s), want %v (%s)", what, wait.RetryAfter, wait.Kind, after, kind)
+	}
+}
+
+func wantResult(t *testing.T, what string, o twofa.Outcome, want twofa.Result, remaining int) {
+	t.Helper()
+	if o.Result != want || o.Verification.AttemptsRemaining() != remaining {
+		t.Errorf("%s: %s with %d attempts left, want %s with %d",
+			what, o.Result, o.Verification.AttemptsRemaining(), want, remaining)
+	}
+	if o.Approved() != (want == twofa.ResultApproved) {
+		t.Errorf("%s: approved is %v with result %s", what, o.Approved(), want)
+	}
+}
+
+// wantStatus checks a verification as anybody reads it.
+func (w *world) wantStatus(v twofa.Verification, status twofa.Status, reason string) {
+	w.t.Helper()
+	if now := w.get(v); now.Status != status || now.Reason != reason {
+		w.t.Errorf("verification of %s is %s %q, want %s %q", v.User, now.Status, now.Reason, status, reason)
+	}
+}
+
+// firstCode is the text of the first entity, which has to be a code at the very beginning.
+func firstCode(t *testing.T, b delivery.Body) string {
+	t.Helper()
+	if len(b.Parts) != 1 || len(b.Parts[0].Text.Entities) == 0 {
+		t.Fatalf("message with a code has %d parts: %+v", len(b.Parts), b)
+	}
+	e := b.Parts[0].Text.Entities[0]
+	if e.Type != delivery.EntityCode || e.Offset != 0 {
+		t.Fatalf("message does not begin with a code: %+v", b.Parts[0].Text)
+	}
+	return string(utf16.Decode(utf16.Encode([]rune(b.Parts[0].Text.Text))[:e.Length]))
+}
+
+// domains are the configured domains of a test.
+type domains struct {
+	mu     sync.Mutex
+	titles map[string]string
+	bots   map[string]int64
+	off    map[string]bool // msg2factor = false
+	down   map[int64]bool
+}
+
+func (d *domains) Title(domain string) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	title, ok := d.titles[domain]
+	return title, ok
+}
+
+func (d *domains) Bot(domain string) (int64, string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bots[domain], fmt.Sprintf("Bot%d", d.bots[domain])
+}
+
+func (d *domains) Msg2Factor(domain string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.titles[domain]
+	return ok && !d.off[domain]
+}
+
+func (d *domains) CanSend(bot int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.down[bot]
+}
+
+func (d *domains) setOff(domain string, off bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.off[domain] = off
+}
+
+func (d *domains) setDown(bot int64, down bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.down[bot] = down
+}
+
+func (d *domains) setTitle(domain, title string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.titles[domain] = title
+}
+
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
