@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -32,6 +33,10 @@ func newAPIClient(f gatewayFlags) (*apiClient, error) {
 		c.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}}
+		return c, nil
+	}
+	if u, err := url.Parse(f.API); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("--api must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path")
 	}
 	return c, nil
 }
@@ -48,7 +53,7 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
-		return fmt.Errorf("%s is not the address of a gateway: %w", c.base, err)
+		return fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	if in != nil {
@@ -70,6 +75,9 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 		}
 		for _, f := range p.Errors {
 			p.Detail += fmt.Sprintf("\n  %s: %s", f.Pointer, f.Detail)
+		}
+		if p.StartURL != "" {
+			p.Detail += "\n  start_url: " + p.StartURL
 		}
 		return errors.New(p.Title + ": " + p.Detail)
 	}

@@ -2,20 +2,43 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"telegate/config"
 )
 
+// maxKeyName is the longest name of a key that a configuration takes, in characters.
+const maxKeyName = 64
+
 type keyNewCmd struct {
 	Name    string   `required:"" placeholder:"NAME" help:"Who will use the key, such as meshcentral; it stands in the log."`
-	Domains []string `default:"*" placeholder:"ID" help:"Domains it may act for, separated by commas; \"*\" for all (default ${default})."`
+	Domains []string `default:"*" placeholder:"ID" help:"Domains it may act for, separated by commas: \"*\" for all, \"\" for the default domain (default ${default})."`
 	Scopes  []string `default:"link,verify,send" enum:"link,verify,send,admin" placeholder:"SCOPE" help:"What it may do: ${enum} (default ${default})."`
 	JSON    bool     `help:"Print JSON."`
 }
 
+// Help implements kong.HelpProvider.
+func (keyNewCmd) Help() string {
+	return `The key goes to the caller and is kept nowhere; the configuration takes its hash.
+
+    telegate key new --name meshcentral --domains '*' --scopes link,verify,send`
+}
+
 // Run prints a fresh key once, and the table that makes it known. The key itself is kept nowhere.
 func (c keyNewCmd) Run(con *console) error {
+	if c.Name == "" || utf8.RuneCountInString(c.Name) > maxKeyName || strings.ContainsFunc(c.Name, unicode.IsControl) {
+		return usageError{fmt.Errorf("--name must be one line of 1 to %d characters", maxKeyName)}
+	}
+	if len(c.Scopes) == 0 {
+		return usageError{errors.New("--scopes must name at least one")}
+	}
+	if len(c.Domains) == 0 { // --domains ""
+		c.Domains = []string{""}
+	}
 	key, err := config.NewAPIKey()
 	if err != nil {
 		return err

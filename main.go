@@ -53,10 +53,30 @@ type console struct {
 	stdout, stderr io.Writer
 }
 
+// The indented lines of a description stay as they are.
 const description = `telegate links a server's users to their Telegram chats, checks sign-in codes as a second factor and delivers messages.
 
-Start here:  telegate sandbox
-For real:    ask @BotFather for a bot token, write telegate.toml, then  telegate serve`
+To see it work, without account, network or configuration:
+
+    telegate sandbox
+
+For real: ask @BotFather for a bot token, write it into telegate.toml, make a key for your server and start:
+
+    telegate key new --name my-server
+    telegate serve --config telegate.toml`
+
+// Help implements kong.HelpProvider.
+func (sandboxCmd) Help() string {
+	return `On its page are the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch failures on. The gateway behind it is the real one; an API key for it is printed.
+
+    telegate sandbox
+    telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081`
+}
+
+// usageError is a mistake of the command line or the configuration, found before anything was tried.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -74,10 +94,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 			}
 		}()
 		parser, err := kong.New(&cli{},
-			kong.Name("telegate"), kong.Description(description), kong.UsageOnError(),
+			kong.Name("telegate"), kong.Description(description),
 			kong.Writers(stdout, stderr), kong.Exit(func(status int) { panic(exited{status}) }),
-			kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-			kong.Vars{"version": version},
+			kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 			kong.Resolvers(environment(getenv)),
 		)
 		if err != nil {
@@ -97,7 +116,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if err := command.Run(con); err != nil {
 		fmt.Fprintf(stderr, "telegate: %v\n", err)
 		var faults *config.Error
-		if errors.As(err, &faults) {
+		var usage usageError
+		if errors.As(err, &faults) || errors.As(err, &usage) {
 			return exitUsage
 		}
 		return exitFailed
@@ -105,10 +125,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	return exitOK
 }
 
-// environment lets a flag's env:"…" be read through getenv, and so without the process's own in tests.
+// environment reads flags with the tag getenv:"NAME" from that variable where the command line does not set them. kong's
+// own tag for this reads the environment of the process, which is not always the one that run is given.
 func environment(getenv func(string) string) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs {
+		if name := flag.Tag.Get("getenv"); name != "" {
 			if v := getenv(name); v != "" {
 				return v, nil
 			}

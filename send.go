@@ -6,16 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 )
 
 // gatewayFlags say which running gateway to talk to.
 type gatewayFlags struct {
-	API string `default:"http://127.0.0.1:8080" env:"TELEGATE_API" placeholder:"URL" help:"The gateway: a URL, or unix:/path (default ${default})."`
-	Key string `env:"TELEGATE_KEY" placeholder:"KEY" help:"The API key; better in the environment variable TELEGATE_KEY."`
+	API string `default:"http://127.0.0.1:8080" getenv:"TELEGATE_API" placeholder:"URL" help:"The gateway: a URL, or unix:/path (default $$TELEGATE_API, or ${default})."`
+	Key string `getenv:"TELEGATE_KEY" placeholder:"KEY" help:"The API key (default $$TELEGATE_KEY); on the command line other users of the machine can see it."`
 }
 
 type sendCmd struct {
@@ -35,50 +37,64 @@ type sendCmd struct {
 // sendWait is how long to wait for Telegram to take a message; each call of the API waits 25 s at most.
 const sendWait = time.Minute
 
+// Help implements kong.HelpProvider.
+func (sendCmd) Help() string {
+	return `It waits up to a minute for Telegram to take the message. The exit status is 1 if the message cannot arrive.
+
+    export TELEGATE_KEY=tgk_...
+    telegate send --user alice "The backup is done."
+    df -h | telegate send --user alice --lane alert -`
+}
+
 // Run sends a message and tells what became of it.
 func (c sendCmd) Run(ctx context.Context, con *console) error {
 	if c.User == "" && c.To == "" {
-		return errors.New("say whom to send it to: --user NAME, or --to @handle")
+		return usageError{errors.New("say whom to send it to: --user NAME, or --to @handle")}
+	}
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
 	}
 	text := strings.Join(c.Text, " ")
 	if text == "-" {
-		read, err := io.ReadAll(io.LimitReader(con.stdin, 1<<20))
+		read, err := io.ReadAll(io.LimitReader(con.stdin, 1<<20)) // more than the API takes
 		if err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
 		text = strings.TrimRight(string(read), "\n")
 	}
-	client, err := newAPIClient(c.gatewayFlags)
-	if err != nil {
-		return err
+	body := api.SendMessage{
+		Domain: c.Domain, User: c.User, To: c.To, Text: text, Lane: c.Lane, Silent: c.Silent, TTL: int(math.Ceil(c.TTL.Seconds())),
 	}
-	format := "text"
 	if c.HTML {
-		format = "html"
+		body.Format = "html"
 	}
 	var accepted api.AcceptedMessage
-	err = client.call(ctx, "POST", "/v1/messages", nil, api.SendMessage{
-		Domain: c.Domain, User: c.User, To: c.To, Text: text, Format: format, Lane: c.Lane, Silent: c.Silent, TTL: int(c.TTL.Seconds()),
-	}, &accepted)
-	if err != nil {
+	if err := client.call(ctx, "POST", "/v1/messages", nil, body, &accepted); err != nil {
 		return err
 	}
 	m := api.Message{ID: accepted.ID, Status: accepted.Status}
 	deadline := time.Now().Add(sendWait)
-	for !c.NoWait && time.Now().Before(deadline) && (m.Status == "queued" || m.Status == "sending") {
+	for ask := !c.NoWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
 		if err := client.call(ctx, "GET", "/v1/messages/"+m.ID, map[string]string{"Prefer": "wait=20"}, nil, &m); err != nil {
 			return err
 		}
 	}
 	if c.JSON {
-		if err := json.NewEncoder(con.stdout).Encode(m); err != nil {
-			return err
-		}
-	} else if _, err := fmt.Fprintf(con.stdout, "%s %s\n", m.ID, m.Status); err != nil {
-		return err
+		err = json.NewEncoder(con.stdout).Encode(m)
+	} else {
+		_, err = fmt.Fprintf(con.stdout, "%s %s\n", m.ID, m.Status)
 	}
-	if m.Failure != nil {
+	switch {
+	case err != nil:
+		return err
+	case m.Failure != nil:
 		return fmt.Errorf("the message did not arrive (%s): %s", m.Failure.Reason, m.Failure.Detail)
+	case m.Status != string(delivery.StatusDelivered) && !underWay(m):
+		return fmt.Errorf("the message did not arrive: it is %s", m.Status)
 	}
 	return nil
 }
+
+// underWay tells that it is not known yet whether a message arrives.
+func underWay(m api.Message) bool { return !delivery.Status(m.Status).Final() }

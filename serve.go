@@ -2,20 +2,41 @@ package main
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 
 	"telegate/config"
 )
 
 type configFlag struct {
-	Config string `short:"c" default:"telegate.toml" env:"TELEGATE_CONFIG" placeholder:"FILE" help:"The configuration file (default ${default})."`
+	Config string `short:"c" default:"telegate.toml" getenv:"TELEGATE_CONFIG" placeholder:"FILE" help:"The configuration file (default $$TELEGATE_CONFIG, or ${default})."`
+}
+
+// load reads the configuration.
+func (f configFlag) load(con *console) (*config.Config, error) {
+	cfg, err := config.Load(f.Config, con.getenv)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return cfg, nil
 }
 
 type serveCmd struct{ configFlag }
 
+// Help implements kong.HelpProvider.
+func (serveCmd) Help() string {
+	return `A configuration needs no more than a bot token:
+
+    [messaging.telegram]
+    bottoken = "123456789:AA..."
+
+Trouble with Telegram does not end the gateway: GET /healthz says how it is doing. The first Ctrl-C lets it finish what it has begun.
+
+    telegate serve --config /etc/telegate/telegate.toml`
+}
+
 // Run serves until the context ends.
 func (c serveCmd) Run(ctx context.Context, con *console) error {
-	cfg, err := config.Load(c.Config, con.getenv)
+	cfg, err := c.load(con)
 	if err != nil {
 		return err
 	}
@@ -27,17 +48,27 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	log.Info("telegate is listening", "version", version, "api", g.address(), slog.Int("domains", len(cfg.Domains)))
+	log.Info("telegate is listening", "version", version, "api", g.address(), "domains", len(cfg.Domains))
 	return g.run(ctx)
 }
 
 type configCheckCmd struct{ configFlag }
 
+// Help implements kong.HelpProvider.
+func (configCheckCmd) Help() string {
+	return `Faults are told with their lines, and the exit status is then 2. Secrets are not shown.
+
+    telegate config check --config /etc/telegate/telegate.toml`
+}
+
 // Run prints the configuration as it is understood, without its secrets.
 func (c configCheckCmd) Run(con *console) error {
-	cfg, err := config.Load(c.Config, con.getenv)
+	cfg, err := c.load(con)
 	if err != nil {
 		return err
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(con.stderr, "warning:", w)
 	}
 	return cfg.Render(con.stdout)
 }

@@ -82,7 +82,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 	})
 }
 
-// requireScope refuses a key that may not make the call, before anything of the request is looked at.
+// requireScope refuses a key that may not make the call, before its parameters are looked at.
 func requireScope(ctx huma.Context, next func(huma.Context)) {
 	scope, _ := ctx.Operation().Metadata["scope"].(Scope)
 	k := caller(ctx.Context())

@@ -10,13 +10,13 @@ import (
 // UserRef names a user of a domain in a query.
 type UserRef struct {
 	Domain string `query:"domain" maxLength:"64" doc:"absent: the default domain"`
-	User   string `query:"user" required:"true" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters" doc:"the user's id at the server"`
+	User   string `query:"user" required:"true" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters" doc:"the user's id at the server"`
 }
 
 // StartLink is the body of POST /v1/links.
 type StartLink struct {
 	Domain         string `json:"domain,omitempty" maxLength:"64"`
-	User           string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters"`
+	User           string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	DisplayName    string `json:"display_name,omitempty" maxLength:"256" doc:"shown in the chat beside the user's id"`
 	Locale         string `json:"locale,omitempty" maxLength:"35" doc:"IETF language tag"`
 	SessionBinding string `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's session, opaque; confirm must then name the same"`

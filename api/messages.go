@@ -12,9 +12,9 @@ import (
 // SendMessage is the body of POST /v1/messages: to a user, or to a handle.
 type SendMessage struct {
 	Domain    string `json:"domain,omitempty" maxLength:"64"`
-	User      string `json:"user,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters"`
+	User      string `json:"user,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	To        string `json:"to,omitempty" minLength:"1" maxLength:"256" doc:"instead of user: @handle, t.me/handle or a numeric chat id the bot has met"`
-	Text      string `json:"text" minLength:"1" doc:"up to 100,000 UTF-16 units; long ones are split, or sent as a file with a preview"`
+	Text      string `json:"text" minLength:"1" doc:"up to 100,000 UTF-16 units, within the 256 KiB of the body; long ones are split, or sent as a file with a preview"`
 	Format    string `json:"format,omitempty" enum:"text,html" default:"text" doc:"html: Telegram's subset"`
 	Lane      string `json:"lane,omitempty" enum:"code,direct,alert" default:"direct"`
 	Purpose   string `json:"purpose,omitempty" enum:"login,link" doc:"of a code, in the code lane only"`

@@ -87,7 +87,7 @@ func handle(username string) string {
 // Invite is the body of PUT /v1/messaging.
 type Invite struct {
 	Domain string `json:"domain,omitempty" maxLength:"64"`
-	User   string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters"`
+	User   string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	Handle string `json:"handle" minLength:"1" maxLength:"256"`
 }
 

@@ -105,7 +105,7 @@ func TestDomainsAreThoseOfTheKey(t *testing.T) {
 	g := newGateway(t)
 	corp := `{"id":"corp","title":"Corp","msg2factor":true,"bot":"@SomeBot","state":"connected"}`
 	g.as(keyCorp, "GET", "/v1/domains", nil).is(200, `{"domains":[`+corp+`]}`)
-	off := g.domains.list["off"]
+	off, _ := g.domains.Domain("off")
 	off.Bot, off.BotState = "", "unauthorized"
 	g.domains.set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ import (
 
 // Problem is every error of the API (RFC 9457). Type is the machine key; the other members are there where they mean
 // something.
-type Problem struct {
+type Problem struct { //nolint:errname // the name RFC 9457 gives it
 	Type     string  `json:"type" doc:"/problems/<slug>, the machine key; the path is a page that explains it"`
 	Title    string  `json:"title"`
 	Status   int     `json:"status"`
@@ -253,20 +254,18 @@ func missingMember(message string) (name string, ok bool) {
 	return name, ok
 }
 
-// pointer turns huma's "body.context.ip" into "#/context/ip" and "query.user" into "query/user", as far as the names
-// are plain.
+// pointer turns huma's "body.context.ip" into "#/context/ip" and "query.user" into "query/user"; where a name on the way
+// is not plain, it points to the whole.
 func pointer(location string) string {
 	where, rest, _ := strings.Cut(location, ".")
 	if where == "body" {
 		where = "#"
 	}
-	for name := range strings.SplitSeq(rest, ".") {
-		if !plainName.MatchString(name) {
-			break
-		}
-		where += "/" + strings.NewReplacer("[", "/", "]", "").Replace(name)
+	names := strings.Split(rest, ".")
+	if slices.ContainsFunc(names, func(name string) bool { return !plainName.MatchString(name) }) {
+		return where
 	}
-	return where
+	return where + "/" + strings.NewReplacer("[", "/", "]", "").Replace(strings.Join(names, "/"))
 }
 
 func tooLarge() *Problem {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -167,7 +168,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	}
 	if err := <-stopped; err != nil {
 		s.o.Logger.Warn("requests were cut off at the stop", "error", err)
-		return errors.Join(srv.Close())
+		return srv.Close()
 	}
 	return nil
 }
@@ -195,10 +196,12 @@ func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listene
 }
 
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {
-	if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err == nil {
 		return nil, errors.Join(fmt.Errorf("listen on unix:%s: another program answers there already", path), conn.Close())
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+	// Refused means that nobody listens; a socket that is busy, or another user's, says something else.
+	if info, statErr := os.Stat(path); statErr == nil && info.Mode()&os.ModeSocket != 0 && errors.Is(err, syscall.ECONNREFUSED) {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("take over the socket unix:%s: %w", path, err)
 		}

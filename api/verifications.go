@@ -12,7 +12,7 @@ import (
 // CreateVerification is the body of POST /v1/verifications.
 type CreateVerification struct {
 	Domain         string  `json:"domain,omitempty" maxLength:"64"`
-	User           string  `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]+$" patternDescription:"text without control characters"`
+	User           string  `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	Purpose        string  `json:"purpose" enum:"login,recovery,confirm"`
 	SessionBinding string  `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's login session, opaque; required for login, and check must name the same"`
 	Locale         string  `json:"locale,omitempty" maxLength:"35"`

@@ -24,27 +24,29 @@ func (f Follow) wait() time.Duration {
 }
 
 // follow reads something until it is not open any more, the wait is over, the caller has gone, or the server stops.
-// It reads anew after each change of the row with that id.
+// It reads anew after each change of the row with that id. A caller who has gone still gets an answer, since one to a
+// request with an Idempotency-Key is kept.
 func follow[T any](ctx context.Context, s *Server, id string, wait time.Duration, read func(context.Context) (T, error), open func(T) bool) (T, error) {
 	if wait <= 0 {
 		return read(ctx)
 	}
+	reading := context.WithoutCancel(ctx)
 	changed, stop := s.o.Watcher.Watch(id) // before the first read, so that no change falls between
 	defer stop()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
-		v, err := read(ctx)
+		v, err := read(reading)
 		if err != nil || !open(v) {
 			return v, err
 		}
 		select {
 		case <-changed:
 		case <-timeout.C:
-			return read(ctx)
+			return read(reading) // it may have expired, which changes no row
 		case <-s.stop.Done():
 			return v, nil
-		case <-ctx.Done(): // the answer may still be kept for him who has gone away
+		case <-ctx.Done():
 			return v, nil
 		}
 	}

@@ -63,8 +63,7 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 		return fmt.Errorf("insert message: %w", err)
 	}
 	tx.queued = append(tx.queued, delivery.Queued{
-		Seq: seq, ID: m.ID, BotID: m.BotID, ChatID: m.ChatID, Lane: m.Lane, Status: m.Status,
-		Created: m.Created, Expires: m.Expires,
+		Seq: seq, ID: m.ID, BotID: m.BotID, ChatID: m.ChatID, Lane: m.Lane, Expires: m.Expires,
 	})
 	return nil
 }
@@ -142,7 +141,7 @@ func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Qu
 	var list []delivery.Queued
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		list, err = all(tx, scanQueued, `
-			SELECT seq, id, bot_id, chat_id, lane, status, created_at, expires_at FROM messages
+			SELECT seq, id, bot_id, chat_id, lane, expires_at FROM messages
 			WHERE status IN ('queued', 'sending') AND seq > ? ORDER BY seq LIMIT ?`, after, limit)
 		return err
 	})
@@ -174,11 +173,11 @@ func (d *DB) OldestWaiting(ctx context.Context, lanes ...delivery.Lane) (time.Ti
 
 func scanQueued(row scanner) (delivery.Queued, error) {
 	var q delivery.Queued
-	var created, expires int64
-	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &q.Status, &created, &expires); err != nil {
+	var expires int64
+	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &expires); err != nil {
 		return q, fmt.Errorf("read queue: %w", err)
 	}
-	q.Created, q.Expires = fromMillis(created), fromMillis(expires)
+	q.Expires = fromMillis(expires)
 	return q, nil
 }
 
@@ -228,11 +227,12 @@ func (d *DB) Pauses(ctx context.Context) ([]delivery.Pause, error) {
 	return list, err
 }
 
-// SavePause implements delivery.Store.
+// SavePause implements delivery.Store. Of two waits the longer one holds.
 func (d *DB) SavePause(ctx context.Context, p delivery.Pause) error {
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec(`INSERT INTO pauses (bot_id, chat_id, until) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET until = excluded.until`, p.BotID, p.ChatID, millis(p.Until))
+			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+			p.BotID, p.ChatID, millis(p.Until.Add(time.Millisecond-1))) // rounded up: never a moment too early
 		if err != nil {
 			return fmt.Errorf("save pause: %w", err)
 		}

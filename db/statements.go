@@ -29,7 +29,7 @@ func (c *stmtCache) prepare(query string) (*sql.Stmt, error) {
 }
 
 func (c *stmtCache) exec(query string, args ...any) (sql.Result, error) {
-	s, err := c.prepare(query)
+	s, err := c.prepare(query) //nolint:sqlclosecheck // kept for the next time; Close closes it
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (c *stmtCache) exec(query string, args ...any) (sql.Result, error) {
 }
 
 func (c *stmtCache) query(query string, args ...any) (*sql.Rows, error) {
-	s, err := c.prepare(query)
+	s, err := c.prepare(query) //nolint:sqlclosecheck // kept for the next time; Close closes it
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (c *stmtCache) query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (c *stmtCache) row(query string, args ...any) *sql.Row {
-	s, err := c.prepare(query)
+	s, err := c.prepare(query) //nolint:sqlclosecheck // kept for the next time; Close closes it
 	if err != nil {
 		return c.conn.QueryRowContext(context.Background(), query, args...) // fails the same way, and can say so
 	}

@@ -351,7 +351,7 @@ func (l *line) forgetIdleChats(now time.Time) {
 	}
 	l.swept = now
 	for id, c := range l.chats {
-		idle := now.Sub(c.used) > chatMemory && !c.pause.After(now)
+		idle := now.Sub(c.bucket.due) > chatMemory && !c.pause.After(now)
 		for _, s := range c.slots {
 			idle = idle && (s == nil || !s.busy && s.head() == nil)
 		}

@@ -46,7 +46,6 @@ type chat struct {
 	bucket bucket
 	pause  time.Time // Telegram wants quiet until then
 	slots  [4]*slot  // by lane rank; nil until used
-	used   time.Time // last send
 	moved  int64     // the supergroup it has become; 0 for all others
 }
 
@@ -80,7 +79,6 @@ func (p *pacer) newChat(id int64) *chat {
 func (p *pacer) take(c *chat, now time.Time) {
 	p.bot.take(now)
 	c.bucket.take(now)
-	c.used = now
 }
 
 // How a flood wait of the whole bot is learned from: slower at once, faster again step by step.

@@ -18,9 +18,9 @@ func TestScenarioASixHundredChats(t *testing.T) {
 		r.accept(series(delivery.LaneDirect, 1000, 600)...)
 		r.drain(time.Minute)
 		took := r.tg.lastTaken(began)
-		t.Logf("A: 600 messages to 600 chats took %v, %d over the limits", took, r.tg.overLimits())
+		r.Logf("A: 600 messages to 600 chats took %v, %d over the limits", took, r.tg.overLimits())
 		if took > 19600*time.Millisecond || r.tg.overLimits() > 0 || len(r.tg.arrived()) != 600 {
-			t.Errorf("600 messages took %v (at most 19.6 s), %d over the limits (none), %d sends", took, r.tg.overLimits(), len(r.tg.arrived()))
+			r.Errorf("600 messages took %v (at most 19.6 s), %d over the limits (none), %d sends", took, r.tg.overLimits(), len(r.tg.arrived()))
 		}
 	})
 }
@@ -36,9 +36,9 @@ func TestScenarioBSixChats(t *testing.T) {
 		r.accept(all...)
 		r.drain(time.Minute)
 		took := r.tg.lastTaken(began)
-		t.Logf("B: 60 messages to 6 chats took %v, %d over the limits", took, r.tg.overLimits())
+		r.Logf("B: 60 messages to 6 chats took %v, %d over the limits", took, r.tg.overLimits())
 		if took > 7300*time.Millisecond || r.tg.overLimits() > 0 || len(r.tg.arrived()) != 60 {
-			t.Errorf("60 messages took %v (at most 7.3 s), %d over the limits (none), %d sends", took, r.tg.overLimits(), len(r.tg.arrived()))
+			r.Errorf("60 messages took %v (at most 7.3 s), %d over the limits (none), %d sends", took, r.tg.overLimits(), len(r.tg.arrived()))
 		}
 	})
 }
@@ -53,9 +53,9 @@ func TestScenarioHHotChatBlocksNobody(t *testing.T) {
 		r.drain(time.Minute)
 		took := r.tg.lastTaken(began)
 		other := r.tg.to(2000)[0].at.Sub(began) - 3*time.Second + r.tg.latency
-		t.Logf("H: 30 messages to one chat took %v, the other one %v, %d over the limits", took, other, r.tg.overLimits())
+		r.Logf("H: 30 messages to one chat took %v, the other one %v, %d over the limits", took, other, r.tg.overLimits())
 		if took > 27600*time.Millisecond || other > 100*time.Millisecond || r.tg.overLimits() > 0 {
-			t.Errorf("30 messages took %v (at most 27.6 s), the other %v (at most 100 ms), %d over the limits (none)", took, other, r.tg.overLimits())
+			r.Errorf("30 messages took %v (at most 27.6 s), the other %v (at most 100 ms), %d over the limits (none)", took, other, r.tg.overLimits())
 		}
 	})
 }
@@ -73,17 +73,17 @@ func TestScenarioUCodeLeavesWithinOneSlotOfABroadcast(t *testing.T) {
 			r.pass(100 * time.Millisecond)
 			sent := r.tg.with(id)
 			if len(sent) != 1 {
-				t.Fatalf("code %d was sent %d times within 100 ms", i, len(sent))
+				r.Fatalf("code %d was sent %d times within 100 ms", i, len(sent))
 			}
 			worst = max(worst, sent[0].at.Sub(accepted))
 		}
-		t.Logf("U: of 100 codes accepted during a broadcast the slowest reached Telegram after %v", worst)
+		r.Logf("U: of 100 codes accepted during a broadcast the slowest reached Telegram after %v", worst)
 		if worst > 34*time.Millisecond {
-			t.Errorf("a code waited %v, at most one slot (34 ms)", worst)
+			r.Errorf("a code waited %v, at most one slot (34 ms)", worst)
 		}
 		r.drain(time.Minute)
 		if r.tg.overLimits() > 0 {
-			t.Errorf("%d sends over the limits", r.tg.overLimits())
+			r.Errorf("%d sends over the limits", r.tg.overLimits())
 		}
 	})
 }
@@ -96,9 +96,9 @@ func TestThirtyASecondAreHeldAtSlowAnswers(t *testing.T) {
 		r.accept(series(delivery.LaneBroadcast, 1000, 600)...)
 		r.drain(time.Minute)
 		took := r.tg.lastTaken(began) - r.tg.latency
-		t.Logf("A at 700 ms answers took %v", took)
+		r.Logf("A at 700 ms answers took %v", took)
 		if took > 19600*time.Millisecond || r.tg.overLimits() > 0 {
-			t.Errorf("600 messages took %v (at most 19.6 s), %d over the limits", took, r.tg.overLimits())
+			r.Errorf("600 messages took %v (at most 19.6 s), %d over the limits", took, r.tg.overLimits())
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestUnevenWaysToTelegramCauseNoFlood(t *testing.T) {
 				r.accept(scenario.messages()...)
 				r.drain(2 * time.Minute)
 				if n := r.tg.overLimits(); n > 0 {
-					t.Errorf("%d of %d sends were over the limits", n, len(r.tg.arrived()))
+					r.Errorf("%d of %d sends were over the limits", n, len(r.tg.arrived()))
 				}
 			})
 		})
@@ -153,14 +153,14 @@ func TestGroupsGetTwentyAMinute(t *testing.T) {
 		calls := r.tg.to(-1000)
 		for i := 20; i < len(calls); i++ {
 			if window := calls[i].at.Sub(calls[i-20].at); window < time.Minute {
-				t.Errorf("21 messages within %v", window)
+				r.Errorf("21 messages within %v", window)
 			}
 		}
 		if took := r.tg.lastTaken(began); took > 2*time.Minute+2*time.Second || r.tg.overLimits() > 0 {
-			t.Errorf("41 messages took %v, %d over the limits", took, r.tg.overLimits())
+			r.Errorf("41 messages took %v, %d over the limits", took, r.tg.overLimits())
 		}
 		if wait := r.tg.to(2000)[0].at.Sub(began); wait > 100*time.Millisecond {
-			t.Errorf("a private chat waited %v for the group", wait)
+			r.Errorf("a private chat waited %v for the group", wait)
 		}
 	})
 }
@@ -179,7 +179,7 @@ func TestBotsHaveLimitsOfTheirOwn(t *testing.T) {
 		}
 		r.pass(5 * time.Second)
 		if took := second.lastTaken(began); len(second.arrived()) != 150 || took > 4300*time.Millisecond {
-			t.Errorf("%d of 150 messages of a healthy bot left in %v while another had no network", len(second.arrived()), took)
+			r.Errorf("%d of 150 messages of a healthy bot left in %v while another had no network", len(second.arrived()), took)
 		}
 	})
 }
@@ -205,7 +205,7 @@ func TestRestartDoesNotBeginWithABurst(t *testing.T) {
 				}
 				r.drain(time.Minute)
 				if r.tg.overLimits() > 0 {
-					t.Errorf("%d of %d sends were over the limits", r.tg.overLimits(), len(r.tg.arrived()))
+					r.Errorf("%d of %d sends were over the limits", r.tg.overLimits(), len(r.tg.arrived()))
 				}
 			})
 		})

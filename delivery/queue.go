@@ -11,8 +11,8 @@ type item struct {
 	Queued
 	busy     bool // its slot is sending it
 	done     bool // it has ended; its slot lets it go
-	expiry   int  // place in the expiry heap; -1 when it is not there
 	plain    bool // Telegram could not read its formatting: it goes as plain text
+	expiry   int  // place in the expiry heap; -1 when it is not there
 	failures int  // sends in a row that brought nothing
 	last     *Failure
 }

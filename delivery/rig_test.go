@@ -40,6 +40,7 @@ type rig struct {
 	dispatcher *delivery.Dispatcher
 	cancel     context.CancelFunc
 	done       chan error
+	crashed    []chan error // of the runs that have crashed; they take a while to notice
 
 	mu       sync.Mutex // guards what follows
 	ended    map[string][]delivery.Message
@@ -59,6 +60,9 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		r.open()
 		test(r)
 		r.stop()
+		for _, done := range r.crashed {
+			<-done
+		}
 	})
 }
 
@@ -105,10 +109,8 @@ func (r *rig) stop() time.Duration {
 // crash does to the database what kill -9 does: from now on nothing of this run is written down.
 func (r *rig) crash() {
 	r.store.pull()
-	cancel, done := r.cancel, r.done
-	cancel()
-	go func() { <-done }()
-	r.cancel = nil
+	r.cancel()
+	r.cancel, r.crashed = nil, append(r.crashed, r.done)
 	if err := r.db.Close(); err != nil {
 		r.Errorf("close database: %v", err)
 	}

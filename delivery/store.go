@@ -13,8 +13,6 @@ type Queued struct {
 	BotID   int64
 	ChatID  int64
 	Lane    Lane
-	Status  Status // queued, or sending for a broadcast whose answer a crash has lost
-	Created time.Time
 	Expires time.Time
 }
 

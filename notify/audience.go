@@ -37,7 +37,7 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 	if err != nil {
 		return to, err
 	}
-	if !proven && r.Purpose != Link && !(r.Lane == delivery.LaneDirect && r.Admin) {
+	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
 		return to, ErrUnproven
 	}
 	return to, nil

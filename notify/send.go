@@ -62,11 +62,15 @@ func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	}
 	var a Accepted
 	err = s.store.UpdateMessages(ctx, func(tx Tx) error {
-		if earlier, err := tx.Message(msg.ID); err == nil {
-			a.Message = earlier // the same call again, after a crash between its commit and its answer
-			return nil
-		} else if !errors.Is(err, ErrNotFound) {
-			return err
+		if r.ID != "" {
+			earlier, err := tx.Message(r.ID)
+			if err == nil {
+				a.Message = earlier // the same call again, after a crash between its commit and its answer
+				return nil
+			}
+			if !errors.Is(err, ErrNotFound) {
+				return err
+			}
 		}
 		to, err := s.recipient(tx, r)
 		if err != nil {

@@ -158,13 +158,18 @@ func binding(s string) []byte {
 // network is what an address counts as in rate limits: itself for IPv4, its /64 for IPv6, where one household has as
 // many addresses as it likes. Empty for what is not an address.
 func network(ip string) string {
-	addr, err := netip.ParseAddr(ip)
+	addr, err := address(ip)
 	if err != nil {
 		return ""
 	}
-	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
 		return addr.String()
 	}
 	return netip.PrefixFrom(addr, 64).Masked().String()
+}
+
+// address reads an address in its one form: IPv4 as such, and without a zone, which may be any text.
+func address(ip string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(ip)
+	return addr.Unmap().WithZone(""), err
 }

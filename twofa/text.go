@@ -2,7 +2,6 @@ package twofa
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -45,9 +44,9 @@ func reportedText(title string, used bool) delivery.Body {
 
 // origin tells where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES". What is no address is left out.
 func origin(c audit.Context) string {
-	ip := c.IP
-	if _, err := netip.ParseAddr(ip); err != nil {
-		ip = ""
+	ip := ""
+	if addr, err := address(c.IP); err == nil {
+		ip = addr.String()
 	}
 	var parts []string
 	for _, p := range []string{Device(c.UserAgent), ip, c.Location} {

@@ -70,6 +70,9 @@ func TestAllPurposesShareOneFailureCounter(t *testing.T) {
 		if f := w.factor("", "alice"); f.Failures != i+1 {
 			t.Errorf("after a wrong %s code %d failures are counted, want %d", purpose, f.Failures, i+1)
 		}
+		if _, err := w.codes.Cancel(t.Context(), v.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

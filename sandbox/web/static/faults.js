@@ -16,11 +16,12 @@ export class Faults {
     find("calls-polls").addEventListener("change", () => this.listCalls());
   }
 
+  /** Asks for a change; the event stream tells what came of it. */
   async change(method, path, body) {
     try {
-      this.showSwitches(await ask(method, path, body));
+      await ask(method, path, body);
     } catch {
-      this.showSwitches(this.now); // the stream says by itself that the sandbox is away
+      this.showSwitches(this.now); // the page says by itself that the sandbox is away
     }
   }
 

@@ -71,11 +71,14 @@ class Phone {
     onSubmit(form("username", this.node), ({ username }) => this.act("PUT", "username", { username }));
   }
 
-  /** Does something on this phone; false, and the reason on the phone, where that fails. */
+  /**
+   * Does something on this phone; false, and the reason on the phone, where that
+   * fails. What it changes comes with the event stream alone: an answer may be
+   * older than the events that overtook it.
+   */
   async act(method, path, body) {
-    let data;
     try {
-      data = await ask(method, `/phones/${this.data.id}${path && `/${path}`}`, body);
+      await ask(method, `/phones/${this.data.id}${path && `/${path}`}`, body);
     } catch (problem) {
       setText(this.problem, problemDetails(problem) || problem.title);
       show(this.problem, true);
@@ -83,7 +86,6 @@ class Phone {
     }
     this.menu.open = false;
     show(this.problem, false);
-    this.update(data);
     return true;
   }
 
@@ -300,7 +302,7 @@ export class Phones {
         return;
       }
       dialog.close();
-      this.select(this.showPhone(data));
+      this.select(this.byID.get(data.id) ?? this.showPhone(data));
     });
   }
 }

@@ -19,9 +19,9 @@ export class MyServer {
   constructor(callbacks) {
     this.callbacks = callbacks;
     this.state = null;
-    this.round = 0;        // counts actions: answers to older questions are dropped
-    this.following = null; // the AbortController of the loop in follow()
-    this.passing = false;  // the problem that is shown goes when reading succeeds again
+    this.queue = Promise.resolve(); // the last job of inTurn()
+    this.following = null;          // the AbortController of the loop in follow()
+    this.passing = false;           // the problem that is shown goes when reading succeeds again
     this.box = find("server");
     this.link = new LinkPart(this);
     this.send = new SendPart(this);
@@ -45,20 +45,42 @@ export class MyServer {
     });
   }
 
-  /** Does something at My Server and shows the outcome; null where it failed. */
+  /** Does something at My Server and shows the outcome; gives null where it failed. */
   async act(button, method, path, body) {
-    const round = ++this.round;
-    this.stopFollowing();
     button.disabled = true;
-    const state = await this.ask(method, path, body);
-    button.disabled = false;
-    if (state === null) {
-      this.load(); // the session may have ended meanwhile
-    } else if (round === this.round) {
-      this.show(state, true);
-      this.follow();
-    }
+    const state = await this.inTurn(async () => {
+      const answer = await this.ask(method, path, body);
+      button.disabled = false;
+      if (answer !== null) this.show(answer, true);
+      return answer;
+    });
+    if (state === null) this.load(); // the session may have ended meanwhile
     return state;
+  }
+
+  /** Reads the present state, as after a reload of the page. */
+  load() {
+    return this.inTurn(async () => {
+      const state = await this.ask("GET", "/server/session", undefined, true);
+      if (state === null) return;
+      if (this.passing) this.showProblem(null);
+      this.show(keepResults(state, this.state), false);
+    });
+  }
+
+  /**
+   * Runs one job after the other, and follows on after each. As only one
+   * question is under way at any time, no answer can overtake a newer one.
+   */
+  inTurn(job) {
+    const turn = this.queue.then(async () => {
+      this.stopFollowing();
+      const outcome = await job();
+      this.follow();
+      return outcome;
+    });
+    this.queue = turn.catch(() => {}); // a job that fails does not hold up the next
+    return turn;
   }
 
   /** Asks My Server. Shows what went wrong, and gives null then. */
@@ -71,16 +93,6 @@ export class MyServer {
     }
   }
 
-  /** Reads the present state, as after a reload of the page. */
-  async load() {
-    const { round } = this;
-    const state = await this.ask("GET", "/server/session", undefined, true);
-    if (state === null || round !== this.round) return;
-    if (this.passing) this.showProblem(null);
-    this.show(keepResults(state, this.state), false);
-    this.follow();
-  }
-
   /** Reads the state again shortly: something happened that may concern it. */
   refreshSoon() {
     clearTimeout(this.refresh);
@@ -89,17 +101,17 @@ export class MyServer {
     }, refreshAfter);
   }
 
-  /** Waits for changes of the verification or link that is open, one question at a time. */
+  /** Waits for changes of the verification or link that is open, until the next job. */
   async follow() {
     if (this.following) return;
     const mine = new AbortController();
     this.following = mine;
     while (this.following === mine && this.isOpen() && !document.hidden) {
       const before = statuses(this.state);
-      // No answer means that an action interrupted, or that the gateway is away
-      // for a moment: the pause is for that.
+      // No answer means that a job interrupted, or that the gateway is away for
+      // a moment: the pause is for that.
       const state = await ask("GET", "/server/session?follow=true", undefined, mine.signal).catch(() => null);
-      if (this.following !== mine) return; // an action knows better
+      if (this.following !== mine) return;
       if (state !== null) this.show(keepResults(state, this.state), false);
       if (before === statuses(this.state)) await pause(followPause);
     }

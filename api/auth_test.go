@@ -1,0 +1,149 @@
+package api_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestNobodyGetsInWithoutAKnownKey(t *testing.T) {
+	g := newGateway(t)
+	for name, header := range map[string]string{
+		"no key":          "",
+		"wrong key":       "Bearer key-nobody",
+		"wrong scheme":    "Basic " + keyAll,
+		"no scheme":       keyAll,
+		"empty key":       "Bearer ",
+		"only the scheme": "Bearer",
+		"the hash":        "Bearer " + hash(keyAll),
+		"two keys":        "Bearer " + keyAll + " " + keyCorp,
+		"in quotes":       `Bearer "` + keyAll + `"`,
+		"in capitals":     "Bearer " + strings.ToUpper(keyAll),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{"/v1/domains", "/v1", "/v1/", "/v1/nothing/here", "/v1/links/lnk_x"} {
+				a := g.as("", "GET", path, nil, "Authorization", header)
+				a.isProblem(401, "invalid-credentials")
+				if a.header.Get("WWW-Authenticate") != `Bearer realm="telegate"` {
+					t.Errorf("WWW-Authenticate is %q", a.header.Get("WWW-Authenticate"))
+				}
+			}
+		})
+	}
+	for _, header := range []string{"Bearer " + keyAll, "bearer " + keyAll, "BEARER  " + keyAll + " "} {
+		if a := g.as("", "GET", "/v1/domains", nil, "Authorization", header); a.status != 200 {
+			t.Errorf("%q: %d %s", header, a.status, a.body)
+		}
+	}
+}
+
+func TestKeyIsCheckedBeforeTheBodyIsRead(t *testing.T) {
+	g := newGateway(t)
+	g.as("", "POST", "/v1/messages", "{", "Content-Type", "text/plain").isProblem(401, "invalid-credentials")
+}
+
+// bodies are what calls with a body take.
+var bodies = map[string]object{
+	"PUT /v1/messaging":                 {"user": "alice", "handle": "@alice"},
+	"POST /v1/links":                    {"user": "alice"},
+	"POST /v1/links/{id}/confirm":       {"code": "123456"},
+	"POST /v1/verifications":            {"user": "alice", "purpose": "confirm"},
+	"POST /v1/verifications/{id}/check": {"code": "123456"},
+	"POST /v1/messages":                 {"user": "alice", "text": "hello"},
+}
+
+// try makes one of the calls, for a domain and an id.
+func (g *gateway) try(key, call, domain, id string) answer {
+	g.t.Helper()
+	method, path, _ := strings.Cut(call, " ")
+	path = strings.Replace(path, "{id}", id, 1)
+	switch path {
+	case "/v1/users":
+		path += "?domain=" + domain
+	case "/v1/messaging":
+		if method != http.MethodPut {
+			path += "?user=alice&domain=" + domain
+		}
+	}
+	body, ok := bodies[call]
+	if !ok {
+		return g.as(key, method, path, nil)
+	}
+	withDomain := object{}
+	for name, v := range body {
+		withDomain[name] = v
+	}
+	if !strings.Contains(call, "{id}") {
+		withDomain["domain"] = domain
+	}
+	return g.as(key, method, path, withDomain)
+}
+
+func TestEachCallNeedsItsScope(t *testing.T) {
+	g := newGateway(t)
+	for call, scope := range calls {
+		for key, has := range map[string]string{keyLink: "link", keyVerify: "verify", keySend: "send", keyAdmin: "admin"} {
+			a := g.try(key, call, "", "xyz_1")
+			if scope == "" || scope == has {
+				if a.status == 401 || a.status == 403 {
+					t.Errorf("%s with the scope %s: %s", call, has, a.body)
+				}
+				continue
+			}
+			if p := a.isProblem(403, "insufficient-scope"); p.RequiredScope != scope {
+				t.Errorf("%s needs %q, says %q", call, scope, p.RequiredScope)
+			}
+		}
+	}
+}
+
+var instance = regexp.MustCompile(`"instance":"[^"]*"`)
+
+// unnamed is an answer without what differs from one to the next.
+func (a answer) unnamed() string { return instance.ReplaceAllString(a.body, "") }
+
+func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
+	g := newGateway(t)
+	for call := range calls {
+		if call == "GET /v1/domains" || strings.Contains(call, "{id}") {
+			continue
+		}
+		t.Run(call, func(t *testing.T) {
+			g.leavesNothing(func() {
+				there, notThere := g.try(keyCorp, call, "", ""), g.try(keyCorp, call, "nowhere", "")
+				there.isProblem(403, "domain-not-allowed")
+				if there.unnamed() != notThere.unnamed() {
+					t.Errorf("the answers differ:\n%s%s", there.body, notThere.body)
+				}
+				g.try(keyAll, call, "nowhere", "").isProblem(404, "not-found")
+			})
+			if a := g.try(keyCorp, call, "corp", ""); a.status == 403 {
+				t.Errorf("the key's own domain: %s", a.body)
+			}
+		})
+	}
+}
+
+func TestIdOfAnotherDomainIsNotFoundLikeOneThatIsNot(t *testing.T) {
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	ids := map[string]string{
+		"links":         g.call("POST", "/v1/links", object{"user": "alice"}).str("id"),
+		"verifications": g.verify("alice", "s"),
+		"messages":      g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id"),
+	}
+	for call := range calls {
+		if !strings.Contains(call, "{id}") {
+			continue
+		}
+		id := ids[strings.Split(call, "/")[2]]
+		g.leavesNothing(func() {
+			foreign, unknown := g.try(keyCorp, call, "", id), g.try(keyCorp, call, "", id[:4]+strings.Repeat("a", 26))
+			foreign.isProblem(404, "not-found")
+			if foreign.unnamed() != unknown.unnamed() {
+				t.Errorf("%s tells a foreign id from an unknown one:\n%s%s", call, foreign.body, unknown.body)
+			}
+		})
+	}
+}

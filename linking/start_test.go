@@ -1,0 +1,258 @@
+package linking_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"telegate/delivery"
+	"telegate/linking"
+)
+
+func TestALinkNeedsADomainAndABotWithAName(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.links.Start(t.Context(), linking.StartRequest{Domain: "elsewhere", User: "alice"}); !errors.Is(err, linking.ErrUnknownDomain) {
+		t.Errorf("unknown domain: %v, want ErrUnknownDomain", err)
+	}
+	w.domains.bots[""] = "" // Telegram has not told it yet
+	for range 6 {
+		if s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice"}); !errors.Is(err, linking.ErrBotUnknown) || s.Command != "" {
+			t.Errorf("bot without a name: %+v, %v, want ErrBotUnknown", s, err)
+		}
+	}
+	w.domains.bots[""] = "MyBot"
+	w.start(linking.StartRequest{User: "alice"}) // what was refused does not count as a start
+}
+
+// OWASP ASVS 2.4.1: five starts in ten minutes.
+func TestFiveLinksAreStartedPerUserInTenMinutes(t *testing.T) {
+	w := newWorld(t)
+	w.noError("met", w.links.Met(t.Context(), alice))
+	for i := range 5 {
+		if i == 2 { // by handle counts as well
+			_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "alice_tg"})
+			w.noError("start by handle", err)
+		} else {
+			w.start(linking.StartRequest{User: "alice"})
+		}
+		w.clock.Advance(time.Minute)
+	}
+	for _, handle := range []string{"", "alice_tg"} {
+		_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: handle})
+		wantRate(t, err, "user", 5*time.Minute)
+	}
+	w.start(linking.StartRequest{User: "bob"})
+	w.start(linking.StartRequest{Domain: "corp", User: "alice"})
+
+	w.clock.Advance(5*time.Minute - time.Millisecond)
+	_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice"})
+	wantRate(t, err, "user", time.Millisecond)
+	w.clock.Advance(time.Millisecond)
+	w.start(linking.StartRequest{User: "alice"})
+	_, err = w.links.Start(t.Context(), linking.StartRequest{User: "alice"})
+	wantRate(t, err, "user", time.Minute)
+}
+
+func TestParallelStartsKeepToTheLimitAndLeaveOneOpen(t *testing.T) {
+	w := newWorld(t)
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex
+		started []linking.Link
+	)
+	for range 20 {
+		wg.Go(func() {
+			s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice"})
+			var rate *linking.RateError
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				started = append(started, s.Link)
+			case !errors.As(err, &rate):
+				t.Errorf("start: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	open := 0
+	for _, l := range started {
+		if w.get(l).Status.Open() {
+			open++
+		}
+	}
+	if len(started) != 5 || open != 1 {
+		t.Errorf("%d links started, %d open; want 5 and 1", len(started), open)
+	}
+}
+
+func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.noError("met", w.links.Met(t.Context(), alice))
+	s, err := w.links.Start(t.Context(), linking.StartRequest{User: "user//alice", DisplayName: "Alice", Handle: "@alice_tg", Binding: "session"})
+	w.noError("start", err)
+	if s.StartURL != "" || s.AppURL != "" || s.Command != "" || s.Link.TokenHash != nil {
+		t.Errorf("by handle there is no token: %+v", s)
+	}
+	l := s.Link
+	if l.Status != linking.Claimed || l.Method != linking.ByHandle || l.ChatID != alice.ID || l.Chat.Label() != "Alice Liddell (@alice_tg)" {
+		t.Errorf("link: %+v", l)
+	}
+	code := w.code(alice)
+	w.wantLast(alice, code+" is the code to connect this Telegram chat to the account Alice (user//alice) on My Server.", "notme:"+l.ID)
+	if m := w.last(alice); m.Lane != delivery.LaneCode || !m.Expires.Equal(l.Expires) || l.Expires.Sub(l.Created) != 10*time.Minute {
+		t.Errorf("message in lane %s until %v, link until %v", m.Lane, m.Expires, l.Expires)
+	}
+	if err := w.links.Accept(t.Context(), botID, alice.ID, l.ID); !errors.Is(err, linking.ErrStale) {
+		t.Errorf("accept: %v, want ErrStale: there is nothing to accept", err)
+	}
+	w.wantConfirm(l, other(code), "session", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, code, "", linking.ResultBindingMismatch, 3)
+	w.wantConfirm(l, code, "session", linking.ResultVerified, 2)
+	w.wantCurrent("", "user//alice", alice)
+	w.wantLast(alice, "Connected.", "notme:"+l.ID)
+}
+
+func TestNotMeUnderAHandleCodeDeniesTheLink(t *testing.T) {
+	w := newWorld(t)
+	w.noError("met", w.links.Met(t.Context(), alice))
+	s, err := w.links.Start(t.Context(), linking.StartRequest{User: "mallory", Handle: "alice_tg"})
+	w.noError("start", err)
+	code := w.code(alice)
+	w.noError("not me", w.links.NotMe(t.Context(), botID, alice.ID, s.Link.ID))
+	w.wantConfirm(s.Link, code, "", linking.ResultDenied, 5)
+	w.wantCurrent("", "mallory", linking.Chat{})
+}
+
+func TestAHandleIsUnderstoodHoweverItIsTyped(t *testing.T) {
+	for i, typed := range []string{
+		"alice_tg", "@alice_tg", "@@alice_tg", " @alice_tg ", "Alice_TG", "t.me/alice_tg", "@t.me/alice_tg", "https://t.me/alice_tg",
+		"http://t.me/alice_tg/", "HTTPS://T.ME/alice_tg", "www.t.me/alice_tg", "telegram.me/@alice_tg", "tg://resolve?domain=alice_tg",
+	} {
+		w := newWorld(t)
+		w.noError("met", w.links.Met(t.Context(), alice))
+		s, err := w.links.Start(t.Context(), linking.StartRequest{User: fmt.Sprint("user", i), Handle: typed})
+		if err != nil || s.Link.ChatID != alice.ID {
+			t.Errorf("%q: chat %d, %v, want alice's", typed, s.Link.ChatID, err)
+		}
+	}
+}
+
+func TestWhatIsNoHandleIsRefused(t *testing.T) {
+	w := newWorld(t)
+	for _, typed := range []string{
+		"@", " ", "abc", "1alice", "alice tg", "alice-tg", "älice", "alice_tg\x00", "alice\n_tg", "@" + strings.Repeat("a", 33),
+		"https://evil.example/alice_tg", "t.me/alice_tg/5", "t.me/+AbCdEf", "alice_tg?start=x", "\u202ealice", strings.Repeat("a", 10_000),
+	} {
+		s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: typed})
+		if !errors.Is(err, delivery.ErrUsername) || s.Link.ID != "" {
+			t.Errorf("%.20q: %v, want ErrUsername", typed, err)
+		}
+	}
+}
+
+// NIST 3.1.3.1: codes go to a private chat with one person, and only to one who has pressed Start.
+func TestAHandleThatTheBotCannotWriteToIsUnknown(t *testing.T) {
+	w := newWorld(t)
+	group := linking.Chat{BotID: botID, ID: -100500, Type: "supergroup", Username: "a_group"}
+	elsewhere := linking.Chat{BotID: otherBot, ID: 5009, Type: "private", Username: "erin_tg"}
+	for _, chat := range []linking.Chat{bob, group, elsewhere, mallory} {
+		w.noError("met", w.links.Met(t.Context(), chat))
+	}
+	w.noError("block", w.links.Blocked(t.Context(), botID, bob.ID))
+	for _, handle := range []string{"nobody_tg", "bob_tg", "a_group", "erin_tg"} {
+		for range 6 {
+			s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: handle})
+			if !errors.Is(err, linking.ErrRecipientUnknown) || s.Link.ID != "" {
+				t.Errorf("%s: %+v, %v, want ErrRecipientUnknown", handle, s.Link, err)
+			}
+		}
+	}
+	if trail := w.trail("", "alice"); trail != nil {
+		t.Errorf("refused links have left %v", trail)
+	}
+	w.noError("start", w.links.Met(t.Context(), bob))
+	_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "bob_tg"})
+	w.noError("after bob has pressed Start again", err)
+}
+
+// Anybody signed in may name a stranger's handle: five codes in ten minutes are what the stranger has to bear.
+func TestAChatGetsFiveCodesByHandleInTenMinutes(t *testing.T) {
+	w := newWorld(t)
+	w.noError("met", w.links.Met(t.Context(), alice))
+	w.noError("met", w.links.Met(t.Context(), bob))
+	start := func(user, handle string) error {
+		_, err := w.links.Start(t.Context(), linking.StartRequest{User: user, Handle: handle})
+		return err
+	}
+	for i := range 5 {
+		w.noError("start", start(fmt.Sprint("user", i), "alice_tg"))
+	}
+	wantRate(t, start("user5", "alice_tg"), "chat", 10*time.Minute)
+	w.noError("another chat", start("user5", "bob_tg"))
+	if n := len(w.chat(alice)); n != 5 {
+		t.Errorf("%d messages, want 5", n)
+	}
+	// By bot the person asks for it himself, so that it is not in the way.
+	w.link("", "alice", alice)
+	w.clock.Advance(10 * time.Minute)
+	w.noError("ten minutes later", start("user6", "alice_tg"))
+}
+
+// F19: a username is a label. What is linked is the chat; the name may go where it likes.
+func TestAUsernameThatChangesHandsTakesNoLinkAlong(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	heir := mallory
+	heir.Username = "Alice_TG" // the same to Telegram
+	w.noError("met", w.links.Met(t.Context(), heir))
+
+	w.wantCurrent("", "alice", alice)
+	l, err := w.links.Current(t.Context(), "", "alice")
+	if err != nil || l.Chat.Username != "" || l.Chat.Label() != "Alice Liddell" {
+		t.Errorf("alice's chat is labeled %q (%v); the name is not hers any more", l.Chat.Label(), err)
+	}
+	s, err := w.links.Start(t.Context(), linking.StartRequest{User: "carol", Handle: "@alice_tg"})
+	if err != nil || s.Link.ChatID != mallory.ID {
+		t.Errorf("the handle means chat %d (%v), want that of its holder now, %d", s.Link.ChatID, err, mallory.ID)
+	}
+	back := alice
+	back.Username = "alice_new"
+	w.noError("seen", w.links.Seen(t.Context(), back))
+	if l, err := w.links.Current(t.Context(), "", "alice"); err != nil || l.Chat != back {
+		t.Errorf("alice's label is %+v (%v), want as last seen", l.Chat, err)
+	}
+}
+
+// Whatever is taken for a username is one by Telegram's rule, and means the same in every form.
+func FuzzUsername(f *testing.F) {
+	for _, s := range []string{
+		"alice", "@alice", "@@alice", "t.me/alice", "https://t.me/alice/", "@https://t.me/@alice", "tg://resolve?domain=alice", "a", "", "@",
+		"alice\n", "\u202ealice", "alice\x00", "ALICE_1", "www.t.me/www.t.me/alice", strings.Repeat("@", 100) + "alice", "t.me/t.me/alice",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		name, err := delivery.Username(typed)
+		if err != nil {
+			if !errors.Is(err, delivery.ErrUsername) || name != "" {
+				t.Errorf("Username(%q) = %q, %v", typed, name, err)
+			}
+			return
+		}
+		if len(name) < 4 || len(name) > 32 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
+			t.Fatalf("Username(%q) = %q", typed, name)
+		}
+		if !strings.Contains(typed, name) {
+			t.Errorf("Username(%q) = %q, which was not typed", typed, name)
+		}
+		for _, form := range []string{name, "@" + name, "@@" + name, "t.me/" + name, "https://t.me/" + name, " @" + name + "\n"} {
+			if again, err := delivery.Username(form); err != nil || again != name {
+				t.Errorf("Username(%q) = %q, %v, want %q", form, again, err, name)
+			}
+		}
+	})
+}
