@@ -65,14 +65,6 @@ For real: ask @BotFather for a bot token, write it into telegate.toml, make a ke
     telegate key new --name my-server
     telegate serve --config telegate.toml`
 
-// Help implements kong.HelpProvider.
-func (sandboxCmd) Help() string {
-	return `On its page are the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch failures on. The gateway behind it is the real one; an API key for it is printed.
-
-    telegate sandbox
-    telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081`
-}
-
 // usageError is a mistake of the command line or the configuration, found before anything was tried.
 type usageError struct{ error }
 
@@ -81,48 +73,48 @@ func (e usageError) Unwrap() error { return e.error }
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	con := &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
-	type exited struct{ status int }
-	var status int
-	parse := func() (parsed *kong.Context, err error) {
-		defer func() { // --help ends the parsing by its exit function, which must not return
-			if p := recover(); p != nil {
-				e, ok := p.(exited)
-				if !ok {
-					panic(p)
-				}
-				status = e.status
-			}
-		}()
-		parser, err := kong.New(&cli{},
-			kong.Name("telegate"), kong.Description(description),
-			kong.Writers(stdout, stderr), kong.Exit(func(status int) { panic(exited{status}) }),
-			kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-			kong.Resolvers(environment(getenv)),
-		)
-		if err != nil {
-			return nil, err
-		}
-		return parser.Parse(args)
-	}
-	command, err := parse()
-	switch {
-	case err != nil:
+	command, err := parse(args, con)
+	if err != nil {
 		fmt.Fprintf(stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
 		return exitUsage
-	case command == nil:
-		return status
+	}
+	if command == nil { // --help has been answered
+		return exitOK
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(con); err != nil {
-		fmt.Fprintf(stderr, "telegate: %v\n", err)
-		var faults *config.Error
-		var usage usageError
-		if errors.As(err, &faults) || errors.As(err, &usage) {
-			return exitUsage
-		}
-		return exitFailed
+	err = command.Run(con)
+	if err == nil {
+		return exitOK
 	}
-	return exitOK
+	fmt.Fprintf(stderr, "telegate: %v\n", err)
+	var faults *config.Error
+	var usage usageError
+	if errors.As(err, &faults) || errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// helpShown is what kong's exit function panics with after --help: kong takes it for granted that it does not return.
+type helpShown struct{}
+
+// parse reads the command line; the command is nil when it asked for help and got it.
+func parse(args []string, con *console) (command *kong.Context, err error) {
+	defer func() {
+		if p := recover(); p != nil && p != (helpShown{}) {
+			panic(p)
+		}
+	}()
+	parser, err := kong.New(&cli{},
+		kong.Name("telegate"), kong.Description(description),
+		kong.Writers(con.stdout, con.stderr), kong.Exit(func(int) { panic(helpShown{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Resolvers(environment(con.getenv)),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return parser.Parse(args)
 }
 
 // environment reads flags with the tag getenv:"NAME" from that variable where the command line does not set them. kong's

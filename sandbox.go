@@ -26,6 +26,14 @@ type sandboxCmd struct {
 	Verbose  bool   `short:"v" help:"Log what happens."`
 }
 
+// Help implements kong.HelpProvider.
+func (sandboxCmd) Help() string {
+	return `On its page are the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch failures on. The gateway behind it is the real one; an API key for it is printed.
+
+    telegate sandbox
+    telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081`
+}
+
 // The bot of the sandbox. Its token opens nothing outside of it.
 const (
 	sandboxToken = "1000000001:SANDBOX-token-that-opens-nothing-0000"

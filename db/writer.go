@@ -207,7 +207,7 @@ func (d *DB) view(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("read database: %w", err)
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // a reader has nothing to lose
 	return fn(&Tx{q: reading{ctx, tx}, keys: d.keys})
 }
 

@@ -49,6 +49,7 @@ type Dispatcher struct {
 	inFlight  sync.Map // message id → struct{}
 	depth     depth
 	recovered chan struct{} // closed when what the last run has left is queued; nothing leaves before
+	leftAt    time.Time     // when that was found; zero where nothing was left. Set before recovered is closed
 
 	mu    sync.Mutex // guards lines and start
 	lines map[int64]*line
@@ -111,21 +112,20 @@ func (d *Dispatcher) recover(ctx context.Context) error {
 			close(d.recovered)
 			return nil
 		}
-		d.hand(page, true)
+		d.leftAt = d.o.Now()
+		d.Wake(page)
 		after = page[len(page)-1].Seq
 	}
 }
 
 // Wake tells of messages that have just been committed. It never blocks, and it may tell of one message twice.
-func (d *Dispatcher) Wake(queued []Queued) { d.hand(queued, false) }
-
-func (d *Dispatcher) hand(queued []Queued, left bool) {
+func (d *Dispatcher) Wake(queued []Queued) {
 	for len(queued) > 0 {
 		n := 1 // a run of messages of one bot goes over in one piece
 		for n < len(queued) && queued[n].BotID == queued[0].BotID {
 			n++
 		}
-		d.line(queued[0].BotID).post(event{queued: queued[:n], left: left})
+		d.line(queued[0].BotID).post(event{queued: queued[:n]})
 		queued = queued[n:]
 	}
 }

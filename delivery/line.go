@@ -26,7 +26,6 @@ const chatMemory = 2 * time.Minute
 // event is what happens to a line from outside.
 type event struct {
 	queued []Queued
-	left   bool // queued is what the last run has left
 	pause  *Pause
 	resume bool
 }
@@ -42,7 +41,7 @@ type line struct {
 	inbox  []event
 	signal chan struct{}
 
-	pacer   *pacer
+	pacer   *pacer // made by run
 	items   map[string]*item
 	chats   map[int64]*chat
 	ready   slotHeap // could go now, as far as their chat is concerned
@@ -68,7 +67,7 @@ func newLine(d *Dispatcher, botID int64, t Transport) *line {
 	return &line{
 		d: d, botID: botID, transport: t, log: d.o.Logger.With("bot", botID),
 		signal: make(chan struct{}, 1), results: make(chan result),
-		pacer: newPacer(d.o.Limits), items: map[string]*item{}, chats: map[int64]*chat{},
+		items: map[string]*item{}, chats: map[int64]*chat{},
 		ready: slotHeap{less: byUrgency}, waiting: slotHeap{less: byTime},
 	}
 }
@@ -87,7 +86,9 @@ func (l *line) post(e event) {
 func (l *line) run(ctx context.Context) error {
 	select {
 	case <-l.d.recovered:
+		l.pacer = newPacer(l.d.o.Limits, l.d.leftAt)
 	case <-ctx.Done():
+		return nil
 	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -126,7 +127,6 @@ func (l *line) takeInbox() {
 	events := l.inbox
 	l.inbox = nil
 	l.mu.Unlock()
-	now := l.d.o.Now()
 	for _, e := range events {
 		switch {
 		case e.pause != nil && e.pause.ChatID == 0:
@@ -137,10 +137,6 @@ func (l *line) takeInbox() {
 			l.answered()
 		}
 		for _, q := range e.queued {
-			if e.left { // what the last run has sent just now still counts at Telegram
-				l.pacer.bot.empty(now)
-				l.chat(q.ChatID).bucket.empty(now)
-			}
 			if _, known := l.items[q.ID]; !known {
 				l.add(&item{Queued: q})
 			}

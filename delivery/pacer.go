@@ -37,7 +37,7 @@ func (b *bucket) free() time.Time { return b.due.Add(-b.ahead) }
 
 func (b *bucket) take(now time.Time) { b.due = later(b.due, now).Add(b.every) }
 
-// empty uses up the burst and the next send.
+// empty uses up the burst and one send more.
 func (b *bucket) empty(now time.Time) { b.due = later(b.due, now.Add(b.every+b.ahead)) }
 
 // chat is what the pacer knows of one chat.
@@ -58,13 +58,18 @@ func (c *chat) free() time.Time { return later(c.bucket.free(), c.pause) }
 // pacer spaces the sends of one bot.
 type pacer struct {
 	limits Limits
+	usedUp time.Time // all limits may have been used up then
 	bot    bucket
 	pace   float64   // share of the bot's limit in use; learned down on floods, recovering with time
 	eased  time.Time // when pace last changed
 }
 
-func newPacer(l Limits) *pacer {
-	return &pacer{limits: l, pace: 1, bot: newBucket(l.BotPerSecond, l.BotPerSecond*botBurst)}
+// newPacer makes a pacer for which all limits were used up at a time before: what the last run has sent in its last
+// seconds still counts at Telegram.
+func newPacer(l Limits, usedUp time.Time) *pacer {
+	p := &pacer{limits: l, usedUp: usedUp, pace: 1, bot: newBucket(l.BotPerSecond, l.BotPerSecond*botBurst)}
+	p.bot.empty(usedUp)
+	return p
 }
 
 func (p *pacer) newChat(id int64) *chat {
@@ -72,6 +77,7 @@ func (p *pacer) newChat(id int64) *chat {
 	if c.group() {
 		c.bucket = newBucket(p.limits.GroupPerMinute/60, groupBurst)
 	}
+	c.bucket.empty(p.usedUp)
 	return c
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -90,7 +89,6 @@ func (tg *telegram) arrive(to delivery.Recipient, part delivery.Part) fault {
 	}
 	c.taken = f.taken || f.err == nil && !f.hang
 	tg.calls = append(tg.calls, c)
-	fmt.Println(c.at, c.chat, c.text, f, tg.chats[c.chat].tokens, tg.floods)
 	return f
 }
 

@@ -146,6 +146,56 @@ func (w *world) parallel(n int, do func(i int) (twofa.Outcome, error)) map[twofa
 	return results
 }
 
+// The statements keep to their guards by themselves, whoever calls them in whatever order: invariants that do not hang on
+// the code around them.
+func TestTheStatementsThemselvesAreGuarded(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	count := func(v twofa.Verification) (counted bool) {
+		t.Helper()
+		w.noError("count attempt", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) (err error) {
+			counted, err = tx.CountAttempt(v.ID, twofa.MaxAttempts, w.clock.Now())
+			return err
+		}))
+		return counted
+	}
+	v := w.create(login("alice"))
+	for i := range 7 {
+		if counted := count(v); counted != (i < 5) {
+			t.Errorf("attempt %d is counted: %v", i+1, counted)
+		}
+	}
+	wantResult(t, "the right code without an attempt left", w.check(v, w.code(v)), twofa.ResultExhausted, 0)
+	if count(v) {
+		t.Error("an attempt is counted after the end")
+	}
+	ended := w.get(v)
+	ended.Status = twofa.Approved
+	err := w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.UpdateVerification(ended) })
+	if !errors.Is(err, twofa.ErrFinished) {
+		t.Errorf("a second end: %v, want ErrFinished", err)
+	}
+	w.wantStatus(v, twofa.Exhausted, "")
+
+	v = w.create(login("alice"))
+	w.clock.Advance(5 * time.Minute)
+	if count(v) {
+		t.Error("an attempt is counted after the expiry")
+	}
+}
+
+// Should a suspended link ever have something pending, no code opens it.
+func TestACodeOfASuspendedLinkOpensNothing(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	f := w.factor("", "alice")
+	f.Suspended = true
+	w.noError("suspend", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
+	wantResult(t, "right code", w.check(v, w.code(v)), twofa.ResultCanceled, 0)
+	w.wantStatus(v, twofa.Canceled, "link_suspended")
+}
+
 func TestTheFifthWrongCodeExhaustsAVerification(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
@@ -192,24 +242,22 @@ func TestACodeIsRefusedFromTheMomentItExpires(t *testing.T) {
 func TestNothingButTheCodeItselfIsTakenForIt(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
-	v := w.create(login("alice"))
-	code := w.code(v)
-	var fullWidth strings.Builder
-	for _, digit := range code {
-		fullWidth.WriteRune('０' + digit - '0')
-	}
-	for _, typed := range []string{
-		"", " ", code[:5], code[1:], code + "0", " " + code, code + " ", code + "\n", code + "\x00", "+" + code, code + code,
-		fullWidth.String(), strings.Repeat("0", 10_000), "' OR '1'='1", "\xff\xfe", v.ID, v.MessageID, string(v.CodeMAC),
-	} {
-		fresh := w.createInTime(login("alice"))
-		if fresh.ID == v.ID {
-			t.Fatal("two verifications have one id")
+	near := func(v twofa.Verification, code string) []string {
+		var fullWidth strings.Builder
+		for _, digit := range code {
+			fullWidth.WriteRune('０' + digit - '0')
 		}
+		return []string{
+			"", " ", code[:5], code[1:], code + "0", " " + code, code + " ", code + "\n", code + "\x00", "+" + code, code + code,
+			fullWidth.String(), strings.Repeat("0", 10_000), "' OR '1'='1", "\xff\xfe", v.ID, v.MessageID, string(v.CodeMAC),
+		}
+	}
+	for i := range near(twofa.Verification{}, "123456") {
+		v := w.createInTime(login("alice")) // a fresh one each time: five attempts would not do
+		typed := near(v, w.code(v))[i]
 		if o := w.check(v, typed); o.Approved() {
 			t.Errorf("%q is taken for the code", typed)
 		}
-		v, code = fresh, w.code(fresh)
 	}
 }
 

@@ -169,10 +169,6 @@ func TestNotMeFromAnotherChatIsRefusedAndLogged(t *testing.T) {
 // An expired verification has shown itself as expired; it must not turn into something else afterwards.
 func TestWhatHasExpiredStaysExpired(t *testing.T) {
 	for name, do := range map[string]func(w *world, expired twofa.Verification){
-		"Not me under a later code": func(w *world, _ twofa.Verification) {
-			v := w.create(twofa.CreateRequest{User: "alice", Purpose: twofa.Login, Binding: "another browser"})
-			w.noError("not me", w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID))
-		},
 		"a new one for the same session": func(w *world, _ twofa.Verification) { w.create(login("alice")) },
 		"msg2factor off": func(w *world, _ twofa.Verification) {
 			w.domains.setOff("", true)
@@ -197,6 +193,37 @@ func TestWhatHasExpiredStaysExpired(t *testing.T) {
 			do(w, v)
 			w.wantStatus(v, twofa.Expired, "")
 			w.domains.setOff("", false)
+			w.wantStatus(v, twofa.Expired, "")
+		})
+	}
+}
+
+func TestWhatHasExpiredStaysExpiredWhenALaterOneEnds(t *testing.T) {
+	for name, end := range map[string]func(w *world, later twofa.Verification){
+		"Not me": func(w *world, later twofa.Verification) {
+			w.noError("not me", w.codes.NotMe(w.t.Context(), botID, alicesChat, later.ID))
+		},
+		"Not me after approval": func(w *world, later twofa.Verification) {
+			w.checkIn(later, w.code(later), "another browser")
+			w.noError("not me", w.codes.NotMe(w.t.Context(), botID, alicesChat, later.ID))
+		},
+		"the last failure": func(w *world, later twofa.Verification) {
+			f := w.factor("", "alice")
+			f.Failures = twofa.SuspendAt - 1
+			w.noError("set failures", w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
+			w.checkIn(later, w.wrong(later), "another browser")
+			w.wantStatus(later, twofa.Canceled, "link_suspended")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.link("", "alice", alicesChat)
+			v := w.create(login("alice"))
+			w.clock.Advance(time.Minute)
+			later := w.create(twofa.CreateRequest{User: "alice", Purpose: twofa.Login, Binding: "another browser"})
+			w.clock.Advance(4 * time.Minute)
+			w.wantStatus(v, twofa.Expired, "")
+			end(w, later)
 			w.wantStatus(v, twofa.Expired, "")
 		})
 	}

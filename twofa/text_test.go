@@ -178,7 +178,7 @@ func FuzzDevice(f *testing.F) {
 		device := twofa.Device(userAgent)
 		browser, system, both := strings.Cut(device, " on ")
 		for _, name := range []string{browser, system} {
-			if len(name) > 24 || strings.ContainsFunc(name, func(r rune) bool { return r != ' ' && !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') }) {
+			if len(name) > 24 || strings.ContainsFunc(name, func(r rune) bool { return r != ' ' && (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) }) {
 				t.Errorf("Device(%q) = %q (both: %v)", userAgent, device, both)
 			}
 		}
