@@ -57,6 +57,9 @@ func (tx *Tx) ChatByUsername(botID int64, username string) (linking.Chat, error)
 
 // MigrateChat implements linking.Tx: whatever names the chat by its old id names it by the new one.
 func (tx *Tx) MigrateChat(botID, from, to int64) error {
+	if from == to {
+		return nil
+	}
 	for _, q := range []string{
 		"DELETE FROM chats WHERE bot_id = ?2 AND chat_id = ?1 AND EXISTS (SELECT 1 FROM chats WHERE bot_id = ?2 AND chat_id = ?3)",
 		"UPDATE chats SET chat_id = ?3 WHERE bot_id = ?2 AND chat_id = ?1",

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"telegate/delivery"
 )
 
@@ -166,22 +163,17 @@ func (d *DB) runJob(j *job, fenced bool) error {
 		}
 	}
 	j.err = contain(j.fn, j.tx)
-	switch {
-	case breaksTransaction(j.err):
-		return j.err
-	case j.err != nil && !fenced:
+	if !fenced {
 		return j.err // alone: taking back the job is taking back the transaction
-	case j.err != nil:
+	}
+	if j.err != nil {
+		// After some errors (disk full, I/O error …) SQLite has taken back the whole transaction, savepoints and all.
 		if _, err := d.conn.exec("ROLLBACK TO job"); err != nil {
-			return err
+			return fmt.Errorf("%w after: %s", err, j.err.Error()) // the neighbours did not meet j.err itself
 		}
 	}
-	if fenced {
-		if _, err := d.conn.exec("RELEASE job"); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := d.conn.exec("RELEASE job")
+	return err
 }
 
 // contain turns a panic of fn into its error, so that it does not take the writer down.
@@ -192,13 +184,6 @@ func contain(fn func(*Tx) error, tx *Tx) (err error) {
 		}
 	}()
 	return fn(tx)
-}
-
-// breaksTransaction tells errors after which SQLite may have rolled the whole transaction back by itself (disk full,
-// I/O error, out of memory …) from a refused row.
-func breaksTransaction(err error) bool {
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff != sqlite3.SQLITE_CONSTRAINT
 }
 
 // view runs fn on one consistent state of the database, without waiting for writers.

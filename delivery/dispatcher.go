@@ -92,6 +92,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		if err == nil {
 			<-ctx.Done() // lines come up as messages do
 		}
+		d.mu.Lock()
+		d.start = nil // and none after the end
+		d.mu.Unlock()
 		return err
 	})
 	return g.Wait()

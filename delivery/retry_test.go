@@ -84,9 +84,7 @@ func TestOneProbeAtATimeWhileTheNetworkIsDown(t *testing.T) {
 		r.run()
 		r.accept(series(delivery.LaneDirect, 1000, 60)...)
 		r.pass(time.Second)
-		r.tg.mu.Lock()
-		r.tg.most = 0
-		r.tg.mu.Unlock()
+		r.tg.change(func() { r.tg.most = 0 })
 		r.pass(10 * time.Minute)
 		probes := r.tg.arrived()[27:] // the first burst was on its way when the line broke
 		if r.tg.most != 1 {
@@ -103,7 +101,7 @@ func TestOneProbeAtATimeWhileTheNetworkIsDown(t *testing.T) {
 		if growing := gaps(probes)[:2]; growing[1] > 2*time.Second {
 			r.Errorf("the first probes came after %v: a whole burst that failed is one failure", growing)
 		}
-		down = false
+		r.tg.change(func() { down = false })
 		back := time.Now()
 		r.drain(time.Minute)
 		if took := r.tg.lastTaken(back); took > 8*time.Second {
@@ -129,11 +127,13 @@ func TestResumeWakesAtOnce(t *testing.T) {
 				r.run()
 				r.accept(series(delivery.LaneDirect, 1000, 20)...)
 				r.pass(time.Hour)
-				for r.tg.flying > 0 || time.Since(r.tg.arrived()[len(r.tg.arrived())-1].at) > time.Second {
+				before := len(r.tg.arrived())
+				for len(r.tg.arrived()) == before { // until a probe has just come back, and the next one is far away
 					r.pass(100 * time.Millisecond)
 				}
-				down = false
-				before := len(r.tg.arrived())
+				r.pass(100 * time.Millisecond)
+				r.tg.change(func() { down = false })
+				before = len(r.tg.arrived())
 				r.dispatcher.Resume(botID)
 				synctest.Wait()
 				if n := len(r.tg.arrived()) - before; n != 20 {

@@ -141,6 +141,13 @@ func (b *bucket) wait(now time.Time) time.Duration {
 	return 0
 }
 
+// change changes what fault goes by.
+func (tg *telegram) change(f func()) {
+	tg.mu.Lock()
+	defer tg.mu.Unlock()
+	f()
+}
+
 // arrived lists the calls so far.
 func (tg *telegram) arrived() []call {
 	tg.mu.Lock()

@@ -58,7 +58,6 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 	if err != nil {
 		return Recipient{}, &InvalidError{"to", "not a Telegram username: 4 to 32 letters, digits and underscores, as in @alice"}
 	}
-	name = strings.ToLower(name)
 	holder, err := tx.RecipientByUsername(botID, name)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Recipient{}, err
