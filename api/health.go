@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"html"
 	"net/http"
@@ -18,6 +19,9 @@ const (
 	HealthFailing  = "failing"  // nothing can be accepted
 )
 
+// healthTimeout is how long a part may take to answer how it is doing.
+const healthTimeout = 2 * time.Second
+
 // Component is one part of telegate as the operator sees it.
 type Component struct {
 	Name   string     `json:"name"` // "database", "outbox", "bot @MyBot"
@@ -34,7 +38,9 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		Version    string      `json:"version,omitempty"`
 		Components []Component `json:"components,omitempty"`
 	}{Status: HealthOK}
-	components := s.o.Health(r.Context())
+	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+	defer cancel()
+	components := s.o.Health(ctx)
 	for _, c := range components {
 		if c.Status == HealthFailing || c.Status == HealthDegraded && answer.Status == HealthOK {
 			answer.Status = c.Status
@@ -52,7 +58,9 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 
 // readyz is 200 while telegate can accept and store, whatever Telegram does.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := s.o.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+	defer cancel()
+	if err := s.o.Ready(ctx); err != nil {
 		s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
 		writeProblem(w, r, problem("storage-unavailable", "The database takes nothing right now; the log says why."))
 		return

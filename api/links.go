@@ -100,9 +100,10 @@ type ByID struct {
 func (s *Server) getLink(ctx context.Context, in *struct {
 	ByID
 	Follow
+	Seen string `query:"seen" enum:"pending,claimed" default:"pending" doc:"with Prefer: wait, the status the caller knows of; the answer comes as soon as it is another"`
 }) (*struct{ Body Link }, error) {
 	read := func(ctx context.Context) (linking.Link, error) { return s.link(ctx, in.ID) }
-	l, err := follow(ctx, s, in.ID, in.wait(), read, func(l linking.Link) bool { return l.Status == linking.Pending })
+	l, err := follow(ctx, s, in.ID, in.wait(), read, func(l linking.Link) bool { return string(l.Status) == in.Seen })
 	if err != nil {
 		return nil, err
 	}

@@ -115,6 +115,7 @@ var plain = []struct {
 		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
 	{notify.ErrUnproven, "recipient-unproven", "Nobody has proven to own this handle, so only a code with purpose link may go " +
 		"to it, or a direct message from a key with the scope admin."},
+	{notify.ErrSuspended, "factor-unavailable", "The link is suspended after too many wrong codes; the user has to link again."},
 	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
 	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},
 	{twofa.ErrFinished, "verification-finished", "The verification has ended; create a new one."},
@@ -128,6 +129,7 @@ func problemOf(err error) *Problem {
 		p           *Problem
 		linkRate    *linking.RateError
 		sendRate    *notify.RateError
+		cooling     *notify.CoolingOffError
 		wait        *twofa.WaitError
 		unavailable *twofa.UnavailableError
 		progress    *twofa.InProgressError
@@ -145,6 +147,8 @@ func problemOf(err error) *Problem {
 		p = problem("rate-limited", "This chat has been sent too many codes; wait and try again.").after(sendRate.RetryAfter)
 		p.Scope, p.Limit = "chat", sendRate.Limit
 		return p
+	case errors.As(err, &cooling):
+		return problem(string(twofa.AfterNotMe), waitDetails[twofa.AfterNotMe]).after(cooling.RetryAfter)
 	case errors.As(err, &wait):
 		p = problem(string(wait.Kind), waitDetails[wait.Kind]).after(wait.RetryAfter)
 		p.Scope, p.Limit = wait.Scope, wait.Limit
@@ -168,7 +172,11 @@ func problemOf(err error) *Problem {
 	}
 	for _, row := range plain {
 		if errors.Is(err, row.err) {
-			return problem(row.slug, row.detail)
+			p = problem(row.slug, row.detail)
+			if row.err == notify.ErrSuspended {
+				p.Reason = string(twofa.ReasonSuspended)
+			}
+			return p
 		}
 	}
 	return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")

@@ -24,16 +24,16 @@ var Commands = []Command{
 // stranger gets one short answer that tells nothing about anybody.
 func (d *Desk) stranger(ctx context.Context, chat linking.Chat, command string) error {
 	if command == "id" {
-		return d.reply(ctx, chat.ID, idText(chat.ID))
+		return d.replyLow(ctx, chat.ID, idText(chat.ID))
 	}
-	return d.reply(ctx, chat.ID, strangerText())
+	return d.replyLow(ctx, chat.ID, strangerText())
 }
 
 // command answers somebody whose chat has a link.
 func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.Link, command, argument string) error {
 	switch command {
 	case "start", "status":
-		return d.status(ctx, chat, links)
+		return d.status(ctx, chat, links, command == "start")
 	case "mute":
 		return d.mute(ctx, chat, argument)
 	case "unmute":
@@ -52,7 +52,7 @@ func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.L
 	}
 }
 
-func (d *Desk) status(ctx context.Context, chat linking.Chat, links []linking.Link) error {
+func (d *Desk) status(ctx context.Context, chat linking.Chat, links []linking.Link, started bool) error {
 	muted, err := d.messages.MutedUntil(ctx, chat.BotID, chat.ID)
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (d *Desk) status(ctx context.Context, chat linking.Chat, links []linking.Li
 		}
 		accounts[i] = accountStatus{link: l, title: d.title(l.Domain), reasons: reasons, gone: err != nil}
 	}
-	return d.reply(ctx, chat.ID, statusText(accounts, muted))
+	return d.reply(ctx, chat.ID, statusText(accounts, muted, started))
 }
 
 func (d *Desk) mute(ctx context.Context, chat linking.Chat, argument string) error {

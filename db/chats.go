@@ -20,11 +20,12 @@ func (tx *Tx) SaveChat(c linking.Chat) error {
 		}
 	}
 	_, err := tx.q.exec(`
-		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET type = excluded.type, username = excluded.username, first_name = excluded.first_name,
+		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked, named_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET type = excluded.type,
+			named_at = CASE WHEN username = excluded.username THEN named_at ELSE excluded.named_at END, username = excluded.username, first_name = excluded.first_name,
 			last_name = excluded.last_name, language = excluded.language, blocked = excluded.blocked`,
-		c.BotID, c.ID, c.Type, c.Username, c.FirstName, c.LastName, c.Language, c.Blocked)
+		c.BotID, c.ID, c.Type, c.Username, c.FirstName, c.LastName, c.Language, c.Blocked, millis(tx.now))
 	if err != nil {
 		return fmt.Errorf("save chat: %w", err)
 	}
@@ -85,22 +86,23 @@ func (tx *Tx) SetMute(botID, chatID int64, until time.Time) error {
 
 func scanRecipient(row scanner) (notify.Recipient, error) {
 	var r notify.Recipient
-	var muted int64
-	err := row.Scan(&r.User, &r.BotID, &r.ChatID, &r.Blocked, &muted)
+	var muted, named int64
+	err := row.Scan(&r.User, &r.BotID, &r.ChatID, &r.Blocked, &muted, &named)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, notify.ErrNotFound
 	}
 	if err != nil {
 		return r, fmt.Errorf("read recipient: %w", err)
 	}
-	r.MutedUntil = fromMillis(muted)
+	r.MutedUntil, r.NamedAt = fromMillis(muted), fromMillis(named)
 	return r, nil
 }
 
 // Recipient implements notify.Tx.
 func (tx *Tx) Recipient(domain, user string) (notify.Recipient, error) {
 	return scanRecipient(tx.q.row(`
-		SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0)
+		SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0),
+		       coalesce(c.named_at, 0)
 		FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id
 		WHERE l.domain = ? AND l.user = ? AND l.status IN ('verified', 'suspended')`, domain, user))
 }
@@ -108,27 +110,43 @@ func (tx *Tx) Recipient(domain, user string) (notify.Recipient, error) {
 // RecipientByChat implements notify.Tx.
 func (tx *Tx) RecipientByChat(botID, chatID int64) (notify.Recipient, error) {
 	return scanRecipient(tx.q.row(
-		"SELECT '', bot_id, chat_id, blocked, muted_until FROM chats WHERE bot_id = ? AND chat_id = ?", botID, chatID))
+		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at FROM chats WHERE bot_id = ? AND chat_id = ?", botID, chatID))
 }
 
 // RecipientByUsername implements notify.Tx.
 func (tx *Tx) RecipientByUsername(botID int64, username string) (notify.Recipient, error) {
 	return scanRecipient(tx.q.row(
-		"SELECT '', bot_id, chat_id, blocked, muted_until FROM chats WHERE bot_id = ? AND username = ? AND username <> ''",
+		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at FROM chats WHERE bot_id = ? AND username = ? AND username <> ''",
 		botID, username))
 }
 
 // Proven implements notify.Tx.
-func (tx *Tx) Proven(domain string, botID, chatID int64) (bool, error) {
+func (tx *Tx) Proven(domain string, botID, chatID int64, since time.Time) (bool, error) {
 	var n int
 	err := tx.q.row(`
 		SELECT count(*) FROM links
-		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND domain = ? AND status IN ('verified', 'suspended')`,
-		botID, chatID, domain).Scan(&n)
+		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND domain = ? AND status IN ('verified', 'suspended')
+			AND verified_at >= ?`,
+		botID, chatID, domain, millis(since)).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("read proof: %w", err)
 	}
 	return n > 0, nil
+}
+
+// Standing implements notify.Tx.
+func (tx *Tx) Standing(domain string, botID, chatID int64) (notify.Standing, error) {
+	var s notify.Standing
+	var cooling int64
+	err := tx.q.row(`
+		SELECT coalesce(max(status = 'suspended' AND reason = 'too_many_failures'), 0), coalesce(max(cooling_until), 0) FROM links
+		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND domain = ? AND status IN ('verified', 'suspended')`,
+		botID, chatID, domain).Scan(&s.Suspended, &cooling)
+	if err != nil {
+		return s, fmt.Errorf("read standing: %w", err)
+	}
+	s.CoolingUntil = fromMillis(cooling)
+	return s, nil
 }
 
 // Handle implements notify.Tx.

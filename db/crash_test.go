@@ -19,7 +19,7 @@ import (
 func TestCommittedDataSurvivesSIGKILL(t *testing.T) {
 	dir := t.TempDir()
 	var acknowledged []string
-	for range 5 {
+	for range 10 {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), "TELEGATE_TEST_WRITER="+dir)
 		out, err := child.StdoutPipe()
@@ -52,5 +52,5 @@ func TestCommittedDataSurvivesSIGKILL(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d acknowledged in 5 kills, all there", len(acknowledged))
+	t.Logf("%d acknowledged in 10 kills, all there", len(acknowledged))
 }

@@ -93,7 +93,8 @@ func readKey(path string) ([]byte, error) {
 func createKey(path string) ([]byte, error) {
 	master := make([]byte, masterSize)
 	rand.Read(master)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	partial := path + ".partial" // so that no crash leaves half a key behind
+	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
@@ -103,7 +104,13 @@ func createKey(path string) ([]byte, error) {
 	if err := f.Sync(); err != nil { // the key must not be lost to a power cut that the database survives
 		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
 	}
-	return master, f.Close()
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	if err := os.Rename(partial, path); err != nil {
+		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	return master, nil
 }
 
 // sub derives the 256-bit key of one use.

@@ -136,6 +136,23 @@ func (tx *Tx) CancelMessage(id string, now time.Time) error {
 	return nil
 }
 
+// CancelMessages implements linking.Tx.
+func (tx *Tx) CancelMessages(domain, user string, botID, chatID int64) error {
+	ids, err := all(tx, func(row scanner) (id string, err error) { err = row.Scan(&id); return id, err }, `
+		SELECT id FROM messages
+		WHERE bot_id = ? AND chat_id = ? AND domain = ? AND status IN ('queued', 'sending')
+		  AND (user = ? AND user <> '' OR user = '' AND purpose IN ('login', 'link'))`, botID, chatID, domain, user)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := tx.CancelMessage(id, tx.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Waiting implements delivery.Store.
 func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Queued, error) {
 	var list []delivery.Queued

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"telegate/api"
 	"telegate/bot"
+	"telegate/db"
 	"telegate/delivery"
 )
 
@@ -79,24 +81,57 @@ func TestNothingReadableAtRest(t *testing.T) {
 
 // A sealed value opens only in the row it was made for, and only untouched.
 func TestSealedValuesCannotBeMovedOrChanged(t *testing.T) {
-	for name, tamper := range map[string]string{
-		"moved":   "UPDATE messages SET body = (SELECT body FROM messages WHERE id = 'msg_2') WHERE id = 'msg_1'",
-		"changed": "UPDATE messages SET body = CAST(body || x'00' AS BLOB) WHERE id = 'msg_1'",
+	open := map[string]func(d *db.DB, ctx context.Context) error{
+		"message": func(d *db.DB, ctx context.Context) error { _, err := d.Load(ctx, "msg_1"); return err },
+		"update": func(d *db.DB, ctx context.Context) error {
+			updates, err := d.UnhandledUpdates(ctx, botID, 10)
+			for _, u := range updates {
+				if u.Raw == nil { // so that the poll loop skips it as unreadable, instead of stopping at it for ever
+					return errors.New("does not open")
+				}
+			}
+			return err
+		},
+		"answer": func(d *db.DB, ctx context.Context) error {
+			_, err := d.Answer(ctx, []byte("1"), time.Time{})
+			return err
+		},
+	}
+	for name, tampering := range map[string]struct{ what, statement string }{
+		"message moved":      {"message", "UPDATE messages SET body = (SELECT body FROM messages WHERE id = 'msg_2') WHERE id = 'msg_1'"},
+		"message longer":     {"message", "UPDATE messages SET body = CAST(body || x'00' AS BLOB) WHERE id = 'msg_1'"},
+		"message cut":        {"message", "UPDATE messages SET body = substr(body, 1, 5) WHERE id = 'msg_1'"},
+		"update moved":       {"update", "UPDATE updates SET raw = (SELECT raw FROM updates WHERE update_id = 2) WHERE update_id = 1"},
+		"update of a bot":    {"update", "UPDATE updates SET bot_id = bot_id + 1; UPDATE updates SET bot_id = bot_id - 1, update_id = update_id + 2"},
+		"answer moved":       {"answer", "UPDATE answers SET body = (SELECT body FROM answers WHERE key = x'32') WHERE key = x'31'"},
+		"into another table": {"answer", "UPDATE answers SET body = (SELECT body FROM messages WHERE id = 'msg_1') WHERE key = x'31'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, dir := openFiles(t)
-			enqueue(t, d, message("msg_1", "one", time.Now()))
-			enqueue(t, d, message("msg_2", "two", time.Now()))
+			now := time.Now()
+			enqueue(t, d, message("msg_1", "one", now))
+			enqueue(t, d, message("msg_2", "two", now))
+			if err := d.SaveUpdates(t.Context(), botID, []bot.Update{{ID: 1, Raw: []byte("{}")}, {ID: 2, Raw: []byte("[]")}}, 3); err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"1", "2"} {
+				if err := d.SaveAnswer(t.Context(), api.Answer{Key: []byte(key), Fingerprint: []byte("f"), Body: []byte(key), Created: now}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := open[tampering.what](d, t.Context()); err != nil {
+				t.Fatalf("before: %v", err)
+			}
 			other, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "telegate.db")+"?_pragma=busy_timeout(5000)")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer other.Close()
-			if _, err := other.ExecContext(t.Context(), tamper); err != nil {
+			if _, err := other.ExecContext(t.Context(), tampering.statement); err != nil {
 				t.Fatal(err)
 			}
-			if m, err := d.Load(t.Context(), "msg_1"); err == nil {
-				t.Errorf("opened as %+v", m.Body)
+			if err := open[tampering.what](d, t.Context()); err == nil {
+				t.Error("it opened all the same")
 			}
 		})
 	}
@@ -108,6 +143,11 @@ func TestJournalAndSynchronous(t *testing.T) {
 	for pragma, want := range map[string]int64{"synchronous": 2 /* FULL */, "foreign_keys": 1, "busy_timeout": 5000} {
 		if got := d.Pragma(t, pragma); got != want {
 			t.Errorf("%s = %d, want %d", pragma, got, want)
+		}
+	}
+	for pragma, want := range map[string]int64{"query_only": 1, "foreign_keys": 1, "busy_timeout": 5000} {
+		if got := d.ReaderPragma(t, pragma); got != want {
+			t.Errorf("of a reader, %s = %d, want %d", pragma, got, want)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "telegate.db-wal")); err != nil {

@@ -156,12 +156,13 @@ func (tx *Tx) CreatedForUser(domain, user string, since time.Time) (int, time.Ti
 }
 
 // CreatedFromNetwork implements twofa.Tx.
-func (tx *Tx) CreatedFromNetwork(network string, since time.Time) (int, time.Time, error) {
-	return tx.countSince("FROM verifications WHERE network = ? AND network <> '' AND created_at > ?", network, millis(since))
+func (tx *Tx) CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error) {
+	return tx.countSince("FROM verifications WHERE domain = ? AND network = ? AND network <> '' AND created_at > ?",
+		domain, network, millis(since))
 }
 
 const selectFactor = `
-	SELECT id, status = 'suspended', status = 'suspended' AND reason = 'blocked', bot_id, chat_id, failures, wait_until,
+	SELECT id, status <> 'verified', status = 'suspended' AND reason = 'blocked', bot_id, chat_id, failures, wait_until,
 	       cooling_until
 	FROM links `
 

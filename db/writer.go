@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"telegate/delivery"
 )
@@ -29,6 +30,7 @@ type job struct {
 type Tx struct {
 	q       querier
 	keys    keys
+	now     time.Time         // the same for the whole transaction
 	queued  []delivery.Queued // accepted messages, told to the dispatcher after the commit
 	touched []string          // ids whose rows have changed, for those who wait on them
 }
@@ -156,7 +158,7 @@ func (d *DB) runJob(j *job, fenced bool) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
 	}
-	j.tx = &Tx{q: d.conn, keys: d.keys}
+	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now()}
 	if fenced {
 		if _, err := d.conn.exec("SAVEPOINT job"); err != nil {
 			return err
@@ -193,7 +195,7 @@ func (d *DB) view(ctx context.Context, fn func(*Tx) error) error {
 		return fmt.Errorf("read database: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // a reader has nothing to lose
-	return fn(&Tx{q: reading{ctx, tx}, keys: d.keys})
+	return fn(&Tx{q: reading{ctx, tx}, keys: d.keys, now: d.now()})
 }
 
 // reading runs statements of a read transaction under the caller's context.

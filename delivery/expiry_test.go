@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,17 +191,38 @@ func TestMessageThatCannotBeReadIsTriedAgain(t *testing.T) {
 	})
 }
 
+func TestMessageThatExpiresWhileItIsReadNeverLeaves(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.store.load = func(string) error {
+			time.Sleep(20 * time.Second) // a disk that has to wake up
+			return nil
+		}
+		r.run()
+		r.accept(expiringIn(10*time.Second, message(delivery.LaneCode, 1000, "a")))
+		r.pass(time.Minute)
+		r.mustEnd("a", delivery.StatusExpired, delivery.ReasonMessageExpired)
+		if n := len(r.tg.arrived()); n > 0 {
+			r.Errorf("%d sends of an expired code", n)
+		}
+	})
+}
+
 func TestExpiredMessageThatCannotBeReadIsTriedAgain(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		fault := errors.New("input/output error")
-		r.store.load = func(string) error { return fault }
+		var healed atomic.Bool
+		r.store.load = func(string) error {
+			if healed.Load() {
+				return nil
+			}
+			return errors.New("input/output error")
+		}
 		r.run()
 		r.accept(expiringIn(10*time.Second, message(delivery.LaneDirect, 1000, "a")))
 		r.pass(time.Minute)
 		if r.message("a").Status.Final() {
 			r.Error("a message ended that could not be read")
 		}
-		fault = nil
+		healed.Store(true)
 		r.pass(2 * time.Second)
 		r.mustEnd("a", delivery.StatusExpired, delivery.ReasonMessageExpired)
 	})

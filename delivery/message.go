@@ -42,6 +42,9 @@ func (l Lane) rank() int {
 // a missing one, while a code or an alert has to arrive (demand F9).
 func (l Lane) sendsOnce() bool { return l == LaneBroadcast }
 
+// PurposeReply marks the bot's own answers to what people write: nobody asks for them later.
+const PurposeReply = "reply"
+
 // Status is where a message stands. Everything but queued and sending is final.
 type Status string
 
@@ -90,7 +93,7 @@ type Message struct {
 	BotID   int64
 	ChatID  int64
 	Lane    Lane
-	Purpose string // of a code that the caller made itself: "login" or "link"
+	Purpose string // "login" or "link" of a code that the caller made itself; PurposeReply; else empty
 	Silent  bool   // arrives without a sound
 	Body    Body   // empty once the message has ended
 	Dedupe  string // digest of the caller's dedupe key; empty without one

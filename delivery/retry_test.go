@@ -126,7 +126,7 @@ func TestResumeWakesAtOnce(t *testing.T) {
 				}
 				r.run()
 				r.accept(series(delivery.LaneDirect, 1000, 20)...)
-				r.pass(time.Hour)
+				r.pass(5 * time.Minute)
 				before := len(r.tg.arrived())
 				for len(r.tg.arrived()) == before { // until a probe has just come back, and the next one is far away
 					r.pass(100 * time.Millisecond)
@@ -495,4 +495,34 @@ func TestCanceledMessageIsNeverSent(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whatever Telegram answers, it answers: what waited for the network goes on.
+func TestAnyAnswerEndsTheTroubleOfTheNetwork(t *testing.T) {
+	for _, answer := range []*delivery.SendError{blocked(), refusedMessage(), serverError(), flood(time.Minute)} {
+		t.Run(answer.Class.String()+" "+string(answer.Failure.Reason), func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				down := true
+				r.tg.fault = func(c call) fault {
+					switch {
+					case down:
+						return fault{err: lineDown()}
+					case c.chat == 1000:
+						return fault{err: answer}
+					}
+					return fault{}
+				}
+				r.run()
+				r.accept(expiringIn(2*time.Minute, message(delivery.LaneCode, 1000, "probe")))
+				r.accept(series(delivery.LaneDirect, 2000, 20)...)
+				r.pass(time.Minute)
+				r.tg.change(func() { down = false })
+				before := len(r.tg.arrived())
+				r.pass(6 * time.Second)
+				if got := r.tg.arrived()[before:]; len(got) < 21 || got[20].at.Sub(got[0].at) > 200*time.Millisecond {
+					r.Errorf("%d of 21 messages left within 6 s from when the network was back", len(got))
+				}
+			})
+		})
+	}
 }

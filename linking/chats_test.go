@@ -57,7 +57,7 @@ func TestComingBackDoesNotLiftASuspensionForFailures(t *testing.T) {
 		t.Errorf("audit: %v", w.trail("", "alice"))
 	}
 	again := w.link("", "alice", alice) // NIST 3.2.2: bound anew
-	w.wantStatus(l, linking.Revoked, linking.ReasonReplaced)
+	w.wantStatus(l, linking.Revoked, linking.ReasonRenewed)
 	w.wantStatus(again, linking.Verified, "")
 }
 

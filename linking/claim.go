@@ -119,5 +119,9 @@ func (s *Service) ofChat(ctx context.Context, tx Tx, botID, chatID int64, linkID
 
 // answer queues a reply to a chat which concerns no link of its own.
 func (s *Service) answer(tx Tx, chat Chat, body delivery.Body) error {
-	return s.tell(tx, Link{BotID: chat.BotID, ChatID: chat.ID}, delivery.LaneDirect, Lifetime, body)
+	now := s.now()
+	return tx.Enqueue(delivery.Message{
+		ID: delivery.NewID("msg"), BotID: chat.BotID, ChatID: chat.ID, Lane: delivery.LaneAlert, Purpose: delivery.PurposeReply,
+		Body: body, Created: now, Expires: now.Add(Lifetime),
+	})
 }

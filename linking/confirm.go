@@ -115,10 +115,14 @@ func (s *Service) verify(tx Tx, l *Link) error {
 		return err
 	}
 	if had {
-		if err := s.revoke(tx, &old, ReasonReplaced); err != nil {
+		reason := ReasonReplaced
+		if old.ChatID == l.ChatID && old.BotID == l.BotID {
+			reason = ReasonRenewed
+		}
+		if err := s.revoke(tx, &old, reason); err != nil {
 			return err
 		}
-		if old.ChatID != l.ChatID || old.BotID != l.BotID {
+		if reason == ReasonReplaced {
 			if err := s.tell(tx, old, delivery.LaneDirect, noticeTTL, replaced(old, title)); err != nil {
 				return err
 			}

@@ -205,7 +205,7 @@ func TestUsersWhoLinkOneChatAtOnceAllGetIt(t *testing.T) {
 	}
 }
 
-// NIST 4.6, OWASP ASVS 6.3.7: who loses the link learns of it in the chat that had it (F20).
+// NIST 4.1.2.1, 4.6, OWASP ASVS 6.3.7: who loses the link learns of it in the chat that had it (F20).
 func TestANewLinkReplacesTheOldOneAndTellsItsChat(t *testing.T) {
 	w := newWorld(t)
 	first := w.link("", "alice", alice)
@@ -218,7 +218,7 @@ func TestANewLinkReplacesTheOldOneAndTellsItsChat(t *testing.T) {
 
 	messages := len(w.chat(bob))
 	third := w.link("", "alice", bob) // the same chat again: there is nobody else to tell
-	w.wantStatus(second, linking.Revoked, linking.ReasonReplaced)
+	w.wantStatus(second, linking.Revoked, linking.ReasonRenewed)
 	w.wantLast(bob, "Connected.", "notme:"+third.ID)
 	if n := len(w.chat(bob)) - messages; n != 3 {
 		t.Errorf("%d messages for a link, want question, code and notice", n)

@@ -64,7 +64,8 @@ const (
 	ReasonBlocked         = "blocked"
 	ReasonTooManyFailures = "too_many_failures"
 	ReasonUnlinked        = "unlinked"
-	ReasonReplaced        = "replaced"
+	ReasonReplaced        = "replaced" // by another chat
+	ReasonRenewed         = "renewed"  // by the same chat, linked anew
 	ReasonNotMe           = "not_me"
 )
 
@@ -184,6 +185,8 @@ type Tx interface {
 
 	// CancelVerifications ends what waits on the second factor of a link.
 	CancelVerifications(linkID, reason string, now time.Time) error
+	// CancelMessages ends what waits for a chat on behalf of a user, and codes that went to the chat by its handle.
+	CancelMessages(domain, user string, botID, chatID int64) error
 	Enqueue(delivery.Message) error
 	Audit(audit.Entry) error
 }

@@ -88,12 +88,19 @@ func (s *Service) end(tx Tx, l *Link, status Status, reason string) error {
 	return tx.Audit(s.entry(audit.LinkEnded, *l, outcome))
 }
 
-// revoke takes a proven link away, and with it whatever second factor is still pending on it.
+// revoke takes a proven link away, and with it whatever second factor is still pending on it and whatever is queued for
+// the chat: it may be the wrong person's.
 func (s *Service) revoke(tx Tx, l *Link, reason string) error {
 	if err := s.end(tx, l, Revoked, reason); err != nil {
 		return err
 	}
-	return tx.CancelVerifications(l.ID, "unlinked", s.now())
+	if err := tx.CancelVerifications(l.ID, "unlinked", s.now()); err != nil {
+		return err
+	}
+	if reason == ReasonRenewed {
+		return nil
+	}
+	return tx.CancelMessages(l.Domain, l.User, l.BotID, l.ChatID)
 }
 
 func (s *Service) entry(e audit.Event, l Link, outcome string) audit.Entry {

@@ -282,3 +282,35 @@ func TestAStepThatFailsLeavesNothingBehind(t *testing.T) {
 		}
 	}
 }
+
+// What the chat was to get for the account does not arrive after "nothing arrives here any more": it may be the wrong
+// person's chat.
+func TestUnlinkingTakesBackWhatIsQueued(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	w.link("", "bob", alice)
+	queue := func(id, user, purpose string) {
+		now := w.clock.Now()
+		w.noError("queue", w.db.UpdateLinks(t.Context(), func(tx linking.Tx) error {
+			return tx.Enqueue(delivery.Message{
+				ID: id, User: user, BotID: botID, ChatID: alice.ID, Lane: delivery.LaneAlert, Purpose: purpose,
+				Body: delivery.Compose(delivery.Plain("x")), Created: now, Expires: now.Add(time.Hour),
+			})
+		}))
+	}
+	queue("msg_alert", "alice", "")
+	queue("msg_code", "", "login") // a caller's code that went by the handle
+	queue("msg_reply", "", delivery.PurposeReply)
+	queue("msg_bob", "bob", "")
+	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	for id, want := range map[string]delivery.Status{
+		"msg_alert": delivery.StatusCanceled, "msg_code": delivery.StatusCanceled,
+		"msg_reply": delivery.StatusQueued, "msg_bob": delivery.StatusQueued,
+	} {
+		m, err := w.db.Load(t.Context(), id)
+		if err != nil || m.Status != want {
+			t.Errorf("%s is %s, want %s (%v)", id, m.Status, want, err)
+		}
+	}
+	w.wantLast(alice, "Disconnected.")
+}

@@ -23,8 +23,10 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 			return to, ErrNotLinked
 		case err == nil && to.Blocked:
 			return to, ErrBlocked
+		case err != nil:
+			return to, err
 		}
-		return to, err
+		return to, s.inGoodStanding(tx, r, to)
 	}
 	to, err := s.byHandle(tx, r)
 	if err != nil {
@@ -33,14 +35,32 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 	if to.Blocked {
 		return to, ErrRecipientUnknown // pressing Start again heals it, as for somebody who never has
 	}
-	proven, err := tx.Proven(r.Domain, to.BotID, to.ChatID)
+	proven, err := tx.Proven(r.Domain, to.BotID, to.ChatID, time.Time{})
 	if err != nil {
 		return to, err
 	}
 	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
 		return to, ErrUnproven
 	}
-	return to, nil
+	return to, s.inGoodStanding(tx, r, to)
+}
+
+// inGoodStanding: what stops telegate's own codes stops a caller's sign-in codes too (OWASP ASVS 6.3.4: no weaker way).
+func (s *Service) inGoodStanding(tx Tx, r Request, to Recipient) error {
+	if r.Purpose != Login {
+		return nil
+	}
+	standing, err := tx.Standing(r.Domain, to.BotID, to.ChatID)
+	if err != nil {
+		return err
+	}
+	if standing.Suspended {
+		return ErrSuspended
+	}
+	if wait := standing.CoolingUntil.Sub(s.now()); wait > 0 {
+		return &CoolingOffError{wait}
+	}
+	return nil
 }
 
 // byHandle keeps to the chat that the handle meant when the domain first used it. When the name has passed to somebody
@@ -75,17 +95,33 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 	case !held || holder.ChatID == first.ChatID: // a person's chat has the same id with every bot
 		return known(tx.RecipientByChat(botID, first.ChatID))
 	default:
-		proven, err := tx.Proven(r.Domain, holder.BotID, holder.ChatID)
-		if err != nil {
+		if err := s.handedOver(tx, r, first, holder); err != nil {
 			return Recipient{}, err
-		}
-		if !proven {
-			return Recipient{}, ErrRecipientChanged
 		}
 	}
 	return holder, tx.SaveHandle(Handle{
 		Domain: r.Domain, Name: name, BotID: holder.BotID, ChatID: holder.ChatID, Created: s.now(),
 	})
+}
+
+// handedOver tells whether a name may mean its new holder: he must have proven himself since it is his. A sign-in code
+// does not follow a name at all while the account it first meant is linked in the domain.
+func (s *Service) handedOver(tx Tx, r Request, first Handle, holder Recipient) error {
+	proven, err := tx.Proven(r.Domain, holder.BotID, holder.ChatID, holder.NamedAt)
+	if err != nil {
+		return err
+	}
+	if proven && r.Purpose == Login {
+		stays, err := tx.Proven(r.Domain, first.BotID, first.ChatID, time.Time{})
+		if err != nil {
+			return err
+		}
+		proven = !stays
+	}
+	if !proven {
+		return ErrRecipientChanged
+	}
+	return nil
 }
 
 func known(to Recipient, err error) (Recipient, error) {

@@ -151,6 +151,70 @@ func TestAnUnprovenHandleGetsOnlyCodesThatProveIt(t *testing.T) {
 	}
 }
 
+// An old proof is of the old name: whoever takes over a name has to prove himself anew, and a sign-in code does not
+// follow the name at all while the account it first meant is linked.
+func TestATakenOverHandleIsNotProvenByAnOlderLink(t *testing.T) {
+	w := newWorld(t)
+	w.met(alice, mallory)
+	w.link("", "alice", alice)
+	w.link("", "mallory", mallory)
+	message := notify.Request{To: "@alice_tg", Text: "x", Lane: delivery.LaneDirect}
+	code := notify.Request{To: "@alice_tg", Text: "123456", Lane: delivery.LaneCode, Purpose: notify.Login}
+	w.send(message)
+
+	w.clock.Advance(time.Hour)
+	heir := mallory
+	heir.Username = "alice_tg"
+	w.met(heir)
+	w.wantRefused("message", message, notify.ErrRecipientChanged)
+	w.wantRefused("code", code, notify.ErrRecipientChanged)
+
+	w.clock.Advance(time.Hour)
+	w.link("", "mallory", heir)
+	w.wantRefused("code while alice is linked", code, notify.ErrRecipientChanged)
+	if m := w.send(message).Message; m.ChatID != mallory.ID {
+		t.Errorf("after the proof it goes to chat %d, want %d", m.ChatID, mallory.ID)
+	}
+}
+
+// OWASP ASVS 6.3.4: what stops telegate's own codes stops a caller's sign-in codes too, by user and by handle.
+func TestACallersSignInCodesStopWhereTelegatesOwnDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		factor func(*twofa.Factor, time.Time)
+		want   func(error) bool
+	}{
+		"suspended": {func(f *twofa.Factor, _ time.Time) { f.Suspended = true },
+			func(err error) bool { return errors.Is(err, notify.ErrSuspended) }},
+		"cooling off": {func(f *twofa.Factor, now time.Time) { f.CoolingUntil = now.Add(20 * time.Minute) }, func(err error) bool {
+			var cooling *notify.CoolingOffError
+			return errors.As(err, &cooling) && cooling.RetryAfter == 20*time.Minute
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.met(alice)
+			w.link("", "alice", alice)
+			w.noError("change the factor", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
+				f, err := tx.Factor("", "alice")
+				if err != nil {
+					return err
+				}
+				c.factor(&f, w.clock.Now())
+				return tx.SaveFactor(f)
+			}))
+			for _, r := range []notify.Request{{User: "alice"}, {To: "@alice_tg"}, {To: "5001"}} {
+				r.Text, r.Lane, r.Purpose = "123456", delivery.LaneCode, notify.Login
+				if _, err := w.messages.Send(t.Context(), r); !c.want(err) {
+					t.Errorf("%+v: %v", r, err)
+				}
+				r.Purpose = notify.Link
+				w.send(r)
+			}
+			w.send(notify.Request{User: "alice", Text: "x", Lane: delivery.LaneDirect})
+		})
+	}
+}
+
 // F19: a handle means the account that it meant when the domain first used it.
 func TestAHandleThatHasChangedHandsIsRefusedUntilTheNewHolderProvesHimself(t *testing.T) {
 	w := newWorld(t)

@@ -35,6 +35,7 @@ var (
 	ErrRecipientUnknown = errors.New("the bot has not met the holder of this handle")
 	ErrRecipientChanged = errors.New("the handle has passed to another Telegram account")
 	ErrUnproven         = errors.New("a handle nobody has proven gets only codes with purpose link")
+	ErrSuspended        = errors.New("the link is suspended after too many wrong codes")
 	ErrDisabled         = errors.New("msg2factor is off in this domain")
 )
 
@@ -51,6 +52,11 @@ type RateError struct {
 
 func (e *RateError) Error() string { return fmt.Sprintf("more than %d codes for one chat", e.Limit) }
 
+// CoolingOffError says that the person has just denied a sign-in.
+type CoolingOffError struct{ RetryAfter time.Duration }
+
+func (e *CoolingOffError) Error() string { return "the user has said that a sign-in was not theirs" }
+
 // Purpose of a code that the caller has made itself.
 type Purpose string
 
@@ -65,6 +71,13 @@ type Recipient struct {
 	User          string // empty where the chat is addressed by handle
 	Blocked       bool
 	MutedUntil    time.Time
+	NamedAt       time.Time // since when the chat has its username
+}
+
+// Standing is what speaks against sending sign-in codes to a chat in a domain.
+type Standing struct {
+	Suspended    bool // too many wrong codes
+	CoolingUntil time.Time
 }
 
 // Handle is what a domain means by a username: the chat it reached when the domain first used it (F19).
@@ -97,8 +110,9 @@ type Tx interface {
 	Recipient(domain, user string) (Recipient, error)
 	RecipientByUsername(botID int64, username string) (Recipient, error)
 	RecipientByChat(botID, chatID int64) (Recipient, error)
-	// Proven tells whether some user of the domain has proven to own the chat.
-	Proven(domain string, botID, chatID int64) (bool, error)
+	// Proven tells whether some user of the domain owns the chat, by a proof that is not older than since.
+	Proven(domain string, botID, chatID int64, since time.Time) (bool, error)
+	Standing(domain string, botID, chatID int64) (Standing, error)
 	Handle(domain, name string) (Handle, error)
 	SaveHandle(Handle) error
 	SetMute(botID, chatID int64, until time.Time) error

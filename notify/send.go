@@ -47,7 +47,7 @@ type Accepted struct {
 	Deduplicated bool
 }
 
-// Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled,
+// Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled, ErrSuspended, *CoolingOffError,
 // ErrNotLinked, ErrBlocked, ErrRecipientUnknown, ErrRecipientChanged, ErrUnproven, *RateError.
 func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
@@ -191,11 +191,11 @@ func (s *Service) Get(ctx context.Context, id string) (delivery.Message, error) 
 }
 
 // Reply queues the bot's own answer in a chat.
-func (s *Service) Reply(ctx context.Context, botID, chatID int64, body delivery.Body) error {
+func (s *Service) Reply(ctx context.Context, botID, chatID int64, lane delivery.Lane, body delivery.Body) error {
 	now := s.now()
 	return s.store.UpdateMessages(ctx, func(tx Tx) error {
 		return tx.Enqueue(delivery.Message{
-			ID: delivery.NewID("msg"), BotID: botID, ChatID: chatID, Lane: delivery.LaneDirect, Body: body,
+			ID: delivery.NewID("msg"), BotID: botID, ChatID: chatID, Lane: lane, Purpose: delivery.PurposeReply, Body: body,
 			Status: delivery.StatusQueued, Created: now, Expires: now.Add(replyTTL),
 		})
 	})

@@ -344,7 +344,7 @@ func TestAMuteStopsEverythingButCodes(t *testing.T) {
 			t.Errorf("%s code is %s, want queued", purpose, a.Message.Status)
 		}
 	}
-	w.noError("reply", w.messages.Reply(t.Context(), botID, alice.ID, delivery.Compose(delivery.Plain("Muted."))))
+	w.noError("reply", w.messages.Reply(t.Context(), botID, alice.ID, delivery.LaneDirect, delivery.Compose(delivery.Plain("Muted."))))
 	list := w.waiting(alice)
 	if m := list[len(list)-1]; m.Lane != delivery.LaneDirect || m.Body.Parts[0].Text.Text != "Muted." || m.Expires.Sub(m.Created) != 10*time.Minute {
 		t.Errorf("the bot's own answer: %+v", m)

@@ -155,7 +155,9 @@ func (s *Service) wrong(tx Tx, v *Verification, f Factor, r Result) (Result, err
 	switch {
 	case f.Failures >= SuspendAt:
 		f.Suspended = true
-		if err := tx.Audit(s.entry(audit.LinkSuspended, *v, "too_many_failures")); err != nil {
+		suspended := s.entry(audit.LinkSuspended, *v, "too_many_failures")
+		suspended.Subject = v.LinkID
+		if err := tx.Audit(suspended); err != nil {
 			return "", err
 		}
 	case f.Failures >= ThrottleFrom:

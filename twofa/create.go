@@ -104,7 +104,7 @@ func (s *Service) withinLimits(tx Tx, v Verification) error {
 		longest = s.longer(longest, "user", w, n, oldest)
 	}
 	for _, w := range perNetwork {
-		n, oldest, err := tx.CreatedFromNetwork(v.Network, s.now().Add(-w.span))
+		n, oldest, err := tx.CreatedFromNetwork(v.Domain, v.Network, s.now().Add(-w.span))
 		if err != nil {
 			return err
 		}

@@ -97,8 +97,8 @@ func (f faultyTx) CreatedForUser(domain, user string, since time.Time) (int, tim
 	return n, oldest, first(f.s.fault("CreatedForUser"), err)
 }
 
-func (f faultyTx) CreatedFromNetwork(network string, since time.Time) (int, time.Time, error) {
-	n, oldest, err := f.tx.CreatedFromNetwork(network, since)
+func (f faultyTx) CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error) {
+	n, oldest, err := f.tx.CreatedFromNetwork(domain, network, since)
 	return n, oldest, first(f.s.fault("CreatedFromNetwork"), err)
 }
 
@@ -197,7 +197,7 @@ func TestACheckFailsClosed(t *testing.T) {
 					t.Fatalf("a failed check has left something behind (-before +after):\n%s", diff)
 				}
 
-				for range 10 {
+				for range twofa.MaxAttempts + 1 {
 					o, errWrong := codes.Check(t.Context(), v.ID, other(right), session("alice"))
 					switch {
 					case errWrong == nil && o.Approved():

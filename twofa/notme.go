@@ -12,8 +12,9 @@ import (
 var ErrStale = errors.New("this button has lost its meaning")
 
 // NotMe is the tap on "Not me" under a code: whoever is signing in knows the password but is not the user. All that is
-// pending for the user is denied and no code is pushed for CoolingOff. Where the code has been used already, the report
-// is kept and the person is told so. ErrStale when there is nothing to deny.
+// pending for the user is denied and no code is pushed for CoolingOff. So it is where the code has ended already, by
+// wrong guesses or otherwise: the next one would come at once. Where the code has been used, the person is told so.
+// ErrStale for a second tap, and KeptAfterEnd after the code.
 func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) error {
 	return s.store.UpdateVerifications(ctx, func(tx Tx) error {
 		v, f, err := s.ofChat(ctx, tx, botID, chatID, id)
@@ -21,7 +22,7 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) err
 			return err
 		}
 		status := s.judged(v).Status
-		if status != Pending && status != Approved || v.Reported {
+		if v.Reported || status == Denied || status == Failed || s.now().Sub(v.Created) > KeptAfterEnd {
 			return ErrStale
 		}
 		v.Reported = true
@@ -46,7 +47,7 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) err
 		title, _ := s.domains.Title(v.Domain)
 		return tx.Enqueue(delivery.Message{
 			ID: delivery.NewID("msg"), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,
-			Lane: delivery.LaneDirect, Body: reportedText(title, status == Approved),
+			Lane: delivery.LaneDirect, Body: reportedText(v.Purpose, title, status == Approved),
 			Created: s.now(), Expires: s.now().Add(KeptAfterEnd),
 		})
 	})

@@ -107,13 +107,9 @@ func TestNotMeIsReportedEvenWhenTheLinkIsGone(t *testing.T) {
 	}
 }
 
-func TestNotMeIsStaleWhereThereIsNothingToDeny(t *testing.T) {
+// Whoever guesses uses up a code, or lets it run out, and asks for the next one: "Not me" has to stop that too.
+func TestNotMeCountsAfterTheCodeHasEnded(t *testing.T) {
 	for name, do := range map[string]func(w *world, v twofa.Verification){
-		"denied already": func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID) },
-		"reported already": func(w *world, v twofa.Verification) {
-			w.check(v, w.code(v))
-			_ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID)
-		},
 		"expired": func(w *world, _ twofa.Verification) { w.clock.Advance(5 * time.Minute) },
 		"exhausted": func(w *world, v twofa.Verification) {
 			wrong := w.wrong(v)
@@ -122,7 +118,36 @@ func TestNotMeIsStaleWhereThereIsNothingToDeny(t *testing.T) {
 			}
 		},
 		"canceled": func(w *world, v twofa.Verification) { _, _ = w.codes.Cancel(w.t.Context(), v.ID) },
-		"failed":   func(w *world, v twofa.Verification) { _ = w.codes.Undeliverable(w.t.Context(), v.MessageID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.link("", "alice", alicesChat)
+			v := w.create(login("alice"))
+			do(w, v)
+			before := w.get(v)
+			other := login("alice")
+			other.Binding = "another session"
+			pending := w.create(other)
+			w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+			if after := w.get(v); !after.Reported || after.Status != before.Status {
+				t.Errorf("reported %v, %s, want reported and %s", after.Reported, after.Status, before.Status)
+			}
+			w.wantStatus(pending, twofa.Denied, "")
+			_, err := w.codes.Create(t.Context(), login("alice"))
+			wantWait(t, "create", err, twofa.AfterNotMe, twofa.CoolingOff)
+		})
+	}
+}
+
+func TestNotMeIsStaleWhereThereIsNothingToDeny(t *testing.T) {
+	for name, do := range map[string]func(w *world, v twofa.Verification){
+		"denied already": func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID) },
+		"reported already": func(w *world, v twofa.Verification) {
+			w.check(v, w.code(v))
+			_ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID)
+		},
+		"over for a day": func(w *world, _ twofa.Verification) { w.clock.Advance(24*time.Hour + time.Second) },
+		"failed":         func(w *world, v twofa.Verification) { _ = w.codes.Undeliverable(w.t.Context(), v.MessageID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -30,11 +30,15 @@ func codeText(v Verification, title, code string, lifetime time.Duration) delive
 		[]delivery.Button{{Label: "Not me", Callback: ButtonNotMe + ":" + v.ID, Style: "danger"}})
 }
 
-func reportedText(title string, used bool) delivery.Body {
+func reportedText(p Purpose, title string, used bool) delivery.Body {
 	name := delivery.Displayable(title, 64)
 	t := delivery.Plain("Denied. Somebody who knows your password for ").Bold(name).
 		Plain(" tried to sign in. Change the password. No codes are sent for the next 20 minutes.")
-	if used {
+	switch {
+	case p != Login:
+		t = delivery.Plain("Denied. Somebody tried to do something in your name on ").Bold(name).
+			Plain(" that needs a code. Look at your account there and tell the administrator. No codes are sent for the next 20 minutes.")
+	case used:
 		t = delivery.Plain("The code had already been used: somebody is signed in to your account on ").Bold(name).
 			Plain(". Sign out all sessions there, change the password and tell the administrator. " +
 				"No codes are sent for the next 20 minutes.")

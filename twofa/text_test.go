@@ -50,7 +50,8 @@ func TestTheMessageHasTheCodeFirstAndSaysWhoAsksForIt(t *testing.T) {
 	}
 }
 
-// NIST 3.1.3 (note): a tap that approves is no second factor. The only tap there is denies.
+// NIST 3.1.3 (note), 3.2.8: a tap that approves is no second factor; intent is shown by typing the code. The only tap there
+// is denies.
 func TestNoButtonApproves(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)

@@ -196,7 +196,7 @@ type Tx interface {
 	// CreatedSince counts verifications created for a user or from a network since then, and tells when the oldest of
 	// them was.
 	CreatedForUser(domain, user string, since time.Time) (int, time.Time, error)
-	CreatedFromNetwork(network string, since time.Time) (int, time.Time, error)
+	CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error)
 
 	Factor(domain, user string) (Factor, error)
 	FactorOfLink(linkID string) (Factor, error)

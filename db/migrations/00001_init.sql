@@ -32,6 +32,7 @@ CREATE TABLE chats (
     chat_id     INTEGER NOT NULL,
     type        TEXT    NOT NULL,
     username    TEXT    NOT NULL DEFAULT '' COLLATE NOCASE,
+    named_at    INTEGER NOT NULL DEFAULT 0, -- since when the username is this chat's
     first_name  TEXT    NOT NULL DEFAULT '',
     last_name   TEXT    NOT NULL DEFAULT '',
     language    TEXT    NOT NULL DEFAULT '',
@@ -70,6 +71,7 @@ CREATE UNIQUE INDEX links_current ON links (domain, user) WHERE status IN ('veri
 CREATE UNIQUE INDEX links_token ON links (token_hash) WHERE token_hash IS NOT NULL;
 CREATE INDEX links_open ON links (domain, user) WHERE status IN ('pending', 'claimed');
 CREATE INDEX links_started ON links (domain, user, created_at);
+CREATE INDEX links_unproven ON links (created_at) WHERE verified_at = 0;
 CREATE INDEX links_chat ON links (bot_id, chat_id, created_at) WHERE chat_id <> 0;
 
 CREATE TABLE invitations (
@@ -114,7 +116,7 @@ CREATE TABLE verifications (
     ended_at   INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verifications_user ON verifications (domain, user, created_at);
-CREATE INDEX verifications_network ON verifications (network, created_at) WHERE network <> '';
+CREATE INDEX verifications_network ON verifications (domain, network, created_at) WHERE network <> '';
 CREATE INDEX verifications_message ON verifications (message_id);
 CREATE INDEX verifications_pending ON verifications (domain, user) WHERE status = 'pending';
 CREATE INDEX verifications_link ON verifications (link_id) WHERE status = 'pending';
@@ -146,6 +148,8 @@ CREATE INDEX messages_waiting ON messages (seq, lane) WHERE status IN ('queued',
 CREATE INDEX messages_dedupe ON messages (domain, chat_id, dedupe, created_at) WHERE dedupe <> '';
 CREATE INDEX messages_codes ON messages (bot_id, chat_id, purpose, created_at) WHERE purpose <> '';
 CREATE INDEX messages_ended ON messages (ended_at) WHERE ended_at <> 0;
+CREATE INDEX messages_replies ON messages (ended_at) WHERE ended_at <> 0 AND purpose = 'reply';
+CREATE INDEX messages_chat ON messages (bot_id, chat_id) WHERE status IN ('queued', 'sending');
 
 -- How long Telegram wants quiet: from one chat, or (chat_id 0) from the whole bot.
 CREATE TABLE pauses (

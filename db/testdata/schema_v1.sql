@@ -7,8 +7,8 @@ CREATE TABLE goose_db_version (
 		is_applied INTEGER NOT NULL,
 		tstamp TIMESTAMP DEFAULT (datetime('now'))
 	);
-INSERT INTO goose_db_version VALUES(1,0,1,'2026-11-23 19:58:06');
-INSERT INTO goose_db_version VALUES(2,1,1,'2026-11-23 19:58:06');
+INSERT INTO goose_db_version VALUES(1,0,1,'2026-11-23 20:22:14');
+INSERT INTO goose_db_version VALUES(2,1,1,'2026-11-23 20:22:14');
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -30,12 +30,13 @@ CREATE TABLE updates (
     stored_at INTEGER NOT NULL,
     PRIMARY KEY (bot_id, update_id)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO updates VALUES(2000000002,7,X'60699eac577a0b3e84eb00d2b424da14863a938fa27e16e65666416abccf4f0a61c4158410bbeb17cc7ef0','',1793610000000);
+INSERT INTO updates VALUES(2000000002,7,X'625bb7ac16b4e5392ddce378beb8cd6d3fa3e8e4e8c97a2450ef83537e0c3b4ba2a18ad6fbea48117111f4','',1793610000000);
 CREATE TABLE chats (
     bot_id      INTEGER NOT NULL,
     chat_id     INTEGER NOT NULL,
     type        TEXT    NOT NULL,
     username    TEXT    NOT NULL DEFAULT '' COLLATE NOCASE,
+    named_at    INTEGER NOT NULL DEFAULT 0, -- since when the username is this chat's
     first_name  TEXT    NOT NULL DEFAULT '',
     last_name   TEXT    NOT NULL DEFAULT '',
     language    TEXT    NOT NULL DEFAULT '',
@@ -43,7 +44,7 @@ CREATE TABLE chats (
     muted_until INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (bot_id, chat_id)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO chats VALUES(2000000002,5000000001,'private','alice','Alice','','',0,0);
+INSERT INTO chats VALUES(2000000002,5000000001,'private','alice',1793610000000,'Alice','','',0,0);
 CREATE TABLE links (
     id           TEXT PRIMARY KEY,
     domain       TEXT    NOT NULL,
@@ -132,7 +133,7 @@ CREATE TABLE messages (
     expires_at INTEGER NOT NULL,
     ended_at   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-INSERT INTO messages VALUES(1,'msg_v1','','alice',2000000002,5000000001,'direct','',0,X'798081635ff38804da6dc9fa2a3b75d26c2123bdbdd956d499ef4d5477dc58502ca62bcba34a3b7f01b75704d779e60c9291af70b87af965457564aafd8d1fb1dace4d4c50dabcda7cbd3d35758f7606b617',0,0,'','queued','','','',1793610000000,1793613600000,0);
+INSERT INTO messages VALUES(1,'msg_v1','','alice',2000000002,5000000001,'direct','',0,X'4a0fe6c3da374bdd8f0b235cdeb0dc3812c654c3a4b66f10f3dde0b49d8222bd438ecf1e118d4b170b74a21effe2016ef39ef5c0e2b1d3cd066cf72b1ba5631e3291158ea2a85cbde1f3f4ee95196283c852',0,0,'','queued','','','',1793610000000,1793613600000,0);
 CREATE TABLE pauses (
     bot_id  INTEGER NOT NULL,
     chat_id INTEGER NOT NULL,
@@ -171,9 +172,10 @@ CREATE UNIQUE INDEX links_current ON links (domain, user) WHERE status IN ('veri
 CREATE UNIQUE INDEX links_token ON links (token_hash) WHERE token_hash IS NOT NULL;
 CREATE INDEX links_open ON links (domain, user) WHERE status IN ('pending', 'claimed');
 CREATE INDEX links_started ON links (domain, user, created_at);
+CREATE INDEX links_unproven ON links (created_at) WHERE verified_at = 0;
 CREATE INDEX links_chat ON links (bot_id, chat_id, created_at) WHERE chat_id <> 0;
 CREATE INDEX verifications_user ON verifications (domain, user, created_at);
-CREATE INDEX verifications_network ON verifications (network, created_at) WHERE network <> '';
+CREATE INDEX verifications_network ON verifications (domain, network, created_at) WHERE network <> '';
 CREATE INDEX verifications_message ON verifications (message_id);
 CREATE INDEX verifications_pending ON verifications (domain, user) WHERE status = 'pending';
 CREATE INDEX verifications_link ON verifications (link_id) WHERE status = 'pending';
@@ -182,6 +184,8 @@ CREATE INDEX messages_waiting ON messages (seq, lane) WHERE status IN ('queued',
 CREATE INDEX messages_dedupe ON messages (domain, chat_id, dedupe, created_at) WHERE dedupe <> '';
 CREATE INDEX messages_codes ON messages (bot_id, chat_id, purpose, created_at) WHERE purpose <> '';
 CREATE INDEX messages_ended ON messages (ended_at) WHERE ended_at <> 0;
+CREATE INDEX messages_replies ON messages (ended_at) WHERE ended_at <> 0 AND purpose = 'reply';
+CREATE INDEX messages_chat ON messages (bot_id, chat_id) WHERE status IN ('queued', 'sending');
 CREATE INDEX answers_created ON answers (created_at);
 CREATE INDEX audit_checks ON audit (domain, at) WHERE event = 'verification.checked';
 CREATE INDEX audit_at ON audit (at);

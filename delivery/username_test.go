@@ -1,0 +1,38 @@
+package delivery_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"telegate/delivery"
+)
+
+func TestUsernamesArriveInOneForm(t *testing.T) {
+	for _, typed := range []string{
+		"alice", "@alice", "@@alice", " @alice ", "\talice\n", "t.me/alice", "T.me/alice", "https://t.me/alice", "HTTPS://T.ME/alice",
+		"http://www.t.me/alice/", "https://telegram.me/alice", "telegram.dog/alice", "tg://resolve?domain=alice", "@https://t.me/alice",
+		"@t.me/@alice",
+	} {
+		if got, err := delivery.Username(typed); err != nil || got != "alice" {
+			t.Errorf("%q became %q (%v)", typed, got, err)
+		}
+	}
+	for _, name := range []string{"Alice_1", "abcd", "a" + strings.Repeat("b", 31)} {
+		if got, err := delivery.Username("@" + name); err != nil || got != name {
+			t.Errorf("%q became %q (%v)", name, got, err)
+		}
+	}
+}
+
+func TestWhatCannotBeAUsernameIsRefused(t *testing.T) {
+	for _, typed := range []string{
+		"", "@", "@@", "abc", "1alice", "_alice", "al ice", "alice!", "alice@t.me", "t.me/", "https://t.me/+AbCdEf", "t.me/c/1234",
+		"https://example.org/alice", "https://t.me/alice/5", "t.me/alice?start=x", "álice", "ali\u200dce", "alic\u0435", "alice\x00",
+		strings.Repeat("a", 33), strings.Repeat("@", 10_000), "-100123456", "+3412345678",
+	} {
+		if got, err := delivery.Username(typed); !errors.Is(err, delivery.ErrUsername) || got != "" {
+			t.Errorf("%q became %q (%v)", typed, got, err)
+		}
+	}
+}
