@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -170,6 +171,32 @@ func TestStory(t *testing.T) {
 		w.want(http.StatusOK, "POST", "/v1/links/"+started.ID+"/confirm", api.ConfirmLink{Code: code[:3] + " " + code[3:]}, &c)
 		if !c.Verified {
 			t.Errorf("confirm: %+v", c)
+		}
+	})
+
+	t.Run("a claimed link can be followed to its end", func(t *testing.T) {
+		var started api.StartedLink
+		w.want(http.StatusCreated, "POST", "/v1/links", api.StartLink{User: "carol"}, &started)
+		after := w.last("carol")
+		if err := w.telegram.Open(w.person("carol").ID, started.StartURL); err != nil {
+			t.Fatal(err)
+		}
+		question := w.message("carol", "Connect this Telegram chat", after)
+		followed := make(chan api.Link)
+		go func() {
+			var l api.Link
+			_, data, err := w.try("GET", "/v1/links/"+started.ID+"?seen=claimed", nil, "Prefer", "wait=20")
+			if err == nil {
+				err = json.Unmarshal(data, &l)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			followed <- l
+		}()
+		w.tap("carol", question, "Not me")
+		if l := <-followed; l.Status != "denied" {
+			t.Errorf("followed to %+v", l)
 		}
 	})
 

@@ -115,7 +115,6 @@ var plain = []struct {
 		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
 	{notify.ErrUnproven, "recipient-unproven", "Nobody has proven to own this handle, so only a code with purpose link may go " +
 		"to it, or a direct message from a key with the scope admin."},
-	{notify.ErrSuspended, "factor-unavailable", "The link is suspended after too many wrong codes; the user has to link again."},
 	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
 	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},
 	{twofa.ErrFinished, "verification-finished", "The verification has ended; create a new one."},
@@ -154,9 +153,9 @@ func problemOf(err error) *Problem {
 		p.Scope, p.Limit = wait.Scope, wait.Limit
 		return p
 	case errors.As(err, &unavailable):
-		p = problem("factor-unavailable", unavailableDetails[unavailable.Reason])
-		p.Reason = string(unavailable.Reason)
-		return p
+		return factorUnavailable(unavailable.Reason)
+	case errors.Is(err, notify.ErrSuspended):
+		return factorUnavailable(twofa.ReasonSuspended)
 	case errors.As(err, &progress):
 		p = problem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
@@ -172,14 +171,16 @@ func problemOf(err error) *Problem {
 	}
 	for _, row := range plain {
 		if errors.Is(err, row.err) {
-			p = problem(row.slug, row.detail)
-			if row.err == notify.ErrSuspended {
-				p.Reason = string(twofa.ReasonSuspended)
-			}
-			return p
+			return problem(row.slug, row.detail)
 		}
 	}
 	return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+}
+
+func factorUnavailable(r twofa.Reason) *Problem {
+	p := problem("factor-unavailable", unavailableDetails[r])
+	p.Reason = string(r)
+	return p
 }
 
 var waitDetails = map[twofa.Wait]string{

@@ -191,7 +191,9 @@ func TestPauseThatCannotBeStoredIsKeptAllTheSame(t *testing.T) {
 			r.Errorf("%d sends within the wait", n-1)
 		}
 		r.cancel()
-		<-r.done
+		if err := <-r.done; err != nil {
+			r.Error(err)
+		}
 		r.cancel = nil
 	})
 }

@@ -61,7 +61,9 @@ func inBubble(t *testing.T, test func(r *rig)) {
 		test(r)
 		r.stop()
 		for _, done := range r.crashed {
-			<-done
+			if err := <-done; err != nil {
+				r.Errorf("a dispatcher that crashed ended with %v", err)
+			}
 		}
 	})
 }
