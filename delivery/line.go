@@ -309,20 +309,19 @@ func (l *line) expire(ctx context.Context, now time.Time) {
 
 // overdue ends a message that nobody is sending and whose time has run out.
 func (l *line) overdue(ctx context.Context, id string, f *Failure) {
-	for {
-		m, err := l.d.o.Store.Load(ctx, id)
-		switch {
-		case errors.Is(err, ErrNotFound) || err == nil && m.Status.Final():
-			return // canceled meanwhile
-		case err == nil && m.Status == StatusSending:
-			l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
-			return
-		case err == nil:
-			l.finish(ctx, m, StatusExpired, f)
-			return
-		case l.written(ctx, err):
-			return
+	var m Message
+	read := l.persist(ctx, func() (err error) {
+		if m, err = l.d.o.Store.Load(ctx, id); errors.Is(err, ErrNotFound) {
+			m.Status, err = StatusCanceled, nil // gone: there is nothing to end
 		}
+		return err
+	})
+	switch {
+	case !read || m.Status.Final(): // canceled meanwhile
+	case m.Status == StatusSending:
+		l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+	default:
+		l.finish(ctx, m, StatusExpired, f)
 	}
 }
 

@@ -107,8 +107,7 @@ func (l *line) failed(ctx context.Context, m Message, r *result) {
 		r.ended = true
 	case e.Class == Migrated:
 		r.moved = e.MigrateTo
-		for !l.written(ctx, l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo)) {
-		}
+		l.persist(ctx, func() error { return l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo) })
 		l.save(ctx, m, StatusQueued, nil)
 	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
 		l.refused(ctx, m, e)
@@ -125,13 +124,10 @@ func (l *line) failed(ctx context.Context, m Message, r *result) {
 
 // refused tells the other rooms of a final refusal before it becomes final.
 func (l *line) refused(ctx context.Context, m Message, e *SendError) {
-	for {
-		err := l.d.o.Listener.Failed(ctx, m, e.Failure, e.Class == RecipientPermanent)
-		if l.written(ctx, err) {
-			break
-		}
+	told := l.persist(ctx, func() error { return l.d.o.Listener.Failed(ctx, m, e.Failure, e.Class == RecipientPermanent) })
+	if told {
+		l.finish(ctx, m, StatusFailed, &e.Failure)
 	}
-	l.finish(ctx, m, StatusFailed, &e.Failure)
 }
 
 // finish ends a message; it returns when that is on disk, or the process is about to stop.
@@ -143,31 +139,33 @@ func (l *line) finish(ctx context.Context, m Message, status Status, f *Failure)
 	}
 }
 
-// save writes progress down, trying until it is on disk: what Telegram has taken must not be sent again only because
-// the disk was full. It gives up, with false, only when the process stops.
+// save writes progress down; false when the process stops before it could.
 func (l *line) save(ctx context.Context, m Message, status Status, f *Failure) bool {
-	for {
-		err := l.d.o.Store.SaveProgress(ctx, Progress{
+	return l.persist(ctx, func() error {
+		return l.d.o.Store.SaveProgress(ctx, Progress{
 			ID: m.ID, Status: status, SentParts: m.SentParts, Attempts: m.Attempts, Transport: m.Transport, Failure: f,
 			Ended: m.Ended,
 		})
-		if l.written(ctx, err) {
-			return err == nil
-		}
-	}
+	})
 }
 
-// written waits a moment after a failed write; it tells whether to stop trying.
-func (l *line) written(ctx context.Context, err error) bool {
-	if err == nil || ctx.Err() != nil {
-		return true
-	}
-	l.log.Error("an outcome cannot be written down; trying again", "error", err)
-	select {
-	case <-time.After(time.Second):
-		return false
-	case <-ctx.Done():
-		return true
+// persist tries until the database has done it: what Telegram has taken must not be sent again only because the disk
+// was full. It gives up, with false, only when the process stops.
+func (l *line) persist(ctx context.Context, write func() error) bool {
+	for {
+		err := write()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		l.log.Error("the outbox cannot be read or written; trying again", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
