@@ -73,7 +73,7 @@ func (a accountStatus) sentence() string {
 func statusText(accounts []accountStatus, muted time.Time, started bool) delivery.Body {
 	t := delivery.Plain("Connected to this chat:")
 	for _, a := range accounts {
-		t = t.Plain("\n• ").Bold(a.link.Account()).Plain(" on ").Bold(delivery.Displayable(a.title, 64)).Plain(": " + a.sentence())
+		t = t.Plain("\n• ").Code(a.link.Account()).Plain(" on ").Bold(delivery.Displayable(a.title, 64)).Plain(": " + a.sentence())
 	}
 	if !muted.IsZero() {
 		t = t.Plain("\n\nMessages are muted until " + clock(muted) + "; codes still arrive. /unmute ends that.")

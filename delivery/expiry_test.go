@@ -20,7 +20,7 @@ func TestExpiredMessageNeverLeavesAndSaysWhy(t *testing.T) {
 		sends  int // of the message itself; -1: any number
 	}{
 		{"behind others of its chat", botID, nil, queue(delivery.LaneAlert, 1000, 30), delivery.ReasonMessageExpired, 0},
-		{"behind the limit of the bot", botID, nil, series(delivery.LaneDirect, 2000, 400), delivery.ReasonMessageExpired, 0},
+		{"behind the limit of the bot", botID, nil, series(delivery.LaneDirect, 2000, 340), delivery.ReasonMessageExpired, 0},
 		{"in a flood wait of its own", botID, first(1, fault{err: flood(time.Minute)}), nil, delivery.ReasonLimited, 1},
 		{"no network", botID, first(100, fault{err: lineDown()}), nil, delivery.ReasonUnreachable, -1},
 		{"no network, waiting for others to ask", botID, first(100, fault{err: lineDown()}), series(delivery.LaneDirect, 2000, 30), delivery.ReasonUnreachable, 0},
@@ -113,7 +113,7 @@ func TestManyMessagesMayExpireAtOnce(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.tg.fault = func(call) fault { return fault{err: lineDown()} }
 		r.run()
-		messages := series(delivery.LaneAlert, 1000, 500)
+		messages := series(delivery.LaneAlert, 1000, 150)
 		for i := range messages {
 			messages[i] = expiringIn(time.Minute, messages[i])
 		}

@@ -313,6 +313,10 @@ func TestCreatesPerNetworkAreLimited(t *testing.T) {
 	wantLimited("203.0.113.7", 10, 10*time.Minute)
 	wantLimited("2001:db8:0:1:ffff:ffff:ffff:ffff", 10, 10*time.Minute)
 	wantLimited("2001:db8:0:1::5%eth0", 10, 10*time.Minute)
+	w.link("corp", "carol", 7001)
+	w.create(twofa.CreateRequest{ // one tenant cannot lock another's users out by naming their address
+		Domain: "corp", User: "carol", Purpose: twofa.Confirm, Context: audit.Context{IP: "203.0.113.7"},
+	})
 	w.noError("the neighbour's IPv4", from("203.0.113.8"))
 	w.noError("the neighbour's IPv6", from("2001:db8:0:2::1"))
 	for range 12 { // what is no address is nobody's network
