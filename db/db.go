@@ -2,7 +2,7 @@
 // it. Its types and errors are those of the rooms it stores for; each room declares the interface it needs.
 //
 // One goroutine writes: functions that come in while it commits share the next commit (group commit), so a durable
-// write costs a share of an fsync. Reads have a pool of their own and never wait for writes.
+// write costs a share of an fsync. Reads have connections of their own and never wait for writes.
 package db
 
 import (
@@ -23,11 +23,13 @@ import (
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	reader *sql.DB
-	writer *sql.DB // exactly one connection, held by conn
-	conn   *stmtCache
-	keys   keys
-	now    func() time.Time
+	writer  *sql.DB // exactly one connection, held by conn
+	conn    *stmtCache
+	reader  *sql.DB
+	readers chan *stmtCache // its connections lie here while nobody reads with them
+	reading int             // how many they are
+	keys    keys
+	now     func() time.Time
 
 	jobs    chan *job
 	stop    chan struct{} // closed by Close: no more jobs are taken
@@ -61,6 +63,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	d := &DB{
 		now: o.Now, onQueued: o.OnQueued,
 		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
+		readers: make(chan *stmtCache, 4),
 	}
 	if err := d.open(ctx, path, o.KeyFile); err != nil {
 		return nil, errors.Join(err, d.closeFiles())
@@ -89,8 +92,14 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 	if d.reader, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
 		return fmt.Errorf("open database for reading: %w", err)
 	}
-	d.reader.SetMaxOpenConns(4)
-	d.reader.SetMaxIdleConns(4)
+	for range cap(d.readers) {
+		conn, err := d.reader.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("open database for reading: %w", err)
+		}
+		d.readers <- newStmtCache(conn)
+		d.reading++
+	}
 	return nil
 }
 
@@ -120,8 +129,8 @@ func createPrivate(path string) error {
 	return nil
 }
 
-// Close lets the writes that were accepted finish, and closes the files. Later writes answer ErrClosed. It may be called
-// again.
+// Close lets the writes that were accepted and the reads that have begun finish, and closes the files. Whatever comes
+// later is answered ErrClosed. Close may be called again.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		close(d.stop)
@@ -135,6 +144,9 @@ func (d *DB) closeFiles() error {
 	var errs []error
 	if d.conn != nil {
 		errs = append(errs, d.conn.Close())
+	}
+	for range d.reading { // waits for those who are reading
+		errs = append(errs, (<-d.readers).Close())
 	}
 	if d.reader != nil {
 		errs = append(errs, d.reader.Close())

@@ -6,7 +6,8 @@ import (
 	"errors"
 )
 
-// stmtCache is the writing connection with each of its statements prepared once. Only the writing goroutine uses it.
+// stmtCache is a connection with each of its statements prepared once. One goroutine at a time uses it. Its statements
+// know no context: one inside a shared commit must not end because a caller has gone away, and the others are short.
 type stmtCache struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt

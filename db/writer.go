@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -28,19 +27,11 @@ type job struct {
 
 // Tx is one transaction; it implements the transactions of linking, twofa and notify. It must not be kept.
 type Tx struct {
-	q       querier
+	q       *stmtCache
 	keys    keys
 	now     time.Time         // the same for the whole transaction
 	queued  []delivery.Queued // accepted messages, told to the dispatcher after the commit
 	touched []string          // ids whose rows have changed, for those who wait on them
-}
-
-// querier runs statements: the writing connection or a reading transaction. No context: a statement inside a shared
-// commit must not end because one of the callers has gone away.
-type querier interface {
-	exec(query string, args ...any) (sql.Result, error)
-	query(query string, args ...any) (*sql.Rows, error)
-	row(query string, args ...any) *sql.Row
 }
 
 // update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
@@ -190,30 +181,23 @@ func contain(fn func(*Tx) error, tx *Tx) (err error) {
 
 // view runs fn on one consistent state of the database, without waiting for writers.
 func (d *DB) view(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := d.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var conn *stmtCache
+	select {
+	case conn = <-d.readers:
+	case <-d.stop:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { d.readers <- conn }()
+	if _, err := conn.exec("BEGIN"); err != nil {
 		return fmt.Errorf("read database: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // a reader has nothing to lose
-	return fn(&Tx{q: reading{ctx, tx}, keys: d.keys, now: d.now()})
-}
-
-// reading runs statements of a read transaction under the caller's context.
-type reading struct {
-	ctx context.Context
-	tx  *sql.Tx
-}
-
-func (r reading) exec(query string, args ...any) (sql.Result, error) {
-	return r.tx.ExecContext(r.ctx, query, args...)
-}
-
-func (r reading) query(query string, args ...any) (*sql.Rows, error) {
-	return r.tx.QueryContext(r.ctx, query, args...)
-}
-
-func (r reading) row(query string, args ...any) *sql.Row {
-	return r.tx.QueryRowContext(r.ctx, query, args...)
+	defer func() { _, _ = conn.exec("ROLLBACK") }() // a reader has nothing to lose
+	return fn(&Tx{q: conn, keys: d.keys, now: d.now()})
 }
 
 // touch marks a row as changed, for those who wait on it.

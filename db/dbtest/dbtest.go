@@ -2,6 +2,10 @@
 package dbtest
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -42,9 +46,12 @@ func Open(t testing.TB, now func() time.Time) *db.DB {
 	return OpenAt(t, filepath.Join(t.TempDir(), "telegate.db"), now, nil)
 }
 
-// OpenAt opens the database at a path, as a restart does; onQueued may be nil.
+// OpenAt opens the database at a path, as a restart does, and makes it where there is none; onQueued may be nil.
 func OpenAt(t testing.TB, path string, now func() time.Time, onQueued func([]delivery.Queued)) *db.DB {
 	t.Helper()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		write(t, path)
+	}
 	d, err := db.Open(t.Context(), db.Options{Path: path, KeyFile: path + ".key", Now: now, OnQueued: onQueued})
 	if err != nil {
 		t.Fatalf("open database: %v", err)
@@ -55,4 +62,42 @@ func OpenAt(t testing.TB, path string, now func() time.Time, onQueued func([]del
 		}
 	})
 	return d
+}
+
+// blank is a database with nothing in it and its key. It is made once, since the migrations take nearly all the time of
+// opening a new one; each test gets a copy.
+var blank = sync.OnceValues(func() (files [2][]byte, err error) {
+	dir, err := os.MkdirTemp("", "telegate-blank-")
+	if err != nil {
+		return files, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "telegate.db")
+	d, err := db.Open(context.Background(), db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
+	if err != nil {
+		return files, err
+	}
+	if err := d.Close(); err != nil {
+		return files, err
+	}
+	for i, name := range []string{path, path + ".key"} {
+		if files[i], err = os.ReadFile(name); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+})
+
+// write makes a blank database.
+func write(t testing.TB, path string) {
+	t.Helper()
+	files, err := blank()
+	if err != nil {
+		t.Fatalf("make database: %v", err)
+	}
+	for i, name := range []string{path, path + ".key"} {
+		if err := os.WriteFile(name, files[i], 0o600); err != nil {
+			t.Fatalf("make database: %v", err)
+		}
+	}
 }
