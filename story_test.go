@@ -123,6 +123,7 @@ func TestStory(t *testing.T) {
 			{"/mute 2h", "Muted until"},
 			{"/status", "Messages are muted"},
 			{"/unmute", "Messages arrive again"},
+			{"/start", "copy the whole command"}, // F21: somebody who has a link may have come to connect another account
 			{"/id", "The id of this chat"},
 			{"/test", "delivery works"},
 			{"/help", "/unlink"},

@@ -181,7 +181,7 @@ func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listene
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, fmt.Errorf("listen on %s (does another program have it? choose another address for the API): %w", address, err)
 	}
 	if certFile == "" {
 		return l, nil

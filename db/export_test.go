@@ -1,6 +1,9 @@
 package db
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // Pragma reads a setting of the writing connection.
 func (d *DB) Pragma(t testing.TB, name string) int64 {
@@ -22,4 +25,12 @@ func (d *DB) ReaderPragma(t testing.TB, name string) int64 {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// Fill lets the file grow no more, as a full disk does, and answers what gives the room back.
+func (d *DB) Fill(t testing.TB) (free func()) {
+	t.Helper()
+	pages := d.Pragma(t, "page_count")
+	d.Pragma(t, "max_page_count = "+strconv.FormatInt(pages, 10))
+	return func() { d.Pragma(t, "max_page_count = 1000000") }
 }

@@ -153,3 +153,16 @@ func TestAFileThatIsNoDatabaseIsLeftAlone(t *testing.T) {
 		t.Errorf("the file has changed (%v)", err)
 	}
 }
+
+// Ready means that something can be stored: a full disk is not ready, and is again once there is room.
+func TestAFullDiskIsNotReadyAndRecovers(t *testing.T) {
+	d, _ := openFiles(t)
+	free := d.Fill(t)
+	if err := d.Ready(t.Context()); err == nil {
+		t.Error("ready, though nothing can be stored")
+	}
+	free()
+	if err := d.Ready(t.Context()); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
