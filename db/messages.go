@@ -47,10 +47,10 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 		failure = *m.Failure
 	}
 	res, err := tx.q.exec(`
-		INSERT INTO messages (id, domain, user, bot_id, chat_id, lane, purpose, silent, body, dedupe, status, failure, detail,
+		INSERT INTO messages (id, domain, user, bot_id, chat_id, lane, purpose, silent, body, dedupe, broadcast, status, failure, detail,
 			created_at, expires_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.ID, m.Domain, m.User, m.BotID, m.ChatID, m.Lane, m.Purpose, m.Silent, body, m.Dedupe, m.Status,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.ID, m.Domain, m.User, m.BotID, m.ChatID, m.Lane, m.Purpose, m.Silent, body, m.Dedupe, m.Broadcast, m.Status,
 		failure.Reason, failure.Detail, millis(m.Created), millis(m.Expires), millis(m.Ended))
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
@@ -64,13 +64,14 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 	}
 	tx.queued = append(tx.queued, delivery.Queued{
 		Seq: seq, ID: m.ID, BotID: m.BotID, ChatID: m.ChatID, Lane: m.Lane, Expires: m.Expires,
+		Domain: m.Domain, Broadcast: m.Broadcast,
 	})
 	return nil
 }
 
 const selectMessage = `
 	SELECT id, domain, user, bot_id, chat_id, lane, purpose, silent, body, sent_parts, attempts, dedupe, status, transport,
-	       failure, detail, created_at, expires_at, ended_at
+	       failure, detail, created_at, expires_at, ended_at, broadcast, suppressed, resent_as
 	FROM messages `
 
 // scanMessage reads a message; the body only when it is asked for.
@@ -80,7 +81,8 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 	var failure delivery.Failure
 	var created, expires, ended int64
 	err := row.Scan(&m.ID, &m.Domain, &m.User, &m.BotID, &m.ChatID, &m.Lane, &m.Purpose, &m.Silent, &body, &m.SentParts,
-		&m.Attempts, &m.Dedupe, &m.Status, &m.Transport, &failure.Reason, &failure.Detail, &created, &expires, &ended)
+		&m.Attempts, &m.Dedupe, &m.Status, &m.Transport, &failure.Reason, &failure.Detail, &created, &expires, &ended,
+		&m.Broadcast, &m.Suppressed, &m.ResentAs)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, delivery.ErrNotFound
 	}
@@ -158,7 +160,7 @@ func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Qu
 	var list []delivery.Queued
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		list, err = all(tx, scanQueued, `
-			SELECT seq, id, bot_id, chat_id, lane, expires_at FROM messages
+			SELECT seq, id, bot_id, chat_id, lane, expires_at, domain, broadcast FROM messages
 			WHERE status IN ('queued', 'sending') AND seq > ? ORDER BY seq LIMIT ?`, after, limit)
 		return err
 	})
@@ -191,7 +193,7 @@ func (d *DB) OldestWaiting(ctx context.Context, lanes ...delivery.Lane) (time.Ti
 func scanQueued(row scanner) (delivery.Queued, error) {
 	var q delivery.Queued
 	var expires int64
-	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &expires); err != nil {
+	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &expires, &q.Domain, &q.Broadcast); err != nil {
 		return q, fmt.Errorf("read queue: %w", err)
 	}
 	q.Expires = fromMillis(expires)

@@ -87,18 +87,19 @@ type Failure struct {
 
 // Message is anything to deliver to one chat. It ends with exactly one final status; its body is wiped then.
 type Message struct {
-	ID      string
-	Domain  string
-	User    string // empty where the message is an answer of the bot, or addressed by handle
-	BotID   int64
-	ChatID  int64
-	Lane    Lane
-	Purpose string // "login" or "link" of a code that the caller made itself; PurposeReply; else empty
-	Silent  bool   // arrives without a sound
-	Body    Body   // empty once the message has ended
-	Dedupe  string // digest of the caller's dedupe key; empty without one
-	Created time.Time
-	Expires time.Time // never sent at or after this time
+	ID        string
+	Domain    string
+	User      string // empty where the message is an answer of the bot, or addressed by handle
+	BotID     int64
+	ChatID    int64
+	Lane      Lane
+	Purpose   string // "login" or "link" of a code that the caller made itself; PurposeReply; else empty
+	Silent    bool   // arrives without a sound
+	Body      Body   // empty once the message has ended
+	Dedupe    string // digest of the caller's dedupe key; empty without one
+	Broadcast string // the broadcast it is part of; empty for all others
+	Created   time.Time
+	Expires   time.Time // never sent at or after this time
 
 	Status    Status
 	SentParts int      // parts of the body that Telegram has taken; sending resumes behind them
@@ -106,6 +107,9 @@ type Message struct {
 	Transport string   // the transport that took the last part
 	Failure   *Failure // nil unless it failed or expired
 	Ended     time.Time
+
+	Suppressed int    // repeats of its dedupe key that were not sent
+	ResentAs   string // the message that was sent in its place; empty for nearly all
 }
 
 // Body is what Telegram is to show: the parts in order, each one Telegram message.

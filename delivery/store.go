@@ -14,6 +14,9 @@ type Queued struct {
 	ChatID  int64
 	Lane    Lane
 	Expires time.Time
+
+	Domain    string // with Broadcast, whose turn it is: domains and broadcasts share a bot evenly
+	Broadcast string
 }
 
 // Progress is what one send has changed about a message. A final status ends it and wipes its body.

@@ -1,0 +1,56 @@
+-- Broadcasts, dead letters that can be sent again, and every attempt to send.
+-- Sealed columns here: broadcasts.body. messages.body now outlives a message that did not arrive, until keepDead is over.
+
+-- +goose Up
+ALTER TABLE messages ADD COLUMN broadcast TEXT NOT NULL DEFAULT '';      -- the broadcast it is part of
+ALTER TABLE messages ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;   -- repeats of its dedupe key that were not sent
+ALTER TABLE messages ADD COLUMN resent_as TEXT NOT NULL DEFAULT '';      -- the message that was sent in its place
+CREATE INDEX messages_broadcast ON messages (broadcast, status, failure) WHERE broadcast <> '';
+CREATE INDEX messages_user ON messages (domain, user, seq) WHERE user <> '';
+CREATE INDEX messages_dead ON messages (domain, seq) WHERE status IN ('failed', 'expired', 'unknown');
+CREATE INDEX messages_kept ON messages (ended_at) WHERE ended_at <> 0 AND body IS NOT NULL;
+
+-- One row for each send that was tried.
+CREATE TABLE attempts (
+    message_id TEXT    NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    n          INTEGER NOT NULL,  -- the how manieth of the message, from 1
+    at         INTEGER NOT NULL,
+    took       INTEGER NOT NULL,  -- milliseconds
+    part       INTEGER NOT NULL,  -- of the message, from 0
+    transport  TEXT    NOT NULL,
+    outcome    TEXT    NOT NULL,  -- taken, unknown, or the class of the error
+    reason     TEXT    NOT NULL,  -- of a failure, as in messages.failure
+    detail     TEXT    NOT NULL,
+    PRIMARY KEY (message_id, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE broadcasts (
+    id         TEXT PRIMARY KEY,
+    domain     TEXT    NOT NULL,
+    body       BLOB,               -- sealed; NULL once every recipient has a message of his own
+    silent     INTEGER NOT NULL,
+    everybody  INTEGER NOT NULL,   -- 1: whoever is linked when it is sent; 0: the users in audience
+    status     TEXT    NOT NULL,
+    reachable  INTEGER NOT NULL,   -- as counted when it was accepted
+    unlinked   INTEGER NOT NULL,
+    blocked    INTEGER NOT NULL,
+    cursor     TEXT    NOT NULL DEFAULT '', -- the last user who has a message of his own
+    counts     TEXT    NOT NULL DEFAULT '', -- JSON, how its messages ended; written when the last of them has
+    lifetime   INTEGER NOT NULL,   -- milliseconds
+    created_at INTEGER NOT NULL,
+    send_at    INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX broadcasts_open ON broadcasts (send_at) WHERE ended_at = 0;
+CREATE INDEX broadcasts_domain ON broadcasts (domain, created_at);
+CREATE INDEX broadcasts_ended ON broadcasts (ended_at) WHERE ended_at <> 0;
+
+-- The users of a broadcast that goes to a list.
+CREATE TABLE audience (
+    broadcast TEXT NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
+    user      TEXT NOT NULL,
+    PRIMARY KEY (broadcast, user)
+) STRICT, WITHOUT ROWID;
+
+-- When a pause was asked for, so that a clock set back does not make it longer.
+ALTER TABLE pauses ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
