@@ -44,8 +44,8 @@ type line struct {
 	pacer   *pacer // made by run
 	items   map[string]*item
 	chats   map[int64]*chat
-	ready   slotHeap // could go now, as far as their chat is concerned
-	waiting slotHeap // not before slot.at
+	ready   ready   // could go now, as far as their chat is concerned
+	waiting waiting // not before slot.at
 	expiry  expiryHeap
 	swept   time.Time // when idle chats were last let go
 
@@ -68,7 +68,7 @@ func newLine(d *Dispatcher, botID int64, t Transport) *line {
 		d: d, botID: botID, transport: t, log: d.o.Logger.With("bot", botID),
 		signal: make(chan struct{}, 1), results: make(chan result),
 		items: map[string]*item{}, chats: map[int64]*chat{},
-		ready: slotHeap{less: byUrgency}, waiting: slotHeap{less: byTime},
+		ready: newReady(),
 	}
 }
 
@@ -164,14 +164,14 @@ func (l *line) append(it *item) {
 		s = &slot{chat: c, rank: rank}
 		c.slots[rank] = s
 	}
-	idle := s.head() == nil
+	s.head()
 	at := len(s.items)
 	for at > 0 && s.items[at-1].Seq > it.Seq && !s.items[at-1].busy {
 		at--
 	}
 	s.items = slices.Insert(s.items, at, it)
-	if !s.busy && (idle || at == 0 && s.in == &l.ready) {
-		l.ready.put(s)
+	if !s.busy && s.in != &l.waiting {
+		l.ready.added(s, at)
 	}
 }
 
@@ -237,6 +237,7 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 			break
 		}
 		l.pacer.take(s.chat, now)
+		l.ready[s.rank].take()
 		l.launch(ctx, s, it)
 	}
 	return max(0, next.Sub(now))
@@ -345,6 +346,7 @@ func (l *line) forgetIdleChats(now time.Time) {
 		return
 	}
 	l.swept = now
+	l.ready.forgetIdle()
 	for id, c := range l.chats {
 		idle := now.Sub(c.bucket.due) > chatMemory && !c.pause.After(now)
 		for _, s := range c.slots {

@@ -188,6 +188,10 @@ func (l *line) settle(ctx context.Context, r result) {
 	if r.ended {
 		l.drop(it)
 	}
+	if !r.taken && r.err == nil {
+		l.pacer.refund(s.chat)
+		l.ready[s.rank].refund(s)
+	}
 	wait := now
 	switch {
 	case r.taken:
