@@ -152,7 +152,7 @@ func (l *line) save(ctx context.Context, m Message, status Status, f *Failure) b
 // persist tries until the database has done it: what Telegram has taken must not be sent again only because the disk
 // was full. It gives up, with false, only when the process stops.
 func (l *line) persist(ctx context.Context, write func() error) bool {
-	for {
+	for tries := 0; ; tries++ {
 		err := write()
 		if err == nil {
 			return true
@@ -160,7 +160,9 @@ func (l *line) persist(ctx context.Context, write func() error) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		l.log.Error("the outbox cannot be read or written; trying again", "error", err)
+		if tries%60 == 0 { // now and each minute: the log may be on the same full disk
+			l.log.Error("the outbox cannot be read or written; trying again each second", "error", err)
+		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():

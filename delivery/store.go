@@ -2,7 +2,16 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"time"
+)
+
+// What a store may answer to anything, when the trouble is not the caller's and nothing was stored.
+var (
+	// ErrStorageFull: there is no room on the disk. It passes once somebody makes some.
+	ErrStorageFull = errors.New("no room for the database on the disk")
+	// ErrStorageBusy: another program holds the database, or the disk does not answer. It may pass by itself.
+	ErrStorageBusy = errors.New("the database is held by another program, or its disk does not answer")
 )
 
 // Queued is a waiting message as the dispatcher keeps it in memory: all it takes to decide when it goes, none of its
