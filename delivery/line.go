@@ -20,6 +20,9 @@ const (
 // stopGrace is how long a stop waits for sends that are on their way.
 const stopGrace = 10 * time.Second
 
+// wallClock is how often the expiry of what waits is looked at again, should the clock on the wall be set meanwhile.
+const wallClock = 10 * time.Second
+
 // chatMemory is how long an idle chat's limiter is kept; by then it has recovered anyway.
 const chatMemory = 2 * time.Minute
 
@@ -130,9 +133,9 @@ func (l *line) takeInbox() {
 	for _, e := range events {
 		switch {
 		case e.pause != nil && e.pause.ChatID == 0:
-			l.quiet = e.pause.Until
+			l.quiet = time.Now().Add(e.pause.rest(l.d.o.Now()))
 		case e.pause != nil:
-			l.chat(e.pause.ChatID).pause = e.pause.Until
+			l.chat(e.pause.ChatID).pause = time.Now().Add(e.pause.rest(l.d.o.Now()))
 		case e.resume:
 			l.answered()
 		}
@@ -196,8 +199,8 @@ func (l *line) drop(it *item) {
 
 // dispatch starts all sends that may start now, and answers how long until the next one may.
 func (l *line) dispatch(ctx context.Context) time.Duration {
-	now := l.d.o.Now()
-	l.expire(ctx, now)
+	now, wall := time.Now(), l.d.o.Now()
+	l.expire(ctx, wall)
 	l.forgetIdleChats(now)
 	for s := l.waiting.first(); s != nil && !s.at.After(now); s = l.waiting.first() {
 		l.ready.put(s)
@@ -206,8 +209,8 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 	if s := l.waiting.first(); s != nil && s.at.Before(next) {
 		next = s.at
 	}
-	if len(l.expiry) > 0 && l.expiry[0].Expires.Before(next) {
-		next = l.expiry[0].Expires
+	if len(l.expiry) > 0 {
+		next = earlier(next, now.Add(min(wallClock, l.expiry[0].Expires.Sub(wall))))
 	}
 	for l.transport != nil {
 		s := l.ready.first()
@@ -284,7 +287,7 @@ func (l *line) launch(ctx context.Context, s *slot, it *item) {
 	go func() { l.results <- l.send(ctx, s, it, late) }()
 }
 
-// expire ends what is past its time, whatever the lanes and pauses say. What is on its way right now is left to its
+// expire ends what is past its time on the wall, whatever the lanes and pauses say. What is on its way right now is left to its
 // send.
 func (l *line) expire(ctx context.Context, now time.Time) {
 	over := map[string]*Failure{}

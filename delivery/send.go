@@ -178,7 +178,7 @@ func (l *line) settle(ctx context.Context, r result) {
 		return
 	}
 	l.inFlight--
-	s, it, now := r.slot, r.item, l.d.o.Now()
+	s, it, now := r.slot, r.item, time.Now()
 	s.busy, it.busy = false, false
 	if s.rank > 0 {
 		l.lower--
@@ -258,13 +258,13 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 func (l *line) flooded(ctx context.Context, c *chat, until, now time.Time) time.Time {
 	storm := l.floodEnd.After(now) && l.floodID != c.id
 	l.pacer.flooded(c, storm && !l.quiet.After(now), now)
-	pause := Pause{BotID: l.botID, ChatID: c.id}
+	pause := Pause{BotID: l.botID, ChatID: c.id, Asked: l.d.o.Now()}
 	if storm {
 		l.quiet = later(l.quiet, until)
-		pause.ChatID, pause.Until = 0, l.quiet
+		pause.ChatID, pause.Until = 0, pause.Asked.Add(l.quiet.Sub(now))
 	} else {
 		c.pause = later(c.pause, until)
-		pause.Until = c.pause
+		pause.Until = pause.Asked.Add(c.pause.Sub(now))
 		l.floodID, l.floodEnd = c.id, c.pause
 	}
 	l.writes++

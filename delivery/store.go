@@ -42,7 +42,16 @@ type Progress struct {
 // Pause is how long Telegram wants quiet: from one chat, or from the whole bot where ChatID is 0.
 type Pause struct {
 	BotID, ChatID int64
-	Until         time.Time
+	Asked, Until  time.Time // by the clock on the wall, since a pause outlives the process
+}
+
+// rest is how much of a pause is left. A clock that has been set back since it was asked for does not make it longer.
+func (p Pause) rest(now time.Time) time.Duration {
+	rest := p.Until.Sub(now)
+	if !p.Asked.IsZero() {
+		rest = min(rest, p.Until.Sub(p.Asked))
+	}
+	return rest
 }
 
 // Store is the outbox on disk.
