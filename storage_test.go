@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // somebody else who opens the file
-
 	"telegate/api"
+	"telegate/db/dbtest"
 )
 
 // databaseState is how /healthz speaks of the database.
@@ -119,15 +117,7 @@ func TestLockedDatabaseHoldsUpOnlyWhatStores(t *testing.T) {
 	w.connected()
 	w.link("", "alice")
 	v, code := w.signIn("alice", "s")
-	other, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, "telegate.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	other.SetMaxOpenConns(1)
-	if _, err := other.Exec("PRAGMA busy_timeout = 5000; BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
+	release := dbtest.Hold(t, filepath.Join(w.dir, "telegate.db"))
 	began := time.Now()
 	refused := make(chan api.Problem, 1)
 	go func() {
@@ -145,9 +135,7 @@ func TestLockedDatabaseHoldsUpOnlyWhatStores(t *testing.T) {
 	if p := <-refused; p.Type != "/problems/storage-unavailable" || p.RetryAfter != 5 {
 		t.Errorf("a check while another holds the file: %+v", p)
 	}
-	if _, err := other.Exec("ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	var outcome api.Check
 	w.want(http.StatusOK, "POST", "/v1/verifications/"+v.ID+"/check", api.CheckCode{Code: code, SessionBinding: "s"}, &outcome)
 	if !outcome.Approved {

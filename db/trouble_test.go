@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,18 +84,7 @@ func TestLockedDatabaseIsNamedAndPasses(t *testing.T) {
 	path := t.TempDir() + "/telegate.db"
 	d := dbtest.OpenAt(t, path, time.Now, nil)
 	enqueue(t, d, message("msg_before", "hello", time.Now()))
-	other, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	backup, err := other.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := backup.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
-		t.Fatal(err)
-	}
+	release := dbtest.Hold(t, path)
 	writing := make(chan error, 1)
 	go func() {
 		writing <- d.UpdateMessages(t.Context(), func(tx notify.Tx) error { return tx.Enqueue(message("msg_locked", "hello", time.Now())) })
@@ -116,9 +104,7 @@ func TestLockedDatabaseIsNamedAndPasses(t *testing.T) {
 	if took := time.Since(began); took < 4*time.Second || took > 15*time.Second {
 		t.Errorf("the writer gave up after %v, want 5 s, or 10 s behind another", took)
 	}
-	if _, err := backup.ExecContext(t.Context(), "ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	enqueue(t, d, message("msg_after", "hello", time.Now()))
 	if _, err := d.Load(t.Context(), "msg_locked"); !errors.Is(err, delivery.ErrNotFound) {
 		t.Errorf("what was refused is there: %v", err)

@@ -54,7 +54,7 @@ func TestClockThatIsSetDuringAFloodWait(t *testing.T) {
 				r.set(jump)
 				r.pass(11 * time.Second)
 				if jump > 0 {
-					r.mustEnd("code", delivery.StatusExpired, delivery.ReasonMessageExpired)
+					r.mustEnd("code", delivery.StatusExpired, delivery.ReasonLimited)
 				}
 				r.drain(2 * time.Minute)
 				for _, c := range r.tg.arrived()[2:] {

@@ -336,6 +336,9 @@ func (l *line) expired(it *item) *Failure {
 		return it.last
 	case l.trouble != nil:
 		return l.trouble
+	case l.quiet.After(time.Now()):
+		return &Failure{ReasonLimited, "Telegram asked the whole bot for quiet because too much was sent, and the message's time to live ran " +
+			"out before that was over. Send it again, or give such messages a longer ttl."}
 	case l.transport == nil:
 		return &Failure{ReasonUnreachable, "The bot this message was to leave by is not configured any more."}
 	default:
