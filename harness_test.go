@@ -338,3 +338,10 @@ func (w *world) files() []byte {
 	}
 	return all
 }
+
+func decode(t *testing.T, data []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(data, v); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,7 +31,17 @@ func (g *gateway) health(ctx context.Context) []api.Component {
 func (g *gateway) databaseHealth(ctx context.Context) api.Component {
 	c := api.Component{Name: "database", Status: api.HealthOK}
 	if err := g.db.Ready(ctx); err != nil {
-		c.Status, c.Detail = api.HealthFailing, "The database takes nothing: "+err.Error()+". Look at free space and at who else has the file open."
+		c.Status = api.HealthFailing
+		switch {
+		case errors.Is(err, delivery.ErrStorageFull):
+			c.State, c.Detail = "full", "There is no room left on the disk: nothing can be accepted, and what was accepted waits. "+
+				"Free space; it goes on by itself."
+		case errors.Is(err, delivery.ErrStorageBusy):
+			c.State, c.Detail = "busy", "Another program holds the database, or its disk does not answer: nothing can be accepted. "+
+				"Look at who else has the file open (fuser, lsof), and at the disk; it goes on by itself."
+		default:
+			c.Detail = "The database takes nothing: " + err.Error() + ". Look at the disk and at the permissions of the file."
+		}
 	}
 	return c
 }

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -29,12 +24,7 @@ const (
 // way at the kill.
 func TestKillLosesNothing(t *testing.T) {
 	w := newWorld(t)
-	k := &killer{world: w, config: filepath.Join(w.dir, "telegate.toml"), accepted: map[string]string{}}
-	listen := freeAddress(t)
-	w.url = "http://" + listen
-	if err := os.WriteFile(k.config, []byte(w.configText(listen)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	k := &killer{process: newProcess(w), accepted: map[string]string{}}
 	for i := range killPeople {
 		name := fmt.Sprintf("p%d", i)
 		w.telegram.AddPerson(sandbox.Person{FirstName: name, Username: name + "_tg"})
@@ -61,48 +51,11 @@ func TestKillLosesNothing(t *testing.T) {
 
 // killer runs telegate as a process of its own.
 type killer struct {
-	*world
-	config string
+	*process
 	people []string
-	child  *exec.Cmd
-	out    syncBuffer
 
 	acceptedMu sync.Mutex
 	accepted   map[string]string // text → id; guarded by acceptedMu
-}
-
-func (k *killer) up() {
-	k.t.Helper()
-	k.child = exec.Command("telegate", "serve", "--config", k.config)
-	k.child.Stdout, k.child.Stderr = &k.out, &k.out
-	if err := k.child.Start(); err != nil {
-		k.t.Fatal(err)
-	}
-	child := k.child
-	k.t.Cleanup(func() { _ = child.Process.Kill() })
-	k.eventually("telegate is up", func() bool {
-		status, data, err := k.try("GET", "/v1/domains", nil)
-		return err == nil && status == http.StatusOK && bytes.Contains(data, []byte(`"connected"`))
-	})
-}
-
-func (k *killer) kill() {
-	k.t.Helper()
-	if err := k.child.Process.Kill(); err != nil {
-		k.t.Fatal(err)
-	}
-	_ = k.child.Wait() // "signal: killed"
-}
-
-// stop ends the process as an operator would; it must end well.
-func (k *killer) stop() {
-	k.t.Helper()
-	if err := k.child.Process.Signal(os.Interrupt); err != nil {
-		k.t.Fatal(err)
-	}
-	if err := k.child.Wait(); err != nil {
-		k.t.Errorf("telegate ended with %v\n%s", err, k.out.String())
-	}
 }
 
 // workUntilKilled keeps telegate busy, kills it at some moment of it, and answers who has opened a link.
@@ -187,14 +140,4 @@ func (k *killer) duplicates() int {
 		n += times - 1
 	}
 	return n
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

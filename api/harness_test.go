@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -172,6 +173,7 @@ func (d *domains) CanSend(int64) bool {
 type store struct {
 	*db.DB
 	broken atomic.Bool
+	writes atomic.Pointer[error] // what writes, and writes only, are answered; nil: nothing
 }
 
 var errDisk = errors.New("disk I/O error in /var/lib/inside.db")
@@ -183,12 +185,22 @@ func (s *store) try(do func() error) error {
 	return do()
 }
 
+// refuse lets writes fail from now on, so that err says why; nil ends it.
+func (s *store) refuse(err error) { s.writes.Store(&err) }
+
+func (s *store) write(do func() error) error {
+	if err := s.writes.Load(); err != nil && *err != nil {
+		return fmt.Errorf("write to database: %w", *err)
+	}
+	return s.try(do)
+}
+
 func (s *store) Ready(ctx context.Context) error {
-	return s.try(func() error { return s.DB.Ready(ctx) })
+	return s.write(func() error { return s.DB.Ready(ctx) })
 }
 
 func (s *store) UpdateLinks(ctx context.Context, fn func(linking.Tx) error) error {
-	return s.try(func() error { return s.DB.UpdateLinks(ctx, fn) })
+	return s.write(func() error { return s.DB.UpdateLinks(ctx, fn) })
 }
 
 func (s *store) ViewLinks(ctx context.Context, fn func(linking.Tx) error) error {
@@ -196,7 +208,7 @@ func (s *store) ViewLinks(ctx context.Context, fn func(linking.Tx) error) error 
 }
 
 func (s *store) UpdateVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
-	return s.try(func() error { return s.DB.UpdateVerifications(ctx, fn) })
+	return s.write(func() error { return s.DB.UpdateVerifications(ctx, fn) })
 }
 
 func (s *store) ViewVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
@@ -204,7 +216,7 @@ func (s *store) ViewVerifications(ctx context.Context, fn func(twofa.Tx) error) 
 }
 
 func (s *store) UpdateMessages(ctx context.Context, fn func(notify.Tx) error) error {
-	return s.try(func() error { return s.DB.UpdateMessages(ctx, fn) })
+	return s.write(func() error { return s.DB.UpdateMessages(ctx, fn) })
 }
 
 func (s *store) ViewMessages(ctx context.Context, fn func(notify.Tx) error) error {

@@ -62,7 +62,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := s.o.Ready(ctx); err != nil {
 		s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
-		writeProblem(w, r, problem("storage-unavailable", "The database takes nothing right now; the log says why."))
+		p := storageProblem(err)
+		if p == nil {
+			p = problem("storage-unavailable", "The database takes nothing right now; the log says why.").after(afterBusy)
+		}
+		writeProblem(w, r, p)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -111,7 +111,11 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 			return
 		case !errors.Is(err, ErrNoAnswer):
 			s.o.Logger.ErrorContext(r.Context(), "read kept answer", "request", requestID(r.Context()), "error", err)
-			writeProblem(w, r, problem("storage-unavailable", "The database cannot be read right now."))
+			p := storageProblem(err)
+			if p == nil {
+				p = problem("storage-unavailable", "The database cannot be read right now; the log says why. Try again.").after(afterBusy)
+			}
+			writeProblem(w, r, p)
 			return
 		}
 

@@ -39,7 +39,8 @@ var kinds = map[string]kind{
 	"idempotency-in-flight":    {409, "Request in flight", "A request with this Idempotency-Key is being answered right now. Wait a moment and repeat it."},
 	"idempotency-mismatch":     {422, "Idempotency-Key reused", "This Idempotency-Key was used for a request with another body. Use a fresh key for each new request."},
 	"telegram-unavailable":     {503, "Telegram unavailable", "Telegram cannot be reached, or refuses the bot. /healthz says which."},
-	"storage-unavailable":      {503, "Storage unavailable", "The database takes nothing right now. /healthz and the log say why."},
+	"storage-full":             {503, "Storage full", "There is no room for the database on the disk, so the request was not carried out. Free space, and repeat the request; telegate needs no restart, and what it had accepted before is kept."},
+	"storage-unavailable":      {503, "Storage unavailable", "The database takes nothing right now: another program holds it, or its disk does not answer. Repeat the request after retry_after seconds; if it lasts, /healthz and the log say why."},
 	"internal-error":           {500, "Internal error", "telegate has a fault; its log tells more under the instance of the answer."},
 }
 

@@ -169,12 +169,35 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, twofa.ErrBindingRequired):
 		return invalid("#/session_binding", "A verification for login needs the caller's session, so that its code works nowhere else.")
 	}
+	if p := storageProblem(err); p != nil {
+		return p
+	}
 	for _, row := range plain {
 		if errors.Is(err, row.err) {
 			return problem(row.slug, row.detail)
 		}
 	}
 	return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+}
+
+// How long to wait before a request is repeated that met trouble with the database.
+const (
+	afterFull = 30 * time.Second // somebody has to make room
+	afterBusy = 5 * time.Second
+)
+
+// storageProblem is the problem of an error that says why nothing can be stored; nil for others.
+func storageProblem(err error) *Problem {
+	switch {
+	case errors.Is(err, delivery.ErrStorageFull):
+		return problem("storage-full", "There is no room left on the disk for the database, so the request was not carried out. "+
+			"Free space, then repeat it.").after(afterFull)
+	case errors.Is(err, delivery.ErrStorageBusy):
+		return problem("storage-unavailable", "Another program holds the database, or its disk does not answer, so the request was "+
+			"not carried out. Repeat it; if this lasts, GET /healthz says more.").after(afterBusy)
+	default:
+		return nil
+	}
 }
 
 func factorUnavailable(r twofa.Reason) *Problem {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -153,11 +154,16 @@ var problemCases = map[string]problemCase{
 		g.domains.set(api.Domain{Title: "My Server", BotState: "unreachable"})
 		return g.call("POST", "/v1/links", object{"user": "alice"})
 	}, `{}`},
+	"storage-full": {func(t *testing.T) answer {
+		g := newGateway(t)
+		g.store.refuse(delivery.ErrStorageFull)
+		return g.call("GET", "/readyz", nil)
+	}, `{"retry_after":30}`},
 	"storage-unavailable": {func(t *testing.T) answer {
 		g := newGateway(t)
 		g.store.broken.Store(true)
 		return g.call("GET", "/readyz", nil)
-	}, `{}`},
+	}, `{"retry_after":5}`},
 	"internal-error": {func(t *testing.T) answer {
 		g := newGateway(t)
 		g.store.broken.Store(true)

@@ -126,7 +126,7 @@ func (s *Server) register(api huma.API) {
 }
 
 // call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is
-// telegate's own fault is logged.
+// telegate's own fault, or its disk's, is logged.
 func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, summary string, h func(context.Context, *I) (*O, error)) {
 	answer := func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
@@ -135,7 +135,7 @@ func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, s
 		}
 		p := *problemOf(err)
 		p.Instance = requestID(ctx)
-		if p.Status == http.StatusInternalServerError && ctx.Err() == nil { // not because the caller has gone away
+		if (p.Status == http.StatusInternalServerError || storageProblem(err) != nil) && ctx.Err() == nil { // not because the caller has gone away
 			s.o.Logger.ErrorContext(ctx, "request failed", "request", p.Instance, "method", method, "path", path, "error", err)
 		}
 		return nil, &p

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 )
 
 var (
@@ -52,7 +53,8 @@ func (d *DB) Answer(ctx context.Context, key []byte, since time.Time) (api.Answe
 func answerName(key []byte) string { return "answer " + hex.EncodeToString(key) }
 
 // Ready tells whether something can be stored: it does so, with a row that is large enough to need room on the disk. It
-// waits no longer than the context does, whatever the disk does.
+// waits no longer than the context does, whatever the disk does. ErrStorageFull or ErrStorageBusy of delivery say what is
+// in the way.
 func (d *DB) Ready(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() {
@@ -65,6 +67,6 @@ func (d *DB) Ready(ctx context.Context) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("the database does not answer: %w", ctx.Err())
+		return fmt.Errorf("%w: %w", delivery.ErrStorageBusy, ctx.Err())
 	}
 }

@@ -49,19 +49,31 @@ type held struct {
 }
 
 func whileHeld(t *testing.T, test func(h *held)) {
+	inHeld(t, func(h *held) { h.hold(); test(h) })
+}
+
+// whileFull is whileHeld on a disk that is full until free is called.
+func whileFull(t *testing.T, test func(h *held, free func())) {
+	inHeld(t, func(h *held) { free := h.Fill(h.T); h.hold(); test(h, free) })
+}
+
+func inHeld(t *testing.T, test func(h *held)) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "telegate.db")
-		h := &held{T: t, DB: dbtest.OpenAt(t, path, time.Now, nil), path: path}
-		hold := make(chan struct{})
-		h.release = func() { close(hold) }
-		h.writers.Go(func() {
-			if err := h.UpdateLinks(t.Context(), func(linking.Tx) error { <-hold; return nil }); err != nil {
-				t.Error(err)
-			}
-		})
-		synctest.Wait()
-		test(h)
+		test(&held{T: t, DB: dbtest.OpenAt(t, path, time.Now, nil), path: path})
 	})
+}
+
+// hold keeps the writer busy from now on.
+func (h *held) hold() {
+	hold := make(chan struct{})
+	h.release = func() { close(hold) }
+	h.writers.Go(func() {
+		if err := h.UpdateLinks(h.Context(), func(linking.Tx) error { <-hold; return nil }); err != nil {
+			h.Error(err)
+		}
+	})
+	synctest.Wait()
 }
 
 func TestWhoeverWaitsSharesOneCommit(t *testing.T) {

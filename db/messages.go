@@ -236,11 +236,11 @@ func (d *DB) Pauses(ctx context.Context) ([]delivery.Pause, error) {
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		list, err = all(tx, func(row scanner) (delivery.Pause, error) {
 			var p delivery.Pause
-			var until int64
-			err := row.Scan(&p.BotID, &p.ChatID, &until)
-			p.Until = fromMillis(until)
+			var asked, until int64
+			err := row.Scan(&p.BotID, &p.ChatID, &asked, &until)
+			p.Asked, p.Until = fromMillis(asked), fromMillis(until)
 			return p, err
-		}, "SELECT bot_id, chat_id, until FROM pauses")
+		}, "SELECT bot_id, chat_id, asked_at, until FROM pauses")
 		return err
 	})
 	return list, err
@@ -249,9 +249,9 @@ func (d *DB) Pauses(ctx context.Context) ([]delivery.Pause, error) {
 // SavePause implements delivery.Store. Of two waits the longer one holds.
 func (d *DB) SavePause(ctx context.Context, p delivery.Pause) error {
 	return d.update(ctx, func(tx *Tx) error {
-		_, err := tx.q.exec(`INSERT INTO pauses (bot_id, chat_id, until) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
-			p.BotID, p.ChatID, millis(p.Until.Add(time.Millisecond-1))) // rounded up: never a moment too early
+		_, err := tx.q.exec(`INSERT INTO pauses (bot_id, chat_id, asked_at, until) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET asked_at = excluded.asked_at, until = excluded.until WHERE excluded.until > until`,
+			p.BotID, p.ChatID, millis(p.Asked), millis(p.Until.Add(time.Millisecond-1))) // rounded up: never a moment too early
 		if err != nil {
 			return fmt.Errorf("save pause: %w", err)
 		}

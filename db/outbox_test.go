@@ -86,8 +86,8 @@ func TestPausesAreNeverShortened(t *testing.T) {
 	d, _ := openFiles(t)
 	until := time.Now().Add(time.Minute)
 	for _, p := range []delivery.Pause{
-		{BotID: botID, ChatID: 1, Until: until},
-		{BotID: botID, ChatID: 1, Until: until.Add(-30 * time.Second)},
+		{BotID: botID, ChatID: 1, Asked: until.Add(-time.Minute), Until: until},
+		{BotID: botID, ChatID: 1, Asked: until.Add(-40 * time.Second), Until: until.Add(-30 * time.Second)},
 		{BotID: botID, Until: until.Add(time.Second)},
 		{BotID: botID + 1, ChatID: 1, Until: until.Add(2 * time.Second)},
 	} {
@@ -109,6 +109,9 @@ func TestPausesAreNeverShortened(t *testing.T) {
 		}
 		if early := want.Sub(p.Until); early > 0 || early < -time.Millisecond {
 			t.Errorf("pause of chat %d of bot %d ends %v too early", p.ChatID, p.BotID, early)
+		}
+		if asked := until.Add(-time.Minute); p.ChatID == 1 && p.BotID == botID && asked.Sub(p.Asked).Abs() > time.Millisecond {
+			t.Errorf("the pause that holds was asked for at %v, want %v", p.Asked, asked)
 		}
 	}
 	if err := d.Prune(t.Context(), until.Add(10*time.Millisecond)); err != nil {

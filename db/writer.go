@@ -35,7 +35,8 @@ type Tx struct {
 }
 
 // update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
-// nothing of its neighbours.
+// nothing of its neighbours. ErrStorageFull and ErrStorageBusy of delivery say that nothing was written because nothing
+// could be.
 func (d *DB) update(ctx context.Context, fn func(*Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
@@ -99,12 +100,12 @@ func (d *DB) collect(first *job) []*job {
 
 // commit runs a batch in one transaction and tells each of its callers.
 func (d *DB) commit(batch []*job) {
-	if err := d.runBatch(batch); err != nil {
-		for _, j := range batch {
-			if j.err == nil {
-				j.err = fmt.Errorf("write to database: %w", err)
-			}
+	err := d.runBatch(batch)
+	for _, j := range batch {
+		if j.err == nil && err != nil {
+			j.err = fmt.Errorf("write to database: %w", err)
 		}
+		j.err = named(j.err)
 	}
 	var queued []delivery.Queued
 	for _, j := range batch {
@@ -162,6 +163,9 @@ func (d *DB) runJob(j *job, fenced bool) error {
 	if j.err != nil {
 		// After some errors (disk full, I/O error …) SQLite has taken back the whole transaction, savepoints and all.
 		if _, err := d.conn.exec("ROLLBACK TO job"); err != nil {
+			if name := troubleOf(j.err); name != nil {
+				err = name // what it met, they would have met
+			}
 			return fmt.Errorf("%w after: %s", err, j.err.Error()) // the neighbours did not meet j.err itself
 		}
 	}
@@ -194,10 +198,10 @@ func (d *DB) view(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer func() { d.readers <- conn }()
 	if _, err := conn.exec("BEGIN"); err != nil {
-		return fmt.Errorf("read database: %w", err)
+		return fmt.Errorf("read database: %w", named(err))
 	}
 	defer func() { _, _ = conn.exec("ROLLBACK") }() // a reader has nothing to lose
-	return fn(&Tx{q: conn, keys: d.keys, now: d.now()})
+	return named(fn(&Tx{q: conn, keys: d.keys, now: d.now()}))
 }
 
 // touch marks a row as changed, for those who wait on it.

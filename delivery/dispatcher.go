@@ -4,6 +4,9 @@
 // A message that is accepted is on disk. The dispatcher learns of it from the commit, keeps only what it takes to decide
 // when it goes, reads the text when it is its turn, and writes down what became of it. Each bot has a line of its own:
 // one goroutine that owns all the state of the bot's queue, so nothing here needs a lock but the inbox.
+//
+// Waiting goes by the monotonic clock (time.Now), so a clock that is set neither holds anything up nor lets it out early.
+// Only what outlives the process goes by the clock on the wall.
 package delivery
 
 import (
@@ -38,8 +41,8 @@ type Options struct {
 	Store      Store
 	Transports map[int64]Transport // by bot id
 	Limits     Limits
-	Listener   Listener // each function may be nil
-	Now        func() time.Time
+	Listener   Listener         // each function may be nil
+	Now        func() time.Time // the clock on the wall, for what is written down or read by it: expiry, ends, pauses
 	Logger     *slog.Logger
 }
 
@@ -115,7 +118,7 @@ func (d *Dispatcher) recover(ctx context.Context) error {
 			close(d.recovered)
 			return nil
 		}
-		d.leftAt = d.o.Now()
+		d.leftAt = time.Now()
 		d.Wake(page)
 		after = page[len(page)-1].Seq
 	}

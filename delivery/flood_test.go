@@ -142,6 +142,41 @@ func TestFloodStormSlowsTheBotOnceAndItRecovers(t *testing.T) {
 	})
 }
 
+// However often the bot was too fast, some minutes without a flood bring it back to the whole limit, step by step.
+func TestPaceRecoversFullyFromManyStorms(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		began := time.Now()
+		storms := func(at time.Duration) bool { return at < time.Minute && at%(5*time.Second) < 300*time.Millisecond }
+		r.tg.fault = func(c call) fault {
+			if storms(c.at.Sub(began)) {
+				return fault{err: flood(time.Second)}
+			}
+			return fault{}
+		}
+		r.run()
+		r.accept(series(delivery.LaneDirect, 10_000, 9000)...)
+		r.pass(6 * time.Minute)
+		perSecond := map[int]int{}
+		for _, c := range r.tg.arrived() {
+			perSecond[int(c.at.Sub(began).Seconds())]++
+		}
+		if n := perSecond[58]; n > 15 {
+			r.Errorf("%d sends a second after a minute of storms, want half of the limit at most", n)
+		}
+		for second := 61; second < 359; second++ {
+			if perSecond[second+1] < perSecond[second]-2 {
+				r.Errorf("second %d has %d sends and the next %d: the pace went down without a flood", second, perSecond[second], perSecond[second+1])
+			}
+		}
+		if n := perSecond[358]; n < 29 {
+			r.Errorf("%d sends a second five minutes after the storms, want 30", n)
+		}
+		if r.tg.overLimits() > 0 {
+			r.Errorf("%d sends over the limits", r.tg.overLimits())
+		}
+	})
+}
+
 func TestPausesSurviveARestart(t *testing.T) {
 	for _, scenario := range []struct {
 		name   string

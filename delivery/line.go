@@ -20,6 +20,9 @@ const (
 // stopGrace is how long a stop waits for sends that are on their way.
 const stopGrace = 10 * time.Second
 
+// wallClock is how often the expiry of what waits is looked at again, should the clock on the wall be set meanwhile.
+const wallClock = 10 * time.Second
+
 // chatMemory is how long an idle chat's limiter is kept; by then it has recovered anyway.
 const chatMemory = 2 * time.Minute
 
@@ -44,8 +47,8 @@ type line struct {
 	pacer   *pacer // made by run
 	items   map[string]*item
 	chats   map[int64]*chat
-	ready   slotHeap // could go now, as far as their chat is concerned
-	waiting slotHeap // not before slot.at
+	ready   ready   // could go now, as far as their chat is concerned
+	waiting waiting // not before slot.at
 	expiry  expiryHeap
 	swept   time.Time // when idle chats were last let go
 
@@ -68,7 +71,7 @@ func newLine(d *Dispatcher, botID int64, t Transport) *line {
 		d: d, botID: botID, transport: t, log: d.o.Logger.With("bot", botID),
 		signal: make(chan struct{}, 1), results: make(chan result),
 		items: map[string]*item{}, chats: map[int64]*chat{},
-		ready: slotHeap{less: byUrgency}, waiting: slotHeap{less: byTime},
+		ready: newReady(),
 	}
 }
 
@@ -130,9 +133,9 @@ func (l *line) takeInbox() {
 	for _, e := range events {
 		switch {
 		case e.pause != nil && e.pause.ChatID == 0:
-			l.quiet = e.pause.Until
+			l.quiet = time.Now().Add(e.pause.rest(l.d.o.Now()))
 		case e.pause != nil:
-			l.chat(e.pause.ChatID).pause = e.pause.Until
+			l.chat(e.pause.ChatID).pause = time.Now().Add(e.pause.rest(l.d.o.Now()))
 		case e.resume:
 			l.answered()
 		}
@@ -164,14 +167,14 @@ func (l *line) append(it *item) {
 		s = &slot{chat: c, rank: rank}
 		c.slots[rank] = s
 	}
-	idle := s.head() == nil
+	s.head()
 	at := len(s.items)
 	for at > 0 && s.items[at-1].Seq > it.Seq && !s.items[at-1].busy {
 		at--
 	}
 	s.items = slices.Insert(s.items, at, it)
-	if !s.busy && (idle || at == 0 && s.in == &l.ready) {
-		l.ready.put(s)
+	if !s.busy && s.in != &l.waiting {
+		l.ready.added(s, at)
 	}
 }
 
@@ -196,8 +199,8 @@ func (l *line) drop(it *item) {
 
 // dispatch starts all sends that may start now, and answers how long until the next one may.
 func (l *line) dispatch(ctx context.Context) time.Duration {
-	now := l.d.o.Now()
-	l.expire(ctx, now)
+	now, wall := time.Now(), l.d.o.Now()
+	l.expire(ctx, wall)
 	l.forgetIdleChats(now)
 	for s := l.waiting.first(); s != nil && !s.at.After(now); s = l.waiting.first() {
 		l.ready.put(s)
@@ -206,8 +209,8 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 	if s := l.waiting.first(); s != nil && s.at.Before(next) {
 		next = s.at
 	}
-	if len(l.expiry) > 0 && l.expiry[0].Expires.Before(next) {
-		next = l.expiry[0].Expires
+	if len(l.expiry) > 0 {
+		next = earlier(next, now.Add(min(wallClock, l.expiry[0].Expires.Sub(wall))))
 	}
 	for l.transport != nil {
 		s := l.ready.first()
@@ -237,6 +240,7 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 			break
 		}
 		l.pacer.take(s.chat, now)
+		l.ready[s.rank].take()
 		l.launch(ctx, s, it)
 	}
 	return max(0, next.Sub(now))
@@ -283,7 +287,7 @@ func (l *line) launch(ctx context.Context, s *slot, it *item) {
 	go func() { l.results <- l.send(ctx, s, it, late) }()
 }
 
-// expire ends what is past its time, whatever the lanes and pauses say. What is on its way right now is left to its
+// expire ends what is past its time on the wall, whatever the lanes and pauses say. What is on its way right now is left to its
 // send.
 func (l *line) expire(ctx context.Context, now time.Time) {
 	over := map[string]*Failure{}
@@ -332,6 +336,9 @@ func (l *line) expired(it *item) *Failure {
 		return it.last
 	case l.trouble != nil:
 		return l.trouble
+	case l.quiet.After(time.Now()):
+		return &Failure{ReasonLimited, "Telegram asked the whole bot for quiet because too much was sent, and the message's time to live ran " +
+			"out before that was over. Send it again, or give such messages a longer ttl."}
 	case l.transport == nil:
 		return &Failure{ReasonUnreachable, "The bot this message was to leave by is not configured any more."}
 	default:
@@ -345,6 +352,7 @@ func (l *line) forgetIdleChats(now time.Time) {
 		return
 	}
 	l.swept = now
+	l.ready.forgetIdle()
 	for id, c := range l.chats {
 		idle := now.Sub(c.bucket.due) > chatMemory && !c.pause.After(now)
 		for _, s := range c.slots {

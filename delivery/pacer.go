@@ -87,6 +87,12 @@ func (p *pacer) take(c *chat, now time.Time) {
 	c.bucket.take(now)
 }
 
+// refund gives back a send that did not happen: its message had ended, or could not be read.
+func (p *pacer) refund(c *chat) {
+	p.bot.due = p.bot.due.Add(-each(p.limits.BotPerSecond)) // at full pace: never more than was taken
+	c.bucket.due = c.bucket.due.Add(-c.bucket.every)
+}
+
 // How a flood wait of the whole bot is learned from: slower at once, faster again step by step.
 const (
 	slowDown  = 0.8

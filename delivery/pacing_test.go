@@ -164,25 +164,6 @@ func TestGroupsGetTwentyAMinute(t *testing.T) {
 	})
 }
 
-func TestBotsHaveLimitsOfTheirOwn(t *testing.T) {
-	inBubble(t, func(r *rig) {
-		second := &telegram{latency: 50 * time.Millisecond}
-		r.bots[2] = second
-		r.tg.fault = first(1000, fault{err: lineDown()})
-		r.run()
-		began := time.Now()
-		for _, m := range series(delivery.LaneDirect, 1000, 90) {
-			other := m
-			other.ID, other.BotID = "second-"+m.ID, 2
-			r.accept(m, other)
-		}
-		r.pass(5 * time.Second)
-		if took := second.lastTaken(began); len(second.arrived()) != 90 || took > 2300*time.Millisecond {
-			r.Errorf("%d of 90 messages of a healthy bot left in %v while another had no network", len(second.arrived()), took)
-		}
-	})
-}
-
 // What the run before a restart has sent in its last seconds still counts at Telegram.
 func TestRestartDoesNotBeginWithABurst(t *testing.T) {
 	for _, scenario := range []struct {

@@ -20,14 +20,26 @@ type item struct {
 // slot is the queue of one chat in one lane, in the order of acceptance. One message of a slot is on its way at a time,
 // which keeps the order; lanes do not wait for one another.
 type slot struct {
-	chat  *chat
-	rank  int
-	items []*item
-	busy  bool
-	seq   int64     // of its first message, when it was last put into a heap
-	at    time.Time // not before, while waiting
-	in    *slotHeap // the heap it is in; nil while busy or empty
-	pos   int
+	chat   *chat
+	rank   int
+	items  []*item
+	busy   bool
+	in     queue     // where it is lined up; nil while busy or empty
+	places []*place  // in the flows of its lane, while it is ready
+	payer  *flow     // whose turn the last send was
+	at     time.Time // not before, while it waits
+	pos    int       // in the heap of those that wait
+}
+
+// queue is where slots are lined up.
+type queue interface{ remove(s *slot) }
+
+// leave takes a slot out of where it is lined up.
+func (s *slot) leave() {
+	if s.in != nil {
+		s.in.remove(s)
+		s.in = nil
+	}
 }
 
 // head drops what has ended and answers the first message that has not.
@@ -43,60 +55,38 @@ func (s *slot) head() *item {
 	return s.items[0]
 }
 
-// slotHeap keeps slots in an order of its own.
-type slotHeap struct {
-	slots []*slot
-	less  func(a, b *slot) bool
-}
+// waiting has the slot first whose time comes first.
+type waiting []*slot
 
-// The most urgent lane first, and in it whoever was accepted first.
-func byUrgency(a, b *slot) bool {
-	if a.rank != b.rank {
-		return a.rank < b.rank
-	}
-	return a.seq < b.seq
-}
-
-func byTime(a, b *slot) bool { return a.at.Before(b.at) }
-
-func (h *slotHeap) Len() int           { return len(h.slots) }
-func (h *slotHeap) Less(i, j int) bool { return h.less(h.slots[i], h.slots[j]) }
-func (h *slotHeap) Swap(i, j int) {
-	h.slots[i], h.slots[j] = h.slots[j], h.slots[i]
-	h.slots[i].pos, h.slots[j].pos = i, j
-}
-func (h *slotHeap) Push(x any) { s := x.(*slot); s.pos = len(h.slots); h.slots = append(h.slots, s) }
-func (h *slotHeap) Pop() any {
-	last := len(h.slots) - 1
-	s := h.slots[last]
-	h.slots[last] = nil
-	h.slots = h.slots[:last]
-	return s
-}
-
-// put moves a slot into this heap, from wherever it was.
-func (h *slotHeap) put(s *slot) {
+// put lines a slot up until its time comes, in place of where it was.
+func (h *waiting) put(s *slot) {
 	s.leave()
-	if first := s.head(); first != nil {
-		s.seq = first.Seq
-	}
 	s.in = h
 	heap.Push(h, s)
 }
 
-// leave takes a slot out of its heap.
-func (s *slot) leave() {
-	if s.in != nil {
-		heap.Remove(s.in, s.pos)
-		s.in = nil
-	}
-}
+func (h *waiting) remove(s *slot) { heap.Remove(h, s.pos) }
 
-func (h *slotHeap) first() *slot {
-	if len(h.slots) == 0 {
+func (h waiting) first() *slot {
+	if len(h) == 0 {
 		return nil
 	}
-	return h.slots[0]
+	return h[0]
+}
+
+func (h waiting) Len() int           { return len(h) }
+func (h waiting) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h waiting) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].pos, h[j].pos = i, j
+}
+func (h *waiting) Push(x any) { s := x.(*slot); s.pos = len(*h); *h = append(*h, s) }
+func (h *waiting) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return s
 }
 
 // expiryHeap has the message first that expires first.

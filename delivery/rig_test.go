@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ type rig struct {
 	bots     map[int64]delivery.Transport
 	path     string
 	listener delivery.Listener // called besides the rig's own
+	clock    atomic.Int64      // how far the clock on the wall has been set, in nanoseconds
 
 	db         *db.DB
 	store      *plug
@@ -51,6 +53,12 @@ type rig struct {
 func inBubble(t *testing.T, test func(r *rig)) {
 	t.Helper()
 	t.Parallel()
+	aloneInBubble(t, test)
+}
+
+// aloneInBubble is inBubble for tests that measure the process: no other runs meanwhile.
+func aloneInBubble(t *testing.T, test func(r *rig)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		tg := &telegram{latency: 50 * time.Millisecond}
 		r := &rig{
@@ -72,15 +80,23 @@ func inBubble(t *testing.T, test func(r *rig)) {
 func (r *rig) open() {
 	r.Helper()
 	var dispatcher *delivery.Dispatcher
-	r.db = dbtest.OpenAt(r, r.path, time.Now, func(queued []delivery.Queued) { dispatcher.Wake(queued) })
+	r.db = dbtest.OpenAt(r, r.path, r.now, func(queued []delivery.Queued) { dispatcher.Wake(queued) })
 	r.store = &plug{Store: r.db}
 	dispatcher = delivery.NewDispatcher(delivery.Options{
-		Store: r.store, Transports: r.bots, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Store: r.store, Transports: r.bots, Now: r.now, Logger: slog.New(slog.DiscardHandler),
 		Limits:   delivery.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20},
 		Listener: delivery.Listener{Failed: r.failed, Ended: r.endedWith},
 	})
 	r.dispatcher = dispatcher
 }
+
+// now is what the clock on the wall says. It has been set, so it says nothing about how much time has passed.
+func (r *rig) now() time.Time {
+	return time.Now().Add(time.Duration(r.clock.Load())).Round(0)
+}
+
+// set sets the clock on the wall, forward or back.
+func (r *rig) set(by time.Duration) { r.clock.Add(int64(by)) }
 
 // run starts the dispatcher.
 func (r *rig) run() {

@@ -152,7 +152,7 @@ func (l *line) save(ctx context.Context, m Message, status Status, f *Failure) b
 // persist tries until the database has done it: what Telegram has taken must not be sent again only because the disk
 // was full. It gives up, with false, only when the process stops.
 func (l *line) persist(ctx context.Context, write func() error) bool {
-	for {
+	for tries := 0; ; tries++ {
 		err := write()
 		if err == nil {
 			return true
@@ -160,7 +160,9 @@ func (l *line) persist(ctx context.Context, write func() error) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		l.log.Error("the outbox cannot be read or written; trying again", "error", err)
+		if tries%60 == 0 { // now and each minute: the log may be on the same full disk
+			l.log.Error("the outbox cannot be read or written; trying again each second", "error", err)
+		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
@@ -176,7 +178,7 @@ func (l *line) settle(ctx context.Context, r result) {
 		return
 	}
 	l.inFlight--
-	s, it, now := r.slot, r.item, l.d.o.Now()
+	s, it, now := r.slot, r.item, time.Now()
 	s.busy, it.busy = false, false
 	if s.rank > 0 {
 		l.lower--
@@ -187,6 +189,10 @@ func (l *line) settle(ctx context.Context, r result) {
 	l.d.inFlight.Delete(it.ID)
 	if r.ended {
 		l.drop(it)
+	}
+	if !r.taken && r.err == nil {
+		l.pacer.refund(s.chat)
+		l.ready[s.rank].refund(s)
 	}
 	wait := now
 	switch {
@@ -252,13 +258,13 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 func (l *line) flooded(ctx context.Context, c *chat, until, now time.Time) time.Time {
 	storm := l.floodEnd.After(now) && l.floodID != c.id
 	l.pacer.flooded(c, storm && !l.quiet.After(now), now)
-	pause := Pause{BotID: l.botID, ChatID: c.id}
+	pause := Pause{BotID: l.botID, ChatID: c.id, Asked: l.d.o.Now()}
 	if storm {
 		l.quiet = later(l.quiet, until)
-		pause.ChatID, pause.Until = 0, l.quiet
+		pause.ChatID, pause.Until = 0, pause.Asked.Add(l.quiet.Sub(now))
 	} else {
 		c.pause = later(c.pause, until)
-		pause.Until = c.pause
+		pause.Until = pause.Asked.Add(c.pause.Sub(now))
 		l.floodID, l.floodEnd = c.id, c.pause
 	}
 	l.writes++

@@ -2,7 +2,16 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"time"
+)
+
+// What a store may answer to anything, when the trouble is not the caller's and nothing was stored.
+var (
+	// ErrStorageFull: there is no room on the disk. It passes once somebody makes some.
+	ErrStorageFull = errors.New("no room for the database on the disk")
+	// ErrStorageBusy: another program holds the database, or the disk does not answer. It may pass by itself.
+	ErrStorageBusy = errors.New("the database is held by another program, or its disk does not answer")
 )
 
 // Queued is a waiting message as the dispatcher keeps it in memory: all it takes to decide when it goes, none of its
@@ -33,7 +42,16 @@ type Progress struct {
 // Pause is how long Telegram wants quiet: from one chat, or from the whole bot where ChatID is 0.
 type Pause struct {
 	BotID, ChatID int64
-	Until         time.Time
+	Asked, Until  time.Time // by the clock on the wall, since a pause outlives the process
+}
+
+// rest is how much of a pause is left. A clock that has been set back since it was asked for does not make it longer.
+func (p Pause) rest(now time.Time) time.Duration {
+	rest := p.Until.Sub(now)
+	if !p.Asked.IsZero() {
+		rest = min(rest, p.Until.Sub(p.Asked))
+	}
+	return rest
 }
 
 // Store is the outbox on disk.

@@ -8,6 +8,7 @@ import "time"
 // message.
 type Faults struct {
 	Down          bool          // the connection is closed without an answer, before anything happens
+	Reset         bool          // the connection is reset (RST) once the request has come, and nothing happens
 	Hang          bool          // the request is taken and never answered: until the client gives up, or Close
 	BadGateway    bool          // 502 with a page of HTML that repeats the request path, as many proxies do
 	ServerError   bool          // 500 "Internal Server Error: restart"
@@ -20,7 +21,7 @@ type Faults struct {
 	LoseAnswer    bool          // a send is delivered, then the connection is cut
 	LoseEvery     int           // n over 0: every n-th delivered send loses its answer that way
 
-	// SendOnly keeps Down, Hang, BadGateway, ServerError and Unauthorized to the
+	// SendOnly keeps Down, Reset, Hang, BadGateway, ServerError and Unauthorized to the
 	// methods that send or edit messages; getMe, getUpdates and the others work
 	// on.
 	SendOnly bool
@@ -64,6 +65,8 @@ func (t *Telegram) fault(b *bot, m *method) (reply, bool) {
 	switch {
 	case f.Down && everywhere:
 		return reply{cut: true}, true
+	case f.Reset && everywhere:
+		return reply{reset: true}, true
 	case f.Hang && everywhere:
 		return reply{hang: true}, true
 	case f.BadGateway && everywhere:

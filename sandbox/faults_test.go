@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,25 @@ func TestBadGatewayIsHTMLThatEchoesThePath(t *testing.T) {
 		t.Errorf("answered %d %s", resp.StatusCode, body)
 	}
 	if c := w.Calls(); c[len(c)-1].Code != 502 {
+		t.Errorf("the transcript tells %+v", c[len(c)-1])
+	}
+}
+
+func TestResetBreaksTheConnectionOffBeforeAnythingHappens(t *testing.T) {
+	w := newWorld(t, sandbox.Limits{})
+	w.SetFaults(sandbox.Faults{Reset: true})
+	before := len(w.Messages(w.alice.ID, botName))
+	resp, err := w.request(t.Context(), http.MethodGet, "/bot"+token+"/sendMessage?chat_id=5000000001&text=hello", "", nil)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client read %v, want a reset", err)
+	}
+	if n := len(w.Messages(w.alice.ID, botName)); n != before {
+		t.Errorf("%d messages arrived", n-before)
+	}
+	if c := w.Calls(); c[len(c)-1].Code != 0 || c[len(c)-1].Delivered {
 		t.Errorf("the transcript tells %+v", c[len(c)-1])
 	}
 }

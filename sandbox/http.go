@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -21,6 +22,7 @@ type reply struct {
 	badGateway  bool      // answer with a proxy's page of HTML instead
 	hang        bool      // never answer
 	cut         bool      // close the connection without an answer
+	reset       bool      // break the connection off without an answer
 }
 
 // ServeHTTP is the Bot API: /bot<token>/<method> and, as for the test
@@ -41,6 +43,8 @@ func (t *Telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rep.cut = !t.wait(r.Context(), timer.C) || rep.cut
 	}
 	switch {
+	case rep.reset:
+		resetConnection(w)
 	case rep.cut:
 		panic(http.ErrAbortHandler)
 	case rep.badGateway:
@@ -48,6 +52,19 @@ func (t *Telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeAnswer(w, rep)
 	}
+}
+
+// resetConnection lets the client read "connection reset by peer" where its
+// connection can do that (TCP), and an end of it elsewhere.
+func resetConnection(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // closing then sends RST
+	}
+	_ = conn.Close()
 }
 
 // wait returns true when c fires, and false when the client has gone or t was
@@ -133,7 +150,7 @@ func (t *Telegram) record(call Call, b *bot, m *method, req *request, rep reply)
 	call.ChatID = integer(req.params["chat_id"])
 	call.Params = req.transcript()
 	switch {
-	case rep.cut || rep.hang:
+	case rep.cut || rep.reset || rep.hang:
 	case rep.badGateway:
 		call.Code, call.Description = http.StatusBadGateway, "Bad Gateway"
 	case rep.err != nil:

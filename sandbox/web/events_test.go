@@ -81,7 +81,7 @@ func TestStreamBeginsWithTheWholeWorld(t *testing.T) {
 	if world.Bot.Username != botName || world.Bot.Name != "Gate Bot" || world.GatewayURL != p.gateway.server.URL {
 		t.Errorf("bot %+v, gateway %s", world.Bot, world.GatewayURL)
 	}
-	if len(world.Phones) != 3 || world.Phones[0].Key != "alice" || len(world.Faults) != 9 || world.Calls == nil {
+	if len(world.Phones) != 3 || world.Phones[0].Key != "alice" || len(world.Faults) != 10 || world.Calls == nil {
 		t.Errorf("%d phones, %d faults, calls %v", len(world.Phones), len(world.Faults), world.Calls)
 	}
 	if strings.Contains(string(data), apiKey) || strings.Contains(string(data), token) {

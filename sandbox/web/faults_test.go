@@ -18,6 +18,7 @@ func TestEachSwitchTurnsItsFaultAndNoOther(t *testing.T) {
 		"lose-answer":  {LoseAnswer: true},
 		"hang":         {Hang: true},
 		"down":         {Down: true},
+		"reset":        {Reset: true},
 		"unauthorized": {Unauthorized: true},
 		"conflict":     {Conflict: true},
 		"webhook":      {WebhookSet: true},

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// process is a world whose telegate is a process of its own, to be killed and held to limits like any other.
+type process struct {
+	*world
+	config string
+	child  *exec.Cmd
+	out    syncBuffer
+}
+
+// newProcess writes the configuration; up starts the process.
+func newProcess(w *world) *process {
+	w.t.Helper()
+	p := &process{world: w, config: filepath.Join(w.dir, "telegate.toml")}
+	listen := freeAddress(w.t)
+	w.url, w.log = "http://"+listen, &p.out
+	if err := os.WriteFile(p.config, []byte(w.configText(listen)), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// start runs telegate until the test ends.
+func (p *process) start() {
+	p.t.Helper()
+	p.child = exec.Command("telegate", "serve", "--config", p.config)
+	p.child.Stdout, p.child.Stderr = &p.out, &p.out
+	if err := p.child.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	child := p.child
+	p.t.Cleanup(func() { _ = child.Process.Kill() })
+	p.eventually("telegate answers", func() bool {
+		status, _, err := p.try("GET", "/readyz", nil)
+		return err == nil && status == http.StatusOK
+	})
+}
+
+// up is start, and waits for Telegram.
+func (p *process) up() {
+	p.t.Helper()
+	p.start()
+	p.eventually("telegate is up", func() bool {
+		status, data, err := p.try("GET", "/v1/domains", nil)
+		return err == nil && status == http.StatusOK && bytes.Contains(data, []byte(`"connected"`))
+	})
+}
+
+func (p *process) kill() {
+	p.t.Helper()
+	if err := p.child.Process.Kill(); err != nil {
+		p.t.Fatal(err)
+	}
+	_ = p.child.Wait() // "signal: killed"
+}
+
+// stop ends the process as an operator would; it must end well.
+func (p *process) stop() {
+	p.t.Helper()
+	if err := p.child.Process.Signal(os.Interrupt); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.child.Wait(); err != nil {
+		p.t.Errorf("telegate ended with %v\n%s", err, p.out.String())
+	}
+}
+
+// limitFiles lets no file of the process grow beyond so many bytes, as a quota does; "unlimited" ends it. The test is
+// skipped where the system has no way to do that to a process that runs.
+func (p *process) limitFiles(bytes string) {
+	p.t.Helper()
+	if _, err := exec.LookPath("prlimit"); err != nil {
+		p.t.Skip("no prlimit on this system")
+	}
+	out, err := exec.Command("prlimit", fmt.Sprintf("--pid=%d", p.child.Process.Pid), "--fsize="+bytes+":").CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("prlimit: %v: %s", err, out)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
