@@ -38,8 +38,8 @@ type cli struct {
 	Sandbox  sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
 	Send     sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
 	Messages struct {
-		List   messagesListCmd   `cmd:"" help:"List messages, the newest first; --status dead for those that did not arrive."`
-		Show   messagesShowCmd   `cmd:"" help:"Show what has happened to a message, from acceptance to the end."`
+		List   messagesListCmd   `cmd:"" help:"List messages and what became of them."`
+		Show   messagesShowCmd   `cmd:"" help:"Show what has happened to a message."`
 		Resend messagesResendCmd `cmd:"" help:"Send a message again that did not arrive."`
 		Why    messagesWhyCmd    `cmd:"" help:"Tell why a user did, or did not, get something."`
 	} `cmd:"" help:"Messages that were sent, and what became of them."`

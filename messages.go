@@ -158,16 +158,18 @@ func outcome(outcome, reason string) string {
 
 type messagesResendCmd struct {
 	gatewayFlags
-	Text string        `placeholder:"TEXT" help:"Send this in its place; \"-\" reads it from standard input."`
-	HTML bool          `help:"The text is in Telegram's HTML."`
-	TTL  time.Duration `placeholder:"SPAN" help:"How long it is worth sending, such as 1h (default: as long as it had)."`
-	JSON bool          `help:"Print JSON."`
-	ID   string        `arg:"" help:"The id of the message that did not arrive, msg_…"`
+	Text   string        `placeholder:"TEXT" help:"Send this in its place; \"-\" reads it from standard input."`
+	HTML   bool          `help:"The text is in Telegram's HTML."`
+	TTL    time.Duration `placeholder:"SPAN" help:"How long it is worth sending, such as 1h (default: as long as it had)."`
+	NoWait bool          `help:"Return once the gateway has it on disk, instead of waiting for Telegram to take it."`
+	JSON   bool          `help:"Print JSON."`
+	ID     string        `arg:"" help:"The id of the message that did not arrive, msg_…"`
 }
 
 // Help implements kong.HelpProvider.
 func (messagesResendCmd) Help() string {
-	return `It makes a new message to the chat that the user has now. The text of a message that did not arrive is kept for 7 days.
+	return `It makes a new message to the chat that the user has now, and waits for it as telegate send does. The text of a message that
+did not arrive is kept for 7 days. The key needs the scopes send and admin.
 
     telegate messages list --status dead
     telegate messages resend msg_...
@@ -199,11 +201,7 @@ func (c messagesResendCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "POST", "/v1/messages/"+url.PathEscape(c.ID)+"/resend", nil, body, &accepted); err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(con.stdout).Encode(accepted)
-	}
-	_, err = fmt.Fprintf(con.stdout, "%s %s\nTo see what becomes of it: telegate messages show %s\n", accepted.ID, accepted.Status, accepted.ID)
-	return err
+	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
 }
 
 type messagesWhyCmd struct {

@@ -69,14 +69,21 @@ func (c sendCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "POST", "/v1/messages", nil, body, &accepted); err != nil {
 		return err
 	}
+	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
+}
+
+// tellEnd waits until Telegram has taken a message, for a minute at most, and prints what became of it. The error says why it cannot
+// arrive.
+func tellEnd(ctx context.Context, client *apiClient, con *console, accepted api.AcceptedMessage, noWait, asJSON bool) error {
 	m := api.Message{MessageSummary: api.MessageSummary{ID: accepted.ID, Status: accepted.Status}}
 	deadline := time.Now().Add(sendWait)
-	for ask := !c.NoWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
+	for ask := !noWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
 		if err := client.call(ctx, "GET", "/v1/messages/"+m.ID, map[string]string{"Prefer": "wait=20"}, nil, &m); err != nil {
 			return err
 		}
 	}
-	if c.JSON {
+	var err error
+	if asJSON {
 		err = json.NewEncoder(con.stdout).Encode(m)
 	} else {
 		_, err = fmt.Fprintf(con.stdout, "%s %s\n", m.ID, m.Status)
