@@ -1,23 +1,29 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"telegate/sandbox"
 )
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked and bob has
-// blocked the bot. They know it by TELEGATE_API and TELEGATE_KEY, and its address as GATEWAY.
+// blocked the bot, and where carol is linked in the domain corp. They know it by TELEGATE_API and TELEGATE_KEY, and its
+// address as GATEWAY.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	w.connected()
 	w.link("", "alice")
 	w.link("", "bob")
+	w.link("corp", "carol")
 	if err := w.telegram.Block(w.person("bob").ID, testBot); err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +41,37 @@ func TestCommands(t *testing.T) {
 			env.Setenv("GATEWAY", gateway.Host)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says},
 	})
+}
+
+// grab is "grab NAME PATTERN": what the pattern finds in standard output becomes the variable NAME.
+func grab(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: grab NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("no %s in %s", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], found)
+}
+
+// says is "says PERSON TEXT": the person writes to the bot and is answered.
+func (w *world) says(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: says PERSON TEXT")
+	}
+	after := w.last(args[0])
+	if _, err := w.telegram.Say(w.person(args[0]).ID, testBot, args[1]); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	_, err := w.telegram.WaitMessage(ctx, w.person(args[0]).ID, testBot, func(m sandbox.Message) bool { return m.FromBot && m.ID > after })
+	if err != nil {
+		ts.Fatalf("the bot does not answer: %v", err)
+	}
 }
 
 // exitStatus is "status N command…": the command must end with the exit status N.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -53,6 +54,11 @@ func leaksNothing(t *testing.T, f sandbox.Faults) {
 	_, startToken, _ := strings.Cut(w.link("", "alice").StartCommand, " ")
 	w.link("", "bob")
 	v, code := w.signIn("bob", "bob's session")
+	after := w.last("bob")
+	if _, err := w.telegram.Say(w.person("bob").ID, testBot, "/mute 1h"); err != nil {
+		t.Fatal(err)
+	}
+	w.message("bob", "Muted until", after)
 
 	w.telegram.SetFaults(f)
 	w.call("POST", "/v1/verifications/"+v.ID+"/check", api.CheckCode{Code: wrong(code), SessionBinding: "bob's session"}, nil)
@@ -74,6 +80,7 @@ func leaksNothing(t *testing.T, f sandbox.Faults) {
 		w.call("POST", "/v1/messages", m, nil, "Prefer", "wait=1", "Idempotency-Key", "msg "+strconv.Itoa(i))
 	}
 	w.call("POST", "/v1/messages", map[string]any{"user": "alice", "text": marker, "unknown": marker, "ttl": marker}, nil)
+	w.deadLetters()
 	_, _ = w.telegram.Say(w.person("alice").ID, testBot, marker)
 	w.call("GET", "/v1/users", nil, nil)
 	w.call("GET", "/healthz", nil, nil)
@@ -91,6 +98,26 @@ func leaksNothing(t *testing.T, f sandbox.Faults) {
 	w.stop()
 	w.search("the database after the end", w.files(), secrets)
 	w.search("the log after the end", []byte(w.log.String()), secrets)
+}
+
+// deadLetters sends bob, who is muted, what is kept because it does not arrive, asks for it in every way there is, and sends it
+// again.
+func (w *world) deadLetters() {
+	w.t.Helper()
+	var dead api.AcceptedMessage
+	w.want(http.StatusAccepted, "POST", "/v1/messages", api.SendMessage{User: "bob", Text: marker}, &dead)
+	for i, body := range []api.ResendMessage{{Text: "<b>" + marker, Format: "html"}, {}, {Text: marker}} {
+		w.call("POST", "/v1/messages/"+dead.ID+"/resend", body, nil, "Idempotency-Key", "resend "+strconv.Itoa(i))
+	}
+	var list api.MessageList
+	w.want(http.StatusOK, "GET", "/v1/messages?status=dead&user=bob", nil, &list)
+	if len(list.Messages) != 2 || list.Messages[1].ID != dead.ID || list.Messages[1].ResentAs != list.Messages[0].ID {
+		w.t.Errorf("the dead letters: %+v", list.Messages)
+	}
+	w.call("GET", "/v1/messages/"+dead.ID, nil, nil)
+	for _, user := range []string{"alice", "bob", "nobody", "@alice_tg"} {
+		w.want(http.StatusOK, "GET", "/v1/trace?user="+user, nil, nil)
+	}
 }
 
 var aCode = regexp.MustCompile(`^[0-9]{6}\b`)

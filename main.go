@@ -34,10 +34,16 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
-	Sandbox sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
-	Send    sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
-	Key     struct {
+	Serve    serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
+	Sandbox  sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
+	Send     sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
+	Messages struct {
+		List   messagesListCmd   `cmd:"" help:"List messages and what became of them."`
+		Show   messagesShowCmd   `cmd:"" help:"Show what has happened to a message."`
+		Resend messagesResendCmd `cmd:"" help:"Send a message again that did not arrive."`
+		Why    messagesWhyCmd    `cmd:"" help:"Tell why a user did, or did not, get something."`
+	} `cmd:"" help:"Messages that were sent, and what became of them."`
+	Key struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {

@@ -55,13 +55,9 @@ func (c sendCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	text := strings.Join(c.Text, " ")
-	if text == "-" {
-		read, err := io.ReadAll(io.LimitReader(con.stdin, 1<<20)) // more than the API takes
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-		text = strings.TrimRight(string(read), "\n")
+	text, err := textOrStdin(strings.Join(c.Text, " "), con)
+	if err != nil {
+		return err
 	}
 	body := api.SendMessage{
 		Domain: c.Domain, User: c.User, To: c.To, Text: text, Lane: c.Lane, Silent: c.Silent, TTL: int(math.Ceil(c.TTL.Seconds())),
@@ -73,14 +69,21 @@ func (c sendCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "POST", "/v1/messages", nil, body, &accepted); err != nil {
 		return err
 	}
-	m := api.Message{ID: accepted.ID, Status: accepted.Status}
+	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
+}
+
+// tellEnd waits until Telegram has taken a message, for a minute at most, and prints what became of it. The error says why it cannot
+// arrive.
+func tellEnd(ctx context.Context, client *apiClient, con *console, accepted api.AcceptedMessage, noWait, asJSON bool) error {
+	m := api.Message{MessageSummary: api.MessageSummary{ID: accepted.ID, Status: accepted.Status}}
 	deadline := time.Now().Add(sendWait)
-	for ask := !c.NoWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
+	for ask := !noWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
 		if err := client.call(ctx, "GET", "/v1/messages/"+m.ID, map[string]string{"Prefer": "wait=20"}, nil, &m); err != nil {
 			return err
 		}
 	}
-	if c.JSON {
+	var err error
+	if asJSON {
 		err = json.NewEncoder(con.stdout).Encode(m)
 	} else {
 		_, err = fmt.Fprintf(con.stdout, "%s %s\n", m.ID, m.Status)
@@ -94,6 +97,18 @@ func (c sendCmd) Run(ctx context.Context, con *console) error {
 		return fmt.Errorf("the message did not arrive: it is %s", m.Status)
 	}
 	return nil
+}
+
+// textOrStdin is the text, or all of standard input where it is "-".
+func textOrStdin(text string, con *console) (string, error) {
+	if text != "-" {
+		return text, nil
+	}
+	read, err := io.ReadAll(io.LimitReader(con.stdin, 1<<20)) // more than the API takes
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return strings.TrimRight(string(read), "\n"), nil
 }
 
 // underWay tells that it is not known yet whether a message arrives.

@@ -51,6 +51,7 @@ var bodies = map[string]object{
 	"POST /v1/verifications":            {"user": "alice", "purpose": "confirm"},
 	"POST /v1/verifications/{id}/check": {"code": "123456"},
 	"POST /v1/messages":                 {"user": "alice", "text": "hello"},
+	"POST /v1/messages/{id}/resend":     {"text": "hello"},
 }
 
 // try makes one of the calls, for a domain and an id.
@@ -61,6 +62,12 @@ func (g *gateway) try(key, call, domain, id string) answer {
 	switch path {
 	case "/v1/users":
 		path += "?domain=" + domain
+	case "/v1/trace":
+		path += "?user=alice&domain=" + domain
+	case "/v1/messages":
+		if method == http.MethodGet {
+			path += "?domain=" + domain
+		}
 	case "/v1/messaging":
 		if method != http.MethodPut {
 			path += "?user=alice&domain=" + domain

@@ -214,6 +214,9 @@ var calls = map[string]string{
 	"POST /v1/verifications/{id}/cancel": "verify",
 	"POST /v1/messages":                  "send",
 	"GET /v1/messages/{id}":              "send",
+	"GET /v1/messages":                   "admin",
+	"POST /v1/messages/{id}/resend":      "admin",
+	"GET /v1/trace":                      "admin",
 }
 
 func TestContractListsEveryCallWithItsScope(t *testing.T) {

@@ -28,16 +28,20 @@ type AcceptedMessage struct {
 	ID           string `json:"id"`
 	Status       string `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
 	Deduplicated bool   `json:"deduplicated,omitempty"`
+	Suppressed   int    `json:"suppressed,omitempty" doc:"with deduplicated: how many repeats were not sent so far, this one included"`
+}
+
+// accepted is the answer to whoever has sent a message, or sent one again.
+type accepted = struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     AcceptedMessage
 }
 
 func (s *Server) sendMessage(ctx context.Context, in *struct {
 	Follow
 	Body SendMessage
-}) (*struct {
-	Status   int
-	Location string `header:"Location"`
-	Body     AcceptedMessage
-}, error) {
+}) (*accepted, error) {
 	b := in.Body
 	domain, err := s.inDomain(ctx, b.Domain)
 	if err != nil {
@@ -61,52 +65,105 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, withStartURL(err, domain)
 	}
+	return s.answerAccepted(ctx, a, in.wait())
+}
+
+// answerAccepted waits for the end of a message, where the caller wants that, and says what became of it.
+func (s *Server) answerAccepted(ctx context.Context, a notify.Accepted, wait time.Duration) (*accepted, error) {
 	m := a.Message
-	if wait := in.wait(); wait > 0 {
+	if wait > 0 {
+		var err error
 		if m, err = s.followMessage(ctx, m.ID, wait); err != nil {
 			return nil, err
 		}
 	}
-	status := http.StatusAccepted
+	out := &accepted{Status: http.StatusAccepted, Location: "/v1/messages/" + m.ID, Body: AcceptedMessage{ID: m.ID, Status: string(m.Status)}}
 	if a.Deduplicated {
-		status = http.StatusOK
+		out.Status, out.Body.Deduplicated, out.Body.Suppressed = http.StatusOK, true, a.Message.Suppressed
 	}
-	return &struct {
-		Status   int
-		Location string `header:"Location"`
-		Body     AcceptedMessage
-	}{status, "/v1/messages/" + m.ID, AcceptedMessage{m.ID, string(m.Status), a.Deduplicated}}, nil
+	return out, nil
 }
 
-// Message is a message as callers see it; the text is not kept.
+// MessageSummary is a message in a list.
+type MessageSummary struct {
+	ID         string            `json:"id"`
+	Domain     string            `json:"domain"`
+	User       string            `json:"user,omitempty" doc:"absent where it went to a handle"`
+	Lane       string            `json:"lane" enum:"code,direct,alert,broadcast"`
+	Status     string            `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
+	Failure    *delivery.Failure `json:"failure"`
+	Attempts   int               `json:"attempts" doc:"sends tried, over all parts"`
+	CreatedAt  time.Time         `json:"created_at"`
+	EndedAt    *time.Time        `json:"ended_at"`
+	Suppressed int               `json:"suppressed" doc:"repeats of its dedupe_key that were not sent"`
+	ResentAs   string            `json:"resent_as,omitempty" doc:"the message that was sent in its place"`
+	Broadcast  string            `json:"broadcast,omitempty" doc:"the broadcast it is part of"`
+	Resendable bool              `json:"resendable" doc:"it has not arrived, and can be sent again"`
+}
+
+func summaryOf(m delivery.Message) MessageSummary {
+	v := MessageSummary{
+		ID: m.ID, Domain: m.Domain, User: m.User, Lane: string(m.Lane), Status: string(m.Status), Attempts: m.Attempts,
+		CreatedAt: m.Created, EndedAt: timeOrNil(m.Ended), Suppressed: m.Suppressed, ResentAs: m.ResentAs, Broadcast: m.Broadcast,
+		Resendable: m.Resendable(),
+	}
+	if m.Status.Final() {
+		v.Failure = m.Failure
+	}
+	return v
+}
+
+// Message is a message as callers see it, with all that has happened to it. Its text is never shown.
 type Message struct {
-	ID          string            `json:"id"`
-	Domain      string            `json:"domain"`
-	User        string            `json:"user,omitempty"`
-	Lane        string            `json:"lane"`
-	Status      string            `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
-	Transport   string            `json:"transport,omitempty" doc:"the way it took: bot"`
-	Attempts    int               `json:"attempts"`
-	Failure     *delivery.Failure `json:"failure"`
-	CreatedAt   time.Time         `json:"created_at"`
-	ExpiresAt   time.Time         `json:"expires_at"`
-	DeliveredAt *time.Time        `json:"delivered_at"`
+	MessageSummary
+	Transport   string         `json:"transport,omitempty" doc:"the way it took: bot"`
+	ExpiresAt   time.Time      `json:"expires_at"`
+	DeliveredAt *time.Time     `json:"delivered_at"`
+	History     []MessageEvent `json:"history" doc:"from acceptance to the end, in order"`
+}
+
+// MessageEvent is one thing that has happened to a message.
+type MessageEvent struct {
+	Time      time.Time `json:"time"`
+	Event     string    `json:"event" enum:"accepted,suppressed,attempt,ended"`
+	Detail    string    `json:"detail" doc:"a sentence for people, with the next step where there is one"`
+	N         int       `json:"n,omitempty" doc:"of an attempt: the how manieth, from 1"`
+	Part      int       `json:"part,omitempty" doc:"of an attempt: which part of the message, from 1"`
+	Transport string    `json:"transport,omitempty" doc:"of an attempt"`
+	TookMS    *int64    `json:"took_ms,omitempty" doc:"of an attempt: milliseconds to the answer"`
+	Outcome   string    `json:"outcome,omitempty" doc:"of an attempt: taken, unknown, or the class of the error: transient, flood, unauthorized, recipient, message, markup, migrated; of the end: the status"`
+	Reason    string    `json:"reason,omitempty" doc:"as in failure"`
+	Repeats   int       `json:"repeats,omitempty" doc:"of suppressed: how many"`
+}
+
+func eventOf(m notify.Moment) MessageEvent {
+	v := MessageEvent{Time: m.Time, Event: string(m.Step), Detail: m.Detail, Reason: string(m.Reason), Repeats: m.Repeats}
+	switch m.Step {
+	case notify.StepAttempt:
+		took := m.Attempt.Took.Milliseconds()
+		v.N, v.Part, v.Transport, v.TookMS, v.Outcome = m.Attempt.N, m.Attempt.Part+1, m.Attempt.Transport, &took, m.Attempt.Outcome
+	case notify.StepEnded:
+		v.Outcome = string(m.Status)
+	}
+	return v
 }
 
 func (s *Server) getMessage(ctx context.Context, in *struct {
 	ByID
 	Follow
 }) (*struct{ Body Message }, error) {
-	m, err := s.followMessage(ctx, in.ID, in.wait())
+	if _, err := s.followMessage(ctx, in.ID, in.wait()); err != nil {
+		return nil, err
+	}
+	m, moments, err := s.o.Messages.History(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	view := Message{
-		ID: m.ID, Domain: m.Domain, User: m.User, Lane: string(m.Lane), Status: string(m.Status), Transport: m.Transport,
-		Attempts: m.Attempts, CreatedAt: m.Created, ExpiresAt: m.Expires,
+		MessageSummary: summaryOf(m), Transport: m.Transport, ExpiresAt: m.Expires, History: make([]MessageEvent, len(moments)),
 	}
-	if m.Status.Final() {
-		view.Failure = m.Failure
+	for i, moment := range moments {
+		view.History[i] = eventOf(moment)
 	}
 	if m.Status == delivery.StatusDelivered {
 		view.DeliveredAt = timeOrNil(m.Ended)

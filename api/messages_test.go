@@ -23,8 +23,9 @@ func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
 	if stored.Body.Parts[0].Text.Text != "Backup done" || !stored.Silent || stored.Lane != delivery.LaneAlert {
 		t.Errorf("stored as %+v", stored)
 	}
-	const waiting = `"domain":"corp","user":"user//alice","lane":"alert","attempts":0,"failure":null,
-		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","delivered_at":null`
+	const accepted = `{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane alert, …"}`
+	const waiting = `"domain":"corp","user":"user//alice","lane":"alert","attempts":0,"failure":null,"suppressed":0,"resendable":false,
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","ended_at":null,"delivered_at":null,"history":[` + accepted + `]`
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"queued",`+waiting+`}`)
 	g.outbox.take(id)
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"sending",`+waiting+`}`)
@@ -32,7 +33,10 @@ func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
 	g.ended(id, delivery.StatusDelivered, nil)
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
 		"id":"`+id+`","domain":"corp","user":"user//alice","lane":"alert","status":"delivered","transport":"bot","attempts":1,
-		"failure":null,"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","delivered_at":"2026-11-02T09:00:02Z"}`)
+		"failure":null,"suppressed":0,"resendable":false,
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z",
+		"ended_at":"2026-11-02T09:00:02Z","delivered_at":"2026-11-02T09:00:02Z","history":[`+accepted+`,
+		{"time":"2026-11-02T09:00:02Z","event":"ended","outcome":"delivered","detail":"Delivered: …"}]}`)
 }
 
 func TestMessageThatFailedSaysWhy(t *testing.T) {
@@ -42,8 +46,10 @@ func TestMessageThatFailedSaysWhy(t *testing.T) {
 	g.ended(id, delivery.StatusFailed, &delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: "Telegram knows no such chat."})
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
 		"id":"`+id+`","domain":"","user":"alice","lane":"direct","status":"failed","attempts":1,
-		"failure":{"reason":"chat_not_found","detail":"Telegram knows no such chat."},
-		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-03T09:00:00Z","delivered_at":null}`)
+		"failure":{"reason":"chat_not_found","detail":"Telegram knows no such chat."},"suppressed":0,"resendable":true,
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-03T09:00:00Z","ended_at":"2026-11-02T09:00:00Z","delivered_at":null,
+		"history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane direct, …"},
+			{"time":"2026-11-02T09:00:00Z","event":"ended","outcome":"failed","reason":"chat_not_found","detail":"Telegram knows no such chat."}]}`)
 }
 
 func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
@@ -52,8 +58,9 @@ func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
 	id := g.call("POST", "/v1/messages", object{"to": "@@Alice", "text": "Your code is 1234", "lane": "code", "purpose": "link", "ttl": 120}).
 		is(202, `{"id":"msg_…","status":"queued"}`).str("id")
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
-		"id":"`+id+`","domain":"","lane":"code","status":"queued","attempts":0,"failure":null,
-		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:02:00Z","delivered_at":null}`)
+		"id":"`+id+`","domain":"","lane":"code","status":"queued","attempts":0,"failure":null,"suppressed":0,"resendable":false,
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:02:00Z","ended_at":null,"delivered_at":null,
+		"history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane code, …"}]}`)
 }
 
 func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {
@@ -62,7 +69,7 @@ func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {
 	body := object{"user": "alice", "text": "LAB-7 is offline", "lane": "alert", "dedupe_key": "lab7"}
 	first := g.call("POST", "/v1/messages", body).str("id")
 	g.clock.Advance(59 * time.Minute)
-	again := g.call("POST", "/v1/messages", body).is(200, `{"id":"`+first+`","status":"queued","deduplicated":true}`)
+	again := g.call("POST", "/v1/messages", body).is(200, `{"id":"`+first+`","status":"queued","deduplicated":true,"suppressed":1}`)
 	if at := again.header.Get("Location"); at != "/v1/messages/"+first {
 		t.Errorf("Location is %q", at)
 	}

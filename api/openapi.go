@@ -52,7 +52,7 @@ func successStatus(method, path string) int {
 	switch {
 	case method == http.MethodDelete:
 		return http.StatusNoContent
-	case method == http.MethodPost && path == "/v1/messages":
+	case method == http.MethodPost && (path == "/v1/messages" || path == "/v1/messages/{id}/resend"):
 		return http.StatusAccepted
 	case method == http.MethodPost && (path == "/v1/links" || path == "/v1/verifications"):
 		return http.StatusCreated
@@ -69,7 +69,9 @@ func complete(doc *huma.OpenAPI) {
 		t := schemas["Problem"].Properties["type"]
 		t.Enum = append(t.Enum, "/problems/"+slug)
 	}
-	for name, members := range map[string][]string{"Delivery": {"failure"}, "Message": {"failure"}, "Messaging": {"link", "invitation"}} {
+	for name, members := range map[string][]string{
+		"Delivery": {"failure"}, "Message": {"failure"}, "MessageSummary": {"failure"}, "Messaging": {"link", "invitation"},
+	} {
 		for _, member := range members {
 			object := schemas[name].Properties[member]
 			schemas[name].Properties[member] = &huma.Schema{

@@ -39,7 +39,8 @@ type Problem struct { //nolint:errname // the name RFC 9457 gives it
 	ExpiresIn      int    `json:"expires_in,omitempty"`
 	StartURL       string `json:"start_url,omitempty" doc:"where the person presses Start"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
-	CurrentStatus  string `json:"current_status,omitempty" doc:"how the thing has ended"`
+	CurrentStatus  string `json:"current_status,omitempty" doc:"how the thing stands, or has ended"`
+	MessageID      string `json:"message_id,omitempty" doc:"the message that was sent in place of this one"`
 }
 
 // Fault is one member of a request that cannot be accepted.
@@ -116,6 +117,7 @@ var plain = []struct {
 	{notify.ErrUnproven, "recipient-unproven", "Nobody has proven to own this handle, so only a code with purpose link may go " +
 		"to it, or a direct message from a key with the scope admin."},
 	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
+	{notify.ErrTextGone, "text-gone", "The text of this message is not kept any more; give the text to send, as text."},
 	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},
 	{twofa.ErrFinished, "verification-finished", "The verification has ended; create a new one."},
 	{twofa.ErrSendsExhausted, "sends-exhausted", "The code has been sent 3 times; create a new verification."},
@@ -132,6 +134,8 @@ func problemOf(err error) *Problem {
 		wait        *twofa.WaitError
 		unavailable *twofa.UnavailableError
 		progress    *twofa.InProgressError
+		resent      *notify.ResentError
+		alive       *notify.NotResendableError
 		member      *notify.InvalidError
 		html        *delivery.HTMLError
 	)
@@ -159,6 +163,14 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &progress):
 		p = problem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
+		return p
+	case errors.As(err, &resent):
+		p = problem("already-resent", "This message has been sent again already, as "+resent.ID+".")
+		p.MessageID = resent.ID
+		return p
+	case errors.As(err, &alive):
+		p = problem("not-resendable", notResendable(alive.Status))
+		p.CurrentStatus = string(alive.Status)
 		return p
 	case errors.As(err, &member):
 		return invalid("#/"+member.Field, member.Detail)
@@ -204,6 +216,18 @@ func factorUnavailable(r twofa.Reason) *Problem {
 	p := problem("factor-unavailable", unavailableDetails[r])
 	p.Reason = string(r)
 	return p
+}
+
+// notResendable says why a message is not sent again.
+func notResendable(status delivery.Status) string {
+	switch {
+	case !status.Final():
+		return "This message is still on its way, so there is nothing to send again; wait for its end."
+	case status.Dead():
+		return "This was a code or an answer of the bot, which is worth nothing any more; ask for a fresh code."
+	default:
+		return "This message is " + string(status) + ", so there is nothing to send again; send a new one with POST /v1/messages."
+	}
 }
 
 var waitDetails = map[twofa.Wait]string{

@@ -104,6 +104,24 @@ var problemCases = map[string]problemCase{
 		g.start(alice)
 		return g.as(keySend, "POST", "/v1/messages", object{"to": "@alice", "text": "hello"})
 	}, `{}`},
+	"already-resent": {func(t *testing.T) answer {
+		g, id := dead(t)
+		g.call("POST", "/v1/messages/"+id+"/resend", object{}).is(202, `{"id":"msg_…","status":"queued"}`)
+		return g.call("POST", "/v1/messages/"+id+"/resend", object{})
+	}, `{"message_id":"msg_…"}`},
+	"not-resendable": {func(t *testing.T) answer {
+		g := linked(t)
+		id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
+		g.ended(id, delivery.StatusDelivered, nil)
+		return g.call("POST", "/v1/messages/"+id+"/resend", object{})
+	}, `{"current_status":"delivered"}`},
+	"text-gone": {func(t *testing.T) answer {
+		g, id := dead(t)
+		if err := g.db.Prune(t.Context(), g.clock.Now().Add(8*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		return g.call("POST", "/v1/messages/"+id+"/resend", object{})
+	}, `{}`},
 	"resend-too-soon": {func(t *testing.T) answer {
 		g := linked(t)
 		return g.call("POST", "/v1/verifications/"+g.verify("alice", "s")+"/resend", nil)

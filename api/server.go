@@ -123,6 +123,9 @@ func (s *Server) register(api huma.API) {
 	call(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
 	call(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
 	call(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
+	call(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, the newest first", s.listMessages)
+	call(s, api, "POST", "/v1/messages/{id}/resend", scopeAdmin, "Send a message again that has not arrived", s.resendMessage)
+	call(s, api, "GET", "/v1/trace", scopeAdmin, "Why a user did, or did not, get something", s.getTrace)
 }
 
 // call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is

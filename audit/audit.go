@@ -25,6 +25,8 @@ const (
 	VerificationCanceled Event = "verification.canceled"
 	VerificationFailed   Event = "verification.failed"
 
+	MessageRefused Event = "message.refused" // subject: the lane; outcome: the reason; user: the user or the handle asked for
+
 	FactorThrottled Event = "factor.throttled"
 	PolicyChanged   Event = "domain.policy_changed"
 )
@@ -35,7 +37,7 @@ type Entry struct {
 	Event   Event
 	Domain  string
 	User    string
-	Subject string // id of the link or verification
+	Subject string // id of the link or verification; the lane of a message that was refused
 	Outcome string
 	Context Context
 }

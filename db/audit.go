@@ -32,6 +32,32 @@ func (d *DB) AuditTrail(ctx context.Context, domain, user string, since time.Tim
 	return list, err
 }
 
+const (
+	auditBetween = `
+		SELECT at, event, domain, user, subject, outcome, ip, user_agent, location FROM audit
+		WHERE domain = ? AND user = ? AND user <> '' AND at BETWEEN ? AND ? ORDER BY at DESC, seq DESC LIMIT ?`
+	refusalsOfDomain = "SELECT count(*) FROM audit WHERE event = 'message.refused' AND at > ? AND domain = ?"
+	refusalsAlike    = `SELECT count(*) FROM audit
+		WHERE domain = ? AND user = ? AND user <> '' AND at > ? AND event = 'message.refused' AND subject = ? AND outcome = ?`
+)
+
+// AuditBetween implements notify.Tx.
+func (tx *Tx) AuditBetween(domain, user string, since, until time.Time, limit int) ([]audit.Entry, error) {
+	return all(tx, scanEntry, auditBetween, domain, user, millis(since), millis(until), limit)
+}
+
+// RefusalsSince implements notify.Tx.
+func (tx *Tx) RefusalsSince(e audit.Entry, since time.Time) (all, same int, err error) {
+	err = tx.q.row(refusalsOfDomain, millis(since), e.Domain).Scan(&all)
+	if err == nil {
+		err = tx.q.row(refusalsAlike, e.Domain, e.User, millis(since), e.Subject, e.Outcome).Scan(&same)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("count refusals: %w", err)
+	}
+	return all, same, nil
+}
+
 func scanEntry(row scanner) (audit.Entry, error) {
 	var e audit.Entry
 	var at int64

@@ -1,9 +1,52 @@
 package db
 
 import (
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 )
+
+// ListQueries are the statements that lists of messages and traces come from, with the index each of them walks.
+var ListQueries = map[string]struct{ Query, Index string }{
+	"of a user":          {listOfUser, "messages_user"},
+	"of a broadcast":     {listOfBroadcast, "messages_recipients"},
+	"of a kind":          {listOfKind, "messages_listed"},
+	"between":            {listBetween, "messages_user"},
+	"audit":              {auditBetween, "audit_user"},
+	"refusals of all":    {refusalsOfDomain, "audit_refused"},
+	"refusals of a kind": {refusalsAlike, "audit_user"},
+	"texts to wipe":      {wipeDead, "messages_kept"},
+	"refusals to prune":  {pruneRefused, "audit_refused"},
+}
+
+var parameter = regexp.MustCompile(`\?([0-9]*)`)
+
+// Plan is how SQLite goes about a statement.
+func (d *DB) Plan(t testing.TB, query string) string {
+	t.Helper()
+	var steps []string
+	err := d.view(t.Context(), func(tx *Tx) (err error) {
+		n := 0
+		for _, m := range parameter.FindAllStringSubmatch(query, -1) {
+			if k, err := strconv.Atoi(m[1]); err == nil {
+				n = max(n, k)
+			} else {
+				n++
+			}
+		}
+		steps, err = all(tx, func(row scanner) (detail string, err error) {
+			var id, parent, unused int
+			err = row.Scan(&id, &parent, &unused, &detail)
+			return detail, err
+		}, "EXPLAIN QUERY PLAN "+query, make([]any, n)...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(steps, "\n")
+}
 
 // Pragma reads a setting of the writing connection.
 func (d *DB) Pragma(t testing.TB, name string) int64 {

@@ -28,14 +28,13 @@ func (d *DB) ViewMessages(ctx context.Context, fn func(notify.Tx) error) error {
 	return d.view(ctx, func(tx *Tx) error { return fn(tx) })
 }
 
-// Enqueue stores a message; the dispatcher learns of it after the commit. A message that has ended already (it is kept
-// for the record only) is stored without its body.
+// Enqueue stores a message; the dispatcher learns of it after the commit, unless the message has ended already.
 func (tx *Tx) Enqueue(m delivery.Message) error {
 	if m.Status == "" {
 		m.Status = delivery.StatusQueued
 	}
 	var body []byte
-	if !m.Status.Final() {
+	if !m.Status.Final() || m.KeepsBody() {
 		plain, err := json.Marshal(m.Body)
 		if err != nil {
 			return fmt.Errorf("encode message body: %w", err)
@@ -71,18 +70,18 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 
 const selectMessage = `
 	SELECT id, domain, user, bot_id, chat_id, lane, purpose, silent, body, sent_parts, attempts, dedupe, status, transport,
-	       failure, detail, created_at, expires_at, ended_at, broadcast, suppressed, resent_as
+	       failure, detail, created_at, expires_at, ended_at, broadcast, suppressed, suppressed_at, resent_as
 	FROM messages `
 
-// scanMessage reads a message; the body only when it is asked for.
+// scanMessage reads a message; its body is opened only when it is asked for.
 func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) {
 	var m delivery.Message
 	var body []byte
 	var failure delivery.Failure
-	var created, expires, ended int64
+	var created, expires, ended, suppressed int64
 	err := row.Scan(&m.ID, &m.Domain, &m.User, &m.BotID, &m.ChatID, &m.Lane, &m.Purpose, &m.Silent, &body, &m.SentParts,
 		&m.Attempts, &m.Dedupe, &m.Status, &m.Transport, &failure.Reason, &failure.Detail, &created, &expires, &ended,
-		&m.Broadcast, &m.Suppressed, &m.ResentAs)
+		&m.Broadcast, &m.Suppressed, &suppressed, &m.ResentAs)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, delivery.ErrNotFound
 	}
@@ -90,6 +89,7 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 		return m, fmt.Errorf("read message: %w", err)
 	}
 	m.Created, m.Expires, m.Ended = fromMillis(created), fromMillis(expires), fromMillis(ended)
+	m.SuppressedAt = fromMillis(suppressed)
 	if failure.Reason != "" {
 		m.Failure = &failure
 	}
@@ -109,6 +109,30 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 // Message implements notify.Tx; the body is left out.
 func (tx *Tx) Message(id string) (delivery.Message, error) {
 	return tx.scanMessage(tx.q.row(selectMessage+"WHERE id = ?", id), false)
+}
+
+// DeadLetter implements notify.Tx.
+func (tx *Tx) DeadLetter(id string) (delivery.Message, error) {
+	return tx.scanMessage(tx.q.row(selectMessage+"WHERE id = ?", id), true)
+}
+
+// SetResent implements notify.Tx.
+func (tx *Tx) SetResent(id, resentAs string) error {
+	if _, err := tx.q.exec("UPDATE messages SET resent_as = ? WHERE id = ?", resentAs, id); err != nil {
+		return fmt.Errorf("note what was sent again: %w", err)
+	}
+	tx.touch(id)
+	return nil
+}
+
+// CountSuppressed implements notify.Tx.
+func (tx *Tx) CountSuppressed(id string, now time.Time) error {
+	_, err := tx.q.exec("UPDATE messages SET suppressed = suppressed + 1, suppressed_at = ? WHERE id = ?", millis(now), id)
+	if err != nil {
+		return fmt.Errorf("count a repeat: %w", err)
+	}
+	tx.touch(id)
+	return nil
 }
 
 // DuplicateOf implements notify.Tx.
@@ -210,23 +234,32 @@ func (d *DB) Load(ctx context.Context, id string) (delivery.Message, error) {
 	return m, err
 }
 
-// SaveProgress implements delivery.Store.
+// SaveProgress implements delivery.Store. What stays of the body after the end is as delivery.Message.KeepsBody says.
 func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 	var failure delivery.Failure
 	if p.Failure != nil {
 		failure = *p.Failure
 	}
 	return d.update(ctx, func(tx *Tx) error {
-		_, err := tx.q.exec(`
-			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6,
-				ended_at = ?7, body = CASE WHEN ?7 = 0 THEN body END
+		open, err := tx.changed(`
+			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6, ended_at = ?7,
+				body = CASE WHEN ?7 = 0 OR ?1 IN ('failed', 'expired', 'unknown') AND lane <> 'code' AND purpose <> 'reply' THEN body END
 			WHERE id = ?8 AND status IN ('queued', 'sending')`,
 			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID)
 		if err != nil {
 			return fmt.Errorf("save progress: %w", err)
 		}
 		tx.touch(p.ID)
-		return nil
+		if p.Attempt == nil {
+			return nil
+		}
+		if !open { // it was canceled on its way, and was sent all the same
+			_, err := tx.q.exec("UPDATE messages SET sent_parts = ?, attempts = ? WHERE id = ?", p.SentParts, p.Attempts, p.ID)
+			if err != nil {
+				return fmt.Errorf("save progress: %w", err)
+			}
+		}
+		return tx.saveAttempt(p.ID, *p.Attempt)
 	})
 }
 

@@ -12,15 +12,23 @@ const (
 	keepUpdates       = 7 * 24 * time.Hour
 	keepVerifications = 48 * time.Hour // the answer stays readable for 24 h after an end that comes within minutes
 	keepMessages      = 30 * 24 * time.Hour
+	keepDead          = 7 * 24 * time.Hour  // texts of messages that did not arrive
 	keepReplies       = time.Hour           // strangers cause them
 	keepUnproven      = 30 * 24 * time.Hour // links that never were
+	keepRefused       = 30 * 24 * time.Hour // in the audit: as long as messages
 	keepAudit         = 400 * 24 * time.Hour
 )
 
 // pruneRows bounds one delete, so that no sign-in waits behind a long one.
 const pruneRows = 1000
 
-// Prune deletes what is past its time, in short transactions. Proven links stay: they are the record of who was bound when
+const (
+	wipeDead = `UPDATE messages SET body = NULL WHERE seq IN
+		(SELECT seq FROM messages WHERE ended_at <> 0 AND ended_at < ? AND body IS NOT NULL LIMIT ?)`
+	pruneRefused = "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE event = 'message.refused' AND at < ? LIMIT ?)"
+)
+
+// Prune deletes, or wipes, what is past its time, in short transactions. Proven links stay: they are the record of who was bound when
 // (NIST SP 800-63B-4 §4.1).
 func (d *DB) Prune(ctx context.Context, now time.Time) error {
 	for _, p := range []struct {
@@ -34,7 +42,9 @@ func (d *DB) Prune(ctx context.Context, now time.Time) error {
 		{"DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE ended_at <> 0 AND ended_at < ? LIMIT ?)", keepMessages},
 		{`DELETE FROM messages WHERE seq IN
 			(SELECT seq FROM messages WHERE ended_at <> 0 AND ended_at < ? AND purpose = 'reply' LIMIT ?)`, keepReplies},
+		{wipeDead, keepDead},
 		{"DELETE FROM links WHERE id IN (SELECT id FROM links WHERE created_at < ? AND verified_at = 0 LIMIT ?)", keepUnproven},
+		{pruneRefused, keepRefused},
 		{"DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)", keepAudit},
 		{`DELETE FROM pauses WHERE (bot_id, chat_id) IN (SELECT bot_id, chat_id FROM pauses WHERE until < ? LIMIT ?)`, 0},
 	} {

@@ -61,6 +61,9 @@ const (
 // Final tells that the status never changes again.
 func (s Status) Final() bool { return s != StatusQueued && s != StatusSending }
 
+// Dead tells that the message has ended and nobody can say that it has arrived.
+func (s Status) Dead() bool { return s == StatusFailed || s == StatusExpired || s == StatusUnknown }
+
 // Reason is the closed list of why a message did not arrive.
 type Reason string
 
@@ -85,7 +88,8 @@ type Failure struct {
 	Detail string `json:"detail"`
 }
 
-// Message is anything to deliver to one chat. It ends with exactly one final status; its body is wiped then.
+// Message is anything to deliver to one chat. It ends with exactly one final status; its body is wiped then, unless
+// KeepsBody.
 type Message struct {
 	ID        string
 	Domain    string
@@ -95,7 +99,7 @@ type Message struct {
 	Lane      Lane
 	Purpose   string // "login" or "link" of a code that the caller made itself; PurposeReply; else empty
 	Silent    bool   // arrives without a sound
-	Body      Body   // empty once the message has ended
+	Body      Body   // empty once it has been wiped
 	Dedupe    string // digest of the caller's dedupe key; empty without one
 	Broadcast string // the broadcast it is part of; empty for all others
 	Created   time.Time
@@ -108,9 +112,20 @@ type Message struct {
 	Failure   *Failure // nil unless it failed or expired
 	Ended     time.Time
 
-	Suppressed int    // repeats of its dedupe key that were not sent
-	ResentAs   string // the message that was sent in its place; empty for nearly all
+	Suppressed   int       // repeats of its dedupe key that were not sent
+	SuppressedAt time.Time // when the last of them came
+	ResentAs     string    // the message that was sent in its place; empty for nearly all
 }
+
+// KeepsBody tells that the body is kept after the end, sealed and for some days, so that the message can be sent again. Codes are
+// worth nothing by then, and neither is what the bot has said in a conversation.
+func (m Message) KeepsBody() bool {
+	return m.Status.Dead() && m.Lane != LaneCode && m.Purpose != PurposeReply
+}
+
+// Resendable tells that the message can be sent again, perhaps with a new text: it is a dead letter in whose place nothing
+// has been sent.
+func (m Message) Resendable() bool { return m.KeepsBody() && m.ResentAs == "" }
 
 // Body is what Telegram is to show: the parts in order, each one Telegram message.
 type Body struct {

@@ -173,9 +173,10 @@ func (s *schedule) check() {
 	last := map[string]int{} // by chat and lane: where the latest part so far was taken first
 	for _, m := range s.accepted {
 		end := s.message(m.ID)
-		if !end.Status.Final() || len(end.Body.Parts) > 0 || end.Ended.IsZero() {
-			s.Errorf("%s (%s) has not ended: %s", m.ID, m.Lane, end.Status)
+		if !end.Status.Final() || (len(end.Body.Parts) > 0) != end.KeepsBody() || end.Ended.IsZero() {
+			s.Errorf("%s (%s) has not ended as it should: %s with %d parts kept", m.ID, m.Lane, end.Status, len(end.Body.Parts))
 		}
+		s.checkAttempts(end)
 		s.mu.Lock()
 		if n := len(s.ended[m.ID]); n > 1 || n == 0 && end.Status != delivery.StatusCanceled {
 			s.Errorf("%s (%s) ended as %s, and the listener was told %d times", m.ID, m.Lane, end.Status, n)

@@ -210,9 +210,10 @@ func (r *rig) mustEnd(id string, status delivery.Status, reason delivery.Reason)
 	if m.Status != status || got != reason {
 		r.Errorf("%s is %s (%s), want %s (%s)", id, m.Status, got, status, reason)
 	}
-	if m.Ended.IsZero() || len(m.Body.Parts) > 0 {
+	if m.Ended.IsZero() || len(m.Body.Parts) > 0 && !m.KeepsBody() {
 		r.Errorf("%s: ended at %v with %d parts left in the outbox", id, m.Ended, len(m.Body.Parts))
 	}
+	r.checkAttempts(m)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if told := r.ended[id]; len(told) != 1 || told[0].Status != status || told[0].Ended.IsZero() || len(told[0].Body.Parts) > 0 {

@@ -67,9 +67,13 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 		return r
 	}
 	m.Attempts++
-	if m.Lane.sendsOnce() && !l.save(ctx, m, StatusSending, nil) {
-		r.disk = true
-		return r
+	try := &Attempt{N: m.Attempts, At: l.d.o.Now(), Part: m.SentParts, Transport: l.transport.Name()}
+	if m.Lane.sendsOnce() {
+		try.Outcome = OutcomeUnknown // as it stays should the process die before the answer
+		if !l.save(ctx, m, StatusSending, nil, try) {
+			r.disk = true
+			return r
+		}
 	}
 	part := m.Body.Parts[m.SentParts]
 	if it.plain {
@@ -79,41 +83,47 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 	sendCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err = l.transport.Send(sendCtx, Recipient{ChatID: m.ChatID, Silent: m.Silent}, part)
+	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
 	if err == nil {
 		r.taken = true
+		try.Outcome = OutcomeTaken
 		m.SentParts++
 		m.Transport = l.transport.Name()
 		if m.SentParts == len(m.Body.Parts) {
-			l.finish(ctx, m, StatusDelivered, nil)
+			l.end(ctx, m, StatusDelivered, nil, try)
 			r.ended = true
 		} else {
-			l.save(ctx, m, StatusQueued, nil)
+			l.save(ctx, m, StatusQueued, nil, try)
 		}
 		return r
 	}
 	if !errors.As(err, &r.err) {
 		r.err = &SendError{Class: Transient, Unknown: true, Err: err, Failure: Failure{ReasonUnreachable, "Telegram could not be reached."}}
 	}
-	l.failed(ctx, m, &r)
+	try.Outcome, try.Failure = r.err.Class.String(), &r.err.Failure
+	if r.err.Unknown {
+		try.Outcome = OutcomeUnknown
+	}
+	l.failed(ctx, m, &r, try)
 	return r
 }
 
 // failed decides by the class of trouble what becomes of the message.
-func (l *line) failed(ctx context.Context, m Message, r *result) {
+func (l *line) failed(ctx context.Context, m Message, r *result, try *Attempt) {
 	e := r.err
 	switch {
 	case e.Unknown && m.Lane.sendsOnce():
-		l.finish(ctx, m, StatusUnknown, nil)
+		l.end(ctx, m, StatusUnknown, nil, try)
 		r.ended = true
 	case e.Class == Migrated:
 		r.moved = e.MigrateTo
 		l.persist(ctx, func() error { return l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo) })
-		l.save(ctx, m, StatusQueued, nil)
+		l.save(ctx, m, StatusQueued, nil, try)
 	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
-		l.refused(ctx, m, e)
+		l.refused(ctx, m, e, try)
 		r.ended = true
 	default:
-		l.save(ctx, m, StatusQueued, &e.Failure)
+		l.save(ctx, m, StatusQueued, &e.Failure, try)
 	}
 	level := l.log.Info
 	if r.ended {
@@ -123,28 +133,33 @@ func (l *line) failed(ctx context.Context, m Message, r *result) {
 }
 
 // refused tells the other rooms of a final refusal before it becomes final.
-func (l *line) refused(ctx context.Context, m Message, e *SendError) {
+func (l *line) refused(ctx context.Context, m Message, e *SendError, try *Attempt) {
 	told := l.persist(ctx, func() error { return l.d.o.Listener.Failed(ctx, m, e.Failure, e.Class == RecipientPermanent) })
 	if told {
-		l.finish(ctx, m, StatusFailed, &e.Failure)
+		l.end(ctx, m, StatusFailed, &e.Failure, try)
 	}
 }
 
-// finish ends a message; it returns when that is on disk, or the process is about to stop.
+// finish ends a message without having sent anything of it just now.
 func (l *line) finish(ctx context.Context, m Message, status Status, f *Failure) {
+	l.end(ctx, m, status, f, nil)
+}
+
+// end ends a message; it returns when that is on disk, or the process is about to stop.
+func (l *line) end(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) {
 	m.Ended = l.d.o.Now()
-	if l.save(ctx, m, status, f) {
+	if l.save(ctx, m, status, f, try) {
 		m.Status, m.Failure, m.Body = status, f, Body{}
 		l.d.o.Listener.Ended(m)
 	}
 }
 
-// save writes progress down; false when the process stops before it could.
-func (l *line) save(ctx context.Context, m Message, status Status, f *Failure) bool {
+// save writes progress down, and the send it comes from; false when the process stops before it could.
+func (l *line) save(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) bool {
 	return l.persist(ctx, func() error {
 		return l.d.o.Store.SaveProgress(ctx, Progress{
 			ID: m.ID, Status: status, SentParts: m.SentParts, Attempts: m.Attempts, Transport: m.Transport, Failure: f,
-			Ended: m.Ended,
+			Ended: m.Ended, Attempt: try,
 		})
 	})
 }

@@ -28,7 +28,25 @@ type Queued struct {
 	Broadcast string
 }
 
-// Progress is what one send has changed about a message. A final status ends it and wipes its body.
+// Outcomes of an attempt that are not the class of an error.
+const (
+	OutcomeTaken   = "taken"
+	OutcomeUnknown = "unknown" // the request was written and no answer came
+)
+
+// Attempt is one send that was tried: one part of a message handed to a transport.
+type Attempt struct {
+	N         int // the how manieth of the message, from 1
+	At        time.Time
+	Took      time.Duration
+	Part      int // of the message, from 0
+	Transport string
+	Outcome   string   // OutcomeTaken, OutcomeUnknown, or the class of the error in a word
+	Failure   *Failure // nil where the part was taken
+}
+
+// Progress is what one send has changed about a message. A final status ends it and wipes its body, unless the message
+// keeps it.
 type Progress struct {
 	ID        string
 	Status    Status
@@ -37,6 +55,7 @@ type Progress struct {
 	Transport string
 	Failure   *Failure
 	Ended     time.Time // zero unless Status is final
+	Attempt   *Attempt  // the send; nil where none was tried. The same N again takes the place of the one before
 }
 
 // Pause is how long Telegram wants quiet: from one chat, or from the whole bot where ChatID is 0.
@@ -60,7 +79,7 @@ type Store interface {
 	Waiting(ctx context.Context, after int64, limit int) ([]Queued, error)
 	// Load reads a message with its body. ErrNotFound.
 	Load(ctx context.Context, id string) (Message, error)
-	// SaveProgress writes progress, unless the message has ended meanwhile (it was canceled).
+	// SaveProgress writes progress, unless the message has ended meanwhile (it was canceled): then only that it was tried.
 	SaveProgress(ctx context.Context, p Progress) error
 	Pauses(ctx context.Context) ([]Pause, error)
 	SavePause(ctx context.Context, p Pause) error

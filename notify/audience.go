@@ -32,17 +32,22 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 	if err != nil {
 		return to, err
 	}
+	return to, s.mayWrite(tx, r, to)
+}
+
+// mayWrite tells whether a chat that is not addressed by its user may be written to.
+func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
 	if to.Blocked {
-		return to, ErrRecipientUnknown // pressing Start again heals it, as for somebody who never has
+		return ErrRecipientUnknown // pressing Start again heals it, as for somebody who never has
 	}
 	proven, err := tx.Proven(r.Domain, to.BotID, to.ChatID, time.Time{})
 	if err != nil {
-		return to, err
+		return err
 	}
 	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
-		return to, ErrUnproven
+		return ErrUnproven
 	}
-	return to, s.inGoodStanding(tx, r, to)
+	return s.inGoodStanding(tx, r, to)
 }
 
 // inGoodStanding: what stops telegate's own codes stops a caller's sign-in codes too (OWASP ASVS 6.3.4: no weaker way).

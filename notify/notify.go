@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"telegate/audit"
 	"telegate/delivery"
 )
 
@@ -118,8 +119,27 @@ type Tx interface {
 	SetMute(botID, chatID int64, until time.Time) error
 
 	Message(id string) (delivery.Message, error)
+	Messages(Query) ([]delivery.Message, error)
+	// MessagesBetween lists messages to a user that were under way at some time from since to until, the newest first, if
+	// they were accepted after oldest.
+	MessagesBetween(domain, user string, oldest, since, until time.Time, limit int) ([]delivery.Message, error)
+	// Attempts lists the sends that were tried, in order; of very many the first and the last.
+	Attempts(messageID string) ([]delivery.Attempt, error)
 	DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error)
 	// CodesSent counts codes of a purpose to a chat since then, and tells when the oldest of them was.
 	CodesSent(botID, chatID int64, purpose string, since time.Time) (int, time.Time, error)
+	// CountSuppressed counts a repeat of a message that is not sent.
+	CountSuppressed(id string, now time.Time) error
 	Enqueue(delivery.Message) error
+	// DeadLetter is Message with the body, as far as it has not been wiped.
+	DeadLetter(id string) (delivery.Message, error)
+	// SetResent notes which message was sent in place of another.
+	SetResent(id, resentAs string) error
+
+	Audit(audit.Entry) error
+	// AuditBetween lists what has been written down about a user, the newest first.
+	AuditBetween(domain, user string, since, until time.Time, limit int) ([]audit.Entry, error)
+	// RefusalsSince counts the refusals written down for a domain since then, and those among them that are the same as e but for
+	// the time.
+	RefusalsSince(e audit.Entry, since time.Time) (all, same int, err error)
 }

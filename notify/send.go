@@ -41,15 +41,24 @@ type Request struct {
 	Admin        bool // the caller's key may do administrator's things
 }
 
-// Accepted is a message on disk, perhaps an earlier one with the same dedupe key.
+// Accepted is a message on disk, perhaps an earlier one with the same dedupe key, which has counted the repeat.
 type Accepted struct {
 	Message      delivery.Message
 	Deduplicated bool
 }
 
 // Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled, ErrSuspended, *CoolingOffError,
-// ErrNotLinked, ErrBlocked, ErrRecipientUnknown, ErrRecipientChanged, ErrUnproven, *RateError.
+// ErrNotLinked, ErrBlocked, ErrRecipientUnknown, ErrRecipientChanged, ErrUnproven, *RateError. All from ErrDisabled on concern the
+// recipient and are written down.
 func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
+	a, err := s.send(ctx, r)
+	if err != nil {
+		s.noteRefusal(ctx, r, err)
+	}
+	return a, err
+}
+
+func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Accepted{}, ErrUnknownDomain
 	}
@@ -62,15 +71,9 @@ func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	}
 	var a Accepted
 	err = s.store.UpdateMessages(ctx, func(tx Tx) error {
-		if r.ID != "" {
-			earlier, err := tx.Message(r.ID)
-			if err == nil {
-				a.Message = earlier // the same call again, after a crash between its commit and its answer
-				return nil
-			}
-			if !errors.Is(err, ErrNotFound) {
-				return err
-			}
+		var again bool
+		if a.Message, again, err = earlier(tx, r.ID); again || err != nil {
+			return err
 		}
 		to, err := s.recipient(tx, r)
 		if err != nil {
@@ -86,25 +89,33 @@ func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	return a, nil
 }
 
+// earlier finds the message that the same call has made before a crash between its commit and its answer. id is empty for calls
+// that cannot be repeated.
+func earlier(tx Tx, id string) (m delivery.Message, found bool, err error) {
+	if id == "" {
+		return m, false, nil
+	}
+	m, err = tx.Message(id)
+	if errors.Is(err, ErrNotFound) {
+		return m, false, nil
+	}
+	return m, err == nil, err
+}
+
 // message checks what can be checked without the database and renders the text.
 func (s *Service) message(r Request) (delivery.Message, error) {
 	ttl, err := lifetime(r)
 	if err != nil {
 		return delivery.Message{}, err
 	}
-	text := delivery.Plain(r.Text)
-	if r.HTML {
-		if text, err = delivery.ParseHTML(r.Text); err != nil {
-			return delivery.Message{}, err
-		}
-	}
-	if err := delivery.CheckText(text); err != nil {
-		return delivery.Message{}, &InvalidError{"text", err.Error()}
+	body, err := compose(r.Text, r.HTML)
+	if err != nil {
+		return delivery.Message{}, err
 	}
 	now := s.now()
 	msg := delivery.Message{
 		ID: r.ID, Domain: r.Domain, Lane: r.Lane, Purpose: string(r.Purpose), Silent: r.Silent,
-		Body: delivery.Compose(text), Created: now, Expires: now.Add(ttl),
+		Body: body, Created: now, Expires: now.Add(ttl),
 	}
 	if msg.ID == "" {
 		msg.ID = delivery.NewID("msg")
@@ -113,6 +124,21 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 		msg.Dedupe = hex.EncodeToString(secret.Hash(r.DedupeKey))
 	}
 	return msg, nil
+}
+
+// compose renders a text. Errors: *InvalidError, *delivery.HTMLError.
+func compose(typed string, html bool) (delivery.Body, error) {
+	text := delivery.Plain(typed)
+	if html {
+		var err error
+		if text, err = delivery.ParseHTML(typed); err != nil {
+			return delivery.Body{}, err
+		}
+	}
+	if err := delivery.CheckText(text); err != nil {
+		return delivery.Body{}, &InvalidError{"text", err.Error()}
+	}
+	return delivery.Compose(text), nil
 }
 
 func lifetime(r Request) (time.Duration, error) {
@@ -145,7 +171,8 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 	if msg.Dedupe != "" {
 		earlier, err := tx.DuplicateOf(msg.Domain, to.BotID, to.ChatID, msg.Dedupe, now.Add(-DedupeWindow))
 		if err == nil {
-			return Accepted{Message: earlier, Deduplicated: true}, nil
+			earlier.Suppressed, earlier.SuppressedAt = earlier.Suppressed+1, now
+			return Accepted{Message: earlier, Deduplicated: true}, tx.CountSuppressed(earlier.ID, now)
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return Accepted{}, err
@@ -164,7 +191,7 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 			return Accepted{}, &RateError{Limit: limit, RetryAfter: oldest.Add(CodeWindow).Sub(now)}
 		}
 	} else if now.Before(to.MutedUntil) {
-		msg.Status, msg.Ended, msg.Body = delivery.StatusFailed, now, delivery.Body{}
+		msg.Status, msg.Ended = delivery.StatusFailed, now
 		msg.Failure = &delivery.Failure{
 			Reason: delivery.ReasonMuted,
 			Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
@@ -184,10 +211,15 @@ func (s *Service) Get(ctx context.Context, id string) (delivery.Message, error) 
 		msg, err = tx.Message(id)
 		return err
 	})
-	if err == nil && msg.Status == delivery.StatusQueued && s.outbox.InFlight(id) {
-		msg.Status = delivery.StatusSending
+	return s.judged(msg), err
+}
+
+// judged shows a waiting message that a transport has right now as what it is.
+func (s *Service) judged(m delivery.Message) delivery.Message {
+	if m.Status == delivery.StatusQueued && s.outbox.InFlight(m.ID) {
+		m.Status = delivery.StatusSending
 	}
-	return msg, err
+	return m
 }
 
 // Reply queues the bot's own answer in a chat.

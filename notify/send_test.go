@@ -328,8 +328,8 @@ func TestAMuteStopsEverythingButCodes(t *testing.T) {
 		r.Lane = lane
 		a := w.send(r)
 		m := w.load(a.Message.ID)
-		if m.Status != delivery.StatusFailed || m.Failure == nil || m.Failure.Reason != delivery.ReasonMuted || len(m.Body.Parts) != 0 || m.Ended.IsZero() {
-			t.Errorf("%s: stored as %+v, want failed because muted, without its text", lane, m)
+		if m.Status != delivery.StatusFailed || m.Failure == nil || m.Failure.Reason != delivery.ReasonMuted || len(m.Body.Parts) != 1 || m.Ended.IsZero() {
+			t.Errorf("%s: stored as %+v, want failed because muted, with its text", lane, m)
 		}
 		if a.Message.Status != delivery.StatusFailed || a.Message.Failure == nil || !strings.Contains(a.Message.Failure.Detail, "2026-11-02T11:00:00Z") {
 			t.Errorf("%s: answered with %+v", lane, a.Message)

@@ -4,13 +4,15 @@
 -- +goose Up
 ALTER TABLE messages ADD COLUMN broadcast TEXT NOT NULL DEFAULT '';      -- the broadcast it is part of
 ALTER TABLE messages ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;   -- repeats of its dedupe key that were not sent
+ALTER TABLE messages ADD COLUMN suppressed_at INTEGER NOT NULL DEFAULT 0; -- when the last of them came
 ALTER TABLE messages ADD COLUMN resent_as TEXT NOT NULL DEFAULT '';      -- the message that was sent in its place
 CREATE INDEX messages_broadcast ON messages (broadcast, status, failure) WHERE broadcast <> '';
+CREATE INDEX messages_recipients ON messages (broadcast, seq) WHERE broadcast <> '';
 CREATE INDEX messages_user ON messages (domain, user, seq) WHERE user <> '';
-CREATE INDEX messages_dead ON messages (domain, seq) WHERE status IN ('failed', 'expired', 'unknown');
+CREATE INDEX messages_listed ON messages (domain, lane, status, seq) WHERE purpose <> 'reply';
 CREATE INDEX messages_kept ON messages (ended_at) WHERE ended_at <> 0 AND body IS NOT NULL;
 
--- One row for each send that was tried.
+-- One row for each send that was tried, written together with what it has changed about its message.
 CREATE TABLE attempts (
     message_id TEXT    NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
     n          INTEGER NOT NULL,  -- the how manieth of the message, from 1
@@ -54,3 +56,7 @@ CREATE TABLE audience (
 
 -- When a pause was asked for, so that a clock set back does not make it longer.
 ALTER TABLE pauses ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
+
+-- The trail of a user; and messages that were refused, of which only some are written down (notify/refusal.go).
+CREATE INDEX audit_user ON audit (domain, user, at) WHERE user <> '';
+CREATE INDEX audit_refused ON audit (at, domain) WHERE event = 'message.refused';

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"telegate/delivery"
+	"telegate/notify"
+	"telegate/twofa"
+)
+
+const traceWindow = 24 * time.Hour // how far back a trace goes unless it is told
+
+// Trace answers why a user did, or did not, get something.
+type Trace struct {
+	Domain     string       `json:"domain"`
+	User       string       `json:"user"`
+	Summary    []string     `json:"summary" doc:"how it stands now, in sentences"`
+	Messaging  Messaging    `json:"messaging" doc:"as GET /v1/messaging"`
+	MutedUntil *time.Time   `json:"muted_until" doc:"null where the chat is not muted"`
+	Since      time.Time    `json:"since"`
+	Until      time.Time    `json:"until"`
+	Events     []TraceEvent `json:"events" doc:"what happened, in order"`
+	More       bool         `json:"more" doc:"older events were left out; ask again with until set to the time of the first one"`
+}
+
+// TraceEvent is one thing that happened.
+type TraceEvent struct {
+	Time    time.Time `json:"time"`
+	Event   string    `json:"event" doc:"link.…, verification.…, factor.throttled, message.refused, message.accepted, message.attempt, message.suppressed, message.ended"`
+	ID      string    `json:"id,omitempty" doc:"of the message, link or verification"`
+	Lane    string    `json:"lane,omitempty" doc:"of a message"`
+	Outcome string    `json:"outcome,omitempty"`
+	Detail  string    `json:"detail" doc:"a sentence for people"`
+}
+
+func (s *Server) getTrace(ctx context.Context, in *struct {
+	UserRef
+	Since time.Time `query:"since" doc:"absent: a day before until"`
+	Until time.Time `query:"until" doc:"absent: now"`
+	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"200" doc:"of events; the newest are kept"`
+}) (*struct{ Body Trace }, error) {
+	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+		return nil, err
+	}
+	until := in.Until
+	if until.IsZero() {
+		until = s.o.Now()
+	}
+	since := in.Since
+	if since.IsZero() {
+		since = until.Add(-traceWindow)
+	}
+	if !since.Before(until) {
+		return nil, invalid("query/since", "must be before until")
+	}
+	m, err := s.messaging(ctx, in.Domain, in.User)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.o.Messages.Trace(ctx, notify.TraceQuery{Domain: in.Domain, User: in.User, Since: since, Until: until, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	view := Trace{
+		Domain: in.Domain, User: in.User, Messaging: m, MutedUntil: timeOrNil(t.MutedUntil), Since: since.UTC(), Until: until.UTC(),
+		Events: make([]TraceEvent, len(t.Events)), More: t.More,
+	}
+	for i, e := range t.Events {
+		view.Events[i] = TraceEvent{e.Time, e.Event, e.ID, string(e.Lane), e.Outcome, e.Detail}
+	}
+	view.Summary = slices.Concat(stateWords(m, t.MutedUntil), lastWords(t.Events))
+	return &struct{ Body Trace }{view}, nil
+}
+
+// reasonWords say why Telegram cannot be used, with the next step.
+var reasonWords = map[twofa.Reason]string{
+	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes go out; messages do.",
+	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent. Start a link with POST /v1/links.",
+	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes go out; messages do. The user has to link again.",
+	twofa.ReasonBlocked:       "The chat takes nothing from the bot. The person has to open the bot in Telegram and press Unblock or Start.",
+	twofa.ReasonCoolingOff:    "The person has tapped Not me, so no sign-in codes go out for up to 20 minutes; messages do.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now; what is accepted waits. GET /healthz says what is wrong.",
+}
+
+// stateWords say how it stands with a user now.
+func stateWords(m Messaging, mutedUntil time.Time) []string {
+	var list []string
+	if m.Linked {
+		who := m.Link.Name
+		if m.Link.Handle != "" {
+			who += " (" + m.Link.Handle + ")"
+		}
+		list = append(list, fmt.Sprintf("The user is linked to the chat of %s.", who))
+	}
+	for _, r := range m.Reasons {
+		list = append(list, reasonWords[twofa.Reason(r)])
+	}
+	if m.Invitation != nil {
+		list = append(list, fmt.Sprintf("%s has been invited and has not proven to be the user yet.", m.Invitation.Handle))
+	}
+	if !mutedUntil.IsZero() {
+		list = append(list, "The person has muted messages until "+mutedUntil.UTC().Format(time.RFC3339)+
+			"; /unmute in the chat ends that. Sign-in codes still arrive.")
+	}
+	return list
+}
+
+// lastWords say what became of the last message there was.
+func lastWords(events []notify.TraceEvent) []string {
+	for _, e := range slices.Backward(events) {
+		at := e.Time.UTC().Format(time.RFC3339)
+		switch e.Event {
+		case "message." + string(notify.StepEnded):
+			if e.Outcome == string(delivery.StatusDelivered) {
+				return []string{fmt.Sprintf("The last message that ended, %s, was delivered at %s.", e.ID, at)}
+			}
+			return []string{fmt.Sprintf("The last message that ended, %s, ended as %s at %s: %s", e.ID, e.Outcome, at, e.Detail)}
+		case "message.refused":
+			return []string{fmt.Sprintf("The last message was refused at %s: %s", at, e.Detail)}
+		}
+	}
+	return []string{"No message ended in this time."}
+}

@@ -1,0 +1,67 @@
+package audit
+
+import "strings"
+
+// words says each event in a sentence; "{}" stands for the outcome in words.
+var words = map[Event]string{
+	LinkStarted:   "A link was started (by {}).",
+	LinkClaimed:   "Somebody opened the link in Telegram.",
+	LinkVerified:  "The link was proven: from here on messages go to this chat.",
+	LinkEnded:     "The link ended: {}.",
+	LinkSuspended: "The link was suspended: {}.",
+	LinkResumed:   "The link is in use again: the person has unblocked the bot.",
+	LinkRefused:   "An attempt on the link was refused: {}.",
+
+	VerificationCreated:  "A code was asked for ({}).",
+	VerificationChecked:  "A code was checked: {}.",
+	VerificationRefused:  "A check was refused: {}.",
+	VerificationResent:   "A fresh code was asked for; the one before is void.",
+	VerificationDenied:   "The person tapped Not me; no codes go out for 20 minutes.",
+	VerificationCanceled: "The verification was canceled: {}.",
+	VerificationFailed:   "The verification failed: Telegram refuses to deliver its code.",
+
+	MessageRefused:  "A message was refused and never stored: {}.",
+	FactorThrottled: "A check had to wait after too many wrong codes in a row.",
+	PolicyChanged:   "The domain's policy was changed: {}.",
+}
+
+// outcomes are the outcomes that do not say enough by themselves.
+var outcomes = map[string]string{
+	"expired":               "its time was over",
+	"denied: not_me":        "the person said that it was not theirs",
+	"canceled":              "a newer one had taken its place, or it was called off",
+	"canceled: unlinked":    "the user was unlinked meanwhile",
+	"exhausted":             "too many wrong codes",
+	"revoked: unlinked":     "the user was unlinked",
+	"revoked: replaced":     "the user linked another chat",
+	"revoked: renewed":      "the user linked the same chat anew",
+	"revoked: not_me":       "the person said that it was not theirs",
+	"blocked":               "the chat takes nothing from the bot; the person has to open it in Telegram and press Unblock or Start",
+	"too_many_failures":     "too many wrong codes; the user has to link again",
+	"binding_mismatch":      "it came from another session than the one that started it",
+	"already_used":          "right, but it had been used before",
+	"not_linked":            "the user had no linked chat; start a link",
+	"chat_blocked_bot":      "the user had blocked the bot; the person has to open it in Telegram and press Unblock or Start",
+	"link_suspended":        "the link was suspended after too many wrong codes; the user has to link again",
+	"msg2factor_disabled":   "msg2factor is off in this domain, so no sign-in codes go out",
+	"cooling_off":           "the person had tapped Not me, and no codes go out for 20 minutes after that",
+	"rate_limited":          "the chat had been sent as many codes as it may be; wait some minutes",
+	"recipient_unknown":     "the bot had not met the holder of the handle, or was blocked; the person has to press Start",
+	"recipient_changed":     "the handle had passed to another Telegram account; its new holder has to link first",
+	"recipient_unproven":    "nobody had proven to own the handle; the holder has to link first",
+	"caller":                "the server asked for it",
+	"token of another chat": "somebody else came with a start command that was used already",
+}
+
+// Words says the entry in a sentence for people.
+func (e Entry) Words() string {
+	sentence, ok := words[e.Event]
+	if !ok {
+		sentence = string(e.Event) + ": {}."
+	}
+	outcome, ok := outcomes[e.Outcome]
+	if !ok {
+		outcome = strings.ReplaceAll(e.Outcome, "_", " ")
+	}
+	return strings.Replace(sentence, "{}", outcome, 1)
+}

@@ -1,0 +1,31 @@
+package notify
+
+import (
+	"context"
+
+	"telegate/delivery"
+)
+
+// Query asks for a page of the messages of a domain, the newest first. The bot's answers to what people write are in no list.
+type Query struct {
+	Domain    string
+	User      string            // empty: to anybody
+	Broadcast string            // empty: whatever they are part of
+	Statuses  []delivery.Status // empty: all
+	Lanes     []delivery.Lane   // empty: all
+	After     string            // the id of the last message of the page before; empty for the first page
+	Limit     int
+}
+
+// List answers a page of messages, without their bodies. ErrNotFound where After is no message of the domain (any more).
+func (s *Service) List(ctx context.Context, q Query) ([]delivery.Message, error) {
+	var list []delivery.Message
+	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {
+		list, err = tx.Messages(q)
+		return err
+	})
+	for i, m := range list {
+		list[i] = s.judged(m)
+	}
+	return list, err
+}

@@ -1,0 +1,78 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"telegate/audit"
+	"telegate/delivery"
+)
+
+// How many refusals are written down: whoever asks again and again for what he cannot have must not fill the disk.
+const (
+	refusalWindow      = time.Minute
+	maxRefusals        = 100 // for one domain within refusalWindow
+	maxRefusalsOfAKind = 1   // for one recipient, lane and reason within refusalWindow
+)
+
+// refusalReasons are the errors that concern the recipient, in the words of the audit.
+var refusalReasons = []struct {
+	err    error
+	reason string
+}{
+	{ErrNotLinked, "not_linked"},
+	{ErrBlocked, "chat_blocked_bot"},
+	{ErrSuspended, "link_suspended"},
+	{ErrDisabled, "msg2factor_disabled"},
+	{ErrRecipientUnknown, "recipient_unknown"},
+	{ErrRecipientChanged, "recipient_changed"},
+	{ErrUnproven, "recipient_unproven"},
+}
+
+// refusalReason is why a message was refused, if that concerns its recipient.
+func refusalReason(err error) (reason string, ok bool) {
+	var rate *RateError
+	var cooling *CoolingOffError
+	switch {
+	case errors.As(err, &rate):
+		return "rate_limited", true
+	case errors.As(err, &cooling):
+		return "cooling_off", true
+	}
+	for _, r := range refusalReasons {
+		if errors.Is(err, r.err) {
+			return r.reason, true
+		}
+	}
+	return "", false
+}
+
+// noteRefusal writes down that a message never came to be, so that a trace can say so. It has a transaction of its own, since
+// the one that has refused left nothing behind; should it fail, the caller is told of the refusal all the same.
+func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
+	reason, ok := refusalReason(refusal)
+	if !ok {
+		return
+	}
+	e := audit.Entry{
+		Time: s.now(), Event: audit.MessageRefused, Domain: r.Domain, User: r.User, Subject: string(r.Lane), Outcome: reason,
+	}
+	if e.User == "" {
+		e.User = strings.TrimSpace(r.To)
+		if name, err := delivery.Username(r.To); err == nil {
+			e.User = "@" + name
+		}
+	}
+	err := s.store.UpdateMessages(context.WithoutCancel(ctx), func(tx Tx) error {
+		all, same, err := tx.RefusalsSince(e, e.Time.Add(-refusalWindow))
+		if err != nil || all >= maxRefusals || same >= maxRefusalsOfAKind {
+			return err
+		}
+		return tx.Audit(e)
+	})
+	if err != nil {
+		s.log.ErrorContext(ctx, "a refused message was not written down", "reason", reason, "error", err)
+	}
+}
