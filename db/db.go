@@ -39,7 +39,8 @@ type DB struct {
 	closed  error // of the files; set once closing is done
 	watch   watchers
 
-	onQueued func([]delivery.Queued) // set before the first write
+	onQueued func([]delivery.Queued) // both set before the first write
+	onEnded  func([]delivery.Message)
 }
 
 // Options say where the database is.
@@ -49,6 +50,9 @@ type Options struct {
 	Now     func() time.Time
 	// OnQueued is called after each commit that has accepted messages, from the writing goroutine; it must not block.
 	OnQueued func([]delivery.Queued)
+	// OnEnded is called likewise, with the messages (ID, Lane, Status and Failure) that a room has ended: those it has
+	// canceled, and those it has stored for the record only. What the dispatcher ends, it tells of itself.
+	OnEnded func([]delivery.Message)
 }
 
 // Open opens or creates the database and brings its schema up to date. It refuses a database that another telegate has
@@ -62,7 +66,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		now: o.Now, onQueued: o.OnQueued,
+		now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded,
 		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 		readers: make(chan *stmtCache, 4),
 	}

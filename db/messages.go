@@ -56,6 +56,7 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 		return fmt.Errorf("insert message: %w", err)
 	}
 	if m.Status.Final() {
+		tx.ended = append(tx.ended, delivery.Message{ID: m.ID, Lane: m.Lane, Status: m.Status, Failure: m.Failure})
 		return nil
 	}
 	seq, err := res.LastInsertId()
@@ -126,15 +127,17 @@ func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (i
 
 // CancelMessage implements twofa.Tx; a message that has ended stays as it is.
 func (tx *Tx) CancelMessage(id string, now time.Time) error {
-	canceled, err := tx.changed(
-		"UPDATE messages SET status = 'canceled', body = NULL, ended_at = ? WHERE id = ? AND status IN ('queued', 'sending')",
-		millis(now), id)
+	m := delivery.Message{ID: id, Status: delivery.StatusCanceled}
+	err := tx.q.row(`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ?
+		WHERE id = ? AND status IN ('queued', 'sending') RETURNING lane`, millis(now), id).Scan(&m.Lane)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("cancel message: %w", err)
 	}
-	if canceled {
-		tx.touch(id)
-	}
+	tx.ended = append(tx.ended, m)
+	tx.touch(id)
 	return nil
 }
 
