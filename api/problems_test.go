@@ -372,6 +372,7 @@ type panicking struct{}
 
 func (panicking) Domain(string) (api.Domain, bool) { panic("nil map") }
 func (panicking) Domains() []api.Domain            { panic("nil map") }
+func (panicking) HasBot(int64) bool                { panic("nil map") }
 
 func TestCallerWhoHangsUpIsNoFault(t *testing.T) {
 	g := newGateway(t)

@@ -48,6 +48,8 @@ type Domain struct {
 type Domains interface {
 	Domain(id string) (Domain, bool)
 	Domains() []Domain
+	// HasBot tells whether a bot is (still) configured. A link belongs to the bot it was made with.
+	HasBot(id int64) bool
 }
 
 // Watcher wakes a request that waits for a row to change.
