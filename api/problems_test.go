@@ -50,6 +50,9 @@ var problemCases = map[string]problemCase{
 		return newGateway(t).call("POST", "/v1/links", strings.Repeat(" ", 256<<10+1))
 	},
 		`{"limit_bytes":262144}`},
+	"headers-too-large": {func(t *testing.T) answer {
+		return newGateway(t).call("GET", "/v1/domains", nil, "Cookie", strings.Repeat("x", 32<<10))
+	}, `{"limit_bytes":32768}`},
 	"not-found":          {func(t *testing.T) answer { return newGateway(t).call("GET", "/v1/links/lnk_nothing", nil) }, `{}`},
 	"method-not-allowed": {func(t *testing.T) answer { return newGateway(t).call("PATCH", "/v1/messaging", nil) }, `{}`},
 	"msg2factor-disabled": {func(t *testing.T) answer {
