@@ -98,11 +98,11 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 		return m, nil
 	}
 	plain, err := tx.keys.open(body, m.ID)
-	if err != nil {
-		return m, err
+	if err == nil {
+		err = json.Unmarshal(plain, &m.Body)
 	}
-	if err := json.Unmarshal(plain, &m.Body); err != nil {
-		return m, fmt.Errorf("decode message body: %w", err)
+	if err != nil { // a damaged or exchanged body: the message must be able to end all the same
+		m.Body, m.BodyErr = delivery.Body{}, fmt.Errorf("open message body: %w", err)
 	}
 	return m, nil
 }

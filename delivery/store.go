@@ -40,7 +40,7 @@ type Pause struct {
 type Store interface {
 	// Waiting lists messages that have not ended, in the order of acceptance, behind a sequence number.
 	Waiting(ctx context.Context, after int64, limit int) ([]Queued, error)
-	// Load reads a message with its body. ErrNotFound.
+	// Load reads a message with its body; BodyErr says that there is none to be had. ErrNotFound.
 	Load(ctx context.Context, id string) (Message, error)
 	// SaveProgress writes progress, unless the message has ended meanwhile (it was canceled).
 	SaveProgress(ctx context.Context, p Progress) error
