@@ -358,6 +358,7 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 	}
 }
 
+// OWASP ASVS 16.5.1: whoever calls learns nothing of the inside.
 func TestPanicIsAFaultLikeAnyOther(t *testing.T) {
 	g := newGateway(t, func(o *api.Options) { o.Domains = panicking{} })
 	a := g.call("GET", "/v1/domains", nil)
