@@ -2,11 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"telegate/linking"
+	"telegate/notify"
+	"telegate/twofa"
 )
 
 // The documents name every call, every kind of problem and every metric there is.
@@ -51,6 +56,25 @@ func TestDocsAreComplete(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^# HELP (telegate_\S+)`).FindAllStringSubmatch(string(data), -1) {
 		if !strings.Contains(operations, "`"+m[1]) {
 			t.Errorf("docs/operations.md does not explain the metric %s", m[1])
+		}
+	}
+}
+
+// Every way in is written down with its strength, and so is what guessing costs, in the numbers of the code (OWASP ASVS
+// 6.1.1, 6.1.3).
+func TestWaysInAreDocumented(t *testing.T) {
+	_, ways, _ := strings.Cut(read(t, "docs/operations.md"), "## Ways in")
+	ways, _, _ = strings.Cut(ways, "\n## ")
+	for way, rule := range map[string]string{
+		"sign-in code": fmt.Sprintf("%d a code; over all codes of a link waits from %d in a row, the end at %d",
+			twofa.MaxAttempts, twofa.ThrottleFrom, twofa.SuspendAt),
+		"link by bot":    fmt.Sprintf("the code: %d", linking.ConfirmAttempts),
+		"link by handle": fmt.Sprintf("%d links a user and %d codes a chat in %.0f minutes", linking.MaxStarts, linking.MaxStarts, linking.StartsWindow.Minutes()),
+		"invitation":     "nothing, until it is proven",
+		"a caller's own": fmt.Sprintf("%d sign-in codes a chat in %.0f minutes", notify.MaxLoginCodes, notify.CodeWindow.Minutes()),
+	} {
+		if !regexp.MustCompile(`(?m)^\| ` + way + `.*` + regexp.QuoteMeta(rule)).MatchString(ways) {
+			t.Errorf("docs/operations.md does not say of %q: %s", way, rule)
 		}
 	}
 }

@@ -56,6 +56,11 @@ func (g *gateway) open(ctx context.Context) error {
 	g.db, err = db.Open(ctx, db.Options{
 		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, Now: time.Now,
 		OnQueued: func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+		OnEnded: func(ended []delivery.Message) {
+			for _, m := range ended {
+				g.metrics.ended(m)
+			}
+		},
 	})
 	if err != nil {
 		return err

@@ -62,6 +62,10 @@ func (c sandboxCmd) Run(ctx context.Context, con *console) (err error) {
 		return err
 	}
 	cfg, err := config.Parse("sandbox", []byte(c.config(telegramURL, key)), func(string) string { return "" })
+	var faults *config.Error
+	if errors.As(err, &faults) && faults.Faults[0].Key == "api.listen" {
+		return usageError{fmt.Errorf("--api %s is no address of this machine alone; choose one such as 127.0.0.1:9080, or unix:/path", c.API)}
+	}
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,12 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 	return id, username
 }
 
+// HasBot tells whether a bot is configured.
+func (t *tenants) HasBot(botID int64) bool {
+	_, ok := t.bots[botID]
+	return ok
+}
+
 // CanSend tells whether a bot has a way to Telegram right now.
 func (t *tenants) CanSend(botID int64) bool {
 	b, ok := t.bots[botID]

@@ -108,6 +108,7 @@ type domains struct {
 	mu      sync.Mutex
 	list    map[string]api.Domain
 	offline bool // the bot has no way to Telegram
+	another bool // another bot is configured than the one the links were made with
 }
 
 func newDomains() *domains {
@@ -128,6 +129,18 @@ func (d *domains) setOffline(offline bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.offline = offline
+}
+
+func (d *domains) changeBot() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.offline, d.another = true, true
+}
+
+func (d *domains) HasBot(int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.another
 }
 
 func (d *domains) Domain(id string) (api.Domain, bool) {

@@ -84,9 +84,26 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// headSize is how many bytes the path, the query and the headers of a request have.
+func headSize(r *http.Request) int {
+	size := len(r.URL.RequestURI())
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	return size
+}
+
 // bounded reads the body of a call, up to the limit, and refuses what cannot be read in one way only.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if headSize(r) > maxHead {
+			p := problem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
+			p.LimitBytes = maxHead
+			writeProblem(w, r, p)
+			return
+		}
 		if p := checkQuery(r.URL.RawQuery); p != nil {
 			writeProblem(w, r, p)
 			return

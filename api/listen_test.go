@@ -126,6 +126,8 @@ func TestRawRequests(t *testing.T) {
 		"path is hidden":      {"GET /%76%31/domains HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "401"},
 		"leaves the path":     {"GET /healthz/../v1/domains HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "307"},
 		"expects a miracle":   {"POST /v1/links HTTP/1.1\r\n" + head + "Expect: miracle\r\nContent-Length: 16\r\n\r\n" + body, "417"},
+		"headers too large":   {"GET /v1/domains HTTP/1.1\r\n" + head + "Cookie: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", "431 Request Header Fields Too Large\r\nCache-Control: no-store\r\nContent-Type: application/problem+json"},
+		"address too long":    {"GET /v1/messaging?user=" + strings.Repeat("x", 64<<10) + " HTTP/1.1\r\n" + head + "\r\n", "431 Request Header Fields Too Large\r\nCache-Control: no-store\r\nContent-Type: application/problem+json"},
 		"more than announced": {"POST /v1/links HTTP/1.1\r\n" + head + "Content-Length: 15\r\n\r\n" + body, "400"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func (s *Server) messaging(ctx context.Context, domain, user string) (Messaging,
 	switch {
 	case err == nil:
 		m.Linked = true
-		m.UsableForNotifications = !blocked
+		m.UsableForNotifications = !blocked && s.o.Domains.HasBot(l.BotID)
 		m.Link = &UserLink{
 			ID: l.ID, Status: string(l.Status), Handle: handle(l.Chat.Username), Name: l.Chat.Name(), VerifiedAt: timeOrNil(l.Verified),
 		}

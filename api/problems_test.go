@@ -51,6 +51,9 @@ var problemCases = map[string]problemCase{
 		return newGateway(t).call("POST", "/v1/links", strings.Repeat(" ", 256<<10+1))
 	},
 		`{"limit_bytes":262144}`},
+	"headers-too-large": {func(t *testing.T) answer {
+		return newGateway(t).call("GET", "/v1/domains", nil, "Cookie", strings.Repeat("x", 32<<10))
+	}, `{"limit_bytes":32768}`},
 	"not-found":          {func(t *testing.T) answer { return newGateway(t).call("GET", "/v1/links/lnk_nothing", nil) }, `{}`},
 	"method-not-allowed": {func(t *testing.T) answer { return newGateway(t).call("PATCH", "/v1/messaging", nil) }, `{}`},
 	"msg2factor-disabled": {func(t *testing.T) answer {
@@ -379,6 +382,7 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 	}
 }
 
+// OWASP ASVS 16.5.1: whoever calls learns nothing of the inside.
 func TestPanicIsAFaultLikeAnyOther(t *testing.T) {
 	g := newGateway(t, func(o *api.Options) { o.Domains = panicking{} })
 	a := g.call("GET", "/v1/domains", nil)
@@ -396,6 +400,7 @@ type panicking struct{}
 
 func (panicking) Domain(string) (api.Domain, bool) { panic("nil map") }
 func (panicking) Domains() []api.Domain            { panic("nil map") }
+func (panicking) HasBot(int64) bool                { panic("nil map") }
 
 func TestCallerWhoHangsUpIsNoFault(t *testing.T) {
 	g := newGateway(t)

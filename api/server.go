@@ -28,6 +28,7 @@ import (
 // The bounds of every request.
 const (
 	maxBody      = 256 << 10
+	maxHead      = 32 << 10 // path, query and headers
 	longestWait  = 25 * time.Second // Prefer: wait=N
 	readTimeout  = 10 * time.Second
 	writeTimeout = longestWait + 20*time.Second
@@ -48,6 +49,8 @@ type Domain struct {
 type Domains interface {
 	Domain(id string) (Domain, bool)
 	Domains() []Domain
+	// HasBot tells whether a bot is (still) configured. A link belongs to the bot it was made with.
+	HasBot(id int64) bool
 }
 
 // Watcher wakes a request that waits for a row to change.
@@ -154,7 +157,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler: s, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 8 * maxHead, // up to there the answer is a problem
 		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)

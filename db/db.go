@@ -23,6 +23,7 @@ import (
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
+	lock    *lock
 	writer  *sql.DB // exactly one connection, held by conn
 	conn    *stmtCache
 	reader  *sql.DB
@@ -38,7 +39,8 @@ type DB struct {
 	closed  error // of the files; set once closing is done
 	watch   watchers
 
-	onQueued func([]delivery.Queued) // set before the first write
+	onQueued func([]delivery.Queued) // both set before the first write
+	onEnded  func([]delivery.Message)
 }
 
 // Options say where the database is.
@@ -48,10 +50,13 @@ type Options struct {
 	Now     func() time.Time
 	// OnQueued is called after each commit that has accepted messages, from the writing goroutine; it must not block.
 	OnQueued func([]delivery.Queued)
+	// OnEnded is called likewise, with the messages (ID, Lane, Status and Failure) that a room has ended: those it has
+	// canceled, and those it has stored for the record only. What the dispatcher ends, it tells of itself.
+	OnEnded func([]delivery.Message)
 }
 
-// Open opens or creates the database and brings its schema up to date. It refuses a schema newer than it knows, and a
-// key file that is not the database's own. The caller must Close it.
+// Open opens or creates the database and brings its schema up to date. It refuses a database that another telegate has
+// open (ErrInUse), a schema newer than it knows, and a key file that is not the database's own. The caller must Close it.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
@@ -61,7 +66,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		now: o.Now, onQueued: o.OnQueued,
+		now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded,
 		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 		readers: make(chan *stmtCache, 4),
 	}
@@ -74,6 +79,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 
 func (d *DB) open(ctx context.Context, path, keyFile string) error {
 	var err error
+	if d.lock, err = lockDatabase(ctx, path); err != nil {
+		return err
+	}
 	if d.writer, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=synchronous(FULL)")); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
@@ -106,12 +114,16 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 // dsn names the file as a URI, so that no character of the path is read as a parameter. Pragmas belong here because
 // each holds for one connection only.
 func dsn(path string, params ...string) string {
-	u := url.URL{Scheme: "file", Path: path, OmitHost: true}
 	q := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_dqs=0"
 	for _, p := range params {
 		q += "&" + p
 	}
-	return u.String() + "?" + q
+	return uri(path) + "?" + q
+}
+
+func uri(path string) string {
+	u := url.URL{Scheme: "file", Path: path, OmitHost: true}
+	return u.String()
 }
 
 // createPrivate makes sure that nobody but the owner can read the file; SQLite gives its WAL the same mode.
@@ -153,6 +165,9 @@ func (d *DB) closeFiles() error {
 	}
 	if d.writer != nil {
 		errs = append(errs, d.writer.Close())
+	}
+	if d.lock != nil { // last: until here nobody else may begin
+		errs = append(errs, d.lock.close())
 	}
 	return errors.Join(errs...)
 }

@@ -55,6 +55,7 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 		return fmt.Errorf("insert message: %w", err)
 	}
 	if m.Status.Final() {
+		tx.ended = append(tx.ended, delivery.Message{ID: m.ID, Lane: m.Lane, Status: m.Status, Failure: m.Failure})
 		return nil
 	}
 	seq, err := res.LastInsertId()
@@ -97,11 +98,11 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 		return m, nil
 	}
 	plain, err := tx.keys.open(body, m.ID)
-	if err != nil {
-		return m, err
+	if err == nil {
+		err = json.Unmarshal(plain, &m.Body)
 	}
-	if err := json.Unmarshal(plain, &m.Body); err != nil {
-		return m, fmt.Errorf("decode message body: %w", err)
+	if err != nil { // a damaged or exchanged body: the message must be able to end all the same
+		m.Body, m.BodyErr = delivery.Body{}, fmt.Errorf("open message body: %w", err)
 	}
 	return m, nil
 }
@@ -150,15 +151,17 @@ func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (i
 
 // CancelMessage implements twofa.Tx; a message that has ended stays as it is.
 func (tx *Tx) CancelMessage(id string, now time.Time) error {
-	canceled, err := tx.changed(
-		"UPDATE messages SET status = 'canceled', body = NULL, ended_at = ? WHERE id = ? AND status IN ('queued', 'sending')",
-		millis(now), id)
+	m := delivery.Message{ID: id, Status: delivery.StatusCanceled}
+	err := tx.q.row(`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ?
+		WHERE id = ? AND status IN ('queued', 'sending') RETURNING lane`, millis(now), id).Scan(&m.Lane)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("cancel message: %w", err)
 	}
-	if canceled {
-		tx.touch(id)
-	}
+	tx.ended = append(tx.ended, m)
+	tx.touch(id)
 	return nil
 }
 

@@ -82,7 +82,13 @@ func TestNothingReadableAtRest(t *testing.T) {
 // A sealed value opens only in the row it was made for, and only untouched.
 func TestSealedValuesCannotBeMovedOrChanged(t *testing.T) {
 	open := map[string]func(d *db.DB, ctx context.Context) error{
-		"message": func(d *db.DB, ctx context.Context) error { _, err := d.Load(ctx, "msg_1"); return err },
+		"message": func(d *db.DB, ctx context.Context) error {
+			m, err := d.Load(ctx, "msg_1")
+			if m.BodyErr != nil && (err != nil || m.ChatID != chatID || len(m.Body.Parts) > 0) { // the rest is there, so that the message can end
+				return nil
+			}
+			return errors.Join(err, m.BodyErr)
+		},
 		"update": func(d *db.DB, ctx context.Context) error {
 			updates, err := d.UnhandledUpdates(ctx, botID, 10)
 			for _, u := range updates {

@@ -29,9 +29,10 @@ type job struct {
 type Tx struct {
 	q       *stmtCache
 	keys    keys
-	now     time.Time         // the same for the whole transaction
-	queued  []delivery.Queued // accepted messages, told to the dispatcher after the commit
-	touched []string          // ids whose rows have changed, for those who wait on them
+	now     time.Time          // the same for the whole transaction
+	queued  []delivery.Queued  // accepted messages, told to the dispatcher after the commit
+	ended   []delivery.Message // messages that this transaction has ended, told after the commit
+	touched []string           // ids whose rows have changed, for those who wait on them
 }
 
 // update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
@@ -108,13 +109,18 @@ func (d *DB) commit(batch []*job) {
 		j.err = named(j.err)
 	}
 	var queued []delivery.Queued
+	var ended []delivery.Message
 	for _, j := range batch {
 		if j.err == nil {
 			queued = append(queued, j.tx.queued...)
+			ended = append(ended, j.tx.ended...)
 		}
 	}
 	if len(queued) > 0 && d.onQueued != nil {
 		d.onQueued(queued)
+	}
+	if len(ended) > 0 && d.onEnded != nil {
+		d.onEnded(ended)
 	}
 	for _, j := range batch {
 		if j.err == nil {

@@ -100,6 +100,7 @@ type Message struct {
 	Purpose   string // "login" or "link" of a code that the caller made itself; PurposeReply; else empty
 	Silent    bool   // arrives without a sound
 	Body      Body   // empty once it has been wiped
+	BodyErr   error  // why Body is empty before that: what the outbox holds cannot be opened, now or ever
 	Dedupe    string // digest of the caller's dedupe key; empty without one
 	Broadcast string // the broadcast it is part of; empty for all others
 	Created   time.Time

@@ -77,7 +77,7 @@ func (p Pause) rest(now time.Time) time.Duration {
 type Store interface {
 	// Waiting lists messages that have not ended, in the order of acceptance, behind a sequence number.
 	Waiting(ctx context.Context, after int64, limit int) ([]Queued, error)
-	// Load reads a message with its body. ErrNotFound.
+	// Load reads a message with its body; BodyErr says that there is none to be had. ErrNotFound.
 	Load(ctx context.Context, id string) (Message, error)
 	// SaveProgress writes progress, unless the message has ended meanwhile (it was canceled): then only that it was tried.
 	SaveProgress(ctx context.Context, p Progress) error

@@ -29,6 +29,20 @@ func TestMessageIsSentAndFollowed(t *testing.T) {
 	}
 }
 
+// encoding/json writes "<" as \u003c: wherever a long text is cut for the trace, what is left has to be JSON.
+func TestLongTextOfEscapesIsShownToo(t *testing.T) {
+	p := newPage(t)
+	p.signInAs("alice")
+	p.gateway.on("POST", "/v1/messages", 202, object{"id": "msg_1", "status": "queued"})
+	for before := 88; before <= 97; before++ {
+		text := strings.Repeat("x", before) + "<b>&\n\"\\\"</b>"
+		s := do[state](p, "POST", "/server/messages", object{"user": "bob", "text": text, "lane": "direct"})
+		if shown := decode[object](t, s.Exchanges[0].Request)["text"]; shown != text[:96]+"…" {
+			t.Errorf("%q is shown as %q", text, shown)
+		}
+	}
+}
+
 func TestOnlyOwnMessagesCanBeFollowed(t *testing.T) {
 	p := newPage(t)
 	p.refused(http.StatusUnauthorized, "GET", "/server/messages/msg_1", nil)

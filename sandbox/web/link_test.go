@@ -78,7 +78,7 @@ func TestHandleThatTheBotHasNotMetIsExplained(t *testing.T) {
 	p := newPage(t)
 	p.signInAs("alice")
 	p.gateway.on("POST", "/v1/links", 409, object{"type": "/problems/recipient-unknown", "title": "Recipient unknown", "status": 409, "detail": "Press Start first.", "start_url": "https://t.me/GateBot"})
-	if refusal := p.refused(http.StatusConflict, "POST", "/server/link", object{"handle": "@bob"}); refusal.Title != "Recipient unknown" || refusal.StartURL != "https://t.me/GateBot" {
+	if refusal := p.refused(http.StatusConflict, "POST", "/server/link", object{"handle": "@bob_tg"}); refusal.Title != "Recipient unknown" || refusal.StartURL != "https://t.me/GateBot" {
 		t.Errorf("%+v", refusal)
 	}
 	if s := do[state](p, "GET", "/server/session", nil); s.Link != nil {

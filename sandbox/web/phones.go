@@ -101,6 +101,15 @@ func slug(name string) string {
 	}, name)
 }
 
+// usernameOf is a username for somebody of that name. None has fewer than four characters.
+func usernameOf(name string) string {
+	username := slug(name)
+	if len(username) < 4 {
+		username += "_tg"
+	}
+	return username
+}
+
 func (s *Server) messages(person int64) []message {
 	all := s.telegram.Messages(person, s.bot)
 	all = all[max(0, len(all)-shownMessages):]
@@ -139,7 +148,7 @@ func (s *Server) usernameTaken(username string) bool {
 	return slices.ContainsFunc(s.telegram.People(), func(p sandbox.Person) bool { return strings.EqualFold(p.Username, username) })
 }
 
-// handleAddPerson gives somebody new a phone, with the name as username where
+// handleAddPerson gives somebody new a phone, with a username of the name where
 // that is free, and answers with the phone.
 func (s *Server) handleAddPerson(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
@@ -158,7 +167,7 @@ func (s *Server) handleAddPerson(w http.ResponseWriter, r *http.Request) error {
 		return newProblem(http.StatusConflict, "Too many people", fmt.Sprintf("The sandbox has room for %d people. Restart it to begin anew.", maxPeople))
 	}
 	p := s.telegram.AddPerson(sandbox.Person{FirstName: name, LanguageCode: "en"})
-	if username := slug(name); !s.usernameTaken(username) {
+	if username := usernameOf(name); !s.usernameTaken(username) {
 		// A name that cannot be a username leaves its owner without one.
 		_ = s.telegram.SetUsername(p.ID, username)
 	}

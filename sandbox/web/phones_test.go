@@ -48,8 +48,13 @@ func TestAliceBobAndCarolAreThereFromTheStart(t *testing.T) {
 	for _, person := range p.telegram.People() {
 		got = append(got, person.FirstName+" @"+person.Username)
 	}
-	if diff := cmp.Diff([]string{"Alice @alice", "Bob @bob", "Carol @carol"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"Alice @alice", "Bob @bob_tg", "Carol @carol"}, got); diff != "" {
 		t.Error(diff)
+	}
+	for _, person := range p.telegram.People() {
+		if err := p.telegram.SetUsername(person.ID, person.Username); err != nil { // the server's form must take it, too
+			t.Errorf("%s could not have this name: %v", person.FirstName, err)
+		}
 	}
 }
 
@@ -173,6 +178,9 @@ func TestNewPersonGetsAPhone(t *testing.T) {
 	second := do[phone](p, "POST", "/phones", object{"name": "Dave"})
 	if second.Username != "" || second.Key != "dave-"+strconv.FormatInt(second.ID, 10) {
 		t.Errorf("the second Dave's phone: %+v", second)
+	}
+	if short := do[phone](p, "POST", "/phones", object{"name": "Al"}); short.Username != "al_tg" || short.Key != "al" {
+		t.Errorf("Al's phone: %+v", short)
 	}
 	foreign := do[phone](p, "POST", "/phones", object{"name": "Жанна"})
 	if foreign.Username != "" || foreign.Key != "жанна" {

@@ -71,7 +71,8 @@ func (t *trace) list() []exchange {
 var (
 	secretField = regexp.MustCompile(`"(code|session_binding)"\s*:\s*"(?:[^"\\]|\\.)*"`)
 	anyString   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	longString  = regexp.MustCompile(`^"((?:[^"\\]|\\.){96})(?:[^"\\]|\\.)+"$`)
+	// Cut between characters, never inside of an escape such as \u003c.
+	longString = regexp.MustCompile(`^"((?:[^"\\]|\\u[0-9A-Fa-f]{4}|\\[^u]){96})(?:[^"\\]|\\.)+"$`)
 )
 
 // presentable is a JSON body without its secrets, and with long texts cut; nil

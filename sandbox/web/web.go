@@ -74,7 +74,7 @@ func New(o Options) *Server {
 	s.closing, s.end = context.WithCancel(context.Background())
 	if len(s.telegram.People()) == 0 {
 		for _, name := range []string{"Alice", "Bob", "Carol"} {
-			s.telegram.AddPerson(sandbox.Person{FirstName: name, Username: slug(name), LanguageCode: "en"})
+			s.telegram.AddPerson(sandbox.Person{FirstName: name, Username: usernameOf(name), LanguageCode: "en"})
 		}
 	}
 	s.handler = s.routes()

@@ -1,0 +1,60 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// ErrInUse: another telegate has the database open. Two would each send every waiting message (F25).
+var ErrInUse = errors.New("another telegate is using it")
+
+// lock keeps every other telegate away from a database until its connection is closed, or its process ends in whatever
+// way. It is an exclusive lock that SQLite holds on an empty file of its own beside the database, because that works on
+// every system SQLite works on, and does not hinder backups and other readers of the database itself.
+type lock struct {
+	db   *sql.DB
+	conn *sql.Conn // holds the transaction that is the lock
+}
+
+// lockDatabase takes the lock of the database at path, which must exist. It does not wait: ErrInUse when another has it.
+func lockDatabase(ctx context.Context, path string) (*lock, error) {
+	path, err := filepath.EvalSymlinks(path) // one lock, by whatever name the database is opened
+	if err != nil {
+		return nil, fmt.Errorf("find database: %w", err)
+	}
+	file := path + ".lock"
+	if err := createPrivate(file); err != nil {
+		return nil, err
+	}
+	l := &lock{}
+	if l.db, err = sql.Open("sqlite", uri(file)); err != nil {
+		return nil, fmt.Errorf("lock database: %w", err)
+	}
+	if l.conn, err = l.db.Conn(ctx); err == nil {
+		_, err = l.conn.ExecContext(ctx, "BEGIN EXCLUSIVE") // nothing is ever written or committed
+	}
+	var refused *sqlite.Error
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.As(err, &refused) && refused.Code() == sqlite3.SQLITE_BUSY:
+		err = fmt.Errorf("database %s: %w; stop that one first, or give this one a database of its own (database.path)", path, ErrInUse)
+	default:
+		err = fmt.Errorf("lock database with %s: %w", file, err)
+	}
+	return nil, errors.Join(err, l.close())
+}
+
+func (l *lock) close() error {
+	var err error
+	if l.conn != nil {
+		err = l.conn.Close()
+	}
+	return errors.Join(err, l.db.Close())
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"telegate/config"
+)
+
+// Whatever somebody has typed, he cannot write lines of his own into the log, nor steer the terminal of whoever reads it
+// (OWASP ASVS 16.4.1).
+func TestLogLinesCannotBeForged(t *testing.T) {
+	const typed = "alice\r\ntime=2026-01-01 level=ERROR msg=forged\x1b[2J\u2028{\"level\":\"ERROR\"}\x00"
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		cfg := &config.Config{}
+		cfg.Log.Format = format
+		log := newLogger(&out, cfg)
+		log.With("user", typed).Info(typed, "domain", typed, "error", errTyped(typed))
+		line, rest, _ := strings.Cut(out.String(), "\n")
+		if rest != "" || strings.ContainsAny(line, "\r\x1b\x00\u2028") {
+			t.Errorf("%s: %q", format, out.String())
+		}
+		var parsed map[string]any
+		if format == "json" && (json.Unmarshal([]byte(line), &parsed) != nil || parsed["user"] != typed || parsed["level"] != "INFO") {
+			t.Errorf("json: %s", line)
+		}
+	}
+}
+
+type errTyped string
+
+func (e errTyped) Error() string { return string(e) }
