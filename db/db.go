@@ -41,6 +41,10 @@ type DB struct {
 
 	onQueued func([]delivery.Queued) // both set before the first write
 	onEnded  func([]delivery.Message)
+
+	// The writing goroutine's own: how many jobs shared the last commit, and how long the disk took for it.
+	company int
+	took    time.Duration
 }
 
 // Options say where the database is.

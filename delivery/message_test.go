@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,9 +40,9 @@ func TestComposeSendsWhatIsTooLongAsAFile(t *testing.T) {
 }
 
 func TestIDsAreRandomAndNameTheirKind(t *testing.T) {
-	shape, seen := regexp.MustCompile(`^msg_[a-z2-7]{26}$`), map[string]bool{}
+	shape, seen := regexp.MustCompile(`^ver_[a-z2-7]{26}$`), map[string]bool{}
 	for range 1000 {
-		id := delivery.NewID("msg")
+		id := delivery.NewID("ver")
 		if !shape.MatchString(id) || seen[id] {
 			t.Fatalf("id %q has been seen or has another shape", id)
 		}
@@ -49,6 +50,19 @@ func TestIDsAreRandomAndNameTheirKind(t *testing.T) {
 	}
 	if a, b := delivery.FormatID("x", [16]byte{1}), delivery.FormatID("x", [16]byte{1}); a != b || a == delivery.FormatID("x", [16]byte{2}) {
 		t.Errorf("%q and %q", a, b)
+	}
+}
+
+func TestMessageIDsSortByTimeAndAreRandom(t *testing.T) {
+	shape, seen := regexp.MustCompile(`^msg_[0-9a-v]{9}_[a-z2-7]{26}$`), map[string]bool{}
+	now, last := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), ""
+	for range 1000 {
+		id := delivery.NewMessageID(now)
+		if !shape.MatchString(id) || seen[id] || id <= last {
+			t.Fatalf("id %q after %q has been seen, or has another shape or place", id, last)
+		}
+		seen[id], last = true, id
+		now = now.Add(time.Millisecond)
 	}
 }
 

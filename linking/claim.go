@@ -121,7 +121,7 @@ func (s *Service) ofChat(ctx context.Context, tx Tx, botID, chatID int64, linkID
 func (s *Service) answer(tx Tx, chat Chat, body delivery.Body) error {
 	now := s.now()
 	return tx.Enqueue(delivery.Message{
-		ID: delivery.NewID("msg"), BotID: chat.BotID, ChatID: chat.ID, Lane: delivery.LaneAlert, Purpose: delivery.PurposeReply,
+		ID: delivery.NewMessageID(now), BotID: chat.BotID, ChatID: chat.ID, Lane: delivery.LaneAlert, Purpose: delivery.PurposeReply,
 		Body: body, Created: now, Expires: now.Add(Lifetime),
 	})
 }

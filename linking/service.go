@@ -111,7 +111,7 @@ func (s *Service) entry(e audit.Event, l Link, outcome string) audit.Entry {
 func (s *Service) tell(tx Tx, l Link, lane delivery.Lane, ttl time.Duration, body delivery.Body) error {
 	now := s.now()
 	return tx.Enqueue(delivery.Message{
-		ID: delivery.NewID("msg"), Domain: l.Domain, User: l.User, BotID: l.BotID, ChatID: l.ChatID,
+		ID: delivery.NewMessageID(now), Domain: l.Domain, User: l.User, BotID: l.BotID, ChatID: l.ChatID,
 		Lane: lane, Body: body, Created: now, Expires: now.Add(ttl),
 	})
 }

@@ -118,7 +118,7 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 		Body: body, Created: now, Expires: now.Add(ttl),
 	}
 	if msg.ID == "" {
-		msg.ID = delivery.NewID("msg")
+		msg.ID = delivery.NewMessageID(now)
 	}
 	if r.DedupeKey != "" {
 		msg.Dedupe = hex.EncodeToString(secret.Hash(r.DedupeKey))
@@ -227,7 +227,7 @@ func (s *Service) Reply(ctx context.Context, botID, chatID int64, lane delivery.
 	now := s.now()
 	return s.store.UpdateMessages(ctx, func(tx Tx) error {
 		return tx.Enqueue(delivery.Message{
-			ID: delivery.NewID("msg"), BotID: botID, ChatID: chatID, Lane: lane, Purpose: delivery.PurposeReply, Body: body,
+			ID: delivery.NewMessageID(now), BotID: botID, ChatID: chatID, Lane: lane, Purpose: delivery.PurposeReply, Body: body,
 			Status: delivery.StatusQueued, Created: now, Expires: now.Add(replyTTL),
 		})
 	})

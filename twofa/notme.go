@@ -46,7 +46,7 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) err
 		s.log.WarnContext(ctx, "sign-in reported as not the user's own", "verification", v.ID, "was", status)
 		title, _ := s.domains.Title(v.Domain)
 		return tx.Enqueue(delivery.Message{
-			ID: delivery.NewID("msg"), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,
+			ID: delivery.NewMessageID(s.now()), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,
 			Lane: delivery.LaneDirect, Body: reportedText(v.Purpose, title, status == Approved),
 			Created: s.now(), Expires: s.now().Add(KeptAfterEnd),
 		})
