@@ -1,0 +1,223 @@
+// Package bench measures telegate as people run it: each scenario starts the real program on a database of its own, against
+// a simulated Telegram with Telegram's limits, and looks at what arrives there.
+//
+// Nothing here fails by time. A figure that misses its target is told so in the table; a message that was accepted and did
+// not arrive is a failure (ErrLost).
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"telegate/sandbox"
+)
+
+// ErrLost says that an accepted message did not arrive.
+var ErrLost = errors.New("accepted messages were lost")
+
+// Options say what is measured.
+type Options struct {
+	// Command runs telegate itself with these arguments.
+	Command func(ctx context.Context, args ...string) *exec.Cmd
+	Runs    int       // how often each scenario is run; at least 1
+	Only    []string  // names of scenarios, as in Names; none: all
+	Quick   bool      // a small size of everything, to see that it works; its times are not judged
+	Log     io.Writer // hears of each step, a line each
+}
+
+// scenario is something to measure. One run of it gives a value for each of its figures.
+type scenario struct {
+	name    string
+	figures []figure
+	run     func(context.Context, *lab) (outcome, error)
+}
+
+// outcome is what one run has given: values by the keys of the figures. A figure without a value was not available.
+type outcome struct {
+	values map[string]float64
+	trace  *trace // for the chart; nil: there is none
+}
+
+// Names are the scenarios in the order in which they are run.
+func Names() []string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Check tells whether all names are those of scenarios.
+func Check(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(Names(), name) {
+			return fmt.Errorf("there is no benchmark %q; there are %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	return nil
+}
+
+// Run measures and reports. The report is complete where the error is nil or ErrLost.
+func Run(ctx context.Context, o Options) (_ *Report, err error) {
+	if err := Check(o.Only); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "telegate-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	l := &lab{dir: dir, size: full, command: o.Command, seeds: map[string]string{}}
+	if o.Quick {
+		l.size = quick
+	}
+	report := newReport(o)
+	for _, s := range scenarios() {
+		if len(o.Only) > 0 && !slices.Contains(o.Only, s.name) {
+			continue
+		}
+		var outcomes []outcome
+		for n := range o.Runs {
+			began := time.Now()
+			fmt.Fprintf(o.Log, "%-7s run %d of %d …\n", s.name, n+1, o.Runs)
+			one, err := s.run(ctx, l)
+			if err != nil {
+				return nil, fmt.Errorf("%s, run %d: %w", s.name, n+1, err)
+			}
+			fmt.Fprintf(o.Log, "%-7s run %d of %d: %s (took %s)\n", s.name, n+1, o.Runs, s.brief(one), time.Since(began).Round(time.Second))
+			outcomes = append(outcomes, one)
+		}
+		report.add(s, outcomes)
+	}
+	if report.lost() {
+		return report, ErrLost
+	}
+	return report, nil
+}
+
+// brief is a run in a line.
+func (s scenario) brief(o outcome) string {
+	var parts []string
+	for _, f := range s.figures {
+		if v, ok := o.values[f.key]; ok {
+			parts = append(parts, f.key+" "+f.format(v))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lab is where scenarios run: a folder that is deleted at the end, and the databases that have been made so far.
+type lab struct {
+	dir     string
+	size    size
+	command func(ctx context.Context, args ...string) *exec.Cmd
+	seeds   map[string]string // folders with databases to copy, by name
+}
+
+// size is how much of everything there is.
+type size struct {
+	messages, chats int           // of A, U, K and F; of B
+	perChat         int           // messages to each chat of B
+	hot             int           // messages to the hot chat of H
+	otherAfter      time.Duration // … and when the one to another chat comes
+	killAfter       time.Duration // of K
+	acceptFor       time.Duration // for each number of callers
+	codes           int           // of wire
+	checks          int           // of check, at 1,000 a second
+	idleFor         time.Duration
+	fewLinks, links int // of scale
+	queued          int // of scale
+	calls           int // of scale, for each thing that is compared
+	bots            int
+	judged          bool // whether the targets are for this size
+}
+
+var (
+	full = size{
+		messages: 600, chats: 6, perChat: 10, hot: 30, otherAfter: 3 * time.Second, killAfter: 8 * time.Second,
+		acceptFor: 4 * time.Second, codes: 200, checks: 5000, idleFor: 5 * time.Second,
+		fewLinks: 1000, links: 1_000_000, queued: 100_000, calls: 1000, bots: 1000, judged: true,
+	}
+	quick = size{
+		messages: 60, chats: 3, perChat: 4, hot: 5, otherAfter: 500 * time.Millisecond, killAfter: 300 * time.Millisecond,
+		acceptFor: 300 * time.Millisecond, codes: 10, checks: 200, idleFor: 200 * time.Millisecond,
+		fewLinks: 100, links: 5000, queued: 1000, calls: 100, bots: 20,
+	}
+)
+
+// database is a fresh folder with a database in which these accounts are linked. Databases of the same name are made once
+// and copied.
+func (l *lab) database(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
+	seeded, ok := l.seeds[name]
+	if !ok {
+		var err error
+		if seeded, err = os.MkdirTemp(l.dir, "seed-"); err != nil {
+			return "", err
+		}
+		if err := seed(ctx, filepath.Join(seeded, "telegate.db"), accounts); err != nil {
+			return "", err
+		}
+		l.seeds[name] = seeded
+	}
+	dir, err := os.MkdirTemp(l.dir, "run-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.CopyFS(dir, os.DirFS(seeded))
+}
+
+// linked is database for the first count users of the default domain.
+func (l *lab) linked(ctx context.Context, count int) (string, error) {
+	return l.database(ctx, fmt.Sprintf("%d users", count), users(count))
+}
+
+// stage is what most scenarios need: a Telegram with one bot, people who know it, and a gateway connected to it.
+type stage struct {
+	telegram *telegram
+	gateway  *gateway
+	dir      string
+	setup    setup
+}
+
+// stage sets up count people, all linked. The caller must clear it.
+func (l *lab) stage(ctx context.Context, count, perSecond int, limits sandbox.Limits) (_ *stage, err error) {
+	dir, err := l.linked(ctx, count)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTelegram(ctx, limits)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			t.stop()
+		}
+	}()
+	var chats []int64
+	for a := range users(count) {
+		chats = append(chats, a.chat)
+	}
+	st := &stage{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}, perSecond: perSecond}}
+	if err := t.addBot(ctx, botNumber(0), chats); err != nil {
+		return nil, err
+	}
+	st.gateway, err = l.startConnected(ctx, dir, st.setup)
+	return st, err
+}
+
+// clear ends everything and deletes the database.
+func (s *stage) clear() {
+	s.gateway.stop()
+	s.telegram.stop()
+	_ = os.RemoveAll(s.dir) // else the lab's end does
+}

@@ -1,0 +1,8 @@
+package bench
+
+// scenarios are all benchmarks, in the order of the table.
+func scenarios() []scenario {
+	return []scenario{
+		acceptScenario(),
+	}
+}
