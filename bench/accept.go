@@ -73,7 +73,7 @@ func runAccept(ctx context.Context, l *lab) (outcome, error) {
 
 // acceptLoad puts the load on a gateway of its own, so that no run finds the queue of another.
 func (l *lab) acceptLoad(ctx context.Context, callers int) (load, error) {
-	st, err := l.stage(ctx, acceptPeople, 0, telegramLimits)
+	st, err := l.everybody(ctx, acceptPeople, telegramLimits)
 	if err != nil {
 		return load{}, err
 	}

@@ -17,8 +17,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"telegate/sandbox"
 )
 
 // ErrLost says that an accepted message did not arrive.
@@ -173,51 +171,4 @@ func (l *lab) database(ctx context.Context, name string, accounts iter.Seq[accou
 		return "", err
 	}
 	return dir, os.CopyFS(dir, os.DirFS(seeded))
-}
-
-// linked is database for the first count users of the default domain.
-func (l *lab) linked(ctx context.Context, count int) (string, error) {
-	return l.database(ctx, fmt.Sprintf("%d users", count), users(count))
-}
-
-// stage is what most scenarios need: a Telegram with one bot, people who know it, and a gateway connected to it.
-type stage struct {
-	telegram *telegram
-	gateway  *gateway
-	dir      string
-	setup    setup
-}
-
-// stage sets up count people, all linked. The caller must clear it.
-func (l *lab) stage(ctx context.Context, count, perSecond int, limits sandbox.Limits) (_ *stage, err error) {
-	dir, err := l.linked(ctx, count)
-	if err != nil {
-		return nil, err
-	}
-	t, err := newTelegram(ctx, limits)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			t.stop()
-		}
-	}()
-	var chats []int64
-	for a := range users(count) {
-		chats = append(chats, a.chat)
-	}
-	st := &stage{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}, perSecond: perSecond}}
-	if err := t.addBot(ctx, botNumber(0), chats); err != nil {
-		return nil, err
-	}
-	st.gateway, err = l.startConnected(ctx, dir, st.setup)
-	return st, err
-}
-
-// clear ends everything and deletes the database.
-func (s *stage) clear() {
-	s.gateway.stop()
-	s.telegram.stop()
-	_ = os.RemoveAll(s.dir) // else the lab's end does
 }

@@ -61,12 +61,13 @@ func (s setup) config(key string) string {
 
 // gateway is a telegate process.
 type gateway struct {
-	key     string
-	address string
-	started time.Time
-	command *exec.Cmd
-	ended   chan struct{} // closed when the process has ended
-	conn    *conn         // of the scenario's own goroutine
+	key        string
+	address    string
+	started    time.Time
+	readyAfter time.Duration // from the start of the process until /readyz answered 200
+	command    *exec.Cmd
+	ended      chan struct{} // closed when the process has ended
+	conn       *conn         // of the scenario's own goroutine
 
 	mu  sync.Mutex
 	log []string // the last lines; guarded by mu
@@ -102,6 +103,7 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 		g.kill()
 		return nil, fmt.Errorf("%w\n%s", err, g.lastLines())
 	}
+	g.readyAfter = time.Since(g.started)
 	return g, nil
 }
 
@@ -111,7 +113,7 @@ func (l *lab) startConnected(ctx context.Context, dir string, s setup) (*gateway
 	if err != nil {
 		return nil, err
 	}
-	err = eventually(ctx, upTime, func() (bool, error) {
+	err = eventually(ctx, upTime, 20*time.Millisecond, func() (bool, error) {
 		var list api.DomainList
 		if err := g.conn.ask(http.StatusOK, "GET", "/v1/domains", nil, &list); err != nil {
 			return false, err
@@ -166,7 +168,7 @@ func (g *gateway) ready(ctx context.Context) (err error) {
 	if g.conn, err = dial(ctx, g.address, g.key); err != nil {
 		return err
 	}
-	return eventually(ctx, upTime, func() (bool, error) {
+	return eventually(ctx, upTime, time.Millisecond, func() (bool, error) {
 		status, _, err := g.conn.do("GET", "/readyz", nil)
 		return status == http.StatusOK, err
 	})
@@ -228,22 +230,4 @@ func (g *gateway) memory() (float64, error) {
 		return 0, errors.New("this system does not tell how much memory a process has")
 	}
 	return rss / 1e6, nil
-}
-
-// eventually asks again and again until something holds, or the time is over: for what nothing tells of.
-func eventually(ctx context.Context, within time.Duration, holds func() (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not within %s", within))
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if done, err := holds(); done || err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
