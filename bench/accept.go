@@ -30,18 +30,18 @@ func acceptScenario() scenario {
 	peers := map[int]string{1: "2,800–3,200/s (append + fdatasync), 940/s (gotify)", 16: "3,800/s (ntfy, WAL, synchronous=NORMAL)",
 		64: "3,600/s (ntfy, WAL, synchronous=NORMAL), 1,000/s (gotify)"}
 	for _, c := range callers {
-		f := func(kind, what, unit string, g goal, peer string) {
-			s.figures = append(s.figures, figure{key: kind + strconv.Itoa(c), what: fmt.Sprintf("%s, %d callers", what, c), unit: unit, goal: g, peer: peer})
-		}
+		n := strconv.Itoa(c)
 		ratio := goal{}
 		if c == 64 {
 			ratio = atLeast(0.5)
 		}
-		f("ratio", "POST /v1/messages, on disk when answered: of the rate of a no-op handler", "×", ratio, "")
-		f("rate", "its rate", "/s", goal{}, peers[c])
-		f("noop", "rate of the no-op handler", "/s", goal{}, "")
-		f("p50-", "its time to answer, p50", "ms", goal{}, "")
-		f("p99-", "its time to answer, p99", "ms", goal{}, "")
+		s.figures = append(s.figures,
+			figure{key: "ratio" + n, what: n + " callers: POST /v1/messages, against a handler that does nothing", unit: "×", goal: ratio},
+			figure{key: "rate" + n, what: "messages accepted, each on disk before the answer", unit: "/s", peer: peers[c]},
+			figure{key: "noop" + n, what: "the handler that does nothing", unit: "/s"},
+			figure{key: "p50-" + n, what: "time to accept, p50", unit: "ms"},
+			figure{key: "p99-" + n, what: "p99", unit: "ms"},
+		)
 	}
 	return s
 }

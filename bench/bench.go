@@ -65,10 +65,18 @@ func Check(names []string) error {
 }
 
 // Run measures and reports. The report is complete where the error is nil or ErrLost.
-func Run(ctx context.Context, o Options) (_ *Report, err error) {
+func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := Check(o.Only); err != nil {
 		return nil, err
 	}
+	chosen := scenarios()
+	if len(o.Only) > 0 {
+		chosen = slices.DeleteFunc(chosen, func(s scenario) bool { return !slices.Contains(o.Only, s.name) })
+	}
+	return run(ctx, o, chosen)
+}
+
+func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err error) {
 	dir, err := os.MkdirTemp("", "telegate-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
@@ -79,10 +87,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		l.size = quick
 	}
 	report := newReport(o)
-	for _, s := range scenarios() {
-		if len(o.Only) > 0 && !slices.Contains(o.Only, s.name) {
-			continue
-		}
+	for _, s := range chosen {
 		var outcomes []outcome
 		for n := range o.Runs {
 			began := time.Now()

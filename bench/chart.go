@@ -136,9 +136,9 @@ func (t *trace) legend(d *drawing) {
 	for i := len(t.series) - 1; i >= 0; i-- {
 		name := t.series[i].name
 		d.text(x, 26, "ink", "end", name)
-		x -= float64(len(name))*6.4 + 14
-		d.put(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x+4, i)
-		x -= 14
+		x -= float64(len(name))*7.5 + 12
+		d.put(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x, i)
+		x -= 20
 	}
 }
 

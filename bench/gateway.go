@@ -22,9 +22,10 @@ import (
 )
 
 const (
-	upTime   = 2 * time.Minute // how long a gateway may take to come up: long, because benchmarks do not fail by time
-	downTime = time.Minute     // … and to end
-	logLines = 20              // of a gateway that went wrong are shown
+	upTime      = 2 * time.Minute // how long a gateway may take to come up: long, because benchmarks do not fail by time
+	downTime    = time.Minute     // … and to end
+	logLines    = 20              // of a gateway that went wrong are shown
+	longestLine = 1 << 20
 )
 
 // setup says how a gateway is configured. Limits that are not given are those of Telegram.
@@ -144,9 +145,11 @@ func (g *gateway) run(command *exec.Cmd) (io.Reader, error) {
 // follow reads the log until the process ends; up is closed when it says where it listens.
 func (g *gateway) follow(lines io.Reader, up chan<- struct{}) {
 	defer close(g.ended)
-	for scan := bufio.NewScanner(lines); scan.Scan(); {
-		var line struct{ Msg, API string }
-		if json.Unmarshal(scan.Bytes(), &line) == nil && line.API != "" {
+	scan := bufio.NewScanner(lines)
+	scan.Buffer(nil, longestLine)
+	for scan.Scan() {
+		var line struct{ API string }
+		if g.address == "" && json.Unmarshal(scan.Bytes(), &line) == nil && line.API != "" {
 			g.address = strings.TrimPrefix(line.API, "http://")
 			close(up)
 		}
@@ -155,7 +158,8 @@ func (g *gateway) follow(lines io.Reader, up chan<- struct{}) {
 		g.log = g.log[max(0, len(g.log)-logLines):]
 		g.mu.Unlock()
 	}
-	_ = g.command.Wait() // how it ended is the scenario's affair
+	_, _ = io.Copy(io.Discard, lines) // after a longer line: nobody must wait for a reader
+	_ = g.command.Wait()              // how it ended is the scenario's affair
 }
 
 func (g *gateway) lastLines() string {
@@ -197,23 +201,29 @@ func (g *gateway) stop() {
 // metrics are the samples of GET /metrics, summed over their labels.
 func (g *gateway) metrics() (map[string]float64, error) {
 	status, text, err := g.conn.do("GET", "/metrics", nil)
-	if err != nil || status != http.StatusOK {
-		return nil, fmt.Errorf("GET /metrics answered %d: %w", status, err)
+	if err != nil {
+		return nil, fmt.Errorf("GET /metrics: %w", err)
 	}
+	if status != http.StatusOK {
+		return nil, &statusError{"GET /metrics", status, string(text)}
+	}
+	return sumMetrics(string(text))
+}
+
+// sumMetrics reads the text format of Prometheus, without time stamps.
+func sumMetrics(text string) (map[string]float64, error) {
 	sums := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		name, value, found := strings.Cut(strings.TrimSpace(line), " ")
-		if !found || strings.HasPrefix(name, "#") {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if i := strings.LastIndex(line, "} "); i >= 0 { // label values may hold blanks
-			name, value, _ = strings.Cut(line, "{")
-			value = strings.TrimSpace(line[i+2:])
+		end := strings.LastIndexByte(line, ' ') // label values may hold blanks, too
+		v, err := strconv.ParseFloat(line[end+1:], 64)
+		if err != nil || end < 0 {
+			return nil, fmt.Errorf("metrics: cannot read %q", line)
 		}
-		v, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return nil, fmt.Errorf("GET /metrics: %w", err)
-		}
+		name, _, _ := strings.Cut(line[:end], "{")
 		sums[name] += v
 	}
 	return sums, nil

@@ -164,7 +164,7 @@ func (r *Report) judge(f figure, s spread) string {
 		v = s.Max
 	}
 	switch {
-	case f.goal.sense == "" || r.Quick && !f.loss:
+	case f.goal.sense == "" || r.Quick && f.unit != "":
 		return ""
 	case f.goal.met(v):
 		return Met
@@ -229,7 +229,7 @@ func (r *Report) Table(w io.Writer) error {
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{header}, r.rows()...) {
-		fmt.Fprintln(table, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
 	return table.Flush()
 }

@@ -46,7 +46,7 @@ const (
 
 func runA(ctx context.Context, l *lab) (outcome, error) {
 	n := l.size.messages
-	return l.rush(ctx, n, slices.Collect(users(n)), "A: messages to as many chats, handed over at once")
+	return l.rush(ctx, n, slices.Collect(users(n)), fmt.Sprintf("A: %d messages to %[1]d chats, handed over at once", n))
 }
 
 func runB(ctx context.Context, l *lab) (outcome, error) {
@@ -103,7 +103,7 @@ func runH(ctx context.Context, l *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	tr := &trace{title: "H: messages to one chat, and one to another", limit: telegramLimits.ChatPerSecond, limitName: "Telegram's limit for a chat: 1/s"}
+	tr := &trace{title: fmt.Sprintf("H: %d messages to one chat, and one to another", l.size.hot), limit: telegramLimits.ChatPerSecond, limitName: "Telegram's limit for a chat: 1/s"}
 	tr.add("to the one chat", began, t, hot)
 	tr.add("to another chat", began, t, []sent{other})
 	return outcome{map[string]float64{
@@ -137,7 +137,7 @@ func runU(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	waits := t.waits(codes)
-	tr := &trace{title: "U: codes while A runs", limit: telegramLimits.BotPerSecond, limitName: "Telegram's limit: 30/s", waitsOf: "code"}
+	tr := &trace{title: fmt.Sprintf("U: a code every 300 ms while %d messages are on their way", l.size.messages), limit: telegramLimits.BotPerSecond, limitName: "Telegram's limit: 30/s", waitsOf: "code"}
 	tr.add("message", began, t, messages)
 	tr.add("code", began, t, codes)
 	return outcome{map[string]float64{
