@@ -57,7 +57,7 @@ func (c benchCmd) Run(ctx context.Context, con *console) error {
 	if c.JSON {
 		show = report.JSON
 	}
-	err = errors.Join(err, show(con.stdout))
+	err = errors.Join(err, show(con.stdout)) // what was measured is worth showing, even if something was not
 	if c.Out != "" {
 		err = errors.Join(err, report.Save(c.Out))
 	}

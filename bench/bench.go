@@ -64,7 +64,8 @@ func Check(names []string) error {
 	return nil
 }
 
-// Run measures and reports. The report is complete where the error is nil or ErrLost.
+// Run measures and reports. A run that cannot be made does not keep others from being made: the report holds what was
+// measured, and the error says what was not. ErrLost is among the errors where a message was lost.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := Check(o.Only); err != nil {
 		return nil, err
@@ -82,29 +83,42 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	l := &lab{dir: dir, size: full, command: o.Command, seeds: map[string]string{}}
+	l := &lab{dir: dir, size: full, command: o.Command, log: o.Log, seeds: map[string]string{}}
 	if o.Quick {
 		l.size = quick
 	}
 	report := newReport(o)
+	var failed []error
 	for _, s := range chosen {
-		var outcomes []outcome
-		for n := range o.Runs {
-			began := time.Now()
-			fmt.Fprintf(o.Log, "%-7s run %d of %d …\n", s.name, n+1, o.Runs)
-			one, err := s.run(ctx, l)
-			if err != nil {
-				return nil, fmt.Errorf("%s, run %d: %w", s.name, n+1, err)
-			}
-			fmt.Fprintf(o.Log, "%-7s run %d of %d: %s (took %s)\n", s.name, n+1, o.Runs, s.brief(one), time.Since(began).Round(time.Second))
-			outcomes = append(outcomes, one)
-		}
+		outcomes, err := l.measure(ctx, s, o)
+		failed = append(failed, err)
 		report.add(s, outcomes)
 	}
 	if report.lost() {
-		return report, ErrLost
+		failed = append(failed, ErrLost)
 	}
-	return report, nil
+	return report, errors.Join(failed...)
+}
+
+// measure runs a scenario as often as it is asked for.
+func (l *lab) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
+	for n := range o.Runs {
+		if ctx.Err() != nil {
+			return outcomes, errors.Join(failed, fmt.Errorf("%s: %w", s.name, context.Cause(ctx)))
+		}
+		name := fmt.Sprintf("%-7s run %d of %d", s.name, n+1, o.Runs)
+		fmt.Fprintf(o.Log, "%s …\n", name)
+		began := time.Now()
+		one, err := s.run(ctx, l)
+		if err != nil {
+			fmt.Fprintf(o.Log, "%s: %v\n", name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s, run %d: %w", s.name, n+1, err))
+			continue
+		}
+		fmt.Fprintf(o.Log, "%s: %s (took %s)\n", name, s.brief(one), time.Since(began).Round(time.Second))
+		outcomes = append(outcomes, one)
+	}
+	return outcomes, failed
 }
 
 // brief is a run in a line.
@@ -123,6 +137,7 @@ type lab struct {
 	dir     string
 	size    size
 	command func(ctx context.Context, args ...string) *exec.Cmd
+	log     io.Writer
 	seeds   map[string]string // folders with databases to copy, by name
 }
 
@@ -160,20 +175,33 @@ var (
 // database is a fresh folder with a database in which these accounts are linked. Databases of the same name are made once
 // and copied.
 func (l *lab) database(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
-	seeded, ok := l.seeds[name]
-	if !ok {
-		var err error
-		if seeded, err = os.MkdirTemp(l.dir, "seed-"); err != nil {
-			return "", err
-		}
-		if err := seed(ctx, filepath.Join(seeded, "telegate.db"), accounts); err != nil {
-			return "", err
-		}
-		l.seeds[name] = seeded
+	seeded, err := l.seeded(ctx, name, accounts)
+	if err != nil {
+		return "", err
 	}
 	dir, err := os.MkdirTemp(l.dir, "run-")
 	if err != nil {
 		return "", err
 	}
 	return dir, os.CopyFS(dir, os.DirFS(seeded))
+}
+
+// seeded is the folder of the database of that name, to be copied.
+func (l *lab) seeded(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
+	if dir, ok := l.seeds[name]; ok {
+		return dir, nil
+	}
+	dir, err := os.MkdirTemp(l.dir, "seed-")
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	if err := seed(ctx, filepath.Join(dir, "telegate.db"), accounts); err != nil {
+		return "", err
+	}
+	if took := time.Since(began); took > time.Second {
+		fmt.Fprintf(l.log, "        made a database of %s in %s\n", name, took.Round(time.Second))
+	}
+	l.seeds[name] = dir
+	return dir, nil
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -25,8 +26,11 @@ type Figure struct {
 	Values            []float64
 }
 
-// RunFigures runs a scenario that gives these values.
-func RunFigures(ctx context.Context, o Options, name string, figures ...Figure) (*Report, error) {
+// ErrFailing is the error of the run that fails.
+var ErrFailing = errors.New("this run fails")
+
+// RunFigures runs a scenario that gives these values. The run with the number failing, from 0, fails; -1: none.
+func RunFigures(ctx context.Context, o Options, name string, failing int, figures ...Figure) (*Report, error) {
 	s := scenario{name: name}
 	for _, f := range figures {
 		s.figures = append(s.figures, figure{
@@ -35,7 +39,9 @@ func RunFigures(ctx context.Context, o Options, name string, figures ...Figure) 
 	}
 	at := -1
 	s.run = func(context.Context, *lab) (outcome, error) {
-		at++
+		if at++; at == failing {
+			return outcome{}, ErrFailing
+		}
 		values := map[string]float64{}
 		for _, f := range figures {
 			if at < len(f.Values) {

@@ -178,6 +178,17 @@ func (g *gateway) ready(ctx context.Context) (err error) {
 	})
 }
 
+// reconnect gives the scenario a fresh connection.
+func (g *gateway) reconnect(ctx context.Context) error {
+	c, err := dial(ctx, g.address, g.key)
+	if err != nil {
+		return err
+	}
+	g.conn.close()
+	g.conn = c
+	return nil
+}
+
 // kill ends the process as a power cut would.
 func (g *gateway) kill() {
 	_ = g.command.Process.Kill() // it may have ended by itself

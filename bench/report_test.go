@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -22,7 +23,7 @@ func options(runs int, quick bool) bench.Options {
 // sample is a report with a figure of every kind.
 func sample(t *testing.T, quick bool) *bench.Report {
 	t.Helper()
-	r, err := bench.RunFigures(t.Context(), options(3, quick), "A",
+	r, err := bench.RunFigures(t.Context(), options(3, quick), "A", -1,
 		bench.Figure{What: "time", Unit: "s", Sense: "≤", Bound: 19.6, Peer: "20 s", Values: []float64{19.2, 30, 19.1}},
 		bench.Figure{What: "too slow", Unit: "ms", Sense: "≤", Bound: 5, Values: []float64{4, 6.04, 7}},
 		bench.Figure{What: "rate", Unit: "×", Sense: "≥", Bound: 0.5, Values: []float64{0.61, 0.49, 0.5}},
@@ -91,13 +92,30 @@ func TestQuickJudgesNoTimes(t *testing.T) {
 // A lost message is a failure, in a quick run too; slowness and floods are not. The report comes all the same.
 func TestALossIsAFailure(t *testing.T) {
 	for _, quick := range []bool{false, true} {
-		r, err := bench.RunFigures(t.Context(), options(2, quick), "K", bench.Figure{What: "lost", Sense: "≤", Loss: true, Values: []float64{0, 1}})
+		r, err := bench.RunFigures(t.Context(), options(2, quick), "K", -1, bench.Figure{What: "lost", Sense: "≤", Loss: true, Values: []float64{0, 1}})
 		if !errors.Is(err, bench.ErrLost) {
 			t.Errorf("quick %t: the error is %v", quick, err)
 		}
 		if r == nil || r.Lines[0].Verdict != bench.Missed {
 			t.Errorf("quick %t: the report is %+v", quick, r)
 		}
+	}
+}
+
+// A run that cannot be made is an error, and what the others have measured is reported all the same.
+func TestAFailedRunDoesNotSpoilTheOthers(t *testing.T) {
+	r, err := bench.RunFigures(t.Context(), options(3, false), "A", 1, bench.Figure{What: "time", Unit: "s", Values: []float64{1, 2, 3}})
+	if !errors.Is(err, bench.ErrFailing) || !strings.Contains(err.Error(), "A, run 2") {
+		t.Errorf("the error is %v", err)
+	}
+	if d := cmp.Diff([]float64{1, 3}, r.Lines[0].Values); d != "" {
+		t.Error(d)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, err = bench.RunFigures(ctx, options(3, false), "A", -1, bench.Figure{What: "time", Unit: "s", Values: []float64{1, 2, 3}})
+	if !errors.Is(err, context.Canceled) || r == nil || len(r.Lines[0].Values) != 0 {
+		t.Errorf("after the end of the context it measured %+v, %v", r, err)
 	}
 }
 

@@ -26,7 +26,7 @@ type stage struct {
 // stage sets up a gateway with the first links users of the default domain, and the phones of some of them. perSecond is the
 // configured limit of messages a second, 0 for the default. The caller must clear it.
 func (l *lab) stage(ctx context.Context, links int, people []account, perSecond int, limits sandbox.Limits) (_ *stage, err error) {
-	dir, err := l.database(ctx, fmt.Sprintf("%d users", links), users(links))
+	dir, err := l.database(ctx, usersName(links), users(links))
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,9 @@ func (l *lab) stage(ctx context.Context, links int, people []account, perSecond 
 	}
 	return st, nil
 }
+
+// usersName names the database of the first links users.
+func usersName(links int) string { return fmt.Sprintf("%d users", links) }
 
 // everybody is stage with links users, all of whom have phones.
 func (l *lab) everybody(ctx context.Context, links int, limits sandbox.Limits) (*stage, error) {
@@ -153,14 +156,14 @@ func (s *stage) tally(accepted []sent) tally {
 		}
 	}
 	for _, m := range accepted {
-		switch n := count[m.key()]; {
-		case n == 0:
+		n := count[m.key()]
+		if n == 0 {
 			t.lost++
-		default:
-			t.twice += n - 1
-			if at := t.first[m.key()].at; at.After(t.last) {
-				t.last = at
-			}
+			continue
+		}
+		t.twice += n - 1
+		if at := t.first[m.key()].at; at.After(t.last) {
+			t.last = at
 		}
 	}
 	return t
