@@ -48,7 +48,7 @@ ifdef BENCH
 	./telegate bench $(BENCH)
 else
 	./telegate bench --out docs/benchmarks
-	awk '/<!-- results -->/ { print; while ((getline line < "docs/benchmarks/table.md") > 0) print line; skip = 1 } \
+	awk '/<!-- results -->/ { print; while ((getline line < "docs/benchmarks/table.md") > 0) print line; print ""; skip = 1 } \
 		/<!-- end of results -->/ { skip = 0 } !skip' docs/benchmarks.md > docs/benchmarks.new
 	mv docs/benchmarks.new docs/benchmarks.md; rm docs/benchmarks/table.md
 endif

@@ -20,7 +20,7 @@ type benchCmd struct {
 
 // Help implements kong.HelpProvider.
 func (benchCmd) Help() string {
-	return `It runs the gateway on this machine against a simulated Telegram with Telegram's limits; nothing leaves the machine. All of it takes about half an hour; leave the machine alone meanwhile. docs/benchmarks.md says what the rows mean. The exit status is 1 if something could not be measured or an accepted message was lost, never because something was slow.
+	return `It runs the gateway on this machine against a simulated Telegram with Telegram's limits; nothing leaves the machine. Its databases lie in the folder for temporary files: where that is memory, set TMPDIR to a folder on a disk. All of it takes about half an hour; leave the machine alone meanwhile. docs/benchmarks.md says what the rows mean. The exit status is 1 if something could not be measured or an accepted message was lost, never because something was slow.
 
     telegate bench
     telegate bench --only A,U --runs 1

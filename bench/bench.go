@@ -156,14 +156,13 @@ type size struct {
 	queued          int // of scale
 	calls           int // of scale, for each thing that is compared
 	bots            int
-	judged          bool // whether the targets are for this size
 }
 
 var (
 	full = size{
 		messages: 600, chats: 6, perChat: 10, hot: 30, otherAfter: 3 * time.Second, killAfter: 8 * time.Second,
 		acceptFor: 4 * time.Second, codes: 200, checks: 5000, idleFor: 5 * time.Second,
-		fewLinks: 1000, links: 1_000_000, queued: 100_000, calls: 1000, bots: 1000, judged: true,
+		fewLinks: 1000, links: 1_000_000, queued: 100_000, calls: 1000, bots: 1000,
 	}
 	quick = size{
 		messages: 60, chats: 3, perChat: 4, hot: 5, otherAfter: 500 * time.Millisecond, killAfter: 300 * time.Millisecond,

@@ -200,13 +200,13 @@ func (g *gateway) kill() {
 
 // stop ends the process as an operator would.
 func (g *gateway) stop() {
-	_ = g.command.Process.Signal(os.Interrupt)
-	select {
-	case <-g.ended:
-		g.conn.close()
-	case <-time.After(downTime):
-		g.kill()
+	if g.command.Process.Signal(os.Interrupt) == nil { // else it has ended, or the system knows no such signal
+		select {
+		case <-g.ended:
+		case <-time.After(downTime):
+		}
 	}
+	g.kill()
 }
 
 // metrics are the samples of GET /metrics, summed over their labels.

@@ -127,7 +127,7 @@ func (r *Report) add(s scenario, outcomes []outcome) {
 	for i, f := range s.figures {
 		line := Line{Row: s.name, What: f.what, Unit: f.unit, Values: []float64{}, Peer: f.peer, figure: f}
 		for _, o := range outcomes {
-			if v, ok := o.values[f.key]; ok {
+			if v, ok := o.values[f.key]; ok && !math.IsNaN(v) { // a percentile of nothing
 				line.Values = append(line.Values, v)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,7 @@ func sample(t *testing.T, quick bool) *bench.Report {
 		bench.Figure{What: "floods", Sense: "≤", Values: []float64{0, 1, 0}},
 		bench.Figure{What: "just so", Unit: "MB", Values: []float64{31.25, 31.25, 31.25}},
 		bench.Figure{What: "gone"},
+		bench.Figure{What: "of nothing", Unit: "ms", Sense: "≤", Bound: 5, Values: []float64{math.NaN(), math.NaN(), math.NaN()}},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +56,7 @@ A    time      19.1 / 19.2 / 30.0 s  ≤ 19.6 s  ok       20 s
      floods    0 / 0 / 1             ≤ 0       MISSED
      just so   31.2 MB
      gone      not available
+     of nothing not available ≤ 5 ms
 `
 	if d := cmp.Diff(squeeze(want), squeeze(b.String())); d != "" {
 		t.Error(d)
@@ -83,7 +86,7 @@ func TestQuickJudgesNoTimes(t *testing.T) {
 	for _, l := range sample(t, true).Lines {
 		verdicts[l.What] = l.Verdict
 	}
-	want := map[string]string{"time": "", "too slow": "", "rate": "", "floods": bench.Missed, "just so": "", "gone": ""}
+	want := map[string]string{"time": "", "too slow": "", "rate": "", "floods": bench.Missed, "just so": "", "gone": "", "of nothing": ""}
 	if d := cmp.Diff(want, verdicts); d != "" {
 		t.Error(d)
 	}

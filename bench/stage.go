@@ -106,7 +106,7 @@ func (g *gateway) atOnce(ctx context.Context, count int, do func(c *conn, i int)
 					return err
 				}
 			}
-			return nil
+			return ctx.Err()
 		})
 	}
 	return work.Wait()
