@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GOLANGCI_LINT := v2.15.0
 FUZZRUNS ?= 10000
 
-.PHONY: help check fmt vet lint tidy test race fuzz build run tools
+.PHONY: help check fmt vet lint tidy test race fuzz build bench run tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,17 @@ fuzz: ## Each fuzz test for FUZZRUNS runs, those with a database for a tenth of 
 
 build: ## The binary, ./telegate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o telegate .
+
+# Half an hour on a machine that does nothing else. BENCH="--runs 1 --only A" measures less, and then keeps nothing.
+bench: build ## Measure; the record of docs/benchmarks goes into docs/benchmarks.md
+ifdef BENCH
+	./telegate bench $(BENCH)
+else
+	./telegate bench --out docs/benchmarks
+	awk '/<!-- results -->/ { print; while ((getline line < "docs/benchmarks/table.md") > 0) print line; print ""; skip = 1 } \
+		/<!-- end of results -->/ { skip = 0 } !skip' docs/benchmarks.md > docs/benchmarks.new
+	mv docs/benchmarks.new docs/benchmarks.md; rm docs/benchmarks/table.md
+endif
 
 run: ## The sandbox
 	go run . sandbox

@@ -49,7 +49,9 @@ type cli struct {
 	Config struct {
 		Check configCheckCmd `cmd:"" help:"Check a configuration file and print how it is understood."`
 	} `cmd:"" help:"The configuration file."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Bench     benchCmd     `cmd:"" help:"Measure the gateway on this machine."`
+	BenchNoop benchNoopCmd `cmd:"" hidden:""`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // console is what a command has of the world.

@@ -160,6 +160,7 @@ func (t *Telegram) record(call Call, b *bot, m *method, req *request, rep reply)
 		call.Code = http.StatusOK
 	}
 	t.calls.add(call)
+	t.onCall(call)
 	t.publish(Event{Kind: "call", Person: call.ChatID, Bot: call.Bot})
 }
 

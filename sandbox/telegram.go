@@ -34,6 +34,10 @@ type Options struct {
 	// Logger hears of each refused request at level debug: method, bot and
 	// answer, never the token or a text. nil: nothing is logged.
 	Logger *slog.Logger
+	// OnCall hears of each request as it enters the transcript, in that order.
+	// The world stands still meanwhile: it must return soon and not call methods
+	// of the Telegram. nil: nobody listens.
+	OnCall func(Call)
 }
 
 // Telegram is the simulated world. Its methods may be called from any number
@@ -42,6 +46,7 @@ type Telegram struct {
 	now    func() time.Time
 	limits Limits
 	logger *slog.Logger
+	onCall func(Call)
 
 	done      chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -71,10 +76,14 @@ func New(o Options) *Telegram {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.OnCall == nil {
+		o.OnCall = func(Call) {}
+	}
 	return &Telegram{
 		now:       o.Now,
 		limits:    o.Limits.withDefaults(),
 		logger:    o.Logger,
+		onCall:    o.OnCall,
 		done:      make(chan struct{}),
 		byToken:   map[string]*bot{},
 		byID:      map[int64]*person{},

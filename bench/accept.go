@@ -1,0 +1,190 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"telegate/api"
+)
+
+// callers are how many call at the same time, each over a connection of its own.
+var callers = []int{1, 16, 64, 256}
+
+// acceptPeople share the load, so that no chat's own order or limit is what is measured.
+const acceptPeople = 1000
+
+func acceptScenario() scenario {
+	s := scenario{name: "accept", run: runAccept}
+	peers := map[int]string{ // ntfy with its advised settings, which do not sync each commit; its batched writes lose messages
+		1:  "3,480/s (ntfy, synchronous=NORMAL), 930/s (gotify)",
+		16: "3,800/s (ntfy, synchronous=NORMAL), 1,050/s (gotify)",
+		64: "3,630/s (ntfy, synchronous=NORMAL), 1,000/s (gotify)",
+	}
+	for _, c := range callers {
+		n := strconv.Itoa(c)
+		ratio := goal{}
+		if c == 64 {
+			ratio = atLeast(0.5)
+		}
+		s.figures = append(s.figures,
+			figure{key: "ratio" + n, what: n + " callers: POST /v1/messages, against a handler that does nothing", unit: "×", goal: ratio},
+			figure{key: "rate" + n, what: "messages accepted, each on disk before the answer", unit: "/s", peer: peers[c]},
+			figure{key: "noop" + n, what: "the handler that does nothing", unit: "/s"},
+			figure{key: "p50-" + n, what: "time to accept, p50", unit: "ms"},
+			figure{key: "p99-" + n, what: "p99", unit: "ms"},
+		)
+	}
+	return s
+}
+
+// runAccept measures how fast messages are accepted beside a handler that does nothing, in a process of the same program
+// and with the same client, one right after the other.
+func runAccept(ctx context.Context, l *lab) (outcome, error) {
+	idle, err := l.startNoop(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer idle.stop()
+	values := map[string]float64{}
+	for _, c := range callers {
+		n := strconv.Itoa(c)
+		noop, err := closedLoop(ctx, idle.address, "", c, l.size.acceptFor)
+		if err != nil {
+			return outcome{}, fmt.Errorf("no-op handler, %d callers: %w", c, err)
+		}
+		real, err := l.acceptLoad(ctx, c)
+		if err != nil {
+			return outcome{}, fmt.Errorf("%d callers: %w", c, err)
+		}
+		values["noop"+n], values["rate"+n], values["ratio"+n] = noop.rate, real.rate, real.rate/noop.rate
+		values["p50-"+n], values["p99-"+n] = percentile(real.took, 0.5), percentile(real.took, 0.99)
+	}
+	return outcome{values: values}, nil
+}
+
+// acceptLoad puts the load on a gateway of its own, so that no run finds the queue of another.
+func (l *lab) acceptLoad(ctx context.Context, callers int) (load, error) {
+	st, err := l.everybody(ctx, acceptPeople, telegramLimits)
+	if err != nil {
+		return load{}, err
+	}
+	defer st.clear()
+	return closedLoop(ctx, st.gateway.address, st.gateway.key, callers, l.size.acceptFor)
+}
+
+// load is what a closed loop has measured.
+type load struct {
+	rate float64   // answers a second
+	took []float64 // milliseconds of each call
+}
+
+// closedLoop lets callers call, each again as soon as it has its answer.
+func closedLoop(ctx context.Context, address, key string, callers int, span time.Duration) (load, error) {
+	work, ctx := errgroup.WithContext(ctx)
+	took := make([][]float64, callers)
+	ends := time.Now().Add(span)
+	for n := range callers {
+		work.Go(func() error {
+			c, err := dial(ctx, address, key)
+			if err != nil {
+				return err
+			}
+			defer c.close()
+			for i := n; time.Now().Before(ends) && ctx.Err() == nil; i += callers {
+				body, err := json.Marshal(api.SendMessage{User: userNumber(i % acceptPeople).user, Text: "The backup of server " + strconv.Itoa(i) + " is done."})
+				if err != nil {
+					return err
+				}
+				began := time.Now()
+				status, answer, err := c.do("POST", "/v1/messages", body)
+				if err != nil {
+					return err
+				}
+				if status != http.StatusAccepted {
+					return &statusError{"POST /v1/messages", status, string(answer)}
+				}
+				took[n] = append(took[n], millis(time.Since(began)))
+			}
+			return ctx.Err()
+		})
+	}
+	began := time.Now()
+	if err := work.Wait(); err != nil {
+		return load{}, err
+	}
+	span = time.Since(began)
+	var all load
+	for _, t := range took {
+		all.took = append(all.took, t...)
+	}
+	all.rate = float64(len(all.took)) / span.Seconds()
+	return all, nil
+}
+
+// ServeNoop answers every call like POST /v1/messages and does nothing, on an address of its own choice, which is the first
+// line of out. It ends with the context.
+func ServeNoop(ctx context.Context, out io.Writer) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in api.SendMessage
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		_ = json.NewEncoder(w).Encode(api.AcceptedMessage{ID: "msg_of_nobody", Status: "queued"}) // a caller that has gone is no concern
+	})}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	fmt.Fprintln(out, l.Addr())
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// noop is a process that serves the no-op handler.
+type noop struct {
+	address string
+	stop    func()
+}
+
+func (l *lab) startNoop(ctx context.Context) (noop, error) {
+	command := l.command(ctx, NoopCommand)
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return noop{}, err
+	}
+	if err := command.Start(); err != nil {
+		return noop{}, fmt.Errorf("start the no-op handler: %w", err)
+	}
+	stop := func() {
+		_ = command.Process.Signal(os.Interrupt) // it may have ended by itself
+		_ = command.Wait()
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		stop()
+		return noop{}, fmt.Errorf("the no-op handler does not listen: %w", err)
+	}
+	return noop{strings.TrimSpace(line), stop}, nil
+}
+
+// NoopCommand is the hidden command of telegate that runs ServeNoop.
+const NoopCommand = "bench-noop"

@@ -1,0 +1,206 @@
+// Package bench measures telegate as people run it: each scenario starts the real program on a database of its own, against
+// a simulated Telegram with Telegram's limits, and looks at what arrives there.
+//
+// Nothing here fails by time. A figure that misses its target is told so in the table; a message that was accepted and did
+// not arrive is a failure (ErrLost).
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrLost says that an accepted message did not arrive.
+var ErrLost = errors.New("accepted messages were lost")
+
+// Options say what is measured.
+type Options struct {
+	// Command runs telegate itself with these arguments.
+	Command func(ctx context.Context, args ...string) *exec.Cmd
+	Runs    int       // how often each scenario is run; at least 1
+	Only    []string  // names of scenarios, as in Names; none: all
+	Quick   bool      // a small size of everything, to see that it works; its times are not judged
+	Log     io.Writer // hears of each step, a line each
+}
+
+// scenario is something to measure. One run of it gives a value for each of its figures.
+type scenario struct {
+	name    string
+	figures []figure
+	run     func(context.Context, *lab) (outcome, error)
+}
+
+// outcome is what one run has given: values by the keys of the figures. A figure without a value was not available.
+type outcome struct {
+	values map[string]float64
+	trace  *trace // for the chart; nil: there is none
+}
+
+// Names are the scenarios in the order in which they are run.
+func Names() []string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Check tells whether all names are those of scenarios.
+func Check(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(Names(), name) {
+			return fmt.Errorf("there is no benchmark %q; there are %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	return nil
+}
+
+// Run measures and reports. A run that cannot be made does not keep others from being made: the report holds what was
+// measured, and the error says what was not. ErrLost is among the errors where a message was lost.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := Check(o.Only); err != nil {
+		return nil, err
+	}
+	chosen := scenarios()
+	if len(o.Only) > 0 {
+		chosen = slices.DeleteFunc(chosen, func(s scenario) bool { return !slices.Contains(o.Only, s.name) })
+	}
+	return run(ctx, o, chosen)
+}
+
+func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err error) {
+	dir, err := os.MkdirTemp("", "telegate-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	l := &lab{dir: dir, size: full, command: o.Command, log: o.Log, seeds: map[string]string{}}
+	if o.Quick {
+		l.size = quick
+	}
+	report := newReport(o)
+	var failed []error
+	for _, s := range chosen {
+		outcomes, err := l.measure(ctx, s, o)
+		failed = append(failed, err)
+		report.add(s, outcomes)
+	}
+	if report.lost() {
+		failed = append(failed, ErrLost)
+	}
+	return report, errors.Join(failed...)
+}
+
+// measure runs a scenario as often as it is asked for.
+func (l *lab) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
+	for n := range o.Runs {
+		if ctx.Err() != nil {
+			return outcomes, errors.Join(failed, fmt.Errorf("%s: %w", s.name, context.Cause(ctx)))
+		}
+		name := fmt.Sprintf("%-7s run %d of %d", s.name, n+1, o.Runs)
+		fmt.Fprintf(o.Log, "%s …\n", name)
+		began := time.Now()
+		one, err := s.run(ctx, l)
+		if err != nil {
+			fmt.Fprintf(o.Log, "%s: %v\n", name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s, run %d: %w", s.name, n+1, err))
+			continue
+		}
+		fmt.Fprintf(o.Log, "%s: %s (took %s)\n", name, s.brief(one), time.Since(began).Round(time.Second))
+		outcomes = append(outcomes, one)
+	}
+	return outcomes, failed
+}
+
+// brief is a run in a line.
+func (s scenario) brief(o outcome) string {
+	var parts []string
+	for _, f := range s.figures {
+		if v, ok := o.values[f.key]; ok {
+			parts = append(parts, f.key+" "+f.format(v))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lab is where scenarios run: a folder that is deleted at the end, and the databases that have been made so far.
+type lab struct {
+	dir     string
+	size    size
+	command func(ctx context.Context, args ...string) *exec.Cmd
+	log     io.Writer
+	seeds   map[string]string // folders with databases to copy, by name
+}
+
+// size is how much of everything there is.
+type size struct {
+	messages, chats int           // of A, U, K and F; of B
+	perChat         int           // messages to each chat of B
+	hot             int           // messages to the hot chat of H
+	otherAfter      time.Duration // … and when the one to another chat comes
+	killAfter       time.Duration // of K
+	acceptFor       time.Duration // for each number of callers
+	codes           int           // of wire
+	checks          int           // of check, at 1,000 a second
+	idleFor         time.Duration
+	fewLinks, links int // of scale
+	queued          int // of scale
+	calls           int // of scale, for each thing that is compared
+	bots            int
+}
+
+var (
+	full = size{
+		messages: 600, chats: 6, perChat: 10, hot: 30, otherAfter: 3 * time.Second, killAfter: 8 * time.Second,
+		acceptFor: 4 * time.Second, codes: 200, checks: 5000, idleFor: 5 * time.Second,
+		fewLinks: 1000, links: 1_000_000, queued: 100_000, calls: 1000, bots: 1000,
+	}
+	quick = size{
+		messages: 60, chats: 3, perChat: 4, hot: 5, otherAfter: 500 * time.Millisecond, killAfter: 300 * time.Millisecond,
+		acceptFor: 300 * time.Millisecond, codes: 10, checks: 200, idleFor: 200 * time.Millisecond,
+		fewLinks: 100, links: 5000, queued: 1000, calls: 100, bots: 20,
+	}
+)
+
+// database is a fresh folder with a database in which these accounts are linked. Databases of the same name are made once
+// and copied.
+func (l *lab) database(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
+	seeded, err := l.seeded(ctx, name, accounts)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(l.dir, "run-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.CopyFS(dir, os.DirFS(seeded))
+}
+
+// seeded is the folder of the database of that name, to be copied.
+func (l *lab) seeded(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
+	if dir, ok := l.seeds[name]; ok {
+		return dir, nil
+	}
+	dir, err := os.MkdirTemp(l.dir, "seed-")
+	if err != nil {
+		return "", err
+	}
+	began := time.Now()
+	if err := seed(ctx, filepath.Join(dir, "telegate.db"), accounts); err != nil {
+		return "", err
+	}
+	if took := time.Since(began); took > time.Second {
+		fmt.Fprintf(l.log, "        made a database of %s in %s\n", name, took.Round(time.Second))
+	}
+	l.seeds[name] = dir
+	return dir, nil
+}

@@ -1,0 +1,89 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+var (
+	Percentile = percentile
+	SumMetrics = sumMetrics
+)
+
+func SpreadOf(values []float64) (low, median, high float64) {
+	s := spreadOf(values)
+	return s.Min, s.Median, s.Max
+}
+
+// Figure is a figure for tests, with the values that the runs of its scenario give.
+type Figure struct {
+	What, Unit, Sense string
+	Bound             float64
+	Loss              bool
+	Peer              string
+	Values            []float64
+}
+
+// ErrFailing is the error of the run that fails.
+var ErrFailing = errors.New("this run fails")
+
+// RunFigures runs a scenario that gives these values. The run with the number failing, from 0, fails; -1: none.
+func RunFigures(ctx context.Context, o Options, name string, failing int, figures ...Figure) (*Report, error) {
+	s := scenario{name: name}
+	for _, f := range figures {
+		s.figures = append(s.figures, figure{
+			key: f.What, what: f.What, unit: f.Unit, goal: goal{f.Sense, f.Bound}, loss: f.Loss, peer: f.Peer,
+		})
+	}
+	at := -1
+	s.run = func(context.Context, *lab) (outcome, error) {
+		if at++; at == failing {
+			return outcome{}, ErrFailing
+		}
+		values := map[string]float64{}
+		for _, f := range figures {
+			if at < len(f.Values) {
+				values[f.What] = f.Values[at]
+			}
+		}
+		return outcome{values: values}, nil
+	}
+	return run(ctx, o, []scenario{s})
+}
+
+// Send is a send that Telegram saw, or a message that was accepted.
+type Send struct {
+	Chat      int64
+	Text      string
+	Code      int
+	Delivered bool
+}
+
+// Tally compares accepted messages with what Telegram saw.
+func Tally(accepted, seen []Send) (lost, twice, floods, cut int) {
+	st := &stage{telegram: &telegram{}}
+	for _, s := range seen {
+		st.telegram.arrivals = append(st.telegram.arrivals, arrival{chat: s.Chat, text: s.Text, code: s.Code, delivered: s.Delivered})
+	}
+	var messages []sent
+	for _, s := range accepted {
+		messages = append(messages, sent{chat: s.Chat, text: s.Text, began: time.Now()})
+	}
+	t := st.tally(messages)
+	return t.lost, t.twice, t.floods, t.cut
+}
+
+// Chart draws series of arrivals, each with its second and how many seconds it has waited.
+func Chart(w io.Writer, title, waitsOf string, names []string, points ...[][2]float64) error {
+	t := &trace{title: title, limit: 30, limitName: "the limit", waitsOf: waitsOf}
+	for i, name := range names {
+		s := series{name: name}
+		for _, p := range points[i] {
+			s.points = append(s.points, point{p[0], p[1]})
+		}
+		t.series = append(t.series, s)
+	}
+	return t.chart(w)
+}

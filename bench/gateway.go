@@ -1,0 +1,254 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"telegate/api"
+	"telegate/config"
+)
+
+const (
+	upTime      = 2 * time.Minute // how long a gateway may take to come up: long, because benchmarks do not fail by time
+	downTime    = time.Minute     // … and to end
+	logLines    = 20              // of a gateway that went wrong are shown
+	longestLine = 1 << 20
+)
+
+// setup says how a gateway is configured. Limits that are not given are those of Telegram.
+type setup struct {
+	telegram  *telegram
+	bots      []benchBot // the first is the default domain's; the others have domains of their own
+	perSecond int        // messages a second; 0: the default
+}
+
+// domainNumber is the domain of bot n.
+func domainNumber(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "d" + strconv.Itoa(n)
+}
+
+func (s setup) config(key string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[messaging.telegram]\nbottoken = %q\nbaseurl = %q\n", s.bots[0].token, s.telegram.url)
+	for n, bot := range s.bots[1:] {
+		fmt.Fprintf(&b, "[domains.%s.messaging.telegram]\nbottoken = %q\nbaseurl = %q\n", domainNumber(n+1), bot.token, s.telegram.url)
+	}
+	b.WriteString("[api]\nlisten = \"127.0.0.1:0\"\n")
+	b.WriteString(config.KeyTable(config.Key{
+		Name: "bench", Hash: config.HashAPIKey(key), Domains: []string{"*"}, Scopes: []string{"link", "verify", "send", "admin"},
+	}))
+	b.WriteString("[database]\npath = \"telegate.db\"\n[log]\nformat = \"json\"\n")
+	if s.perSecond != 0 {
+		fmt.Fprintf(&b, "[limits]\nbot_per_second = %d\n", s.perSecond)
+	}
+	return b.String()
+}
+
+// gateway is a telegate process.
+type gateway struct {
+	key        string
+	address    string
+	started    time.Time
+	readyAfter time.Duration // from the start of the process until /readyz answered 200
+	command    *exec.Cmd
+	ended      chan struct{} // closed when the process has ended
+	conn       *conn         // of the scenario's own goroutine
+
+	mu  sync.Mutex
+	log []string // the last lines; guarded by mu
+}
+
+// start runs telegate on the database that lies in dir, and returns when it can accept messages. The caller must stop or
+// kill it.
+func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) {
+	key, err := config.NewAPIKey()
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "telegate.toml")
+	if err := os.WriteFile(file, []byte(s.config(key)), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	g := &gateway{key: key, ended: make(chan struct{})}
+	lines, err := g.run(l.command(ctx, "serve", "--config", file))
+	if err != nil {
+		return nil, err
+	}
+	up := make(chan struct{})
+	go g.follow(lines, up)
+	select {
+	case <-up:
+	case <-g.ended:
+		return nil, fmt.Errorf("telegate has ended instead of listening:\n%s", g.lastLines())
+	case <-ctx.Done():
+		g.kill()
+		return nil, ctx.Err()
+	}
+	if err := g.ready(ctx); err != nil {
+		g.kill()
+		return nil, fmt.Errorf("%w\n%s", err, g.lastLines())
+	}
+	g.readyAfter = time.Since(g.started)
+	return g, nil
+}
+
+// startConnected is start, and waits until all its bots are connected.
+func (l *lab) startConnected(ctx context.Context, dir string, s setup) (*gateway, error) {
+	g, err := l.start(ctx, dir, s)
+	if err != nil {
+		return nil, err
+	}
+	err = eventually(ctx, upTime, 20*time.Millisecond, func() (bool, error) {
+		var list api.DomainList
+		if err := g.conn.ask(http.StatusOK, "GET", "/v1/domains", nil, &list); err != nil {
+			return false, err
+		}
+		return !slices.ContainsFunc(list.Domains, func(d api.DomainView) bool { return d.State != "connected" }), nil
+	})
+	if err != nil {
+		g.kill()
+		return nil, fmt.Errorf("the bots are not connected: %w\n%s", err, g.lastLines())
+	}
+	return g, nil
+}
+
+// run starts the process and returns what it logs.
+func (g *gateway) run(command *exec.Cmd) (io.Reader, error) {
+	g.command = command
+	lines, err := command.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	g.started = time.Now()
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("start telegate: %w", err)
+	}
+	return lines, nil
+}
+
+// follow reads the log until the process ends; up is closed when it says where it listens.
+func (g *gateway) follow(lines io.Reader, up chan<- struct{}) {
+	defer close(g.ended)
+	scan := bufio.NewScanner(lines)
+	scan.Buffer(nil, longestLine)
+	for scan.Scan() {
+		var line struct{ API string }
+		if g.address == "" && json.Unmarshal(scan.Bytes(), &line) == nil && line.API != "" {
+			g.address = strings.TrimPrefix(line.API, "http://")
+			close(up)
+		}
+		g.mu.Lock()
+		g.log = append(g.log, scan.Text())
+		g.log = g.log[max(0, len(g.log)-logLines):]
+		g.mu.Unlock()
+	}
+	_, _ = io.Copy(io.Discard, lines) // after a longer line: nobody must wait for a reader
+	_ = g.command.Wait()              // how it ended is the scenario's affair
+}
+
+func (g *gateway) lastLines() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strings.Join(g.log, "\n")
+}
+
+func (g *gateway) ready(ctx context.Context) (err error) {
+	if g.conn, err = dial(ctx, g.address, g.key); err != nil {
+		return err
+	}
+	return eventually(ctx, upTime, time.Millisecond, func() (bool, error) {
+		status, _, err := g.conn.do("GET", "/readyz", nil)
+		return status == http.StatusOK, err
+	})
+}
+
+// reconnect gives the scenario a fresh connection.
+func (g *gateway) reconnect(ctx context.Context) error {
+	c, err := dial(ctx, g.address, g.key)
+	if err != nil {
+		return err
+	}
+	g.conn.close()
+	g.conn = c
+	return nil
+}
+
+// kill ends the process as a power cut would.
+func (g *gateway) kill() {
+	_ = g.command.Process.Kill() // it may have ended by itself
+	<-g.ended
+	if g.conn != nil {
+		g.conn.close()
+	}
+}
+
+// stop ends the process as an operator would.
+func (g *gateway) stop() {
+	if g.command.Process.Signal(os.Interrupt) == nil { // else it has ended, or the system knows no such signal
+		select {
+		case <-g.ended:
+		case <-time.After(downTime):
+		}
+	}
+	g.kill()
+}
+
+// metrics are the samples of GET /metrics, summed over their labels.
+func (g *gateway) metrics() (map[string]float64, error) {
+	status, text, err := g.conn.do("GET", "/metrics", nil)
+	if err != nil {
+		return nil, fmt.Errorf("GET /metrics: %w", err)
+	}
+	if status != http.StatusOK {
+		return nil, &statusError{"GET /metrics", status, string(text)}
+	}
+	return sumMetrics(string(text))
+}
+
+// sumMetrics reads the text format of Prometheus, without time stamps.
+func sumMetrics(text string) (map[string]float64, error) {
+	sums := map[string]float64{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		end := strings.LastIndexByte(line, ' ') // label values may hold blanks, too
+		v, err := strconv.ParseFloat(line[end+1:], 64)
+		if err != nil || end < 0 {
+			return nil, fmt.Errorf("metrics: cannot read %q", line)
+		}
+		name, _, _ := strings.Cut(line[:end], "{")
+		sums[name] += v
+	}
+	return sums, nil
+}
+
+// memory is the resident memory of the process in MB (10⁶ bytes).
+func (g *gateway) memory() (float64, error) {
+	m, err := g.metrics()
+	if err != nil {
+		return 0, err
+	}
+	rss, ok := m["process_resident_memory_bytes"]
+	if !ok {
+		return 0, errors.New("this system does not tell how much memory a process has")
+	}
+	return rss / 1e6, nil
+}

@@ -1,0 +1,205 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"telegate/api"
+)
+
+var latencyScenarios = []scenario{
+	{name: "wire", run: runWire, figures: []figure{
+		{key: "p99", what: "a code while nothing else happens: from handing it over to its arrival at Telegram, p99", unit: "ms", goal: atMost(5)},
+		{key: "p50", what: "p50", unit: "ms"},
+	}},
+	{name: "check", run: runCheck, figures: []figure{
+		{key: "p99", what: "checking 1,000 codes a second, half of them wrong: time to answer, p99", unit: "ms", goal: atMost(2)},
+		{key: "p50", what: "p50", unit: "ms"},
+		{key: "max", what: "longest", unit: "ms"},
+	}},
+	{name: "idle", run: runIdle, figures: []figure{
+		{key: "mb", what: "memory 5 s after the start, 1,000 links", unit: "MB", goal: atMost(40), peer: "8–14 MB (Go senders), 28.6 MB (gotify), 108 + 13 MB (BullMQ + Redis)"},
+		{key: "ms", what: "from the start of the process to /readyz 200", unit: "ms", goal: atMost(150), peer: "37 ms (ntfy), 133 ms (gotify)"},
+	}},
+}
+
+// wireEvery is slow enough that no code waits for the slot of another: there are 30 a second.
+const wireEvery = 50 * time.Millisecond
+
+// runWire hands over codes one by one, each to a chat of its own, while the gateway has nothing else to do. The simulated
+// Telegram answers at once.
+func runWire(ctx context.Context, l *lab) (outcome, error) {
+	st, err := l.everybody(ctx, l.size.codes, promptLimits)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer st.clear()
+	var accepted []sent
+	for i := range l.size.codes {
+		if err := pause(ctx, wireEvery); err != nil {
+			return outcome{}, err
+		}
+		s, err := st.gateway.send(st.gateway.conn, userNumber(i), api.SendMessage{Text: fmt.Sprintf("%06d is your code", i), Lane: "code", Purpose: "login"})
+		if err != nil {
+			return outcome{}, err
+		}
+		accepted = append(accepted, s)
+	}
+	t, err := st.drained(ctx, accepted)
+	if err != nil {
+		return outcome{}, err
+	}
+	if t.lost > 0 {
+		return outcome{}, fmt.Errorf("%d codes: %w", t.lost, ErrLost)
+	}
+	waits := t.waits(accepted)
+	return outcome{values: map[string]float64{"p50": percentile(waits, 0.5), "p99": percentile(waits, 0.99)}}, nil
+}
+
+const (
+	checkEvery    = time.Millisecond
+	checkCallers  = 64
+	codesASecond  = 1000 // the codes to check must arrive first; no target is about how
+	checksPerCode = 2    // a wrong one, then the right one
+)
+
+// runCheck checks codes at a steady 1,000 a second, whether or not the answers keep up. A check begins when it is due, or
+// when this process has woken up for it; what it waits for a free connection counts.
+func runCheck(ctx context.Context, l *lab) (outcome, error) {
+	people := slices.Collect(users(l.size.checks / checksPerCode))
+	st, err := l.stage(ctx, len(people), people, codesASecond, noLimits)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer st.clear()
+	ids, codes, err := st.askForCodes(ctx, people)
+	if err != nil {
+		return outcome{}, err
+	}
+	type task struct {
+		n   int
+		due time.Time
+	}
+	tasks := make(chan task, l.size.checks)
+	var mu sync.Mutex
+	var took []float64
+	work, ctx := errgroup.WithContext(ctx)
+	for range checkCallers {
+		work.Go(func() error {
+			c, err := dial(ctx, st.gateway.address, st.gateway.key)
+			if err != nil {
+				return err
+			}
+			defer c.close()
+			for t := range tasks {
+				right := t.n >= len(people)
+				if err := checkCode(c, ids[t.n%len(people)], codes[t.n%len(people)], right); err != nil {
+					return err
+				}
+				ms := millis(time.Since(t.due))
+				mu.Lock()
+				took = append(took, ms)
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	work.Go(func() error {
+		defer close(tasks)
+		began := time.Now()
+		for n := range checksPerCode * len(people) {
+			if wait := time.Until(began.Add(time.Duration(n) * checkEvery)); wait > 0 {
+				if err := pause(ctx, wait); err != nil {
+					return err
+				}
+			}
+			tasks <- task{n, time.Now()}
+		}
+		return nil
+	})
+	if err := work.Wait(); err != nil {
+		return outcome{}, err
+	}
+	return outcome{values: map[string]float64{"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "max": percentile(took, 1)}}, nil
+}
+
+// askForCodes starts a verification for each of the people and reads the codes from their phones.
+func (s *stage) askForCodes(ctx context.Context, people []account) (ids, codes []string, err error) {
+	ids, codes = make([]string, len(people)), make([]string, len(people))
+	accepted := make([]sent, len(people))
+	err = s.gateway.atOnce(ctx, len(people), func(c *conn, i int) error {
+		m, v, err := s.gateway.verify(c, people[i])
+		accepted[i], ids[i] = m, v.ID
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := s.drained(ctx, accepted)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, m := range accepted {
+		text := t.first[m.key()].text
+		if len(text) < 6 {
+			return nil, nil, fmt.Errorf("a code has not arrived: %w", ErrLost)
+		}
+		codes[i] = text[:6]
+	}
+	return ids, codes, nil
+}
+
+// checkCode checks the right code or another one; the answer must be the right one, too.
+func checkCode(c *conn, id, code string, right bool) error {
+	if !right {
+		n, err := strconv.Atoi(code)
+		if err != nil {
+			return fmt.Errorf("a code that is no number: %w", err)
+		}
+		code = fmt.Sprintf("%06d", (n+1)%1_000_000)
+	}
+	body, err := json.Marshal(api.CheckCode{Code: code, SessionBinding: "session"})
+	if err != nil {
+		return err
+	}
+	status, answer, err := c.do("POST", "/v1/verifications/"+id+"/check", body)
+	if err != nil {
+		return err
+	}
+	var check api.Check
+	if status != http.StatusOK {
+		return &statusError{"check", status, string(answer)}
+	}
+	if err := json.Unmarshal(answer, &check); err != nil {
+		return err
+	}
+	if check.Approved != right {
+		return errors.New("a code was judged wrongly: " + check.Result)
+	}
+	return nil
+}
+
+// idleLinks are what an idle gateway has on disk.
+const idleLinks = 1000
+
+func runIdle(ctx context.Context, l *lab) (outcome, error) {
+	st, err := l.stage(ctx, idleLinks, nil, 0, telegramLimits)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer st.clear()
+	if err := pause(ctx, time.Until(st.gateway.started.Add(l.size.idleFor))); err != nil {
+		return outcome{}, err
+	}
+	mb, err := st.gateway.memory()
+	return outcome{values: map[string]float64{"mb": mb, "ms": millis(st.gateway.readyAfter)}}, err
+}

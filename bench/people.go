@@ -1,0 +1,87 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"telegate/db"
+	"telegate/linking"
+)
+
+// benchBot is a bot of the simulated Telegram. Its token opens nothing outside of it.
+type benchBot struct {
+	id              int64
+	username, token string
+}
+
+func botNumber(n int) benchBot {
+	id := 3_000_000_000 + int64(n)
+	return benchBot{id, fmt.Sprintf("Bench%dBot", n), fmt.Sprintf("%d:BENCH-token-that-opens-nothing-00000", id)}
+}
+
+// account is a linked user of a domain.
+type account struct {
+	domain, user string
+	bot, chat    int64
+}
+
+// userNumber is user n of the default domain, linked to a chat with the first bot.
+func userNumber(n int) account {
+	return account{user: fmt.Sprintf("user//u%07d", n), bot: botNumber(0).id, chat: 5_000_000_000 + int64(n)}
+}
+
+// users are the first count users of the default domain.
+func users(count int) iter.Seq[account] {
+	return func(yield func(account) bool) {
+		for n := range count {
+			if !yield(userNumber(n)) {
+				return
+			}
+		}
+	}
+}
+
+// seedBatch is how many links share a transaction.
+const seedBatch = 10_000
+
+// seed makes a database in which these accounts are linked, a month ago. It goes through the database's own transactions,
+// so that the rows are those of the product.
+func seed(ctx context.Context, path string, accounts iter.Seq[account]) (err error) {
+	d, err := db.Open(ctx, db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	linked := time.Now().AddDate(0, -1, 0)
+	next, stop := iter.Pull(accounts)
+	defer stop()
+	for n, more := 0, true; more; {
+		err := d.UpdateLinks(ctx, func(tx linking.Tx) error {
+			for range seedBatch {
+				var a account
+				if a, more = next(); !more {
+					return nil
+				}
+				if err := tx.SaveChat(linking.Chat{BotID: a.bot, ID: a.chat, Type: "private", FirstName: "Somebody"}); err != nil {
+					return err
+				}
+				err := tx.InsertLink(linking.Link{
+					ID: fmt.Sprintf("lnk_bench%09d", n), Domain: a.domain, User: a.user, Method: linking.ByBot, Status: linking.Verified,
+					BotID: a.bot, ChatID: a.chat, Created: linked, Expires: linked, Claimed: linked, Verified: linked,
+				})
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("make %d links: %w", n, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+package bench
+
+import "slices"
+
+// scenarios are all benchmarks, in the order of the table.
+func scenarios() []scenario {
+	return slices.Concat(sendingScenarios, troubleScenarios, []scenario{acceptScenario()}, latencyScenarios, scaleScenarios)
+}
