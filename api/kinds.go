@@ -32,6 +32,8 @@ var kinds = map[string]kind{
 	"recipient-blocked":        {409, "Recipient has blocked the bot", "The person has blocked the bot. Pressing Start in the chat ends that."},
 	"recipient-changed":        {409, "Recipient changed", "A Telegram username can pass to somebody else, and this one has. telegate keeps to the account the name meant when the domain first used it, until the new holder proves himself by linking."},
 	"recipient-unproven":       {403, "Recipient unproven", "Nobody has proven to own this handle. Only a code with purpose link may go there, or a direct message from an administrator's key."},
+	"no-recipients":            {409, "Nobody to reach", "Nobody would get the broadcast: no user of the list (or none at all in the domain) has a linked chat that takes messages. Nothing was stored; counts tells more. Link users first, with POST /v1/links."},
+	"broadcast-finished":       {409, "Broadcast finished", "The broadcast has been sent or canceled, so it cannot be canceled; current_status says which. GET it for its outcomes."},
 	"resend-too-soon":          {429, "Resend too soon", "Wait for retry_after seconds before sending the code again."},
 	"rate-limited":             {429, "Rate limited", "More of these were asked for than allowed; scope says whom the limit counts. Wait for retry_after seconds."},
 	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row each further one costs a growing wait. Wait for retry_after seconds, or offer another factor."},

@@ -49,7 +49,10 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 	case b.User == "" && b.To == "":
 		return nil, invalid("#/user", "user or to is required")
 	}
-	id, err := s.messageID(ctx)
+	id, err := s.derivedID(ctx, "msg", func(id string) (time.Time, error) {
+		earlier, err := s.o.Messages.Get(ctx, id)
+		return earlier.Created, err
+	})
 	if err != nil {
 		return nil, err
 	}

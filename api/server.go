@@ -28,6 +28,8 @@ import (
 // The bounds of every request.
 const (
 	maxBody      = 256 << 10
+	maxListBody  = 16 << 20 // of POST /v1/broadcasts, which takes a list of users
+	maxItems     = notify.MaxAudience
 	longestWait  = 25 * time.Second // Prefer: wait=N
 	readTimeout  = 10 * time.Second
 	writeTimeout = longestWait + 20*time.Second
@@ -60,6 +62,7 @@ type Options struct {
 	Links         *linking.Service
 	Verifications *twofa.Service
 	Messages      *notify.Service
+	Broadcasts    *notify.Broadcaster
 	Domains       Domains
 	Keys          []Key
 	Answers       AnswerStore
@@ -123,6 +126,10 @@ func (s *Server) register(api huma.API) {
 	call(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
 	call(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
 	call(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
+	call(s, api, "POST", broadcastsPath, scopeSend, "Send one text to many users", s.createBroadcast)
+	call(s, api, "GET", broadcastsPath, scopeSend, "Broadcasts, the newest first", s.listBroadcasts)
+	call(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Follow a broadcast", s.getBroadcast)
+	call(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "End a broadcast: what has not been sent never is", s.cancelBroadcast)
 }
 
 // call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is

@@ -25,6 +25,9 @@ const (
 	VerificationCanceled Event = "verification.canceled"
 	VerificationFailed   Event = "verification.failed"
 
+	BroadcastAccepted Event = "broadcast.accepted" // outcome: whom it reaches, in numbers
+	BroadcastCanceled Event = "broadcast.canceled" // outcome: how far it had come
+
 	FactorThrottled Event = "factor.throttled"
 	PolicyChanged   Event = "domain.policy_changed"
 )
@@ -35,7 +38,7 @@ type Entry struct {
 	Event   Event
 	Domain  string
 	User    string
-	Subject string // id of the link or verification
+	Subject string // id of the link, verification or broadcast
 	Outcome string
 	Context Context
 }

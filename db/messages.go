@@ -126,15 +126,17 @@ func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (i
 
 // CancelMessage implements twofa.Tx; a message that has ended stays as it is.
 func (tx *Tx) CancelMessage(id string, now time.Time) error {
-	canceled, err := tx.changed(
-		"UPDATE messages SET status = 'canceled', body = NULL, ended_at = ? WHERE id = ? AND status IN ('queued', 'sending')",
-		millis(now), id)
+	var broadcast string
+	err := tx.q.row(`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ?
+		WHERE id = ? AND status IN ('queued', 'sending') RETURNING broadcast`, millis(now), id).Scan(&broadcast)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("cancel message: %w", err)
 	}
-	if canceled {
-		tx.touch(id)
-	}
+	tx.touch(id)
+	tx.touchBroadcast(broadcast)
 	return nil
 }
 
@@ -205,6 +207,13 @@ func (d *DB) Load(ctx context.Context, id string) (delivery.Message, error) {
 	var m delivery.Message
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		m, err = tx.scanMessage(tx.q.row(selectMessage+"WHERE id = ?", id), true)
+		if err != nil || m.Broadcast == "" || m.Status != delivery.StatusQueued {
+			return err
+		}
+		canceled, err := tx.canceled(m.Broadcast)
+		if canceled {
+			m.Status = delivery.StatusCanceled // as the row will be in a moment; no send may begin
+		}
 		return err
 	})
 	return m, err
@@ -217,15 +226,19 @@ func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 		failure = *p.Failure
 	}
 	return d.update(ctx, func(tx *Tx) error {
-		_, err := tx.q.exec(`
+		var broadcast string
+		err := tx.q.row(`
 			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6,
 				ended_at = ?7, body = CASE WHEN ?7 = 0 THEN body END
-			WHERE id = ?8 AND status IN ('queued', 'sending')`,
-			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID)
-		if err != nil {
+			WHERE id = ?8 AND status IN ('queued', 'sending') RETURNING broadcast`,
+			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID).Scan(&broadcast)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("save progress: %w", err)
 		}
 		tx.touch(p.ID)
+		if p.Status != delivery.StatusSending {
+			tx.touchBroadcast(broadcast)
+		}
 		return nil
 	})
 }

@@ -92,19 +92,14 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 	if err != nil {
 		return delivery.Message{}, err
 	}
-	text := delivery.Plain(r.Text)
-	if r.HTML {
-		if text, err = delivery.ParseHTML(r.Text); err != nil {
-			return delivery.Message{}, err
-		}
-	}
-	if err := delivery.CheckText(text); err != nil {
-		return delivery.Message{}, &InvalidError{"text", err.Error()}
+	body, err := render(r.Text, r.HTML)
+	if err != nil {
+		return delivery.Message{}, err
 	}
 	now := s.now()
 	msg := delivery.Message{
 		ID: r.ID, Domain: r.Domain, Lane: r.Lane, Purpose: string(r.Purpose), Silent: r.Silent,
-		Body: delivery.Compose(text), Created: now, Expires: now.Add(ttl),
+		Body: body, Created: now, Expires: now.Add(ttl),
 	}
 	if msg.ID == "" {
 		msg.ID = delivery.NewID("msg")
@@ -113,6 +108,21 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 		msg.Dedupe = hex.EncodeToString(secret.Hash(r.DedupeKey))
 	}
 	return msg, nil
+}
+
+// render checks a text and makes a body of it. Errors: *InvalidError, *delivery.HTMLError.
+func render(s string, html bool) (delivery.Body, error) {
+	text := delivery.Plain(s)
+	if html {
+		var err error
+		if text, err = delivery.ParseHTML(s); err != nil {
+			return delivery.Body{}, err
+		}
+	}
+	if err := delivery.CheckText(text); err != nil {
+		return delivery.Body{}, &InvalidError{"text", err.Error()}
+	}
+	return delivery.Compose(text), nil
 }
 
 func lifetime(r Request) (time.Duration, error) {
@@ -165,16 +175,20 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 		}
 	} else if now.Before(to.MutedUntil) {
 		msg.Status, msg.Ended, msg.Body = delivery.StatusFailed, now, delivery.Body{}
-		msg.Failure = &delivery.Failure{
-			Reason: delivery.ReasonMuted,
-			Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
-				"; /unmute in the chat ends that. Sign-in codes still arrive.",
-		}
+		msg.Failure = muted(to)
 	}
 	if msg.Status == "" {
 		msg.Status = delivery.StatusQueued
 	}
 	return Accepted{Message: msg}, tx.Enqueue(msg)
+}
+
+func muted(to Recipient) *delivery.Failure {
+	return &delivery.Failure{
+		Reason: delivery.ReasonMuted,
+		Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
+			"; /unmute in the chat ends that. Sign-in codes still arrive.",
+	}
 }
 
 // Get answers a message as it stands now. ErrNotFound where there is none.
