@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -12,13 +13,26 @@ import (
 // CreateBroadcast is the body of POST /v1/broadcasts: to a list of users, or to everybody who is linked in the domain.
 type CreateBroadcast struct {
 	Domain string     `json:"domain,omitempty" maxLength:"64"`
-	Users  []string   `json:"users,omitzero" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters" doc:"1 to 100,000 users; absent: whoever is linked in the domain when it is sent"`
+	Users  UserIDs    `json:"users,omitzero" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters" doc:"1 to 100,000 users; absent: whoever is linked in the domain when it is sent"`
 	Text   string     `json:"text" minLength:"1" doc:"up to 100,000 UTF-16 units; long ones are split, or sent as a file with a preview"`
 	Format string     `json:"format,omitempty" enum:"text,html" default:"text" doc:"html: Telegram's subset"`
 	Silent bool       `json:"silent,omitempty" doc:"arrives without a sound"`
 	SendAt *time.Time `json:"send_at,omitempty" doc:"when to send it, at most 366 days ahead; absent: now"`
 	TTL    int        `json:"ttl,omitempty" minimum:"10" maximum:"604800" doc:"seconds from send_at until it is not worth sending any more; a day if absent"`
 	DryRun bool       `json:"dry_run,omitempty" doc:"only tell whom it would reach; nothing is stored"`
+}
+
+// UserIDs is a list of users. Elsewhere null is as good as absent; here absent means everybody, and nobody should write to
+// everybody by a slip.
+type UserIDs []string
+
+// UnmarshalJSON implements json.Unmarshaler: null is the empty list.
+func (l *UserIDs) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*l = UserIDs{}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(l))
 }
 
 // AcceptedBroadcast is the answer of POST /v1/broadcasts: on disk, or after a dry run what would be.
