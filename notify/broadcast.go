@@ -17,7 +17,7 @@ const (
 	sendAtSlack  = time.Minute          // a send_at that is no more past than this means now: clocks differ
 
 	// ListPiece is how many users of a list are stored, and taken, in one piece: a transaction of a few milliseconds.
-	ListPiece = 50
+	ListPiece = 100
 )
 
 // What the API has to tell apart.

@@ -134,21 +134,24 @@ func TestBroadcastWaitsForItsTimeAndGoesToWhoIsLinkedThen(t *testing.T) {
 	})
 }
 
+// fourParts is a text whose messages are so large that only a few hundred of them fit into the window.
+var fourParts = strings.Repeat("€", 4*4000)
+
 // What cannot leave in its time expires with the reason, whether it had become a message or not.
 func TestBroadcastOfADomainWithoutABotExpires(t *testing.T) {
 	inBubble(t, func(s *station) {
-		populate(s, s.db, "", 0, 2500)
-		id := s.announce(notify.Announcement{SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
+		populate(s, s.db, "", 0, 500)
+		id := s.announce(notify.Announcement{Text: fourParts, SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
 		s.stop()
 		delete(s.bots, botID)
 		delete(s.domains.bots, "")
 		s.start()
 		s.pass(30 * time.Minute)
-		if got := s.get(id).Tally.Outcomes; got.Queued != 2000 || got.Waiting != 500 {
+		if got := s.get(id).Tally.Outcomes; got.Queued < 200 || got.Queued+got.Waiting != 500 || got.Waiting < 100 {
 			s.Errorf("meanwhile: %+v", got)
 		}
 		r := s.ends(id, time.Hour)
-		if got, want := outcomes(r), "done: waiting 0 queued 0 sending 0 delivered 0 failed 0 expired 2500 canceled 0 unknown 0 map[unreachable:2500]"; got != want {
+		if got, want := outcomes(r), "done: waiting 0 queued 0 sending 0 delivered 0 failed 0 expired 500 canceled 0 unknown 0 map[unreachable:500]"; got != want {
 			s.Errorf("%s, want %s", got, want)
 		}
 	})
@@ -190,12 +193,13 @@ func TestBroadcastsShareTheWindow(t *testing.T) {
 			s.Errorf("%d messages wait", n)
 		}
 		for _, id := range []string{first, second} {
-			if r := s.ends(id, 5*time.Minute); r.Tally.Delivered != r.Tally.Total() || r.Status != notify.BroadcastDone {
-				s.Errorf("%s", outcomes(r))
+			if _, err := s.broadcaster.Cancel(s.Context(), id); err != nil {
+				s.Error(err)
 			}
+			s.ends(id, time.Minute)
 		}
-		if n, _, twice := s.tg.sends(); n != 3150 || len(twice) > 0 {
-			s.Errorf("%d sends, twice to %v", n, twice)
+		if n, _, twice := s.tg.sends(); n < 55 || len(twice) > 0 {
+			s.Errorf("%d sends in 2 s, twice to %v", n, twice)
 		}
 	})
 }
@@ -206,12 +210,13 @@ func TestLargeBroadcastsWaitInSmallerNumbers(t *testing.T) {
 		populate(s, s.db, "", 0, 400)
 		id := s.announce(notify.Announcement{Text: strings.Repeat("€", 99_000)})
 		s.pass(200 * time.Millisecond)
-		if n := s.open(); n < 50 || n > 170 {
-			s.Errorf("%d messages of 400 KB wait, want 64 MB of them", n)
+		if n := s.open(); n < 150 || n > 200 {
+			s.Errorf("%d messages of 400 KB wait, want 200 at most", n)
 		}
-		if r := s.ends(id, time.Minute); r.Tally.Delivered != 400 {
-			s.Errorf("%s", outcomes(r))
+		if _, err := s.broadcaster.Cancel(s.Context(), id); err != nil {
+			s.Error(err)
 		}
+		s.ends(id, time.Minute)
 	})
 }
 

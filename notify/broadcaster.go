@@ -14,8 +14,8 @@ import (
 // milliseconds, since every sign-in waits for the writer too.
 const (
 	window      = 2000      // unsent messages of all broadcasts together …
-	windowBytes = 64 << 20  // … and the bytes of their bodies
-	minWindow   = 100       // unless there are very many broadcasts: at least so many of each
+	windowBytes = 16 << 20  // … and the bytes of their bodies
+	minWindow   = 200       // unless there are very many broadcasts: at least so many of each
 	batch       = ListPiece // recipients made messages in one transaction
 	cancelBatch = 200       // messages canceled in one transaction
 
