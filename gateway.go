@@ -30,6 +30,7 @@ type gateway struct {
 	clients    map[int64]*bot.Client
 	desks      []*bot.Desk
 	dispatcher *delivery.Dispatcher
+	broadcasts *notify.Broadcaster
 	codes      *twofa.Service
 	metrics    *metrics
 	server     *api.Server
@@ -86,11 +87,14 @@ func (g *gateway) open(ctx context.Context) error {
 		Now: time.Now, Logger: log,
 	})
 	messages := notify.New(g.db, g.tenants, g.dispatcher, time.Now, log)
+	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
+		Store: g.db, Domains: g.tenants, Outbox: g.dispatcher, Watcher: g.db, PerSecond: cfg.Limits.BotPerSecond, Now: time.Now, Logger: log,
+	})
 	g.makeBots(links, messages)
 
 	g.server = api.New(api.Options{
-		Links: links, Verifications: g.codes, Messages: messages, Domains: g.tenants, Keys: apiKeys(cfg),
-		Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
+		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: g.tenants,
+		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
 	})
 	g.listener, err = api.Listen(ctx, cfg.API.Listen, cfg.API.TLSCert, cfg.API.TLSKey)
@@ -166,6 +170,7 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return g.dispatcher.Run(ctx) })
+	work.Go(func() error { return g.broadcasts.Run(ctx) })
 	for _, b := range g.tenants.bots {
 		work.Go(func() error { return b.Run(ctx) })
 	}

@@ -52,6 +52,7 @@ var bodies = map[string]object{
 	"POST /v1/verifications/{id}/check": {"code": "123456"},
 	"POST /v1/messages":                 {"user": "alice", "text": "hello"},
 	"POST /v1/messages/{id}/resend":     {"text": "hello"},
+	"POST /v1/broadcasts":               {"users": []string{"alice"}, "text": "hello"},
 }
 
 // try makes one of the calls, for a domain and an id.
@@ -59,19 +60,13 @@ func (g *gateway) try(key, call, domain, id string) answer {
 	g.t.Helper()
 	method, path, _ := strings.Cut(call, " ")
 	path = strings.Replace(path, "{id}", id, 1)
-	switch path {
-	case "/v1/users":
+	switch {
+	case call == "GET /v1/users" || call == "GET /v1/broadcasts":
 		path += "?domain=" + domain
-	case "/v1/trace":
+	case call == "GET /v1/messages":
+		path += "?domain=" + domain
+	case path == "/v1/trace" || path == "/v1/messaging" && method != http.MethodPut:
 		path += "?user=alice&domain=" + domain
-	case "/v1/messages":
-		if method == http.MethodGet {
-			path += "?domain=" + domain
-		}
-	case "/v1/messaging":
-		if method != http.MethodPut {
-			path += "?user=alice&domain=" + domain
-		}
 	}
 	body, ok := bodies[call]
 	if !ok {
@@ -139,6 +134,7 @@ func TestIdOfAnotherDomainIsNotFoundLikeOneThatIsNot(t *testing.T) {
 		"links":         g.call("POST", "/v1/links", object{"user": "alice"}).str("id"),
 		"verifications": g.verify("alice", "s"),
 		"messages":      g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id"),
+		"broadcasts":    g.call("POST", "/v1/broadcasts", object{"text": "hello"}).str("id"),
 	}
 	for call := range calls {
 		if !strings.Contains(call, "{id}") {
@@ -146,7 +142,7 @@ func TestIdOfAnotherDomainIsNotFoundLikeOneThatIsNot(t *testing.T) {
 		}
 		id := ids[strings.Split(call, "/")[2]]
 		g.leavesNothing(func() {
-			foreign, unknown := g.try(keyCorp, call, "", id), g.try(keyCorp, call, "", id[:4]+strings.Repeat("a", 26))
+			foreign, unknown := g.try(keyCorp, call, "", id), g.try(keyCorp, call, "", id[:strings.Index(id, "_")+1]+strings.Repeat("a", 26))
 			foreign.isProblem(404, "not-found")
 			if foreign.unnamed() != unknown.unnamed() {
 				t.Errorf("%s tells a foreign id from an unknown one:\n%s%s", call, foreign.body, unknown.body)

@@ -167,6 +167,9 @@ func (c contract) checkObject(at string, s schema, o object) string {
 	}
 	for name, v := range o {
 		member, ok := s.Properties[name]
+		if values, open := s.AdditionalProperties.(object); open && !ok { // of the map's values
+			member, ok = schema{Type: types{values["type"].(string)}}, true
+		}
 		if !ok {
 			return at + "/" + name + " is not listed"
 		}
@@ -217,6 +220,10 @@ var calls = map[string]string{
 	"GET /v1/messages":                   "admin",
 	"POST /v1/messages/{id}/resend":      "admin",
 	"GET /v1/trace":                      "admin",
+	"POST /v1/broadcasts":                "send",
+	"GET /v1/broadcasts":                 "send",
+	"GET /v1/broadcasts/{id}":            "send",
+	"POST /v1/broadcasts/{id}/cancel":    "send",
 }
 
 func TestContractListsEveryCallWithItsScope(t *testing.T) {

@@ -44,19 +44,20 @@ const botID = 1000
 
 // gateway is the API over the real rooms on a real database; Telegram is played by the test.
 type gateway struct {
-	t        testing.TB
-	clock    *dbtest.Clock
-	db       *db.DB
-	store    *store
-	path     string // of the database
-	domains  *domains
-	outbox   *outbox
-	links    *linking.Service
-	codes    *twofa.Service
-	messages *notify.Service
-	server   *api.Server
-	log      *safeBuffer
-	contract contract
+	t          testing.TB
+	clock      *dbtest.Clock
+	db         *db.DB
+	store      *store
+	path       string // of the database
+	domains    *domains
+	outbox     *outbox
+	links      *linking.Service
+	codes      *twofa.Service
+	messages   *notify.Service
+	broadcasts *notify.Broadcaster
+	server     *api.Server
+	log        *safeBuffer
+	contract   contract
 }
 
 // newGateway makes a gateway; the functions may change the server's options before it is made.
@@ -72,9 +73,12 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 	g.links = linking.New(g.store, g.domains, g.db.MACKey("confirm code"), g.clock.Now, logger)
 	g.codes = twofa.New(g.store, g.domains, g.db.MACKey("code"), twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}, g.clock.Now, logger)
 	g.messages = notify.New(g.store, g.domains, g.outbox, g.clock.Now, logger)
+	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
+		Store: g.store, Domains: g.domains, Outbox: g.outbox, Watcher: g.db, PerSecond: 30, Now: g.clock.Now, Logger: logger,
+	})
 	every := []api.Scope{"link", "verify", "send", "admin"}
 	o := api.Options{
-		Links: g.links, Verifications: g.codes, Messages: g.messages, Domains: g.domains,
+		Links: g.links, Verifications: g.codes, Messages: g.messages, Broadcasts: g.broadcasts, Domains: g.domains,
 		Keys: []api.Key{
 			{Name: "all", Hash: hash(keyAll), Domains: []string{"*"}, Scopes: every},
 			{Name: "corp", Hash: hash(keyCorp), Domains: []string{"corp"}, Scopes: every},
@@ -226,6 +230,14 @@ func (s *store) UpdateVerifications(ctx context.Context, fn func(twofa.Tx) error
 
 func (s *store) ViewVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
 	return s.try(func() error { return s.DB.ViewVerifications(ctx, fn) })
+}
+
+func (s *store) UpdateBroadcasts(ctx context.Context, fn func(notify.BroadcastTx) error) error {
+	return s.write(func() error { return s.DB.UpdateBroadcasts(ctx, fn) })
+}
+
+func (s *store) ViewBroadcasts(ctx context.Context, fn func(notify.BroadcastTx) error) error {
+	return s.try(func() error { return s.DB.ViewBroadcasts(ctx, fn) })
 }
 
 func (s *store) UpdateMessages(ctx context.Context, fn func(notify.Tx) error) error {

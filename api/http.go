@@ -108,11 +108,12 @@ func bounded(next http.Handler) http.Handler {
 			writeProblem(w, r, p)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		limit := bodyLimit(r.Method, r.URL.Path)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 		var large *http.MaxBytesError
 		switch {
 		case errors.As(err, &large):
-			writeProblem(w, r, tooLarge())
+			writeProblem(w, r, tooLarge(limit))
 			return
 		case err != nil:
 			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
@@ -132,6 +133,17 @@ func bounded(next http.Handler) http.Handler {
 		r.ContentLength = int64(len(body))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// broadcastsPath is where the one call lives that takes a large body.
+const broadcastsPath = "/v1/broadcasts"
+
+// bodyLimit is how many bytes the body of a call may have.
+func bodyLimit(method, path string) int {
+	if method == http.MethodPost && path == broadcastsPath {
+		return maxListBody
+	}
+	return maxBody
 }
 
 func isJSON(contentType string) bool {

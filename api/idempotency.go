@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"telegate/delivery"
-	"telegate/notify"
 	"telegate/secret"
 )
 
@@ -170,10 +169,11 @@ func withIDSeed(ctx context.Context, seed []byte) context.Context {
 	return context.WithValue(ctx, idSeedKey{}, seed)
 }
 
-// messageID is the id for a message that is sent with an Idempotency-Key: the same for the same request within the time
-// that answers are kept. So one that is repeated after a crash, its answer not kept yet, finds the message that the first
-// one has stored, and one that comes later with the same key is a new message. Empty without a key.
-func (s *Server) messageID(ctx context.Context) (string, error) {
+// derivedID is the id for what is made by a request with an Idempotency-Key: the same for the same request within the
+// time that answers are kept. So one that is repeated after a crash, its answer not kept yet, finds what the first one has
+// stored, and one that comes later with the same key makes something new. Empty without a key. created tells when the thing
+// with an id was made, or an error for which problemOf says not-found.
+func (s *Server) derivedID(ctx context.Context, prefix string, created func(id string) (time.Time, error)) (string, error) {
 	seed, ok := ctx.Value(idSeedKey{}).([]byte)
 	if !ok {
 		return "", nil
@@ -183,13 +183,13 @@ func (s *Server) messageID(ctx context.Context) (string, error) {
 	id := func(period int64) string {
 		var b [16]byte
 		copy(b[:], s.o.AnswerKey.MAC("id", string(seed), strconv.FormatInt(period, 10)))
-		return delivery.FormatID("msg", b)
+		return delivery.FormatID(prefix, b)
 	}
-	before, err := s.o.Messages.Get(ctx, id(period-1))
+	before, err := created(id(period - 1))
 	switch {
-	case err == nil && now.Sub(before.Created) < answersKept:
-		return before.ID, nil
-	case err != nil && !errors.Is(err, notify.ErrNotFound):
+	case err == nil && now.Sub(before) < answersKept:
+		return id(period - 1), nil
+	case err != nil && problemOf(err).Status != http.StatusNotFound:
 		return "", err
 	}
 	return id(period), nil

@@ -57,6 +57,7 @@ func TestRepeatedRequestGetsTheFirstAnswer(t *testing.T) {
 		"/v1/links":         {"user": "bob"},
 		"/v1/verifications": login("alice", "s"),
 		"/v1/messages":      {"user": "alice", "text": "hello"},
+		"/v1/broadcasts":    {"text": "hello"},
 	} {
 		first := g.call("POST", path, body, "Idempotency-Key", "k-"+path)
 		if first.replayed() || first.header.Get("Location") == "" {

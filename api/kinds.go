@@ -36,6 +36,8 @@ var kinds = map[string]kind{
 	"already-resent":           {409, "Already sent again", "A message has been sent in place of this one, and is not sent twice; message_id names it. Should that one have failed too, send that one again."},
 	"not-resendable":           {409, "Not to be sent again", "Only a message that has failed, expired or is unknown can be sent again, and neither a code nor an answer of the bot; current_status says how this one stands."},
 	"text-gone":                {409, "Text gone", "The text of a message that did not arrive is kept for 7 days. Give a text to send in its place."},
+	"no-recipients":            {409, "Nobody to reach", "Nobody would get the broadcast: no user of the list (or none at all in the domain) has a linked chat that takes messages. Nothing was stored; counts tells more. Link users first, with POST /v1/links."},
+	"broadcast-finished":       {409, "Broadcast finished", "The broadcast has been sent or canceled, so it cannot be canceled; current_status says which. GET it for its outcomes."},
 	"resend-too-soon":          {429, "Resend too soon", "Wait for retry_after seconds before sending the code again."},
 	"rate-limited":             {429, "Rate limited", "More of these were asked for than allowed; scope says whom the limit counts. Wait for retry_after seconds."},
 	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row each further one costs a growing wait. Wait for retry_after seconds, or offer another factor."},

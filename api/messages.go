@@ -113,6 +113,14 @@ func summaryOf(m delivery.Message) MessageSummary {
 	return v
 }
 
+// messageID is the id for a message that is made by a request with an Idempotency-Key; empty without one.
+func (s *Server) messageID(ctx context.Context) (string, error) {
+	return s.derivedID(ctx, "msg", func(id string) (time.Time, error) {
+		m, err := s.o.Messages.Get(ctx, id)
+		return m.Created, err
+	})
+}
+
 // Message is a message as callers see it, with all that has happened to it. Its text is never shown.
 type Message struct {
 	MessageSummary

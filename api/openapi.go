@@ -31,7 +31,7 @@ func operation(method, path string, scope Scope, summary string) huma.Operation 
 		OperationID: strings.ToLower(method) + "-" + strings.Join(words, "-"), Method: method, Path: path,
 		Summary: summary, Description: "Any key may ask.", DefaultStatus: successStatus(method, path),
 		Metadata: map[string]any{"scope": scope}, Security: []map[string][]string{{"key": {}}},
-		MaxBodyBytes: maxBody + 1, // bounded has counted; huma refuses a body of exactly its limit
+		MaxBodyBytes: int64(bodyLimit(method, path)) + 1, // bounded has counted; huma refuses a body of exactly its limit
 	}
 	if scope != anyScope {
 		op.Description = "Needs a key with the scope " + string(scope) + "."
@@ -52,7 +52,7 @@ func successStatus(method, path string) int {
 	switch {
 	case method == http.MethodDelete:
 		return http.StatusNoContent
-	case method == http.MethodPost && (path == "/v1/messages" || path == "/v1/messages/{id}/resend"):
+	case method == http.MethodPost && (path == "/v1/messages" || path == "/v1/messages/{id}/resend" || path == broadcastsPath):
 		return http.StatusAccepted
 	case method == http.MethodPost && (path == "/v1/links" || path == "/v1/verifications"):
 		return http.StatusCreated
@@ -62,7 +62,7 @@ func successStatus(method, path string) int {
 }
 
 // complete adds to the contract what the types of Go do not tell: the catalogue of problems, the objects that can be
-// null, and the second status of a message.
+// null, and the second status of two calls.
 func complete(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas.Map()
 	for _, slug := range slices.Sorted(maps.Keys(kinds)) {
@@ -79,6 +79,10 @@ func complete(doc *huma.OpenAPI) {
 			}
 		}
 	}
-	send := doc.Paths["/v1/messages"].Post.Responses
-	send["200"] = &huma.Response{Description: "An earlier message with the same dedupe_key", Content: send["202"].Content}
+	for path, meaning := range map[string]string{
+		"/v1/messages": "An earlier message with the same dedupe_key", broadcastsPath: "After a dry run: nothing is stored",
+	} {
+		responses := doc.Paths[path].Post.Responses
+		responses["200"] = &huma.Response{Description: meaning, Content: responses["202"].Content}
+	}
 }

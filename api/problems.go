@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -41,6 +42,8 @@ type Problem struct { //nolint:errname // the name RFC 9457 gives it
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 	CurrentStatus  string `json:"current_status,omitempty" doc:"how the thing stands, or has ended"`
 	MessageID      string `json:"message_id,omitempty" doc:"the message that was sent in place of this one"`
+
+	Counts *notify.Audience `json:"counts,omitempty" doc:"whom a broadcast would reach"`
 }
 
 // Fault is one member of a request that cannot be accepted.
@@ -101,6 +104,7 @@ var plain = []struct {
 	{linking.ErrNotFound, "not-found", "There is nothing with this id, or nobody with this name is linked."},
 	{twofa.ErrNotFound, "not-found", "There is no verification with this id."},
 	{notify.ErrNotFound, "not-found", "There is no message with this id."},
+	{notify.ErrBroadcastNotFound, "not-found", "There is no broadcast with this id."},
 	{linking.ErrUnknownDomain, "not-found", "No such domain is configured."},
 	{twofa.ErrUnknownDomain, "not-found", "No such domain is configured."},
 	{notify.ErrUnknownDomain, "not-found", "No such domain is configured."},
@@ -138,6 +142,8 @@ func problemOf(err error) *Problem {
 		alive       *notify.NotResendableError
 		member      *notify.InvalidError
 		html        *delivery.HTMLError
+		nobody      *notify.NoRecipientsError
+		over        *notify.FinishedError
 	)
 	switch {
 	case errors.As(err, &p):
@@ -176,6 +182,14 @@ func problemOf(err error) *Problem {
 		return invalid("#/"+member.Field, member.Detail)
 	case errors.As(err, &html):
 		return invalid("#/text", html.Error())
+	case errors.As(err, &nobody):
+		p = problem("no-recipients", "Nobody would get this broadcast: counts says how many users have no linked chat, and how many have blocked the bot.")
+		p.Counts = &nobody.Audience
+		return p
+	case errors.As(err, &over):
+		p = problem("broadcast-finished", "The broadcast is "+string(over.Status)+" already, so there is nothing left to cancel.")
+		p.CurrentStatus = string(over.Status)
+		return p
 	case errors.Is(err, delivery.ErrUsername):
 		return invalid("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
 	case errors.Is(err, twofa.ErrBindingRequired):
@@ -271,6 +285,9 @@ var configureHuma = sync.OnceFunc(func() {
 	}
 })
 
+// maxFaults bounds how many members one answer points at: a list can have very many.
+const maxFaults = 20
+
 // humaProblem takes over where and why, and never the value at fault: it may be a code.
 func humaProblem(status int, errs []error) *Problem {
 	switch status {
@@ -278,7 +295,7 @@ func humaProblem(status int, errs []error) *Problem {
 	case http.StatusBadRequest:
 		return problem("malformed-request", "The body is not the JSON object this call takes.")
 	case http.StatusRequestEntityTooLarge:
-		return tooLarge()
+		return tooLarge(maxBody)
 	case http.StatusUnsupportedMediaType:
 		return problem("unsupported-media-type", "Send the body as application/json.")
 	case http.StatusRequestTimeout:
@@ -287,7 +304,7 @@ func humaProblem(status int, errs []error) *Problem {
 		return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
 	}
 	p := problem("validation-failed", "Members of the request cannot be accepted; errors says which.")
-	for _, err := range errs {
+	for _, err := range errs[:min(len(errs), maxFaults)] {
 		var d *huma.ErrorDetail
 		if errors.As(err, &d) {
 			at, detail := pointer(d.Location), d.Message
@@ -324,8 +341,8 @@ func pointer(location string) string {
 	return where + "/" + strings.NewReplacer("[", "/", "]", "").Replace(strings.Join(names, "/"))
 }
 
-func tooLarge() *Problem {
-	p := problem("body-too-large", "The body is larger than 256 KiB.")
-	p.LimitBytes = maxBody
+func tooLarge(limit int) *Problem {
+	p := problem("body-too-large", fmt.Sprintf("The body is larger than %d KiB.", limit>>10))
+	p.LimitBytes = limit
 	return p
 }

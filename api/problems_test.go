@@ -125,6 +125,16 @@ var problemCases = map[string]problemCase{
 		}
 		return g.call("POST", "/v1/messages/"+id+"/resend", object{})
 	}, `{}`},
+	"no-recipients": {func(t *testing.T) answer {
+		g := newGateway(t)
+		return g.call("POST", "/v1/broadcasts", object{"users": []string{"carol"}, "text": "hello"})
+	}, `{"counts":{"reachable":0,"unlinked":1,"blocked":0}}`},
+	"broadcast-finished": {func(t *testing.T) answer {
+		g := linked(t)
+		path := "/v1/broadcasts/" + g.call("POST", "/v1/broadcasts", object{"text": "hello"}).str("id") + "/cancel"
+		g.call("POST", path, nil)
+		return g.call("POST", path, nil)
+	}, `{"current_status":"canceled"}`},
 	"resend-too-soon": {func(t *testing.T) answer {
 		g := linked(t)
 		return g.call("POST", "/v1/verifications/"+g.verify("alice", "s")+"/resend", nil)
@@ -360,7 +370,8 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 	g := linked(t)
 	ids := map[string]string{
 		"links": g.call("POST", "/v1/links", object{"user": "bob"}).str("id"), "verifications": g.verify("alice", "s"),
-		"messages": g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id"),
+		"messages":   g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id"),
+		"broadcasts": g.call("POST", "/v1/broadcasts", object{"text": "hello"}).str("id"),
 	}
 	g.store.broken.Store(true)
 	for call := range calls {

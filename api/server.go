@@ -29,6 +29,8 @@ import (
 const (
 	maxBody      = 256 << 10
 	maxHead      = 32 << 10 // path, query and headers
+	maxListBody  = 16 << 20 // of POST /v1/broadcasts, which takes a list of users
+	maxItems     = notify.MaxAudience
 	longestWait  = 25 * time.Second // Prefer: wait=N
 	readTimeout  = 10 * time.Second
 	writeTimeout = longestWait + 20*time.Second
@@ -63,6 +65,7 @@ type Options struct {
 	Links         *linking.Service
 	Verifications *twofa.Service
 	Messages      *notify.Service
+	Broadcasts    *notify.Broadcaster
 	Domains       Domains
 	Keys          []Key
 	Answers       AnswerStore
@@ -129,6 +132,10 @@ func (s *Server) register(api huma.API) {
 	call(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, the newest first", s.listMessages)
 	call(s, api, "POST", "/v1/messages/{id}/resend", scopeAdmin, "Send a message again that has not arrived", s.resendMessage)
 	call(s, api, "GET", "/v1/trace", scopeAdmin, "Why a user did, or did not, get something", s.getTrace)
+	call(s, api, "POST", broadcastsPath, scopeSend, "Send one text to many users", s.createBroadcast)
+	call(s, api, "GET", broadcastsPath, scopeSend, "Broadcasts, the newest first", s.listBroadcasts)
+	call(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Follow a broadcast", s.getBroadcast)
+	call(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "End a broadcast: what has not been sent never is", s.cancelBroadcast)
 }
 
 // call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"telegate/delivery"
 )
@@ -25,6 +26,10 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 			g.link("", "bob", bob)
 			ver := g.verify("alice", "s")
 			code := g.code(alice)
+			letter := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
+			g.ended(letter, delivery.StatusFailed, unreachable)
+			later := object{"text": "hello", "send_at": g.clock.Now().Add(time.Hour)}
+			cast := g.call("POST", "/v1/broadcasts", later).str("id")
 			lnk := g.call("POST", "/v1/links", object{"user": "carol"}).str("id")
 			calls := []struct {
 				method, path string
@@ -39,11 +44,14 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 				{"POST", "/v1/verifications/" + ver + "/resend", nil, 409},
 				{"POST", "/v1/verifications/" + ver + "/cancel", nil, 409},
 				{"POST", "/v1/messages", object{"user": "alice", "text": "hello"}, 202},
+				{"POST", "/v1/messages/" + letter + "/resend", object{}, 202},
+				{"POST", "/v1/broadcasts", later, 202},
+				{"POST", "/v1/broadcasts/" + cast + "/cancel", nil, 200},
 				{"DELETE", "/v1/messaging?user=bob", nil, 204},
 			}
 			g.mustCoverWrites(func(method, path string) bool {
 				for _, c := range calls {
-					known, _, _ := strings.Cut(strings.NewReplacer(lnk, "{id}", ver, "{id}").Replace(c.path), "?")
+					known, _, _ := strings.Cut(strings.NewReplacer(lnk, "{id}", ver, "{id}", letter, "{id}", cast, "{id}").Replace(c.path), "?")
 					if c.method == method && known == path {
 						return true
 					}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -24,10 +25,7 @@ func checkJSON(body []byte) *Problem {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	if repeatsMember(d) {
-		return problem("malformed-request", "An object in the body names a member twice, so it is not known which one counts.")
-	}
-	return nil
+	return checkMembers(d, "#")
 }
 
 // hasLoneSurrogate finds an escape that is half of a UTF-16 pair without the other half. In valid JSON a backslash
@@ -55,32 +53,38 @@ func hasLoneSurrogate(body []byte) bool {
 	return false
 }
 
-// repeatsMember reads one value of valid JSON, which is nested 10,000 deep at most, and tells whether some object in it
-// has two members with one name.
-func repeatsMember(d *json.Decoder) bool {
+// checkMembers reads one value of valid JSON, which is nested 10,000 deep at most, and tells what is wrong with it: an object
+// that has two members with one name, or a list that is longer than any call takes, so that nothing is spent on its items. at points to the value, or the member of the body that it is in.
+func checkMembers(d *json.Decoder, at string) *Problem {
 	token, err := d.Token()
 	if err != nil {
-		return false
+		return nil
 	}
 	open, ok := token.(json.Delim)
 	if !ok {
-		return false
+		return nil
 	}
 	seen := map[json.Token]bool{}
-	for d.More() {
+	for n := 0; d.More(); n++ {
+		member := at
 		if open == '{' {
 			name, err := d.Token()
 			if err != nil || seen[name] {
-				return true
+				return problem("malformed-request", "An object in the body names a member twice, so it is not known which one counts.")
 			}
 			seen[name] = true
+			if text, ok := name.(string); ok && at == "#" && plainName.MatchString(text) {
+				member += "/" + text
+			}
+		} else if n == maxItems {
+			return invalid(at, fmt.Sprintf("has more than %d items; split it over several calls", maxItems))
 		}
-		if repeatsMember(d) {
-			return true
+		if p := checkMembers(d, member); p != nil {
+			return p
 		}
 	}
-	_, err = d.Token()
-	return err != nil
+	_, _ = d.Token() // the closing bracket: the value is valid
+	return nil
 }
 
 // checkQuery tells what is wrong with the form of a query; nil when nothing is.

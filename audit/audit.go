@@ -27,6 +27,9 @@ const (
 
 	MessageRefused Event = "message.refused" // subject: the lane; outcome: the reason; user: the user or the handle asked for
 
+	BroadcastAccepted Event = "broadcast.accepted" // outcome: whom it reaches, in numbers
+	BroadcastCanceled Event = "broadcast.canceled" // outcome: how far it had come
+
 	FactorThrottled Event = "factor.throttled"
 	PolicyChanged   Event = "domain.policy_changed"
 )
@@ -37,7 +40,7 @@ type Entry struct {
 	Event   Event
 	Domain  string
 	User    string
-	Subject string // id of the link or verification; the lane of a message that was refused
+	Subject string // id of the link, verification or broadcast; the lane of a message that was refused
 	Outcome string
 	Context Context
 }

@@ -98,13 +98,14 @@ func scanRecipient(row scanner) (notify.Recipient, error) {
 	return r, nil
 }
 
+const selectLinked = `
+	SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0), coalesce(c.named_at, 0)
+	FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
+
 // Recipient implements notify.Tx.
 func (tx *Tx) Recipient(domain, user string) (notify.Recipient, error) {
-	return scanRecipient(tx.q.row(`
-		SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0),
-		       coalesce(c.named_at, 0)
-		FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id
-		WHERE l.domain = ? AND l.user = ? AND l.status IN ('verified', 'suspended')`, domain, user))
+	return scanRecipient(tx.q.row(selectLinked+
+		"WHERE l.domain = ? AND l.user = ? AND l.status IN ('verified', 'suspended')", domain, user))
 }
 
 // RecipientByChat implements notify.Tx.

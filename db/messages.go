@@ -153,7 +153,7 @@ func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (i
 func (tx *Tx) CancelMessage(id string, now time.Time) error {
 	m := delivery.Message{ID: id, Status: delivery.StatusCanceled}
 	err := tx.q.row(`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ?
-		WHERE id = ? AND status IN ('queued', 'sending') RETURNING lane`, millis(now), id).Scan(&m.Lane)
+		WHERE id = ? AND status IN ('queued', 'sending') RETURNING lane, broadcast`, millis(now), id).Scan(&m.Lane, &m.Broadcast)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -162,6 +162,7 @@ func (tx *Tx) CancelMessage(id string, now time.Time) error {
 	}
 	tx.ended = append(tx.ended, m)
 	tx.touch(id)
+	tx.touchBroadcast(m.Broadcast)
 	return nil
 }
 
@@ -232,6 +233,13 @@ func (d *DB) Load(ctx context.Context, id string) (delivery.Message, error) {
 	var m delivery.Message
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		m, err = tx.scanMessage(tx.q.row(selectMessage+"WHERE id = ?", id), true)
+		if err != nil || m.Broadcast == "" || m.Status != delivery.StatusQueued {
+			return err
+		}
+		canceled, err := tx.canceled(m.Broadcast)
+		if canceled {
+			m.Status = delivery.StatusCanceled // as the row will be in a moment; no send may begin
+		}
 		return err
 	})
 	return m, err
@@ -244,19 +252,24 @@ func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 		failure = *p.Failure
 	}
 	return d.update(ctx, func(tx *Tx) error {
-		open, err := tx.changed(`
+		var broadcast string
+		err := tx.q.row(`
 			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6, ended_at = ?7,
 				body = CASE WHEN ?7 = 0 OR ?1 IN ('failed', 'expired', 'unknown') AND lane <> 'code' AND purpose <> 'reply' THEN body END
-			WHERE id = ?8 AND status IN ('queued', 'sending')`,
-			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID)
-		if err != nil {
+			WHERE id = ?8 AND status IN ('queued', 'sending') RETURNING broadcast`,
+			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID).Scan(&broadcast)
+		gone := errors.Is(err, sql.ErrNoRows)
+		if err != nil && !gone {
 			return fmt.Errorf("save progress: %w", err)
 		}
 		tx.touch(p.ID)
+		if p.Status != delivery.StatusSending {
+			tx.touchBroadcast(broadcast)
+		}
 		if p.Attempt == nil {
 			return nil
 		}
-		if !open { // it was canceled on its way, and was sent all the same
+		if gone { // it was canceled on its way, and was sent all the same
 			_, err := tx.q.exec("UPDATE messages SET sent_parts = ?, attempts = ? WHERE id = ?", p.SentParts, p.Attempts, p.ID)
 			if err != nil {
 				return fmt.Errorf("save progress: %w", err)

@@ -61,6 +61,12 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 		l.finish(ctx, m, StatusExpired, late)
 		r.ended = true
 		return r
+	case m.BodyErr != nil:
+		l.log.Error("message cannot be read and will not be sent", "message", m.ID, "error", m.BodyErr)
+		l.finish(ctx, m, StatusFailed, &Failure{ReasonRejected, "What was stored of the message cannot be read any more (a damaged database, " +
+			"or another key file). Send it again."})
+		r.ended = true
+		return r
 	case m.SentParts >= len(m.Body.Parts):
 		l.finish(ctx, m, StatusFailed, &Failure{ReasonRejected, "The message has no text. Write some."})
 		r.ended = true

@@ -191,17 +191,20 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 			return Accepted{}, &RateError{Limit: limit, RetryAfter: oldest.Add(CodeWindow).Sub(now)}
 		}
 	} else if now.Before(to.MutedUntil) {
-		msg.Status, msg.Ended = delivery.StatusFailed, now
-		msg.Failure = &delivery.Failure{
-			Reason: delivery.ReasonMuted,
-			Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
-				"; /unmute in the chat ends that. Sign-in codes still arrive.",
-		}
+		msg.Status, msg.Ended, msg.Failure = delivery.StatusFailed, now, muted(to)
 	}
 	if msg.Status == "" {
 		msg.Status = delivery.StatusQueued
 	}
 	return Accepted{Message: msg}, tx.Enqueue(msg)
+}
+
+func muted(to Recipient) *delivery.Failure {
+	return &delivery.Failure{
+		Reason: delivery.ReasonMuted,
+		Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
+			"; /unmute in the chat ends that. Sign-in codes still arrive.",
+	}
 }
 
 // Get answers a message as it stands now. ErrNotFound where there is none.

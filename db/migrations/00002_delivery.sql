@@ -36,7 +36,7 @@ CREATE TABLE broadcasts (
     reachable  INTEGER NOT NULL,   -- as counted when it was accepted
     unlinked   INTEGER NOT NULL,
     blocked    INTEGER NOT NULL,
-    cursor     TEXT    NOT NULL DEFAULT '', -- the last user who has a message of his own
+    cursor     TEXT    NOT NULL DEFAULT '', -- of one to everybody: the last user who has a message of his own
     counts     TEXT    NOT NULL DEFAULT '', -- JSON, how its messages ended; written when the last of them has
     lifetime   INTEGER NOT NULL,   -- milliseconds
     created_at INTEGER NOT NULL,
@@ -47,11 +47,14 @@ CREATE INDEX broadcasts_open ON broadcasts (send_at) WHERE ended_at = 0;
 CREATE INDEX broadcasts_domain ON broadcasts (domain, created_at);
 CREATE INDEX broadcasts_ended ON broadcasts (ended_at) WHERE ended_at <> 0;
 
--- The users of a broadcast that goes to a list.
+-- The users of a broadcast that goes to a list and have no message yet, in pieces that are taken one at a time: a row for
+-- each user would keep the writer, and every sign-in with it, for a second.
 CREATE TABLE audience (
-    broadcast TEXT NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
-    user      TEXT NOT NULL,
-    PRIMARY KEY (broadcast, user)
+    broadcast TEXT    NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE,
+    piece     INTEGER NOT NULL,
+    size      INTEGER NOT NULL,  -- how many users
+    users     TEXT    NOT NULL,  -- JSON
+    PRIMARY KEY (broadcast, piece)
 ) STRICT, WITHOUT ROWID;
 
 -- When a pause was asked for, so that a clock set back does not make it longer.

@@ -1,0 +1,268 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"time"
+
+	"telegate/audit"
+	"telegate/delivery"
+)
+
+// Watcher wakes whoever waits for a row to change.
+type Watcher interface {
+	Watch(id string) (changed <-chan struct{}, stop func())
+}
+
+// BroadcasterOptions say what a Broadcaster works with.
+type BroadcasterOptions struct {
+	Store     BroadcastStore
+	Domains   Domains
+	Outbox    Outbox
+	Watcher   Watcher
+	PerSecond float64 // messages a bot may send, for the estimate
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Broadcaster accepts broadcasts; Run makes messages of them.
+type Broadcaster struct{ o BroadcasterOptions }
+
+// NewBroadcaster makes a broadcaster.
+func NewBroadcaster(o BroadcasterOptions) *Broadcaster { return &Broadcaster{o} }
+
+// Announcement is a request for a broadcast.
+type Announcement struct {
+	ID     string // the id to give it; empty for a fresh one. The same id twice is the same broadcast
+	Domain string
+	Users  []string // nil: whoever is linked in the domain when it is sent
+	Text   string
+	HTML   bool // Text is Telegram's HTML subset
+	Silent bool
+	SendAt time.Time     // zero: now
+	TTL    time.Duration // from SendAt on; 0: DefaultTTL
+	DryRun bool          // only tell whom it would reach
+}
+
+// Announced is a broadcast on disk, or after a dry run what would be.
+type Announced struct {
+	Broadcast Broadcast     // without an id after a dry run
+	Takes     time.Duration // to send it, if its bot has nothing else to do
+}
+
+// Announce stores a broadcast for sending. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError,
+// *NoRecipientsError.
+func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, error) {
+	if _, ok := b.o.Domains.Title(a.Domain); !ok {
+		return Announced{}, ErrUnknownDomain
+	}
+	bc, err := b.broadcast(a)
+	if err != nil {
+		return Announced{}, err
+	}
+	done, parts := false, len(bc.Body.Parts)
+	err = b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) error {
+		if done, err = acceptedBefore(tx, &bc); err != nil || done {
+			return err
+		}
+		bc.Audience, err = tx.CountAudience(bc.Domain, bc.Users)
+		return err
+	})
+	switch {
+	case err != nil:
+		return Announced{}, err
+	case !done && bc.Audience.Reachable == 0:
+		return Announced{}, &NoRecipientsError{bc.Audience}
+	case !done && !a.DryRun:
+		if bc.ID == "" {
+			bc.ID = delivery.NewID("bc")
+		}
+		err = b.o.Store.UpdateBroadcasts(ctx, func(tx BroadcastTx) error {
+			if done, err = acceptedBefore(tx, &bc); err != nil || done {
+				return err
+			}
+			if err := tx.InsertBroadcast(bc); err != nil {
+				return err
+			}
+			return tx.Audit(audit.Entry{
+				Time: bc.Created, Event: audit.BroadcastAccepted, Domain: bc.Domain, Subject: bc.ID,
+				Outcome: fmt.Sprintf("reachable %d, unlinked %d, blocked %d", bc.Audience.Reachable, bc.Audience.Unlinked, bc.Audience.Blocked),
+			})
+		})
+		if err != nil {
+			return Announced{}, err
+		}
+	}
+	return Announced{bc, b.takes(bc.Audience.Reachable * parts)}, nil
+}
+
+// acceptedBefore tells whether the broadcast is on disk already: the same call again, after a crash between its commit and its
+// answer. It is then that one.
+func acceptedBefore(tx BroadcastTx, bc *Broadcast) (bool, error) {
+	if bc.ID == "" {
+		return false, nil
+	}
+	found, err := tx.Broadcast(bc.ID)
+	switch {
+	case errors.Is(err, ErrBroadcastNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	*bc = found
+	return true, nil
+}
+
+func (b *Broadcaster) takes(sends int) time.Duration {
+	return time.Duration(math.Ceil(float64(sends)/b.o.PerSecond)) * time.Second
+}
+
+// broadcast checks what can be checked without the database and renders the text.
+func (b *Broadcaster) broadcast(a Announcement) (Broadcast, error) {
+	now := b.o.Now()
+	switch {
+	case a.Users != nil && len(a.Users) == 0:
+		return Broadcast{}, &InvalidError{"users", "the list is empty; leave users out to reach everybody who is linked"}
+	case len(a.Users) > MaxAudience:
+		return Broadcast{}, &InvalidError{"users", tooManyUsers}
+	case !a.SendAt.IsZero() && a.SendAt.Before(now.Add(-sendAtSlack)):
+		return Broadcast{}, &InvalidError{"send_at", "is in the past; leave it out to send now"}
+	case a.SendAt.After(now.Add(MaxSendAhead)):
+		return Broadcast{}, &InvalidError{"send_at", "is more than a year ahead; a broadcast can wait 366 days at most"}
+	case a.TTL != 0 && (a.TTL < MinTTL || a.TTL > MaxTTL):
+		return Broadcast{}, &InvalidError{"ttl", fmt.Sprintf("must be from %.0f to %.0f seconds", MinTTL.Seconds(), MaxTTL.Seconds())}
+	}
+	body, err := compose(a.Text, a.HTML)
+	if err != nil {
+		return Broadcast{}, err
+	}
+	bc := Broadcast{
+		ID: a.ID, Domain: a.Domain, Body: body, Silent: a.Silent, Everybody: a.Users == nil, Status: BroadcastScheduled,
+		Lifetime: a.TTL, Created: now, SendAt: now,
+	}
+	if !bc.Everybody {
+		users := slices.Clone(a.Users)
+		slices.Sort(users)
+		bc.Users = slices.Compact(users)
+	}
+	if a.SendAt.After(now) {
+		bc.SendAt = a.SendAt
+	}
+	if bc.Lifetime == 0 {
+		bc.Lifetime = DefaultTTL
+	}
+	return bc, nil
+}
+
+// tooManyUsers says what to do instead.
+var tooManyUsers = fmt.Sprintf("more than %d users; send several broadcasts, or leave users out to reach everybody who is linked", MaxAudience)
+
+// BroadcastReport is how far a broadcast has come.
+type BroadcastReport struct {
+	Broadcast
+	Tally Tally
+}
+
+// Get answers a broadcast as it stands now. ErrBroadcastNotFound.
+func (b *Broadcaster) Get(ctx context.Context, id string) (BroadcastReport, error) {
+	var r BroadcastReport
+	err := b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) (err error) {
+		if r.Broadcast, err = tx.Broadcast(id); err != nil {
+			return err
+		}
+		r.Tally, err = tally(tx, r.Broadcast)
+		return err
+	})
+	return r, err
+}
+
+// List answers the broadcasts of a domain, the newest first, behind the one with the id after.
+func (b *Broadcaster) List(ctx context.Context, domain, after string, limit int) ([]BroadcastReport, error) {
+	var list []BroadcastReport
+	err := b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) error {
+		found, err := tx.Broadcasts(domain, after, limit)
+		if err != nil {
+			return err
+		}
+		for _, bc := range found {
+			t, err := tally(tx, bc)
+			if err != nil {
+				return err
+			}
+			list = append(list, BroadcastReport{bc, t})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// tally counts all recipients of a broadcast.
+func tally(tx BroadcastTx, bc Broadcast) (Tally, error) {
+	switch {
+	case bc.Counts != nil:
+		return *bc.Counts, nil
+	case bc.Status == BroadcastScheduled:
+		return Tally{Outcomes: Outcomes{Waiting: bc.Audience.Total()}}, nil
+	}
+	t, err := tx.Tally(bc.ID)
+	if err != nil || bc.Expanded {
+		return t, err
+	}
+	left, err := tx.Waiting(bc)
+	if bc.Status == BroadcastCanceled {
+		t.Canceled += left
+	} else {
+		t.Waiting = left
+	}
+	return t, err
+}
+
+// Cancel ends a broadcast: no send of it begins once this is on disk. What is on its way right then ends as it would
+// have. Errors: ErrBroadcastNotFound, *FinishedError.
+func (b *Broadcaster) Cancel(ctx context.Context, id string) (BroadcastReport, error) {
+	before, err := b.Get(ctx, id)
+	if err != nil {
+		return before, err
+	}
+	err = b.o.Store.UpdateBroadcasts(ctx, func(tx BroadcastTx) error {
+		bc, err := tx.Broadcast(id)
+		if err != nil {
+			return err
+		}
+		if bc.Status == BroadcastDone || bc.Status == BroadcastCanceled {
+			return &FinishedError{bc.Status}
+		}
+		bc.Status = BroadcastCanceled
+		if err := tx.SaveBroadcast(bc); err != nil {
+			return err
+		}
+		return tx.Audit(audit.Entry{
+			Time: b.o.Now(), Event: audit.BroadcastCanceled, Domain: bc.Domain, Subject: id,
+			Outcome: fmt.Sprintf("delivered %d of %d", before.Tally.Delivered, before.Tally.Total()),
+		})
+	})
+	if err != nil {
+		return before, err
+	}
+	for {
+		canceled, _, err := b.cancelQueued(ctx, id)
+		if err != nil || canceled == 0 { // Run does what is left
+			break
+		}
+	}
+	return b.Get(ctx, id)
+}
+
+// cancelQueued ends messages of a canceled broadcast that nobody has begun to send. What the dispatcher holds right now
+// is left: it may be at Telegram already.
+func (b *Broadcaster) cancelQueued(ctx context.Context, id string) (canceled, skipped int, err error) {
+	err = b.o.Store.UpdateBroadcasts(ctx, func(tx BroadcastTx) (err error) {
+		canceled, skipped, err = tx.CancelQueued(id, cancelBatch, b.o.Outbox.InFlight)
+		return err
+	})
+	return canceled, skipped, err
+}
