@@ -29,9 +29,9 @@ func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
 		usable, notify    bool
 		status, reasonsIn string
 	}{
-		"all well":   {"", func(*gateway) {}, true, true, "verified", ``},
-		"msg2factor": {"off", func(*gateway) {}, false, true, "verified", `"msg2factor_disabled"`},
-		"offline":    {"", func(g *gateway) { g.domains.setOffline(true) }, false, true, "verified", `"transport_down"`},
+		"all well":                      {"", func(*gateway) {}, true, true, "verified", ``},
+		"msg2factor":                    {"off", func(*gateway) {}, false, true, "verified", `"msg2factor_disabled"`},
+		"offline":                       {"", func(g *gateway) { g.domains.setOffline(true) }, false, true, "verified", `"transport_down"`},
 		"its bot is configured no more": {"", func(g *gateway) { g.domains.changeBot() }, false, false, "verified", `"transport_down"`},
 		"blocked": {"", func(g *gateway) {
 			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {

@@ -28,7 +28,7 @@ import (
 // The bounds of every request.
 const (
 	maxBody      = 256 << 10
-	maxHead      = 32 << 10 // path, query and headers
+	maxHead      = 32 << 10         // path, query and headers
 	longestWait  = 25 * time.Second // Prefer: wait=N
 	readTimeout  = 10 * time.Second
 	writeTimeout = longestWait + 20*time.Second
