@@ -18,7 +18,7 @@ func TestLogLinesCannotBeForged(t *testing.T) {
 		cfg := &config.Config{}
 		cfg.Log.Format = format
 		log := newLogger(&out, cfg)
-		log.With("user", typed).Info(typed, "domain", typed, "error", errTyped(typed))
+		log.With("user", typed).Info(typed, "domain", typed, "error", typedError(typed))
 		line, rest, _ := strings.Cut(out.String(), "\n")
 		if rest != "" || strings.ContainsAny(line, "\r\x1b\x00\u2028") {
 			t.Errorf("%s: %q", format, out.String())
@@ -30,6 +30,6 @@ func TestLogLinesCannotBeForged(t *testing.T) {
 	}
 }
 
-type errTyped string
+type typedError string
 
-func (e errTyped) Error() string { return string(e) }
+func (e typedError) Error() string { return string(e) }

@@ -81,6 +81,7 @@ const (
 	ReasonLimited        Reason = "limited"
 	ReasonMuted          Reason = "muted"
 	ReasonMessageExpired Reason = "expired"
+	ReasonUnreadable     Reason = "unreadable" // the outbox was damaged
 )
 
 // Failure says why a message did not arrive, in a word for programs and a sentence with the next step for people.

@@ -62,9 +62,9 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 		r.ended = true
 		return r
 	case m.BodyErr != nil:
-		l.log.Error("message cannot be read and will not be sent", "message", m.ID, "error", m.BodyErr)
-		l.finish(ctx, m, StatusFailed, &Failure{ReasonRejected, "What was stored of the message cannot be read any more (a damaged database, " +
-			"or another key file). Send it again."})
+		l.log.Error("message cannot be opened", "message", m.ID, "error", m.BodyErr)
+		l.refused(ctx, m, &SendError{Class: MessagePermanent, Failure: Failure{ReasonUnreadable,
+			"What the outbox kept of the message could not be opened: the database was damaged or changed. Send the message again."}}, nil)
 		r.ended = true
 		return r
 	case m.SentParts >= len(m.Body.Parts):

@@ -37,3 +37,18 @@ func Hold(t testing.TB, path string) (release func()) {
 		}
 	}
 }
+
+// Damage lets nobody open the bodies of messages any more.
+func Damage(t testing.TB, path string, messageIDs ...string) {
+	t.Helper()
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, id := range messageIDs {
+		if _, err := other.ExecContext(t.Context(), "UPDATE messages SET body = x'00' WHERE id = ?", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
