@@ -5,13 +5,15 @@ import (
 	"net/url"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked and bob has
-// blocked the bot. They know it by TELEGATE_API and TELEGATE_KEY, and its address as GATEWAY.
+// blocked the bot. They know it by TELEGATE_API and TELEGATE_KEY, and its address as GATEWAY; LATER is tomorrow.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -33,10 +35,20 @@ func TestCommands(t *testing.T) {
 			env.Setenv("TELEGATE_API", w.url)
 			env.Setenv("TELEGATE_KEY", w.key)
 			env.Setenv("GATEWAY", gateway.Host)
+			env.Setenv("LATER", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "broadcast": broadcastID},
 	})
+}
+
+// broadcastID is "broadcast NAME": the file scheduled begins with the id of a broadcast, which goes into a variable.
+func broadcastID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: broadcast NAME")
+	}
+	id, _, _ := strings.Cut(ts.ReadFile("scheduled"), " ")
+	ts.Setenv(args[0], id)
 }
 
 // exitStatus is "status N command…": the command must end with the exit status N.

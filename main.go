@@ -37,7 +37,10 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
 	Sandbox sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
 	Send    sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
-	Key     struct {
+
+	Broadcast broadcastCmd `cmd:"" help:"Send one text to many users, and follow or cancel it."`
+
+	Key struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {

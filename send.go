@@ -55,13 +55,9 @@ func (c sendCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	text := strings.Join(c.Text, " ")
-	if text == "-" {
-		read, err := io.ReadAll(io.LimitReader(con.stdin, 1<<20)) // more than the API takes
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-		text = strings.TrimRight(string(read), "\n")
+	text, err := readText(c.Text, con.stdin)
+	if err != nil {
+		return err
 	}
 	body := api.SendMessage{
 		Domain: c.Domain, User: c.User, To: c.To, Text: text, Lane: c.Lane, Silent: c.Silent, TTL: int(math.Ceil(c.TTL.Seconds())),
@@ -94,6 +90,19 @@ func (c sendCmd) Run(ctx context.Context, con *console) error {
 		return fmt.Errorf("the message did not arrive: it is %s", m.Status)
 	}
 	return nil
+}
+
+// readText joins the words of a command line into a text; "-" stands for standard input.
+func readText(args []string, stdin io.Reader) (string, error) {
+	text := strings.Join(args, " ")
+	if text != "-" {
+		return text, nil
+	}
+	read, err := io.ReadAll(io.LimitReader(stdin, 1<<20)) // more than the API takes
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	return strings.TrimRight(string(read), "\n"), nil
 }
 
 // underWay tells that it is not known yet whether a message arrives.
