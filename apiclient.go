@@ -76,6 +76,9 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 		for _, f := range p.Errors {
 			p.Detail += fmt.Sprintf("\n  %s: %s", f.Pointer, f.Detail)
 		}
+		if c := p.Counts; c != nil {
+			p.Detail += fmt.Sprintf("\n  reachable %d, not linked %d, blocked %d", c.Reachable, c.Unlinked, c.Blocked)
+		}
 		if p.StartURL != "" {
 			p.Detail += "\n  start_url: " + p.StartURL
 		}

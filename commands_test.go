@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -16,7 +17,7 @@ import (
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked and bob has
 // blocked the bot, and where carol is linked in the domain corp. They know it by TELEGATE_API and TELEGATE_KEY, and its
-// address as GATEWAY.
+// address as GATEWAY; LATER is tomorrow.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -39,6 +40,7 @@ func TestCommands(t *testing.T) {
 			env.Setenv("TELEGATE_API", w.url)
 			env.Setenv("TELEGATE_KEY", w.key)
 			env.Setenv("GATEWAY", gateway.Host)
+			env.Setenv("LATER", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 	"telegate/sandbox"
 )
 
@@ -81,6 +82,17 @@ func leaksNothing(t *testing.T, f sandbox.Faults) {
 	}
 	w.call("POST", "/v1/messages", map[string]any{"user": "alice", "text": marker, "unknown": marker, "ttl": marker}, nil)
 	w.deadLetters()
+	var sent api.AcceptedBroadcast
+	later := time.Now().Add(time.Hour)
+	for _, b := range []api.CreateBroadcast{
+		{Text: marker, SendAt: &later}, {Users: api.UserIDs{"nobody"}, Text: marker}, {Text: "<b>" + marker, Format: "html"},
+		{Users: api.UserIDs{"alice", "bob", "nobody"}, Text: marker},
+	} {
+		w.call("POST", "/v1/broadcasts", b, &sent, "Idempotency-Key", delivery.NewID("bc"))
+	}
+	w.call("GET", "/v1/broadcasts/"+sent.ID, nil, nil, "Prefer", "wait=1")
+	w.call("POST", "/v1/broadcasts/"+sent.ID+"/cancel", nil, nil)
+	w.call("GET", "/v1/broadcasts", nil, nil)
 	_, _ = w.telegram.Say(w.person("alice").ID, testBot, marker)
 	w.call("GET", "/v1/users", nil, nil)
 	w.call("GET", "/healthz", nil, nil)

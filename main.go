@@ -34,10 +34,11 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve    serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
-	Sandbox  sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
-	Send     sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
-	Messages struct {
+	Serve     serveCmd     `cmd:"" help:"Run the gateway with a configuration file."`
+	Sandbox   sandboxCmd   `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
+	Send      sendCmd      `cmd:"" help:"Send a message to a user through a running gateway."`
+	Broadcast broadcastCmd `cmd:"" help:"Send one text to many users, and follow or cancel it."`
+	Messages  struct {
 		List   messagesListCmd   `cmd:"" help:"List messages and what became of them."`
 		Show   messagesShowCmd   `cmd:"" help:"Show what has happened to a message."`
 		Resend messagesResendCmd `cmd:"" help:"Send a message again that did not arrive."`
