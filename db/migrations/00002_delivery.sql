@@ -7,7 +7,7 @@ ALTER TABLE messages ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;   -- repe
 ALTER TABLE messages ADD COLUMN suppressed_at INTEGER NOT NULL DEFAULT 0; -- when the last of them came
 ALTER TABLE messages ADD COLUMN resent_as TEXT NOT NULL DEFAULT '';      -- the message that was sent in its place
 CREATE INDEX messages_broadcast ON messages (broadcast, status, failure) WHERE broadcast <> '';
-CREATE INDEX messages_recipients ON messages (broadcast, seq) WHERE broadcast <> '';
+CREATE INDEX messages_recipients ON messages (broadcast, status, seq) WHERE broadcast <> '';
 CREATE INDEX messages_user ON messages (domain, user, seq) WHERE user <> '';
 CREATE INDEX messages_listed ON messages (domain, lane, status, seq) WHERE purpose <> 'reply';
 CREATE INDEX messages_kept ON messages (ended_at) WHERE ended_at <> 0 AND body IS NOT NULL;
