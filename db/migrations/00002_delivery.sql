@@ -57,6 +57,6 @@ CREATE TABLE audience (
 -- When a pause was asked for, so that a clock set back does not make it longer.
 ALTER TABLE pauses ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
 
--- The trail of a user; and messages that were refused, of which only some are written down (notify/refusal.go).
+-- The trail of a user; and messages that were refused, of which only some are written down (audit/refusal.go).
 CREATE INDEX audit_user ON audit (domain, user, at) WHERE user <> '';
 CREATE INDEX audit_refused ON audit (at, domain) WHERE event = 'message.refused';
