@@ -41,8 +41,8 @@ func refusalReason(err error) (reason string, ok bool) {
 	return "", false
 }
 
-// noteRefusal writes a refusal down. It has a transaction of its own, since
-// the one that has refused left nothing behind; should it fail, the caller is told of the refusal all the same.
+// noteRefusal writes a refusal down, under the user or the handle in small letters. It has a transaction of its own, since the one
+// that has refused left nothing behind; should it fail, the caller is told of the refusal all the same.
 func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
 	reason, ok := refusalReason(refusal)
 	if !ok {
@@ -54,7 +54,7 @@ func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
 	if e.User == "" {
 		e.User = strings.TrimSpace(r.To)
 		if name, err := delivery.Username(r.To); err == nil {
-			e.User = "@" + name
+			e.User = "@" + strings.ToLower(name)
 		}
 	}
 	err := s.store.UpdateMessages(context.WithoutCancel(ctx), func(tx Tx) error { return audit.Refuse(tx, e) })
