@@ -396,7 +396,7 @@ func TestTraceIsBoundedAndSaysSo(t *testing.T) {
 func TestTraceOfAHandleShowsItsRefusals(t *testing.T) {
 	g := newGateway(t)
 	g.call("POST", "/v1/messages", object{"to": "t.me/Alice", "text": "hello"}).isProblem(409, "recipient-unknown")
-	if got := events(g.trace("user=@Alice")); got != "message.refused direct recipient_unknown" {
+	if got := events(g.trace("user=@alice")); got != "message.refused direct recipient_unknown" {
 		t.Errorf("events: %s", got)
 	}
 }

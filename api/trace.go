@@ -77,7 +77,7 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 
 // reasonWords say why Telegram cannot be used, with the next step.
 var reasonWords = map[twofa.Reason]string{
-	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes go out; messages do.",
+	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes go out.",
 	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent. Start a link with POST /v1/links.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes go out; messages do. The user has to link again.",
 	twofa.ReasonBlocked:       "The chat takes nothing from the bot. The person has to open the bot in Telegram and press Unblock or Start.",

@@ -11,7 +11,7 @@ import (
 var ListQueries = map[string]struct{ Query, Index string }{
 	"of a user":          {listOfUser, "messages_user"},
 	"of a broadcast":     {listOfBroadcast, "messages_recipients"},
-	"of a kind":          {listOfKind, "messages_listed"},
+	"of a domain":        {listOfDomain, "messages_listed"},
 	"between":            {listBetween, "messages_user"},
 	"audit":              {auditBetween, "audit_user"},
 	"refusals of all":    {refusalsOfDomain, "audit_refused"},

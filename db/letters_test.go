@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,65 @@ func TestRefusalsArePrunedLongBeforeTheAudit(t *testing.T) {
 		trail, err := d.AuditTrail(t.Context(), "", "alice", time.Time{})
 		if err != nil || len(trail) != 2-i || trail[len(trail)-1].Event != audit.LinkVerified {
 			t.Errorf("after %d days: %v, %v", days, trail, err)
+		}
+	}
+}
+
+// Whatever is asked for, a list is what a look at each message would give, page by page.
+func TestListIsWhatALookAtEachMessageGives(t *testing.T) {
+	d, _ := openFiles(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	var every []delivery.Message // the newest first
+	for i := range 300 {
+		m := message(fmt.Sprint("msg_", i), "hello", time.Now())
+		m.Domain, m.User, m.Lane = pick("", "corp"), pick("", "alice", "bob"), delivery.Lane(pick("code", "direct", "alert", "broadcast"))
+		switch {
+		case m.Lane == delivery.LaneBroadcast:
+			m.Broadcast = pick("bc_1", "bc_2", "bc_3")
+		case m.User == "" && r.IntN(3) == 0:
+			m.Purpose = delivery.PurposeReply
+		}
+		enqueue(t, d, m)
+		m.Status = delivery.Status(pick("queued", "sending", "delivered", "failed", "expired", "canceled", "unknown"))
+		end(t, d, m.ID, m.Status, time.Now())
+		every = append([]delivery.Message{m}, every...)
+	}
+	in := func(list []string, word string) bool { return len(list) == 0 || slices.Contains(list, word) }
+	for range 200 {
+		q := notify.Query{Domain: pick("", "corp"), User: pick("", "", "alice"), Broadcast: pick("", "", "bc_2"), Limit: 1 + r.IntN(20)}
+		var statuses, lanes []string
+		for range r.IntN(3) {
+			statuses = append(statuses, pick("queued", "delivered", "failed", "expired", "canceled"))
+			lanes = append(lanes, pick("code", "direct", "broadcast"))
+		}
+		for _, s := range slices.Compact(slices.Sorted(slices.Values(statuses))) {
+			q.Statuses = append(q.Statuses, delivery.Status(s))
+		}
+		for _, l := range slices.Compact(slices.Sorted(slices.Values(lanes))) {
+			q.Lanes = append(q.Lanes, delivery.Lane(l))
+		}
+		var want, got []string
+		for _, m := range every {
+			if m.Domain == q.Domain && m.Purpose != delivery.PurposeReply && in(lanes, string(m.Lane)) && in(statuses, string(m.Status)) &&
+				(q.User == "" || m.User == q.User) && (q.Broadcast == "" || m.Broadcast == q.Broadcast) {
+				want = append(want, m.ID)
+			}
+		}
+		for more := true; more; {
+			var page []delivery.Message
+			err := d.ViewMessages(t.Context(), func(tx notify.Tx) (err error) { page, err = tx.Messages(q); return err })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range page {
+				got = append(got, m.ID)
+				q.After = m.ID
+			}
+			more = len(page) == q.Limit
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, want %v", q, got, want)
 		}
 	}
 }

@@ -14,17 +14,17 @@ import (
 	"telegate/notify"
 )
 
-// The lists of messages. Each of them walks an index from its end and stops at the limit; what the index does not know is
-// looked at on the way.
+// The lists of messages. Each of them walks an index from its end and stops at the limit.
 const (
-	// A list that is given as "|a|b|" may be empty, for all.
-	listFilter = `
-		AND seq < ?3 AND (?4 = '' OR instr(?4, '|' || status || '|') > 0) AND (?5 = '' OR instr(?5, '|' || lane || '|') > 0)
-		ORDER BY seq DESC LIMIT ?6`
-	listOfUser      = selectMessage + "WHERE domain = ?1 AND user = ?2 AND user <> '' AND (?7 = '' OR broadcast = ?7)" + listFilter
-	listOfBroadcast = selectMessage + "WHERE domain = ?1 AND broadcast = ?2 AND broadcast <> ''" + listFilter
-	listOfKind      = `SELECT seq FROM messages
+	// The lists of words, "|a|b|", may be empty, for all: a user's messages are few enough to look at each.
+	listOfUser = selectMessage + `
+		WHERE domain = ?1 AND user = ?2 AND user <> '' AND seq < ?3 AND (?4 = '' OR instr(?4, '|' || status || '|') > 0)
+			AND (?5 = '' OR instr(?5, '|' || lane || '|') > 0) AND (?6 = '' OR broadcast = ?6)
+		ORDER BY seq DESC LIMIT ?7`
+	listOfDomain = `SELECT seq FROM messages
 		WHERE domain = ? AND lane = ? AND status = ? AND purpose <> 'reply' AND seq < ? ORDER BY seq DESC LIMIT ?`
+	listOfBroadcast = `SELECT seq FROM messages
+		WHERE domain = ? AND broadcast = ? AND broadcast <> '' AND status = ? AND seq < ? ORDER BY seq DESC LIMIT ?`
 	listBetween = selectMessage + `
 		WHERE domain = ?1 AND user = ?2 AND user <> '' AND created_at >= ?3 AND created_at <= ?5
 			AND (ended_at = 0 OR ended_at >= ?4 OR suppressed_at >= ?4)
@@ -51,29 +51,34 @@ func (tx *Tx) Messages(q notify.Query) ([]delivery.Message, error) {
 			return nil, fmt.Errorf("read message: %w", err)
 		}
 	}
-	switch {
-	case q.User != "":
-		return all(tx, tx.scanListed, listOfUser, q.Domain, q.User, before, oneOf(q.Statuses), oneOf(q.Lanes), q.Limit, q.Broadcast)
-	case q.Broadcast != "":
-		return all(tx, tx.scanListed, listOfBroadcast, q.Domain, q.Broadcast, before, oneOf(q.Statuses), oneOf(q.Lanes), q.Limit)
+	if q.User != "" {
+		return all(tx, tx.scanListed, listOfUser, q.Domain, q.User, before, oneOf(q.Statuses), oneOf(q.Lanes), q.Broadcast, q.Limit)
 	}
-	return tx.messagesOfDomain(q, before)
+	return tx.merged(q, before)
 }
 
-// messagesOfDomain merges the newest of each lane and status, which the index has in order, so that a page costs the same
-// however rare it is what is asked for.
-func (tx *Tx) messagesOfDomain(q notify.Query, before int64) ([]delivery.Message, error) {
+// merged is the list of a domain or a broadcast: the newest of each lane and status, which the indexes have in order. So a page
+// costs the same however rare it is what is asked for.
+func (tx *Tx) merged(q notify.Query, before int64) ([]delivery.Message, error) {
 	if len(q.Statuses) == 0 {
 		q.Statuses = allStatuses
 	}
 	if len(q.Lanes) == 0 {
 		q.Lanes = allLanes
 	}
+	query, kinds := listOfDomain, make([]string, len(q.Lanes))
+	for i, lane := range q.Lanes {
+		kinds[i] = string(lane)
+	}
+	if q.Broadcast != "" {
+		if query, kinds = listOfBroadcast, nil; slices.Contains(q.Lanes, delivery.LaneBroadcast) {
+			kinds = []string{q.Broadcast}
+		}
+	}
 	var found []int64
-	for _, lane := range q.Lanes {
+	for _, kind := range kinds {
 		for _, status := range q.Statuses {
-			some, err := all(tx, func(row scanner) (seq int64, err error) { err = row.Scan(&seq); return seq, err },
-				listOfKind, q.Domain, lane, status, before, q.Limit)
+			some, err := all(tx, scanSeq, query, q.Domain, kind, status, before, q.Limit)
 			if err != nil {
 				return nil, err
 			}
@@ -89,6 +94,13 @@ func (tx *Tx) messagesOfDomain(q notify.Query, before int64) ([]delivery.Message
 		}
 	}
 	return list, nil
+}
+
+func scanSeq(row scanner) (seq int64, err error) {
+	if err := row.Scan(&seq); err != nil {
+		return 0, fmt.Errorf("list messages: %w", err)
+	}
+	return seq, nil
 }
 
 // MessagesBetween implements notify.Tx.

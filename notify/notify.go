@@ -136,10 +136,7 @@ type Tx interface {
 	// SetResent notes which message was sent in place of another.
 	SetResent(id, resentAs string) error
 
-	Audit(audit.Entry) error
 	// AuditBetween lists what has been written down about a user, the newest first.
 	AuditBetween(domain, user string, since, until time.Time, limit int) ([]audit.Entry, error)
-	// RefusalsSince counts the refusals written down for a domain since then, and those among them that are the same as e but for
-	// the time.
-	RefusalsSince(e audit.Entry, since time.Time) (all, same int, err error)
+	audit.Refusals
 }

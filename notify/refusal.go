@@ -4,17 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"telegate/audit"
 	"telegate/delivery"
-)
-
-// How many refusals are written down: whoever asks again and again for what he cannot have must not fill the disk.
-const (
-	refusalWindow      = time.Minute
-	maxRefusals        = 100 // for one domain within refusalWindow
-	maxRefusalsOfAKind = 1   // for one recipient, lane and reason within refusalWindow
 )
 
 // refusalReasons are the errors that concern the recipient, in the words of the audit.
@@ -49,8 +41,8 @@ func refusalReason(err error) (reason string, ok bool) {
 	return "", false
 }
 
-// noteRefusal writes down that a message never came to be, so that a trace can say so. It has a transaction of its own, since
-// the one that has refused left nothing behind; should it fail, the caller is told of the refusal all the same.
+// noteRefusal writes a refusal down, under the user or the handle in small letters. It has a transaction of its own, since the one
+// that has refused left nothing behind; should it fail, the caller is told of the refusal all the same.
 func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
 	reason, ok := refusalReason(refusal)
 	if !ok {
@@ -62,16 +54,10 @@ func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
 	if e.User == "" {
 		e.User = strings.TrimSpace(r.To)
 		if name, err := delivery.Username(r.To); err == nil {
-			e.User = "@" + name
+			e.User = "@" + strings.ToLower(name)
 		}
 	}
-	err := s.store.UpdateMessages(context.WithoutCancel(ctx), func(tx Tx) error {
-		all, same, err := tx.RefusalsSince(e, e.Time.Add(-refusalWindow))
-		if err != nil || all >= maxRefusals || same >= maxRefusalsOfAKind {
-			return err
-		}
-		return tx.Audit(e)
-	})
+	err := s.store.UpdateMessages(context.WithoutCancel(ctx), func(tx Tx) error { return audit.Refuse(tx, e) })
 	if err != nil {
 		s.log.ErrorContext(ctx, "a refused message was not written down", "reason", reason, "error", err)
 	}

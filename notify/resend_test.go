@@ -288,7 +288,7 @@ func TestRefusalThatConcernsThePersonIsWrittenDown(t *testing.T) {
 				w.send(code)
 			}
 		}},
-		"direct recipient_unknown":  {notify.Request{To: "t.me/Carol_tg", Text: "secret-text", Lane: delivery.LaneDirect, Admin: true}, "@Carol_tg", func(*world) {}},
+		"direct recipient_unknown":  {notify.Request{To: "t.me/Carol_tg", Text: "secret-text", Lane: delivery.LaneDirect, Admin: true}, "@carol_tg", func(*world) {}},
 		"direct recipient_unproven": {notify.Request{To: "bob_tg", Text: "secret-text", Lane: delivery.LaneDirect}, "@bob_tg", func(w *world) { w.met(bob) }},
 		"alert recipient_unproven":  {notify.Request{To: "5002", Text: "secret-text", Lane: delivery.LaneAlert}, "5002", func(w *world) { w.met(bob) }},
 		"code recipient_changed": {notify.Request{To: "@bob_tg", Text: "secret-text", Lane: delivery.LaneCode, Purpose: notify.Link}, "@bob_tg", func(w *world) {

@@ -32,8 +32,17 @@ var (
 )
 
 // Create starts a verification and queues its code. A pending one for the same session and purpose is superseded.
-// Errors: ErrUnknownDomain, ErrDisabled, ErrBindingRequired, *UnavailableError, *WaitError, *InProgressError.
+// Errors: ErrUnknownDomain, ErrDisabled, ErrBindingRequired, *UnavailableError, *WaitError, *InProgressError. A refusal that
+// concerns the user is written down.
 func (s *Service) Create(ctx context.Context, r CreateRequest) (Verification, error) {
+	v, err := s.create(ctx, r)
+	if err != nil {
+		s.noteRefusal(ctx, r, err)
+	}
+	return v, err
+}
+
+func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Verification{}, ErrUnknownDomain
 	}

@@ -26,7 +26,7 @@ type faultyStore struct {
 var statements = []string{
 	"InsertVerification", "UpdateVerification", "Verification", "MarkReported", "VerificationByMessage", "PendingVerifications",
 	"CancelPending", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "Factor", "FactorOfLink", "SaveFactor", "Enqueue",
-	"CancelMessage", "Audit", "commit",
+	"CancelMessage", "RefusalsSince", "Audit", "commit",
 }
 
 func (s *faultyStore) UpdateVerifications(ctx context.Context, fn func(twofa.Tx) error) error {
@@ -126,6 +126,11 @@ func (f faultyTx) CancelMessage(id string, now time.Time) error {
 
 func (f faultyTx) Audit(e audit.Entry) error {
 	return errors.Join(f.tx.Audit(e), f.s.fault("Audit"))
+}
+
+func (f faultyTx) RefusalsSince(e audit.Entry, since time.Time) (all, same int, err error) {
+	all, same, err = f.tx.RefusalsSince(e, since)
+	return all, same, first(f.s.fault("RefusalsSince"), err)
 }
 
 func first(errs ...error) error {

@@ -204,5 +204,5 @@ type Tx interface {
 
 	Enqueue(delivery.Message) error
 	CancelMessage(id string, now time.Time) error
-	Audit(audit.Entry) error
+	audit.Refusals // and Audit
 }

@@ -7,7 +7,7 @@ ALTER TABLE messages ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;   -- repe
 ALTER TABLE messages ADD COLUMN suppressed_at INTEGER NOT NULL DEFAULT 0; -- when the last of them came
 ALTER TABLE messages ADD COLUMN resent_as TEXT NOT NULL DEFAULT '';      -- the message that was sent in its place
 CREATE INDEX messages_broadcast ON messages (broadcast, status, failure) WHERE broadcast <> '';
-CREATE INDEX messages_recipients ON messages (broadcast, seq) WHERE broadcast <> '';
+CREATE INDEX messages_recipients ON messages (broadcast, status, seq) WHERE broadcast <> '';
 CREATE INDEX messages_user ON messages (domain, user, seq) WHERE user <> '';
 CREATE INDEX messages_listed ON messages (domain, lane, status, seq) WHERE purpose <> 'reply';
 CREATE INDEX messages_kept ON messages (ended_at) WHERE ended_at <> 0 AND body IS NOT NULL;
@@ -60,6 +60,6 @@ CREATE TABLE audience (
 -- When a pause was asked for, so that a clock set back does not make it longer.
 ALTER TABLE pauses ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
 
--- The trail of a user; and messages that were refused, of which only some are written down (notify/refusal.go).
+-- The trail of a user; and messages that were refused, of which only some are written down (audit/refusal.go).
 CREATE INDEX audit_user ON audit (domain, user, at) WHERE user <> '';
 CREATE INDEX audit_refused ON audit (at, domain) WHERE event = 'message.refused';

@@ -1,0 +1,36 @@
+package audit_test
+
+import (
+	"regexp"
+	"testing"
+
+	"telegate/audit"
+)
+
+var events = []audit.Event{
+	audit.LinkStarted, audit.LinkClaimed, audit.LinkVerified, audit.LinkEnded, audit.LinkSuspended, audit.LinkResumed, audit.LinkRefused,
+	audit.VerificationCreated, audit.VerificationChecked, audit.VerificationRefused, audit.VerificationResent, audit.VerificationDenied,
+	audit.VerificationCanceled, audit.VerificationFailed, audit.MessageRefused, audit.FactorThrottled, audit.PolicyChanged,
+}
+
+func TestEveryEntryIsASentence(t *testing.T) {
+	sentence := regexp.MustCompile(`^[A-Z][^{}_]+\.$`)
+	for _, event := range events {
+		for _, outcome := range []string{"bot", "not_linked", "revoked: replaced", "an_outcome_of_the_future"} {
+			if words := (audit.Entry{Event: event, Outcome: outcome}).Words(); !sentence.MatchString(words) {
+				t.Errorf("%s, %s: %q", event, outcome, words)
+			}
+		}
+	}
+	for want, e := range map[string]audit.Entry{
+		"The link ended: the user linked another chat.":                                                           {Event: audit.LinkEnded, Outcome: "revoked: replaced"},
+		"A code was checked: incorrect.":                                                                          {Event: audit.VerificationChecked, Outcome: "incorrect"},
+		"A message was refused and never stored: the user had no linked chat; start a link.":                      {Event: audit.MessageRefused, Outcome: "not_linked"},
+		"A message was refused and never stored: two codes were pending in other sessions; finish or cancel one.": {Event: audit.MessageRefused, Outcome: "verification_in_progress"},
+		"something.new: whatever else.":                                                                           {Event: "something.new", Outcome: "whatever_else"},
+	} {
+		if got := e.Words(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
