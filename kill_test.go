@@ -83,6 +83,7 @@ type killer struct {
 	*load
 	door   *frontDoor
 	killed []time.Time
+	shut   []time.Time // when the door was shut on answers that were on their way
 }
 
 // troubles are the ways in which Telegram fails, one after another in random turns.
@@ -112,6 +113,7 @@ func (k *killer) failInTurns(ctx context.Context, seed uint64) {
 	for ctx.Err() == nil {
 		turn := time.Duration(100+random(900)) * time.Millisecond
 		if random(8) == 0 {
+			k.shut = append(k.shut, time.Now())
 			k.door.shut()
 			turn *= 4
 		} else {
@@ -193,6 +195,9 @@ func (k *killer) arrivals() map[string]*arrival {
 }
 
 func inChat(chat int64, text string) string { return fmt.Sprint(chat, " ", text) }
+
+// onTheWay is how long an answer of Telegram takes to get back, on a busy machine.
+const onTheWay = 200 * time.Millisecond
 
 // writing is how long it may take from Telegram's answer until it is written down, on a busy machine: a kill within that
 // time has caught the send on its way.
@@ -320,6 +325,11 @@ func (k *killer) checkBroadcasts(arrived map[string]*arrival) {
 	}
 }
 
+// soonAfter finds the event that came within so much of a time; -1 where none did.
+func soonAfter(events []time.Time, at time.Time, within time.Duration) int {
+	return slices.IndexFunc(events, func(e time.Time) bool { return e.After(at) && e.Sub(at) < within })
+}
+
 // checkRepeats looks at whatever has come more than once: the answer to the one before was lost, or a kill came before
 // it could be written down. No kill catches more sends than may be on their way.
 func (k *killer) checkRepeats(arrived map[string]*arrival) (lost, caught int) {
@@ -327,15 +337,15 @@ func (k *killer) checkRepeats(arrived map[string]*arrival) (lost, caught int) {
 	byKill := map[time.Time]int{}
 	for key, on := range arrived {
 		for i := range on.times[:len(on.times)-1] {
-			if !on.heard[i] {
+			if !on.heard[i] || soonAfter(k.shut, on.times[i], onTheWay) >= 0 {
 				lost++
 				continue
 			}
-			kill := slices.IndexFunc(k.killed, func(at time.Time) bool {
-				return at.After(on.times[i]) && at.Sub(on.times[i]) < writing && at.Before(on.times[i+1])
-			})
+			kill := soonAfter(k.killed, on.times[i], writing)
 			if kill < 0 {
-				k.t.Errorf("%q came again without need, at %v and %v", key, on.times[i], on.times[i+1])
+				next := slices.IndexFunc(k.killed, on.times[i].Before)
+				k.t.Errorf("%q came again without need, after %v; the next kill came after %v", key,
+					on.times[i+1].Sub(on.times[i]), k.killed[next].Sub(on.times[i]))
 				continue
 			}
 			caught++
