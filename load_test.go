@@ -35,9 +35,11 @@ type accepted struct {
 	chat     int64
 }
 
+// verification is one that was asked for; the call may have brought one about without an answer.
 type verification struct {
-	id   string
-	chat int64
+	id           string // empty without an answer
+	chat         int64
+	began, ended time.Time // the call
 }
 
 type broadcast struct {
@@ -127,15 +129,18 @@ func (l *load) verification(n int) {
 	name := l.people[n%len(l.people)]
 	body := loginOf(name, fmt.Sprint("session ", n))
 	body.Context.IP = fmt.Sprintf("203.0.%d.%d", n/250%250, n%250)
+	asked := verification{chat: l.person(name).ID, began: time.Now()}
 	status, data, err := l.try("POST", "/v1/verifications", body)
+	asked.ended = time.Now()
 	var v api.Verification
-	if err != nil || status != http.StatusCreated || json.Unmarshal(data, &v) != nil {
-		return
+	if err == nil && status == http.StatusCreated && json.Unmarshal(data, &v) == nil {
+		asked.id = v.ID
+	} else if err == nil {
+		return // refused
 	}
-	chat := l.person(name).ID
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.verifications = append(l.verifications, verification{v.ID, chat})
+	l.verifications = append(l.verifications, asked)
 }
 
 // broadcast writes to everybody, in every eighth turn.
