@@ -25,7 +25,7 @@ type load struct {
 	accepted      []accepted // in the order of acceptance, as far as each caller is concerned
 	verifications []verification
 	broadcasts    []broadcast
-	newcomers     []string // who has opened a link
+	newcomers     []newcomer
 	noBroadcasts  bool     // this telegate has none
 }
 
@@ -40,6 +40,12 @@ type verification struct {
 	id           string // empty without an answer
 	chat         int64
 	began, ended time.Time // the call
+}
+
+// newcomer is somebody who has opened a link.
+type newcomer struct {
+	chat   int64
+	opened time.Time
 }
 
 type broadcast struct {
@@ -65,7 +71,7 @@ func (l *load) run(ctx context.Context) {
 	}
 	busy.Go(func() { l.each(ctx, l.verification) })
 	busy.Go(func() { l.each(ctx, l.broadcast) })
-	busy.Go(func() { l.each(ctx, l.newcomer) })
+	busy.Go(func() { l.each(ctx, l.welcome) })
 	busy.Wait()
 }
 
@@ -171,8 +177,8 @@ func (l *load) broadcast(n int) {
 	}
 }
 
-// newcomer lets somebody new open a link, in every third turn: an update for telegate to take in, whether it runs or not.
-func (l *load) newcomer(n int) {
+// welcome lets somebody new open a link, in every third turn: an update for telegate to take in, whether it runs or not.
+func (l *load) welcome(n int) {
 	if n%3 != 0 {
 		return
 	}
@@ -182,11 +188,12 @@ func (l *load) newcomer(n int) {
 	if !l.insist("/v1/links", api.StartLink{User: name}, &started) {
 		return
 	}
+	opened := time.Now()
 	if err := l.telegram.Open(person.ID, started.StartURL); err != nil {
 		l.t.Error(err)
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.newcomers = append(l.newcomers, name)
+	l.newcomers = append(l.newcomers, newcomer{person.ID, opened})
 }
