@@ -26,7 +26,7 @@ type load struct {
 	verifications []verification
 	broadcasts    []broadcast
 	newcomers     []newcomer
-	noBroadcasts  bool     // this telegate has none
+	noBroadcasts  bool // this telegate has none
 }
 
 type accepted struct {
