@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GOLANGCI_LINT := v2.15.0
 FUZZRUNS ?= 10000
 
-.PHONY: help check fmt vet lint tidy test race fuzz build bench run tools
+.PHONY: help check fmt vet lint tidy test race kill fuzz build bench run tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ lint: tools ## golangci-lint, with the import directions of docs/architecture.md
 
 tidy: ## go.mod and go.sum say what the code needs
 	go mod tidy -diff
+
+kill: ## A hundred SIGKILLs under load, with Telegram failing in all its ways (about 10 minutes); SEED=n repeats a course
+	TELEGATE_LONG=1 TELEGATE_SEED=$(SEED) go test -run '^TestKillLosesNothing$$' -count 1 -timeout 25m -v .
 
 race: ## All tests under the race detector
 	go test -race -timeout 20m ./...

@@ -34,10 +34,11 @@ const (
 type world struct {
 	t        *testing.T
 	telegram *sandbox.Telegram
-	botAPI   *httptest.Server
+	botAPI   string // its base URL
 	dir      string
 	key      string
-	toml     string // further lines of the configuration
+	limits   string // further lines of the configuration, under [limits]
+	toml     string // and at its end
 
 	url  string
 	log  *syncBuffer
@@ -68,7 +69,12 @@ func (b *syncBuffer) String() string {
 // newWorld makes a world with alice, bob and carol in it, whose gateway is not running yet.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	telegram := sandbox.New(sandbox.Options{Limits: sandbox.Limits{Off: true}}) // pacing has tests of its own
+	return newWorldWith(t, sandbox.Limits{Off: true}) // pacing has tests of its own
+}
+
+func newWorldWith(t *testing.T, limits sandbox.Limits) *world {
+	t.Helper()
+	telegram := sandbox.New(sandbox.Options{Limits: limits})
 	t.Cleanup(telegram.Close)
 	if _, err := telegram.AddBot(testToken, testBot, "Test Bot"); err != nil {
 		t.Fatal(err)
@@ -82,7 +88,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, telegram: telegram, botAPI: botAPI, dir: t.TempDir(), key: key, log: &syncBuffer{}}
+	return &world{t: t, telegram: telegram, botAPI: botAPI.URL, dir: t.TempDir(), key: key, log: &syncBuffer{}}
 }
 
 // configText is the configuration as an administrator would write it.
@@ -105,12 +111,13 @@ path = %q
 [limits]
 bot_per_second = 1000
 chat_per_second = 10
+%s
 [log]
 level = "debug"
 %s
-`, testToken, w.botAPI.URL, listen,
+`, testToken, w.botAPI, listen,
 		config.KeyTable(config.Key{Name: "test", Hash: config.HashAPIKey(w.key), Domains: []string{"*"}, Scopes: []string{"link", "verify", "send", "admin"}}),
-		filepath.Join(w.dir, "telegate.db"), w.toml)
+		filepath.Join(w.dir, "telegate.db"), w.limits, w.toml)
 }
 
 // start runs the gateway until the test ends, or stop is called.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -97,4 +99,41 @@ func freeAddress(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// frontDoor serves Telegram at an address of its own, where nobody listens while it is shut.
+type frontDoor struct {
+	t       *testing.T
+	handler http.Handler
+	address string
+	server  *http.Server // nil while it is shut
+}
+
+func newFrontDoor(t *testing.T, h http.Handler) *frontDoor {
+	d := &frontDoor{t: t, handler: h, address: freeAddress(t)}
+	d.open()
+	t.Cleanup(d.shut)
+	return d
+}
+
+func (d *frontDoor) open() {
+	if d.server != nil {
+		return
+	}
+	l, err := net.Listen("tcp", d.address)
+	if err != nil {
+		d.t.Error(err)
+		return
+	}
+	server := &http.Server{Handler: d.handler, ErrorLog: log.New(io.Discard, "", 0)}
+	d.server = server
+	go func() { _ = server.Serve(l) }() // ends when it is shut
+}
+
+// shut breaks off every connection and lets no new one come about.
+func (d *frontDoor) shut() {
+	if d.server != nil {
+		_ = d.server.Close()
+		d.server = nil
+	}
 }
