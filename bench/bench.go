@@ -90,9 +90,15 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 	report := newReport(o)
 	var failed []error
 	for _, s := range chosen {
+		if ctx.Err() != nil {
+			break
+		}
 		outcomes, err := l.measure(ctx, s, o)
 		failed = append(failed, err)
 		report.add(s, outcomes)
+	}
+	if ctx.Err() != nil {
+		failed = append(failed, fmt.Errorf("ended before everything was measured: %w", context.Cause(ctx)))
 	}
 	if report.lost() {
 		failed = append(failed, ErrLost)
@@ -103,13 +109,13 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 // measure runs a scenario as often as it is asked for.
 func (l *lab) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
 	for n := range o.Runs {
-		if ctx.Err() != nil {
-			return outcomes, errors.Join(failed, fmt.Errorf("%s: %w", s.name, context.Cause(ctx)))
-		}
 		name := fmt.Sprintf("%-7s run %d of %d", s.name, n+1, o.Runs)
 		fmt.Fprintf(o.Log, "%s …\n", name)
 		began := time.Now()
 		one, err := s.run(ctx, l)
+		if ctx.Err() != nil { // what went wrong went wrong because of it
+			return outcomes, failed
+		}
 		if err != nil {
 			fmt.Fprintf(o.Log, "%s: %v\n", name, err)
 			failed = errors.Join(failed, fmt.Errorf("%s, run %d: %w", s.name, n+1, err))

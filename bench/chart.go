@@ -133,14 +133,18 @@ func (t *trace) legend(d *drawing) {
 		return
 	}
 	x := float64(plotRight)
-	for i := len(t.series) - 1; i >= 0; i-- {
-		name := t.series[i].name
-		d.text(x, 26, "ink", "end", name)
-		x -= float64(len(name))*7.5 + 12
+	for _, s := range t.series {
+		x -= legendWidth(s)
+	}
+	for i, s := range t.series {
 		d.put(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x, i)
-		x -= 20
+		d.text(x+10, 26, "ink", "start", s.name)
+		x += legendWidth(s)
 	}
 }
+
+// legendWidth is the room for a dot and a name: letters are 6.5 pixels wide on average.
+func legendWidth(s series) float64 { return float64(len(s.name))*6.5 + 26 }
 
 func (t *trace) lastArrival() float64 {
 	last := 0.0

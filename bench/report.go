@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -217,21 +218,34 @@ func (r *Report) caption() string {
 	if m.Kernel != "" {
 		place += ", kernel " + m.Kernel
 	}
-	return fmt.Sprintf("%s; %s; min / median / max of %d runs", r.Date.Format(time.DateOnly), place, r.Runs)
+	runs := "one run"
+	if r.Runs > 1 {
+		runs = fmt.Sprintf("min / median / max of %d runs", r.Runs)
+	}
+	return r.Date.Format(time.DateOnly) + "; " + place + "; " + runs
 }
 
 // Table writes the report for a terminal.
 func (r *Report) Table(w io.Writer) error {
-	fmt.Fprintln(w, r.caption())
-	if r.Quick {
-		fmt.Fprintln(w, "A quick run: sizes are small, times and rates are not judged.")
-	}
-	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b bytes.Buffer
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{header}, r.rows()...) {
 		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	note := ""
+	if r.Quick {
+		note = "A quick run: sizes are small, times and rates are not judged.\n"
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s\n", r.caption(), note)
+	for line := range strings.Lines(b.String()) {
+		if err == nil {
+			_, err = fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+		}
+	}
+	return err
 }
 
 // Markdown writes the report as a Markdown table with its caption.
