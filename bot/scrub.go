@@ -18,19 +18,16 @@ var quoted = regexp.MustCompile(`(?s)(\s)['"].*['"]`)
 
 // scrubber takes the secrets of one client out of texts.
 type scrubber struct {
-	secrets []*regexp.Regexp
+	patterns []string // compiled when there is a text: compiled they take 100 kB, and a process may have thousands of bots
 }
 
 // newScrubber knows the token by its secret half, which is what must not be seen: alone or behind the bot's id, cut off
 // after the colon or whole, and however URLs, JSON or HTML escape its characters. The proxy's password may be empty.
 func newScrubber(token, proxyPassword string) scrubber {
 	id, key, _ := strings.Cut(token, ":")
-	s := scrubber{secrets: []*regexp.Regexp{
-		regexp.MustCompile(id + escaped(":") + `[\w%&#;\\-]+`),
-		regexp.MustCompile(escaped(key)),
-	}}
+	s := scrubber{[]string{id + escaped(":") + `[\w%&#;\\-]+`, escaped(key)}}
 	if proxyPassword != "" {
-		s.secrets = append(s.secrets, regexp.MustCompile(escaped(proxyPassword)))
+		s.patterns = append(s.patterns, escaped(proxyPassword))
 	}
 	return s
 }
@@ -47,8 +44,8 @@ func escaped(text string) string {
 
 // text is t without the secrets, and no longer than longestText.
 func (s scrubber) text(t string) string {
-	for _, secret := range s.secrets {
-		t = secret.ReplaceAllString(t, "***")
+	for _, p := range s.patterns {
+		t = regexp.MustCompile(p).ReplaceAllString(t, "***")
 	}
 	if runes := []rune(t); len(runes) > longestText {
 		t = string(runes[:longestText]) + "…"

@@ -136,10 +136,11 @@ func (tx *Tx) CountSuppressed(id string, now time.Time) error {
 	return nil
 }
 
-// DuplicateOf implements notify.Tx.
+// DuplicateOf implements notify.Tx. What is known not to have arrived holds back no repeat.
 func (tx *Tx) DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error) {
 	return tx.scanMessage(tx.q.row(selectMessage+`
 		WHERE domain = ? AND chat_id = ? AND dedupe = ? AND dedupe <> '' AND created_at > ? AND bot_id = ?
+			AND status NOT IN ('failed', 'expired', 'canceled')
 		ORDER BY created_at LIMIT 1`, domain, chatID, dedupe, millis(since), botID), false)
 }
 
@@ -251,15 +252,18 @@ func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 	if p.Failure != nil {
 		failure = *p.Failure
 	}
-	return d.update(ctx, func(tx *Tx) error {
+	gone := false
+	err := d.update(ctx, func(tx *Tx) error {
 		var broadcast string
 		err := tx.q.row(`
 			UPDATE messages SET status = ?1, sent_parts = ?2, attempts = ?3, transport = ?4, failure = ?5, detail = ?6, ended_at = ?7,
 				body = CASE WHEN ?7 = 0 OR ?1 IN ('failed', 'expired', 'unknown') AND lane <> 'code' AND purpose <> 'reply' THEN body END
 			WHERE id = ?8 AND status IN ('queued', 'sending') RETURNING broadcast`,
 			p.Status, p.SentParts, p.Attempts, p.Transport, failure.Reason, failure.Detail, millis(p.Ended), p.ID).Scan(&broadcast)
-		gone := errors.Is(err, sql.ErrNoRows)
-		if err != nil && !gone {
+		if gone = errors.Is(err, sql.ErrNoRows); gone {
+			return tx.saveLateAttempt(p)
+		}
+		if err != nil {
 			return fmt.Errorf("save progress: %w", err)
 		}
 		tx.touch(p.ID)
@@ -269,14 +273,25 @@ func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 		if p.Attempt == nil {
 			return nil
 		}
-		if gone { // it was canceled on its way, and was sent all the same
-			_, err := tx.q.exec("UPDATE messages SET sent_parts = ?, attempts = ? WHERE id = ?", p.SentParts, p.Attempts, p.ID)
-			if err != nil {
-				return fmt.Errorf("save progress: %w", err)
-			}
-		}
 		return tx.saveAttempt(p.ID, *p.Attempt)
 	})
+	if err == nil && gone {
+		err = delivery.ErrEnded
+	}
+	return err
+}
+
+// saveLateAttempt writes down that a message which was canceled on its way has been sent all the same.
+func (tx *Tx) saveLateAttempt(p delivery.Progress) error {
+	if p.Attempt == nil || p.Status == delivery.StatusSending { // not sent yet, and never will be
+		return nil
+	}
+	_, err := tx.q.exec("UPDATE messages SET sent_parts = ?, attempts = ? WHERE id = ?", p.SentParts, p.Attempts, p.ID)
+	if err != nil {
+		return fmt.Errorf("save progress: %w", err)
+	}
+	tx.touch(p.ID)
+	return tx.saveAttempt(p.ID, *p.Attempt)
 }
 
 // Pauses implements delivery.Store.

@@ -96,7 +96,8 @@ func TestAnEndedMessageIsNotWrittenTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.SaveProgress(t.Context(), delivery.Progress{ID: "msg_1", Status: delivery.StatusDelivered, Ended: now}); err != nil {
+	err = d.SaveProgress(t.Context(), delivery.Progress{ID: "msg_1", Status: delivery.StatusDelivered, Ended: now})
+	if !errors.Is(err, delivery.ErrEnded) {
 		t.Fatal(err)
 	}
 	if m, err := d.Load(t.Context(), "msg_1"); err != nil || m.Status != delivery.StatusCanceled {

@@ -13,6 +13,9 @@ import (
 // ErrNotFound: there is no such message, or it belongs to another domain.
 var ErrNotFound = errors.New("no such message")
 
+// ErrEnded: the message has ended meanwhile (it was canceled), so nothing changes it any more.
+var ErrEnded = errors.New("the message has ended")
+
 // Lane is a message's place in the strict order of sending: nothing of a lower lane leaves while something of a higher
 // one could.
 type Lane string

@@ -263,6 +263,28 @@ func (strange) Send(context.Context, delivery.Recipient, delivery.Part) error {
 	return errors.New("something else")
 }
 
+// One that is canceled just before a broadcast's send is written down is not sent, and is not told of as ended twice.
+func TestBroadcastCanceledAtTheLastMomentIsNotSent(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.store.save = func(p delivery.Progress) error {
+			if p.Status == delivery.StatusSending {
+				r.cancelMessage(p.ID)
+			}
+			return nil
+		}
+		r.run()
+		r.accept(message(delivery.LaneBroadcast, 1000, "late"))
+		r.drain(time.Minute)
+		if sent := r.tg.with("late"); len(sent) > 0 {
+			r.Errorf("it was sent %d times", len(sent))
+		}
+		if m := r.message("late"); m.Status != delivery.StatusCanceled || len(r.ended["late"]) > 0 {
+			r.Errorf("it is %s, told of %d times", m.Status, len(r.ended["late"]))
+		}
+		r.wantAttempts("late")
+	})
+}
+
 func TestCanceledMessageIsNeverSent(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()

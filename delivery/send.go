@@ -76,7 +76,11 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 	try := &Attempt{N: m.Attempts, At: l.d.o.Now(), Part: m.SentParts, Transport: l.transport.Name()}
 	if m.Lane.sendsOnce() {
 		try.Outcome = OutcomeUnknown // as it stays should the process die before the answer
-		if !l.save(ctx, m, StatusSending, nil, try) {
+		switch err := l.save(ctx, m, StatusSending, nil, try); {
+		case errors.Is(err, ErrEnded):
+			r.ended = true
+			return r
+		case err != nil:
 			r.disk = true
 			return r
 		}
@@ -99,7 +103,7 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 			l.end(ctx, m, StatusDelivered, nil, try)
 			r.ended = true
 		} else {
-			l.save(ctx, m, StatusQueued, nil, try)
+			_ = l.save(ctx, m, StatusQueued, nil, try) // Telegram has it; the next part finds out what is wrong
 		}
 		return r
 	}
@@ -124,12 +128,12 @@ func (l *line) failed(ctx context.Context, m Message, r *result, try *Attempt) {
 	case e.Class == Migrated:
 		r.moved = e.MigrateTo
 		l.persist(ctx, func() error { return l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo) })
-		l.save(ctx, m, StatusQueued, nil, try)
+		_ = l.save(ctx, m, StatusQueued, nil, try) // the next send finds out
 	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
 		l.refused(ctx, m, e, try)
 		r.ended = true
 	default:
-		l.save(ctx, m, StatusQueued, &e.Failure, try)
+		_ = l.save(ctx, m, StatusQueued, &e.Failure, try) // the next send finds out
 	}
 	level := l.log.Info
 	if r.ended {
@@ -154,20 +158,33 @@ func (l *line) finish(ctx context.Context, m Message, status Status, f *Failure)
 // end ends a message; it returns when that is on disk, or the process is about to stop.
 func (l *line) end(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) {
 	m.Ended = l.d.o.Now()
-	if l.save(ctx, m, status, f, try) {
+	if l.save(ctx, m, status, f, try) == nil {
 		m.Status, m.Failure, m.Body = status, f, Body{}
 		l.d.o.Listener.Ended(m)
 	}
 }
 
-// save writes progress down, and the send it comes from; false when the process stops before it could.
-func (l *line) save(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) bool {
-	return l.persist(ctx, func() error {
-		return l.d.o.Store.SaveProgress(ctx, Progress{
+// save writes progress down, and the send it comes from. ErrEnded where the message has ended meanwhile; any other error
+// says that the process stops before it could be written.
+func (l *line) save(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) error {
+	over := false
+	written := l.persist(ctx, func() error {
+		err := l.d.o.Store.SaveProgress(ctx, Progress{
 			ID: m.ID, Status: status, SentParts: m.SentParts, Attempts: m.Attempts, Transport: m.Transport, Failure: f,
 			Ended: m.Ended, Attempt: try,
 		})
+		if over = errors.Is(err, ErrEnded); over {
+			return nil
+		}
+		return err
 	})
+	switch {
+	case !written:
+		return context.Cause(ctx)
+	case over:
+		return ErrEnded
+	}
+	return nil
 }
 
 // persist tries until the database has done it: what Telegram has taken must not be sent again only because the disk
@@ -266,7 +283,7 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 		return now
 	}
 	limit := retryLimit
-	if it.Lane == LaneCode {
+	if it.Lane == LaneCode && !e.Unknown { // what may have arrived is not worth a second copy every other second
 		limit = codeRetryLimit
 	}
 	wait := retryWait(it.failures, limit)

@@ -79,7 +79,8 @@ type Store interface {
 	Waiting(ctx context.Context, after int64, limit int) ([]Queued, error)
 	// Load reads a message with its body; BodyErr says that there is none to be had. ErrNotFound.
 	Load(ctx context.Context, id string) (Message, error)
-	// SaveProgress writes progress, unless the message has ended meanwhile (it was canceled): then only that it was tried.
+	// SaveProgress writes progress. ErrEnded where the message has ended meanwhile: then only an attempt that was made is
+	// written.
 	SaveProgress(ctx context.Context, p Progress) error
 	Pauses(ctx context.Context) ([]Pause, error)
 	SavePause(ctx context.Context, p Pause) error
