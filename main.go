@@ -41,7 +41,8 @@ type cli struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {
-		Check configCheckCmd `cmd:"" help:"Check a configuration file and print how it is understood."`
+		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print how it is understood."`
+		Import configImportCmd `cmd:"" help:"Make a configuration out of MeshCentral's."`
 	} `cmd:"" help:"The configuration file."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
