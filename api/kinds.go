@@ -32,6 +32,7 @@ var kinds = map[string]kind{
 	"recipient-blocked":        {409, "Recipient has blocked the bot", "The person has blocked the bot. Pressing Start in the chat ends that."},
 	"recipient-changed":        {409, "Recipient changed", "A Telegram username can pass to somebody else, and this one has. telegate keeps to the account the name meant when the domain first used it, until the new holder proves himself by linking."},
 	"recipient-unproven":       {403, "Recipient unproven", "Nobody has proven to own this handle. Only a code with purpose link may go there, or a direct message from an administrator's key."},
+	"proof-refused":            {409, "Proof refused", "A caller vouched for a code that proves nothing; reason says why: unknown_message, not_a_link_code, not_delivered, too_old, other_handle, not_private, used. Only not_delivered is worth another try with the same message."},
 	"resend-too-soon":          {429, "Resend too soon", "Wait for retry_after seconds before sending the code again."},
 	"rate-limited":             {429, "Rate limited", "More of these were asked for than allowed; scope says whom the limit counts. Wait for retry_after seconds."},
 	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row each further one costs a growing wait. Wait for retry_after seconds, or offer another factor."},
