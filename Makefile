@@ -3,12 +3,12 @@ SHELL := /bin/bash
 GOLANGCI_LINT := v2.15.0
 FUZZRUNS ?= 10000
 
-.PHONY: help check fmt vet lint tidy test race fuzz build run tools
+.PHONY: help check fmt vet lint tidy test race fuzz plugin-test build run tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-check: fmt vet lint tidy race test fuzz ## Everything CI checks
+check: fmt vet lint tidy race test fuzz plugin-test ## Everything CI checks
 
 fmt: ## Formatting
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
@@ -38,6 +38,9 @@ fuzz: ## Each fuzz test for FUZZRUNS runs, those with a database for a tenth of 
 				|| { cat fuzz.log; exit 1; }; \
 		done; \
 	done; rm -f fuzz.log
+
+plugin-test: ## The plugin for MeshCentral, by Node's own test runner
+	cd integrations/meshcentral && node --test
 
 build: ## The binary, ./telegate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o telegate .

@@ -44,6 +44,10 @@ type cli struct {
 		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print how it is understood."`
 		Import configImportCmd `cmd:"" help:"Make a configuration out of MeshCentral's."`
 	} `cmd:"" help:"The configuration file."`
+	Meshcentral struct {
+		Setup meshcentralSetupCmd `cmd:"" help:"Put the plugin into MeshCentral's data folder."`
+		Adopt meshcentralAdoptCmd `cmd:"" help:"Take over the handles that MeshCentral has already."`
+	} `cmd:"" help:"The plugin for MeshCentral."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
