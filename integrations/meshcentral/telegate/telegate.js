@@ -236,7 +236,7 @@ class Plugin {
   tell(about, to, sentence) {
     const user = this.userOf(about, to);
     const what = about.kind === 'notice' ? 'A notice' : 'A code';
-    this.event(user, about.domain, `${what} for ${to} was not delivered by Telegram: ${sentence}`);
+    this.event(user, about.domain, `${what} for ${to} was not delivered: ${sentence}`);
   }
 
   event(user, domain, msg) {
