@@ -39,11 +39,14 @@ type page struct {
 	name string // of its user
 }
 
-// open opens MeshCentral in a browser with its own cookies.
+// open opens MeshCentral in a browser with its own cookies. The one that the same person had before is closed.
 func (s *stage) open(browser context.Context, name, path string) *page {
 	s.t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	s.close = append(s.close, cancel)
+	if earlier, ok := s.tabs[name]; ok {
+		earlier()
+	}
+	s.tabs[name] = cancel
 	p := &page{s: s, ctx: ctx, name: name}
 	if err := chromedp.Do(ctx); err != nil { // opens the tab, which lives as long as this context
 		s.t.Fatal(err)

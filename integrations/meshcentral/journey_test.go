@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"telegate/integrations/meshcentral"
 )
 
 // The elements of MeshCentral's dialogs.
@@ -32,6 +34,7 @@ func TestMeshCentral(t *testing.T) {
 		{"a name that changes hands reaches nobody new", nameChangesHands},
 		{"a handle set by an administrator is proven by the code that signs in", administratorEdits},
 		{"the gateway may be away at every step", gatewayIsAway},
+		{"the Plugins page installs it from the gateway, without a restart", pluginsPage},
 		{"without msg2factor messages go on, and no code is asked for", withoutSecondFactor},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -328,6 +331,30 @@ func gatewayIsAway(s *stage, browser context.Context) {
 		s.t.Error("alice is still linked")
 	}
 	s.signIn(browser, "alice", "").account() // the password is enough now
+}
+
+func pluginsPage(s *stage, browser context.Context) {
+	admin := s.asAdmin(browser)
+	admin.click("#LeftMenuMyServer")
+	admin.click("#ServerPlugins")
+	admin.click(`input[value="Download Plugin"]`)
+	admin.write("#pluginurlinput", "http://"+s.address+meshcentral.ConfigPath)
+	admin.click(dialogOK)
+	admin.until("it can be installed", `document.querySelector("#p42tbl .p42tblRow option[value=install]")`)
+	admin.choose("#p42tbl .p42tblRow select", "install")
+	admin.click(dialogOK)
+	admin.reads("#p42tbl .p42tblRow", "Installed")
+	admin.shot("plugins")
+
+	bob := s.signIn(browser, "bob", "") // it has taken the place of the one that was there
+	bob.account()
+	after := s.last("Bob")
+	bob.register("bob_tg")
+	code := s.code("Bob", "My Server verification code is: ", after)
+	bob.write(codeBox, code)
+	bob.click(dialogOK)
+	s.message("Bob", "Connected.", after)
+	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
 }
 
 func withoutSecondFactor(s *stage, browser context.Context) {

@@ -21,7 +21,7 @@ class Reports {
     if (this.waiting.length) this.run();
   }
 
-  // add hands over a call; it is given up after `lifetime` milliseconds. done hears of its success.
+  // add hands over a call; it is given up after `lifetime` milliseconds. about is the user it concerns.
   add({ method, path, body, about, lifetime = LIFETIME }) {
     if (this.waiting.length >= MOST) return this.drop({ method, path, body, about }, new Error('too many reports are waiting'));
     this.waiting.push({ method, path, body, about, until: Date.now() + lifetime });
@@ -50,6 +50,8 @@ class Reports {
         this.save();
         if (problem && !(report.method === 'DELETE' && problem.status === 404)) this.drop(report, problem);
       }
+    } catch (error) { // whoever hears of a dropped report; nobody waits for this function, and MeshCentral must not end by it
+      console.log('telegate:', error);
     } finally {
       this.busy = false;
     }

@@ -100,7 +100,8 @@ class Plugin {
     try {
       const { domains } = await this.gateway.call('GET', '/v1/domains');
       const known = new Set(domains.map((d) => d.id));
-      const missing = Object.keys(this.server.config.domains || {}).filter((id) => !known.has(id));
+      const own = Object.entries(this.server.config.domains || {}).filter(([, d]) => !d.share); // the others only share a folder
+      const missing = own.map(([id]) => id).filter((id) => !known.has(id));
       if (missing.length) this.warn(`telegate does not know, or the key may not use: ${missing.map((id) => `domain "${id}"`).join(', ')}`);
       const states = [...new Set(domains.map((d) => `${d.bot || 'a bot without a name yet'} is ${d.state || 'not there'}`))];
       console.log(`telegate: ${states.join(', ')}.`);
