@@ -86,7 +86,7 @@ func (p *page) write(selector, text string) {
 func (p *page) choose(selector, value string) {
 	p.s.t.Helper()
 	p.do("see "+selector, chromedp.WaitVisible(selector))
-	p.until("choose", fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.value = %q; e.onchange(); return e.value === %[2]q })()`, selector, value))
+	p.until("choose", fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.value = %q; if (e.value !== %[2]q) return false; e.onchange(); return true })()`, selector, value))
 }
 
 // reads waits until an element's text holds a phrase.

@@ -238,7 +238,7 @@ func loginReport(s *stage, browser context.Context) {
 	admin.click(`#p60 input[value="Generate Report..."]`)
 	admin.choose("#d2reportType", "3") // User Logins
 	admin.click(dialogOK)
-	admin.reads("#p60report", "Messenging") // MeshCentral's spelling
+	admin.reads("#p60report", "Messenging") //nolint:misspell // MeshCentral's spelling
 	admin.reads("#p60report", "Incorrect 2nd factor")
 	admin.shot("login-report")
 }
@@ -346,6 +346,7 @@ func pluginsPage(s *stage, browser context.Context) {
 	admin.reads("#p42tbl .p42tblRow", "Installed")
 	admin.shot("plugins")
 
+	s.pressStart("Bob")
 	bob := s.signIn(browser, "bob", "") // it has taken the place of the one that was there
 	bob.account()
 	after := s.last("Bob")

@@ -25,7 +25,7 @@ func get(t *testing.T, path string, change func(*http.Request)) *http.Response {
 	for pattern, page := range meshcentral.Pages("1.2.3") {
 		mux.Handle(pattern, page)
 	}
-	r := httptest.NewRequest("GET", "http://gateway.example:8080"+path, nil)
+	r := httptest.NewRequest(http.MethodGet, "http://gateway.example:8080"+path, nil)
 	change(r)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
