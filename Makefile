@@ -3,12 +3,12 @@ SHELL := /bin/bash
 GOLANGCI_LINT := v2.15.0
 FUZZRUNS ?= 10000
 
-.PHONY: help check fmt vet lint tidy test race kill fuzz build bench run tools
+.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-check: fmt vet lint tidy race test fuzz ## Everything CI checks
+check: fmt vet lint tidy race test fuzz plugin-test ## Everything CI checks
 
 fmt: ## Formatting
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
@@ -41,6 +41,13 @@ fuzz: ## Each fuzz test for FUZZRUNS runs, those with a database for a tenth of 
 				|| { cat fuzz.log; exit 1; }; \
 		done; \
 	done; rm -f fuzz.log
+
+plugin-test: ## The plugin for MeshCentral, by Node's own test runner
+	cd integrations/meshcentral && node --test
+
+# MeshCentral is installed once, below the user's cache; the run itself takes a few minutes.
+meshcentral: ## The plugin in a real MeshCentral, through its own pages in a browser
+	TELEGATE_MESHCENTRAL=$${TELEGATE_MESHCENTRAL:-1} go test -count 1 -timeout 10m -run 'TestMeshCentral$$' ./integrations/meshcentral
 
 build: ## The binary, ./telegate
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o telegate .

@@ -16,6 +16,7 @@ import (
 	"telegate/config"
 	"telegate/db"
 	"telegate/delivery"
+	"telegate/integrations/meshcentral"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -95,6 +96,7 @@ func (g *gateway) open(ctx context.Context) error {
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: g.tenants,
 		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
+		Pages:   meshcentral.Pages(version),
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
 	})
 	g.listener, err = api.Listen(ctx, cfg.API.Listen, cfg.API.TLSCert, cfg.API.TLSKey)

@@ -48,8 +48,13 @@ type cli struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {
-		Check configCheckCmd `cmd:"" help:"Check a configuration file and print how it is understood."`
+		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print how it is understood."`
+		Import configImportCmd `cmd:"" help:"Make a configuration out of MeshCentral's."`
 	} `cmd:"" help:"The configuration file."`
+	Meshcentral struct {
+		Setup meshcentralSetupCmd `cmd:"" help:"Put the plugin into MeshCentral's data folder."`
+		Adopt meshcentralAdoptCmd `cmd:"" help:"Take over the handles that MeshCentral has already."`
+	} `cmd:"" help:"The plugin for MeshCentral."`
 	Bench     benchCmd     `cmd:"" help:"Measure the gateway on this machine."`
 	BenchNoop benchNoopCmd `cmd:"" hidden:""`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

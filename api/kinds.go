@@ -38,6 +38,7 @@ var kinds = map[string]kind{
 	"text-gone":                {409, "Text gone", "The text of a message that did not arrive is kept for 7 days. Give a text to send in its place."},
 	"no-recipients":            {409, "Nobody to reach", "Nobody would get the broadcast: no user of the list (or none at all in the domain) has a linked chat that takes messages. Nothing was stored; counts tells more. Link users first, with POST /v1/links."},
 	"broadcast-finished":       {409, "Broadcast finished", "The broadcast has been sent or canceled, so it cannot be canceled; current_status says which. GET it for its outcomes."},
+	"proof-refused":            {409, "Proof refused", "A caller vouched for a code that proves nothing; reason says why: unknown_message, not_a_link_code, not_delivered, too_old, other_handle, not_private, used. Only not_delivered is worth another try with the same message."},
 	"resend-too-soon":          {429, "Resend too soon", "Wait for retry_after seconds before sending the code again."},
 	"rate-limited":             {429, "Rate limited", "More of these were asked for than allowed; scope says whom the limit counts. Wait for retry_after seconds."},
 	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row each further one costs a growing wait. Wait for retry_after seconds, or offer another factor."},

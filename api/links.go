@@ -21,19 +21,21 @@ type StartLink struct {
 	Locale         string `json:"locale,omitempty" maxLength:"35" doc:"IETF language tag"`
 	SessionBinding string `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's session, opaque; confirm must then name the same"`
 	Handle         string `json:"handle,omitempty" maxLength:"256" doc:"by handle: the code goes to this Telegram username at once"`
+	VerifiedBy     string `json:"verified_by,omitempty" enum:"caller" doc:"caller: the caller has sent a code of its own to handle and the user has typed it; needs message, and the scope send too"`
+	Message        string `json:"message,omitempty" maxLength:"64" doc:"with verified_by: the id of the message with purpose link that carried the code"`
 }
 
 // StartedLink is the answer of POST /v1/links.
 type StartedLink struct {
 	ID           string    `json:"id"`
-	Status       string    `json:"status" enum:"pending,claimed"`
-	Method       string    `json:"method" enum:"bot,handle"`
+	Status       string    `json:"status" enum:"pending,claimed,verified,suspended,revoked"`
+	Method       string    `json:"method" enum:"bot,handle,caller"`
 	StartURL     string    `json:"start_url,omitempty" doc:"by bot: to open or scan"`
 	AppURL       string    `json:"app_url,omitempty" doc:"by bot: for a device with Telegram on it"`
 	StartCommand string    `json:"start_command,omitempty" doc:"by bot: to paste into the chat where the link does nothing"`
 	QRSVG        string    `json:"qr_svg,omitempty" doc:"by bot: start_url as a data: URL of an SVG image"`
-	Label        string    `json:"label,omitempty" doc:"by handle: whom the code went to"`
-	ExpiresAt    time.Time `json:"expires_at"`
+	Label        string    `json:"label,omitempty" doc:"by handle and by caller: whom the code went to"`
+	ExpiresAt    time.Time `json:"expires_at" doc:"of the proof; by caller it has been given"`
 	ExpiresIn    int       `json:"expires_in" doc:"seconds"`
 }
 
@@ -44,7 +46,7 @@ type Link struct {
 	User       string     `json:"user"`
 	Status     string     `json:"status" enum:"pending,claimed,verified,suspended,revoked,expired,denied,canceled,exhausted"`
 	Reason     string     `json:"reason,omitempty" doc:"why it is suspended or has ended"`
-	Method     string     `json:"method" enum:"bot,handle"`
+	Method     string     `json:"method" enum:"bot,handle,caller"`
 	Label      string     `json:"label,omitempty" doc:"the chat, for people"`
 	VerifiedAt *time.Time `json:"verified_at,omitempty"`
 	ExpiresIn  int        `json:"expires_in" doc:"seconds; 0 once it is over"`
@@ -58,6 +60,9 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 	domain, err := s.inDomain(ctx, b.Domain)
 	if err != nil {
 		return nil, err
+	}
+	if b.VerifiedBy != "" || b.Message != "" {
+		return s.vouchLink(ctx, b)
 	}
 	started, err := s.o.Links.Start(ctx, linking.StartRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Binding: b.SessionBinding,
@@ -80,6 +85,39 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 		Location string `header:"Location"`
 		Body     StartedLink
 	}{"/v1/links/" + l.ID, out}, nil
+}
+
+// vouchLink links on the caller's word. Only who could have sent the code can have had it checked.
+func (s *Server) vouchLink(ctx context.Context, b StartLink) (*struct {
+	Location string `header:"Location"`
+	Body     StartedLink
+}, error) {
+	switch {
+	case b.VerifiedBy == "":
+		return nil, invalid("#/verified_by", "message belongs to verified_by; give both or none")
+	case b.Message == "":
+		return nil, invalid("#/message", "verified_by needs the id of the message that carried the code")
+	case b.Handle == "":
+		return nil, invalid("#/handle", "verified_by needs the handle that the code was sent to")
+	case b.SessionBinding != "":
+		return nil, invalid("#/session_binding", "nothing is confirmed later, so there is no session to bind it to")
+	case !caller(ctx).may(scopeSend):
+		p := problem("insufficient-scope", "Vouching for a code needs the scope send too: the caller has sent it.")
+		p.RequiredScope = string(scopeSend)
+		return nil, p
+	}
+	l, err := s.o.Links.Vouch(ctx, linking.VouchRequest{
+		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Handle: b.Handle, MessageID: b.Message,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &struct {
+		Location string `header:"Location"`
+		Body     StartedLink
+	}{"/v1/links/" + l.ID, StartedLink{
+		ID: l.ID, Status: string(l.Status), Method: string(l.Method), Label: l.Chat.Label(), ExpiresAt: l.Expires,
+	}}, nil
 }
 
 // withStartURL adds where to press Start to a problem that pressing it solves.

@@ -12,6 +12,7 @@ import (
 
 	"rsc.io/qr"
 
+	"telegate/delivery"
 	"telegate/linking"
 )
 
@@ -149,5 +150,58 @@ func TestQRCodeIsTheStartURL(t *testing.T) {
 	}
 	if !maps.Equal(black, drawn) {
 		t.Error("the modules are not those of the code")
+	}
+}
+
+// A server that makes and checks its codes itself names the message that carried one: the chat it reached is the user's from then on,
+// whoever has the name.
+func TestLinkOnTheCallersWord(t *testing.T) {
+	g := newGateway(t)
+	g.start(alice)
+	vouch := func(key string, body object) answer {
+		t.Helper()
+		for member, v := range map[string]any{"domain": "corp", "user": "user/corp/alice", "handle": "@alice", "verified_by": "caller"} {
+			if _, ok := body[member]; !ok {
+				body[member] = v
+			}
+		}
+		return g.as(key, "POST", "/v1/links", body)
+	}
+	id := g.call("POST", "/v1/messages", object{"domain": "corp", "to": "@@alice", "text": "123456 is your code", "lane": "code", "purpose": "link"}).str("id")
+	g.ended(id, delivery.StatusDelivered, nil)
+
+	// Only who could have sent the code can vouch for it, and says all it takes.
+	if p := vouch(keyLink, object{"message": id}).isProblem(403, "insufficient-scope"); p.RequiredScope != "send" {
+		t.Errorf("the scope that is missing: %q", p.RequiredScope)
+	}
+	vouch(keySend, object{"message": id}).isProblem(403, "insufficient-scope")
+	for pointer, body := range map[string]object{
+		"#/message":         {},
+		"#/handle":          {"message": id, "handle": ""},
+		"#/verified_by":     {"message": id, "verified_by": ""},
+		"#/session_binding": {"message": id, "session_binding": "s"},
+	} {
+		vouch(keyAll, body).isFault(pointer)
+	}
+
+	linked := vouch(keyAll, object{"message": id, "display_name": "Alice"}).is(201, `{
+		"id":"lnk_…","status":"verified","method":"caller","label":"Alice (@alice)","expires_at":"2026-11-02T09:00:00Z","expires_in":0}`)
+	again := vouch(keyAll, object{"message": id}) // the answer was lost: the same call is the same link
+	if again.status != 201 || again.str("id") != linked.str("id") {
+		t.Errorf("again: %d %s", again.status, again.body)
+	}
+	for reason, body := range map[string]object{
+		"used": {"message": id, "user": "user/corp/mallory"}, "unknown_message": {"message": id, "domain": ""},
+	} {
+		if p := vouch(keyAll, body).isProblem(409, "proof-refused"); p.Reason != reason {
+			t.Errorf("refused because of %q, want %q", p.Reason, reason)
+		}
+	}
+
+	g.start(person(999, "alice")) // the name passes to somebody else
+	g.call("POST", "/v1/messages", object{"domain": "corp", "user": "user/corp/alice", "text": "654321", "lane": "code", "purpose": "login"}).
+		is(202, `{"id":"msg_…","status":"queued"}`)
+	if text := g.last(alice).Body.Parts[0].Text.Text; text != "654321" {
+		t.Errorf("alice's chat got %q", text)
 	}
 }

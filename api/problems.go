@@ -135,6 +135,7 @@ func problemOf(err error) *Problem {
 		linkRate    *linking.RateError
 		sendRate    *notify.RateError
 		cooling     *notify.CoolingOffError
+		proof       *linking.ProofError
 		wait        *twofa.WaitError
 		unavailable *twofa.UnavailableError
 		progress    *twofa.InProgressError
@@ -158,6 +159,10 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.As(err, &cooling):
 		return problem(string(twofa.AfterNotMe), waitDetails[twofa.AfterNotMe]).after(cooling.RetryAfter)
+	case errors.As(err, &proof):
+		p = problem("proof-refused", proofDetails[proof.Reason])
+		p.Reason = string(proof.Reason)
+		return p
 	case errors.As(err, &wait):
 		p = problem(string(wait.Kind), waitDetails[wait.Kind]).after(wait.RetryAfter)
 		p.Scope, p.Limit = wait.Scope, wait.Limit
@@ -242,6 +247,16 @@ func notResendable(status delivery.Status) string {
 	default:
 		return "This message is " + string(status) + ", so there is nothing to send again; send a new one with POST /v1/messages."
 	}
+}
+
+var proofDetails = map[linking.ProofReason]string{
+	linking.ProofUnknown:      "There is no message with this id in this domain.",
+	linking.ProofNotALinkCode: "The message was no code with purpose link.",
+	linking.ProofNotDelivered: "The message has not reached anybody; wait for it, and try again.",
+	linking.ProofTooOld:       "The code is older than 15 minutes; send another and have it typed.",
+	linking.ProofOtherHandle:  "The code went to another chat than this handle's.",
+	linking.ProofNotPrivate:   "The code went to a group; only a private chat can be somebody's.",
+	linking.ProofUsed:         "The code has linked another user already; each one links once.",
 }
 
 var waitDetails = map[twofa.Wait]string{

@@ -135,6 +135,12 @@ var problemCases = map[string]problemCase{
 		g.call("POST", path, nil)
 		return g.call("POST", path, nil)
 	}, `{"current_status":"canceled"}`},
+	"proof-refused": {func(t *testing.T) answer {
+		g := newGateway(t)
+		g.start(alice)
+		id := g.call("POST", "/v1/messages", linkCode).str("id")
+		return g.call("POST", "/v1/links", object{"user": "alice", "handle": "@alice", "verified_by": "caller", "message": id})
+	}, `{"reason":"not_delivered"}`},
 	"resend-too-soon": {func(t *testing.T) answer {
 		g := linked(t)
 		return g.call("POST", "/v1/verifications/"+g.verify("alice", "s")+"/resend", nil)

@@ -74,7 +74,8 @@ type Options struct {
 	Health        func(ctx context.Context) []Component
 	Ready         func(ctx context.Context) error // nil while messages can be accepted and stored
 	Metrics       *prometheus.Registry
-	Private       bool // reachable from this machine only: health details and metrics need no key
+	Pages         map[string]http.Handler // further pages that need no key, by their patterns: "GET /path"
+	Private       bool                    // reachable from this machine only: health details and metrics need no key
 	Version       string
 	Now           func() time.Time
 	Logger        *slog.Logger
@@ -106,6 +107,9 @@ func New(o Options) *Server {
 	s.mux.Handle("GET /metrics", s.metrics())
 	s.mux.HandleFunc("GET /problems/{slug}", servedProblem)
 	s.mux.HandleFunc("GET /{$}", s.index)
+	for pattern, page := range o.Pages {
+		s.mux.Handle(pattern, page)
+	}
 
 	s.handler = s.observed(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))
 	return s

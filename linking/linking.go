@@ -75,6 +75,7 @@ type Method string
 const (
 	ByBot    Method = "bot"
 	ByHandle Method = "handle"
+	ByCaller Method = "caller" // on the word of a caller that has checked a code of its own
 )
 
 // Link is the claim, proven or not, that a user of a domain owns a chat.
@@ -89,7 +90,7 @@ type Link struct {
 	Reason      string // why it is suspended or ended
 	BotID       int64
 	ChatID      int64  // 0 until claimed
-	TokenHash   []byte // SHA-256 of the start token; nil by handle
+	TokenHash   []byte // SHA-256 of the start token, or of the id of the code a caller vouches for; nil by handle
 	Binding     []byte // SHA-256 of the caller's session binding; nil where the caller gave none
 	ConfirmMAC  []byte // of the confirm code that was shown last; nil before and after
 	Attempts    int    // confirm codes tried
@@ -178,6 +179,11 @@ type Tx interface {
 	Chat(botID, chatID int64) (Chat, error)
 	ChatByUsername(botID int64, username string) (Chat, error)
 	MigrateChat(botID, from, to int64) error
+
+	// Code is a message with a purpose.
+	Code(messageID string) (Code, error)
+	// HandleChat is the chat that a domain means by a username, since it first sent something there.
+	HandleChat(domain, name string) (chatID int64, err error)
 
 	SaveInvitation(Invitation) error
 	Invitation(domain, user string) (Invitation, error)

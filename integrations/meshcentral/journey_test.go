@@ -1,0 +1,377 @@
+package meshcentral_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"telegate/integrations/meshcentral"
+)
+
+// The elements of MeshCentral's dialogs.
+const (
+	dialogOK   = "#idx_dlgOkButton"
+	handleBox  = "#d2handleinput"
+	codeBox    = "#d2phoneCodeInput"
+	messageBox = "#d2smsText"
+)
+
+// The whole way through MeshCentral's own pages, as its documentation describes it. Each step goes on where the one before has ended.
+func TestMeshCentral(t *testing.T) {
+	s := newStage(t)
+	browser := chrome(t)
+	for _, step := range []struct {
+		name string
+		do   func(*stage, context.Context)
+	}{
+		{"somebody who has not pressed Start gets no code, and the administrator sees why", unknownToTheBot},
+		{"a handle is registered with a code", registers},
+		{"the code signs in", signsIn},
+		{"an administrator sees the handle and writes to it", administratorWrites},
+		{"the login report names the factor", loginReport},
+		{"a name that changes hands reaches nobody new", nameChangesHands},
+		{"a handle set by an administrator is proven by the code that signs in", administratorEdits},
+		{"the gateway may be away at every step", gatewayIsAway},
+		{"the Plugins page installs it from the gateway, without a restart", pluginsPage},
+		{"without msg2factor messages go on, and no code is asked for", withoutSecondFactor},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			s.t = t
+			step.do(s, browser)
+			s.running()
+		})
+		s.t = t
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// signIn types the password; where there is a second factor, its page comes next.
+func (s *stage) signIn(browser context.Context, name, path string) *page {
+	s.t.Helper()
+	p := s.open(browser, name, path)
+	p.write("#username", name)
+	p.write("#password", password)
+	p.click("#loginButton")
+	return p
+}
+
+// asAdmin is the page of the administrator, who stays signed in.
+func (s *stage) asAdmin(browser context.Context) *page {
+	s.t.Helper()
+	if s.admin == nil {
+		s.admin = s.signIn(browser, "admin", "")
+		s.admin.see("#LeftMenuMyUsers")
+	}
+	return s.admin
+}
+
+// askForCode lets MeshCentral send a code.
+func (p *page) askForCode() {
+	p.s.t.Helper()
+	p.see("#tokenInput")
+	p.click("#msgKeyButton")
+	p.click(dialogOK)
+	p.reads("body", "Message sent.")
+}
+
+func (p *page) typeCode(code string) {
+	p.s.t.Helper()
+	p.write("#tokenInput", code)
+	p.click("#tokenOkButton")
+}
+
+// account opens My Account, past a bubble that asks for backup codes.
+func (p *page) account() {
+	p.s.t.Helper()
+	p.click("#LeftMenuMyAccount")
+	p.until("the account is there", `document.querySelector("#p2").offsetParent`)
+}
+
+// manage opens the dialog about messaging.
+func (p *page) manage() {
+	p.s.t.Helper()
+	p.follow("Manage messaging")
+}
+
+// follow clicks a link by its words.
+func (p *page) follow(words string) {
+	p.s.t.Helper()
+	p.until("the link "+words+" is there", `(() => {
+		const a = [...document.querySelectorAll("a")].find(a => a.innerText === "`+words+`" && a.offsetParent);
+		a?.click();
+		return a;
+	})()`)
+}
+
+// notified waits for one of MeshCentral's notifications, behind the number at the top of the page.
+func (p *page) notified(phrase string) {
+	p.s.t.Helper()
+	p.until("it is notified of "+phrase, `notifications.some(n => JSON.stringify(n).includes("`+phrase+`"))`)
+	p.click("#notificationCount")
+}
+
+// register asks for a code to a handle.
+func (p *page) register(handle string) {
+	p.s.t.Helper()
+	p.manage()
+	p.write(handleBox, handle)
+	p.shot("register-" + handle)
+	p.click(dialogOK)
+	p.see(codeBox)
+}
+
+func (p *page) signOut() {
+	p.s.t.Helper()
+	p.follow("Logout")
+	p.see("#username")
+}
+
+// userPage opens the page of a user, as an administrator.
+func (p *page) userPage(name string) {
+	p.s.t.Helper()
+	p.click("#LeftMenuMyUsers")
+	p.until("the list is there", `[...document.querySelectorAll("#p3users tr[tabindex]")].some(r => r.innerText.includes("`+name+`"))`)
+	p.shot("users")
+	p.do("open the page of "+name, chromedp.Evaluate[chromedp.Void](`gotoUser(encodeURIComponentEx("user//`+name+`"))`))
+	p.reads("#p30html", name)
+}
+
+func (p *page) writeTo(text string) {
+	p.s.t.Helper()
+	p.click(`input[title="Send a message to this user"]`)
+	p.write(messageBox, text)
+	p.click(dialogOK)
+}
+
+// editHandle sets a user's handle on his page; an empty one takes it away.
+func (p *page) editHandle(handle string) {
+	p.s.t.Helper()
+	p.do("edit the handle", chromedp.Evaluate[chromedp.Void]("p30editMessaging()"))
+	if handle == "" {
+		p.choose("#d2serviceselect", "0")
+	} else {
+		p.choose("#d2serviceselect", "1")
+		p.write(handleBox, handle)
+	}
+	p.shot("edit-handle")
+	p.click(dialogOK)
+}
+
+func unknownToTheBot(s *stage, browser context.Context) {
+	alice := s.signIn(browser, "alice", "")
+	alice.account()
+	alice.register("alice_tg") // MeshCentral asks for a code whatever has become of it
+	admin := s.asAdmin(browser)
+	admin.click("#LeftMenuMyEvents")
+	admin.reads("body", "The person opens https://t.me/TestBot and presses Start")
+	admin.shot("event")
+	if n := s.last("Alice"); n != 0 {
+		s.t.Errorf("alice's phone shows message %d", n)
+	}
+}
+
+func registers(s *stage, browser context.Context) {
+	s.pressStart("Alice")
+	alice := s.signIn(browser, "alice", "")
+	alice.account()
+	alice.shot("account")
+	after := s.last("Alice")
+	alice.register("alice_tg")
+	code := s.code("Alice", "My Server verification code is: ", after)
+	alice.write(codeBox, wrong(code))
+	alice.click(dialogOK)
+	alice.until("the dialog opens again, empty", `document.querySelector("`+codeBox+`")?.value === "" && document.querySelector("`+codeBox+`").offsetParent`)
+	alice.shot("code")
+	alice.write(codeBox, code)
+	alice.click(dialogOK)
+	s.message("Alice", "Connected. Sign-in codes and messages for the account alice (user//alice) on My Server", after)
+	alice.see("#authMessagingCheck")
+	m := s.messaging("", "user//alice")
+	if !m.Linked || !m.UsableFor2FA || m.Link.Handle != "@alice_tg" {
+		s.t.Errorf("telegate has %+v", m)
+	}
+}
+
+func signsIn(s *stage, browser context.Context) {
+	after := s.last("Alice")
+	alice := s.signIn(browser, "alice", "")
+	alice.see("#tokenInput")
+	alice.shot("sign-in")
+	alice.askForCode()
+	code := s.code("Alice", "My Server access token is: ", after)
+	alice.typeCode(wrong(code))
+	alice.reads("body", "Invalid token, try again.")
+	alice.shot("wrong-code")
+	alice.typeCode(code)
+	alice.account()
+	alice.signOut()
+
+	again := s.signIn(browser, "alice", "") // a code works once
+	again.see("#tokenInput")
+	again.typeCode(code)
+	again.reads("body", "Invalid token, try again.")
+}
+
+func administratorWrites(s *stage, browser context.Context) {
+	admin := s.asAdmin(browser)
+	admin.click("#LeftMenuMyUsers")
+	admin.see(`#p3users img[title="Verified messaging account"]`)
+	admin.shot("bubble")
+	admin.userPage("alice")
+	admin.reads("#p30html", "telegram:@alice_tg")
+	admin.shot("user")
+	after := s.last("Alice")
+	admin.writeTo("Maintenance tonight <b>&\"' – Grüße")
+	s.message("Alice", "Maintenance tonight <b>&\"' – Grüße", after)
+	admin.notified("Message succes")
+	admin.shot("message-sent")
+}
+
+func loginReport(s *stage, browser context.Context) {
+	admin := s.asAdmin(browser)
+	admin.click("#LeftMenuMyEvents")
+	admin.click("#EventsReport")
+	admin.click(`#p60 input[value="Generate Report..."]`)
+	admin.choose("#d2reportType", "3") // User Logins
+	admin.click(dialogOK)
+	admin.reads("#p60report", "Messenging") //nolint:misspell // MeshCentral's spelling
+	admin.reads("#p60report", "Incorrect 2nd factor")
+	admin.shot("login-report")
+}
+
+// F19: what is sent for alice goes to the number of her chat, whoever has her name.
+func nameChangesHands(s *stage, browser context.Context) {
+	for _, change := range []struct{ who, name string }{{"Alice", "alice_new"}, {"Mallory", "alice_tg"}} {
+		if err := s.telegram.SetUsername(s.person(change.who), change.name); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.pressStart("Mallory") // the bot learns that the name is his now
+	mallorys, after := s.last("Mallory"), s.last("Alice")
+
+	alice := s.signIn(browser, "alice", "")
+	alice.askForCode()
+	alice.typeCode(s.code("Alice", "My Server access token is: ", after))
+	alice.account()
+	admin := s.asAdmin(browser)
+	admin.userPage("alice")
+	admin.writeTo("Only for alice")
+	s.message("Alice", "Only for alice", after)
+
+	mallory := s.signIn(browser, "mallory", "") // and he cannot register it either
+	mallory.account()
+	mallory.register("alice_tg")
+	admin.click("#LeftMenuMyEvents")
+	admin.reads("body", "belongs to another Telegram account")
+	if now := s.last("Mallory"); now != mallorys {
+		s.t.Errorf("the new owner of the name got %q", s.message("Mallory", "", mallorys).Text)
+	}
+	if s.messaging("", "user//mallory").Linked {
+		s.t.Error("mallory is linked")
+	}
+}
+
+func administratorEdits(s *stage, browser context.Context) {
+	s.pressStart("Bob")
+	admin := s.asAdmin(browser)
+	admin.userPage("bob")
+	admin.editHandle("bob_tg")
+	s.eventually("bob is invited", func() bool { return s.messaging("", "user//bob").Invitation != nil })
+	if s.messaging("", "user//bob").Linked {
+		s.t.Error("bob is linked without any proof")
+	}
+	after := s.last("Bob")
+	bob := s.signIn(browser, "bob", "")
+	bob.askForCode()
+	bob.typeCode(s.code("Bob", "My Server access token is: ", after))
+	bob.account()
+	s.message("Bob", "Connected.", after)
+	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
+
+	admin.editHandle("") // and taken away again
+	s.message("Bob", "Disconnected.", after)
+	s.eventually("bob is not linked", func() bool { return !s.messaging("", "user//bob").Linked })
+}
+
+func gatewayIsAway(s *stage, browser context.Context) {
+	s.stopGateway()
+	admin := s.asAdmin(browser)
+	admin.userPage("alice")
+	admin.writeTo("Into the void")
+	admin.notified("telegate does not answer")
+	admin.shot("gateway-away")
+	bob := s.signIn(browser, "bob", "") // registering
+	bob.account()
+	bob.register("bob_tg")
+	alice := s.signIn(browser, "alice", "") // signing in
+	alice.askForCode()
+	s.running()
+
+	// What has been decided meanwhile is told when the gateway is back.
+	s.startGateway()
+	after := s.last("Alice")
+	alice = s.signIn(browser, "alice", "")
+	alice.askForCode()
+	alice.typeCode(s.code("Alice", "My Server access token is: ", after))
+	alice.account()
+	s.stopGateway()
+	alice.manage()
+	alice.reads("body", "telegram:@alice_tg")
+	alice.shot("remove")
+	alice.click("#d2delPhone")
+	alice.click(dialogOK)
+	alice.until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
+	s.startGateway()
+	s.message("Alice", "Disconnected.", after)
+	if s.messaging("", "user//alice").Linked {
+		s.t.Error("alice is still linked")
+	}
+	s.signIn(browser, "alice", "").account() // the password is enough now
+}
+
+func pluginsPage(s *stage, browser context.Context) {
+	admin := s.asAdmin(browser)
+	admin.click("#LeftMenuMyServer")
+	admin.click("#ServerPlugins")
+	admin.click(`input[value="Download Plugin"]`)
+	admin.write("#pluginurlinput", "http://"+s.address+meshcentral.ConfigPath)
+	admin.click(dialogOK)
+	admin.until("it can be installed", `document.querySelector("#p42tbl .p42tblRow option[value=install]")`)
+	admin.choose("#p42tbl .p42tblRow select", "install")
+	admin.click(dialogOK)
+	admin.reads("#p42tbl .p42tblRow", "Installed")
+	admin.shot("plugins")
+
+	s.pressStart("Bob")
+	bob := s.signIn(browser, "bob", "") // it has taken the place of the one that was there
+	bob.account()
+	after := s.last("Bob")
+	bob.register("bob_tg")
+	code := s.code("Bob", "My Server verification code is: ", after)
+	bob.write(codeBox, code)
+	bob.click(dialogOK)
+	s.message("Bob", "Connected.", after)
+	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
+}
+
+func withoutSecondFactor(s *stage, browser context.Context) {
+	s.pressStart("Carol")
+	carol := s.signIn(browser, "carol", "corp/")
+	carol.account()
+	after := s.last("Carol")
+	carol.register("carol_tg")
+	code := s.code("Carol", "Corp verification code is: ", after)
+	carol.write(codeBox, code)
+	carol.click(dialogOK)
+	s.message("Carol", "Connected.", after)
+	carol.signOut()
+	s.signIn(browser, "carol", "corp/").account() // the password alone
+	m := s.messaging("corp", "user/corp/carol")
+	if !m.Linked || m.UsableFor2FA || !m.UsableForNotifications || strings.Join(m.Reasons, " ") != "msg2factor_disabled" {
+		s.t.Errorf("telegate has %+v", m)
+	}
+}

@@ -1,0 +1,150 @@
+// Package meshcentral brings telegate's plugin to MeshCentral: the gateway serves it to MeshCentral's Plugins page, and it can be put
+// into MeshCentral's data folder where there is no such page or no network. The plugin itself is the JavaScript in telegate/.
+package meshcentral
+
+import (
+	"archive/zip"
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+//go:embed telegate/*.js
+var files embed.FS
+
+// Name is the plugin's short name: its folder, its main file and its table in MeshCentral's config.json are called like it.
+const Name = "telegate"
+
+// Where the gateway serves the plugin.
+const (
+	ConfigPath = "/integrations/meshcentral/config.json"
+	zipPath    = "/integrations/meshcentral/telegate.zip"
+)
+
+// Pages are the two files that MeshCentral's Plugins page downloads, by their patterns for a ServeMux. They hold no secret.
+func Pages(version string) map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET " + ConfigPath: served("application/json", func(base string) ([]byte, error) { return manifest(base, version) }),
+		"GET " + zipPath:    served("application/zip", func(base string) ([]byte, error) { return archive(base, version) }),
+	}
+}
+
+// host is what may stand in a URL that MeshCentral is sent back to.
+var host = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:]{2,39}\](:[0-9]{1,5})?$`)
+
+// served answers with what is made for the address under which MeshCentral has found the gateway.
+func served(contentType string, make func(base string) ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !host.MatchString(r.Host) {
+			http.Error(w, "The header Host must name this gateway.", http.StatusBadRequest)
+			return
+		}
+		scheme := "http://"
+		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+			scheme = "https://"
+		}
+		data, err := make(scheme + r.Host)
+		if err != nil {
+			http.Error(w, "The plugin cannot be packed.", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+		_, _ = w.Write(data) // whoever asked has gone away
+	})
+}
+
+// manifest is the plugin's config.json, with the members that MeshCentral asks for. It compares versions of as many parts as its own.
+func manifest(base, version string) ([]byte, error) {
+	return json.MarshalIndent(map[string]any{
+		"name": "telegate", "shortName": Name, "version": version, "author": "telegate",
+		"description":   "Telegram for sign-in codes, messages and notices, delivered by a telegate gateway.",
+		"hasAdminPanel": false, "homepage": base + "/", "changelogUrl": base + ConfigPath, "configUrl": base + ConfigPath,
+		"downloadUrl": base + zipPath, "repository": map[string]string{"type": "git", "url": base + "/"}, "meshCentralCompat": ">=1.1.0",
+	}, "", "  ")
+}
+
+// content lists the plugin's files by name.
+func content(base, version string) (map[string][]byte, []string, error) {
+	config, err := manifest(base, version)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, names := map[string][]byte{"config.json": config}, []string{"config.json"}
+	scripts, err := files.ReadDir(Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range scripts {
+		data, err := files.ReadFile(Name + "/" + s.Name())
+		if err != nil {
+			return nil, nil, err
+		}
+		all[s.Name()] = data
+		names = append(names, s.Name())
+	}
+	return all, names, nil
+}
+
+// archive packs the plugin, always into the same bytes. MeshCentral takes the folder at the top off.
+func archive(base, version string) ([]byte, error) {
+	all, names, err := content(base, version)
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	z := zip.NewWriter(&packed)
+	for _, name := range names {
+		header := &zip.FileHeader{Name: Name + "/" + name, Method: zip.Deflate, Modified: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+		header.SetMode(0o644)
+		f, err := z.CreateHeader(header)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := f.Write(all[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}
+
+// ErrNoData: the folder is not MeshCentral's data folder.
+var ErrNoData = errors.New("there is no config.json in it, so it is not MeshCentral's data folder (meshcentral-data, beside node_modules)")
+
+// Install puts the plugin into MeshCentral's data folder, in place of what is there of it, and tells whether there was. base is the URL of
+// the gateway.
+func Install(data, base, version string) (updated bool, err error) {
+	if _, err := os.Stat(filepath.Join(data, "config.json")); errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("%s: %w", data, ErrNoData)
+	} else if err != nil {
+		return false, fmt.Errorf("look at MeshCentral's data folder: %w", err)
+	}
+	all, names, err := content(base, version)
+	if err != nil {
+		return false, err
+	}
+	folder := filepath.Join(data, "plugins", Name)
+	_, err = os.Stat(filepath.Join(folder, Name+".js"))
+	updated = err == nil
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return false, fmt.Errorf("make the plugin's folder: %w", err)
+	}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(folder, name), all[name], 0o644); err != nil {
+			return false, fmt.Errorf("write the plugin: %w", err)
+		}
+	}
+	return updated, nil
+}

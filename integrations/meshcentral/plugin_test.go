@@ -1,0 +1,141 @@
+package meshcentral_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"telegate/integrations/meshcentral"
+)
+
+// get asks for a page as MeshCentral does.
+func get(t *testing.T, path string, change func(*http.Request)) *http.Response {
+	t.Helper()
+	mux := http.NewServeMux()
+	for pattern, page := range meshcentral.Pages("1.2.3") {
+		mux.Handle(pattern, page)
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://gateway.example:8080"+path, nil)
+	change(r)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func same(*http.Request) {}
+
+func read(t *testing.T, r *http.Response) []byte {
+	t.Helper()
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// MeshCentral refuses a configuration that lacks one of these, and asks for the path of downloadUrl alone.
+func TestThePluginsPageGetsWhatItAsksFor(t *testing.T) {
+	var config map[string]any
+	if err := json.Unmarshal(read(t, get(t, meshcentral.ConfigPath, same)), &config); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"name", "shortName", "version", "description", "homepage", "changelogUrl", "configUrl", "downloadUrl", "meshCentralCompat"} {
+		if s, ok := config[name].(string); !ok || s == "" {
+			t.Errorf("%s is %v", name, config[name])
+		}
+	}
+	if _, ok := config["hasAdminPanel"].(bool); !ok {
+		t.Errorf("hasAdminPanel is %v", config["hasAdminPanel"])
+	}
+	if config["shortName"] != meshcentral.Name || strings.Count(config["meshCentralCompat"].(string), ".") != 2 {
+		t.Errorf("config.json: %v", config)
+	}
+	download, ok := strings.CutPrefix(config["downloadUrl"].(string), "http://gateway.example:8080")
+	if !ok {
+		t.Fatalf("downloadUrl is %v", config["downloadUrl"])
+	}
+	packed := read(t, get(t, download, same))
+	if again := read(t, get(t, download, same)); !bytes.Equal(packed, again) {
+		t.Error("the archive is another each time")
+	}
+	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range z.File {
+		names = append(names, f.Name)
+		if f.Mode() != 0o644 {
+			t.Errorf("%s has the mode %v", f.Name, f.Mode())
+		}
+	}
+	slices.Sort(names)
+	if want := []string{"telegate/config.json", "telegate/gateway.js", "telegate/reports.js", "telegate/telegate.js"}; !slices.Equal(names, want) {
+		t.Errorf("the archive holds %v, want %v", names, want)
+	}
+}
+
+func TestTheAddressIsTheOneMeshCentralHasUsed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*http.Request)
+		want   string
+	}{
+		"plain":            {same, "http://gateway.example:8080/"},
+		"IPv6":             {func(r *http.Request) { r.Host = "[::1]:8080" }, "http://[::1]:8080/"},
+		"behind a proxy":   {func(r *http.Request) { r.Host = "mesh.example"; r.Header.Set("X-Forwarded-Proto", "https") }, "https://mesh.example/"},
+		"no host":          {func(r *http.Request) { r.Host = "" }, ""},
+		"a path as host":   {func(r *http.Request) { r.Host = "evil.example/x" }, ""},
+		"markup as host":   {func(r *http.Request) { r.Host = `"><script>` }, ""},
+		"userinfo as host": {func(r *http.Request) { r.Host = "alice@evil.example" }, ""},
+	} {
+		r := get(t, meshcentral.ConfigPath, tt.change)
+		var config map[string]any
+		_ = json.Unmarshal(read(t, r), &config)
+		if got, _ := config["homepage"].(string); got != tt.want || (r.StatusCode == http.StatusOK) != (tt.want != "") {
+			t.Errorf("%s: %d with %q, want %q", name, r.StatusCode, got, tt.want)
+		}
+	}
+}
+
+func TestInstallingWithoutAPage(t *testing.T) {
+	data := t.TempDir()
+	if _, err := meshcentral.Install(data, "http://127.0.0.1:8080", "1.2.3"); !errors.Is(err, meshcentral.ErrNoData) {
+		t.Errorf("installed into any folder: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "config.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []bool{false, true} {
+		updated, err := meshcentral.Install(data, "http://127.0.0.1:8080", "1.2.3")
+		if err != nil || updated != before {
+			t.Fatalf("updated: %v, %v", updated, err)
+		}
+		main := filepath.Join(data, "plugins", "telegate", "telegate.js")
+		if script, err := os.ReadFile(main); err != nil || !bytes.Contains(script, []byte("module.exports.telegate")) {
+			t.Errorf("%s: %v", main, err)
+		}
+		if err := os.WriteFile(main, []byte("an old version"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(data, "plugins")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "plugins"), nil, 0o600); err != nil { // a file in the way
+		t.Fatal(err)
+	}
+	var path *fs.PathError
+	if _, err := meshcentral.Install(data, "", "1.2.3"); !errors.As(err, &path) {
+		t.Errorf("installed over a file: %v", err)
+	}
+}

@@ -1,0 +1,368 @@
+package meshcentral_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"telegate/api"
+	"telegate/sandbox"
+)
+
+// version is the MeshCentral that the plugin is tested with.
+const version = "1.1.55"
+
+const (
+	botToken = "2000000002:TEST-token-of-the-simulated-bot-00000"
+	botName  = "TestBot"
+	password = "A-long-passw0rd"
+)
+
+// patience is how long something may take on a busy machine; MeshCentral itself lets a wrong code wait for up to 6 seconds.
+const patience = 2 * time.Minute
+
+// stage is a real MeshCentral with the plugin, a real telegate, and a simulated Telegram.
+type stage struct {
+	t        *testing.T // of the step
+	whole    *testing.T
+	telegram *sandbox.Telegram
+	dir      string
+	home     string // holds MeshCentral's node_modules
+	data     string // MeshCentral's
+	telegate string // the binary
+	address  string // of the gateway
+	key      string
+	mesh     *process
+	meshURL  string
+	gateway  *process
+	admin    *page
+	tabs     map[string]func() // closes somebody's
+}
+
+// newStage sets everything up and starts it. TELEGATE_MESHCENTRAL names the folder that keeps MeshCentral between runs; the word "1"
+// means one below the user's cache.
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	home := os.Getenv("TELEGATE_MESHCENTRAL")
+	if home == "" {
+		t.Skip("make meshcentral runs this with a real MeshCentral")
+	}
+	s := &stage{t: t, whole: t, tabs: map[string]func(){}, dir: t.TempDir(), home: install(t, home)}
+	s.telegram = sandbox.New(sandbox.Options{})
+	for _, name := range []string{"Alice", "Bob", "Carol", "Mallory"} {
+		username := ""
+		if name != "Mallory" {
+			username = strings.ToLower(name) + "_tg"
+		}
+		s.telegram.AddPerson(sandbox.Person{FirstName: name, Username: username, LanguageCode: "en"})
+	}
+	if _, err := s.telegram.AddBot(botToken, botName, "Test Bot"); err != nil {
+		t.Fatal(err)
+	}
+	botAPI := httptest.NewServer(s.telegram)
+	t.Cleanup(func() {
+		for _, closeTab := range s.tabs {
+			closeTab()
+		}
+		s.telegram.Close()
+		botAPI.Close()
+	})
+
+	s.telegate = filepath.Join(s.dir, "telegate")
+	s.do("go", "build", "-o", s.telegate, "telegate")
+	s.address = "127.0.0.1:" + freePort(t)
+	s.data = filepath.Join(s.dir, "meshcentral-data")
+	port := freePort(t)
+	s.meshURL = "https://localhost:" + port + "/"
+	gateway := s.setUp(botAPI.URL)
+	s.writeJSON(filepath.Join(s.data, "config.json"), map[string]any{
+		"settings": map[string]any{
+			"cert": "mesh.example.test", "LANonly": true, "port": json.Number(port), "portBind": "127.0.0.1", "redirPort": 0, "mpsPort": 0,
+			"selfUpdate": false, "autoBackup": false, "meshScanner": false, "amtScanner": false, "agentTimeStampServer": false, "rsakeysize": 2048,
+			"plugins": map[string]any{"enabled": true, "list": []string{"telegate"}},
+		},
+		"domains": map[string]any{
+			"":     map[string]any{"title": "My Server", "newAccounts": false},
+			"corp": map[string]any{"title": "Corp", "newAccounts": false, "passwordRequirements": map[string]any{"msg2factor": false}},
+		},
+		"messaging": map[string]any{"telegate": gateway},
+	})
+	for user, domain := range map[string]string{"admin": "", "alice": "", "bob": "", "mallory": "", "carol": "corp"} {
+		s.meshcentral("--createaccount", user, "--pass", password, "--email", user+"@example.com", "--domain", domain)
+	}
+	s.meshcentral("--adminaccount", "admin")
+	s.startGateway()
+	s.mesh = s.start(exec.Command("node", s.arguments()...), "MeshCentral HTTPS server running")
+	return s
+}
+
+// install puts MeshCentral into the folder, unless it is there.
+func install(t *testing.T, home string) string {
+	t.Helper()
+	if home == "1" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		home = filepath.Join(cache, "telegate", "meshcentral-"+version)
+	}
+	var installed struct{ Version string }
+	data, _ := os.ReadFile(filepath.Join(home, "node_modules", "meshcentral", "package.json"))
+	if _ = json.Unmarshal(data, &installed); installed.Version == version {
+		return home
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	npm := exec.Command("nice", "npm", "install", "--no-audit", "--no-fund", "--prefix", home, "meshcentral@"+version)
+	if out, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("install MeshCentral: %v\n%s", err, out)
+	}
+	return home
+}
+
+// setUp does with telegate what an administrator does, and answers what MeshCentral is told about the gateway.
+func (s *stage) setUp(botAPI string) map[string]any {
+	s.t.Helper()
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	s.writeJSON(filepath.Join(s.data, "config.json"), map[string]any{})
+	said := s.do(s.telegate, "meshcentral", "setup", "--data", s.data, "--url", "http://"+s.address)
+	var gateway map[string]any
+	line := regexp.MustCompile(`"messaging": \{ "telegate": (.*) \}`).FindStringSubmatch(said)
+	if line == nil || json.Unmarshal([]byte(line[1]), &gateway) != nil {
+		s.t.Fatalf("telegate meshcentral setup said:\n%s", said)
+	}
+	s.key, _ = gateway["key"].(string)
+	table := regexp.MustCompile(`(?s)\[\[api\.keys\]\].*?\n\n`).FindString(said)
+	toml := fmt.Sprintf("[messaging.telegram]\nbottoken = %q\nbaseurl = %q\n[domains.\"\"]\ntitle = \"My Server\"\n[domains.corp]\ntitle = \"Corp\"\n"+
+		"[domains.corp.passwordRequirements]\nmsg2factor = false\n[api]\nlisten = %q\n%s", botToken, botAPI, s.address, table)
+	if err := os.WriteFile(filepath.Join(s.dir, "telegate.toml"), []byte(toml), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return gateway
+}
+
+func (s *stage) writeJSON(path string, v any) {
+	s.t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// do runs a command to its end and answers what it printed.
+func (s *stage) do(name string, args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+func (s *stage) arguments(more ...string) []string {
+	return append([]string{filepath.Join(s.home, "node_modules", "meshcentral"), "--datapath", s.data, "--filespath", filepath.Join(s.dir, "files")}, more...)
+}
+
+func (s *stage) meshcentral(args ...string) { s.t.Helper(); s.do("node", s.arguments(args...)...) }
+
+func (s *stage) startGateway() {
+	s.t.Helper()
+	s.gateway = s.start(exec.Command(s.telegate, "serve", "--config", filepath.Join(s.dir, "telegate.toml")), "telegate is listening")
+}
+
+func (s *stage) stopGateway() { s.t.Helper(); s.gateway.stop() }
+
+// running fails the test if MeshCentral has ended or begun anew since it was started.
+func (s *stage) running() {
+	s.t.Helper()
+	if log := s.mesh.log.String(); strings.Count(log, "MeshCentral HTTPS server running") != 1 || strings.Contains(log, "critical error") {
+		s.t.Fatalf("MeshCentral has not stayed up:\n%s", log)
+	}
+}
+
+// messaging asks telegate how a user stands.
+func (s *stage) messaging(domain, user string) api.Messaging {
+	s.t.Helper()
+	query := url.Values{"domain": {domain}, "user": {user}}
+	r, err := http.NewRequest(http.MethodGet, "http://"+s.address+"/v1/messaging?"+query.Encode(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.key)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var m api.Messaging
+	if err := json.NewDecoder(resp.Body).Decode(&m); err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("how %s stands: %s, %v", user, resp.Status, err)
+	}
+	return m
+}
+
+// eventually asks again and again until something holds.
+func (s *stage) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func (s *stage) person(name string) int64 {
+	s.t.Helper()
+	for _, p := range s.telegram.People() {
+		if p.FirstName == name {
+			return p.ID
+		}
+	}
+	s.t.Fatalf("nobody is called %s", name)
+	return 0
+}
+
+// pressStart lets somebody press Start, and waits for the bot's answer.
+func (s *stage) pressStart(name string) {
+	s.t.Helper()
+	after := s.last(name)
+	if err := s.telegram.Start(s.person(name), botName, ""); err != nil {
+		s.t.Fatal(err)
+	}
+	s.message(name, "", after)
+}
+
+// message waits for a message of the bot with a phrase on somebody's phone, behind the one with the id after.
+func (s *stage) message(name, phrase string, after int) sandbox.Message {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	m, err := s.telegram.WaitMessage(ctx, s.person(name), botName, func(m sandbox.Message) bool {
+		return m.FromBot && m.ID > after && strings.Contains(m.Text, phrase)
+	})
+	if err != nil {
+		s.t.Fatalf("%s's phone never showed %q: %v", name, phrase, err)
+	}
+	return m
+}
+
+func (s *stage) last(name string) int {
+	s.t.Helper()
+	messages := s.telegram.Messages(s.person(name), botName)
+	if len(messages) == 0 {
+		return 0
+	}
+	return messages[len(messages)-1].ID
+}
+
+var codeShape = regexp.MustCompile(`\b[0-9]{6}\b`)
+
+// code waits for a code on somebody's phone.
+func (s *stage) code(name, phrase string, after int) string {
+	s.t.Helper()
+	return codeShape.FindString(s.message(name, phrase, after).Text)
+}
+
+func wrong(code string) string {
+	if code[0] == '9' {
+		return "0" + code[1:]
+	}
+	return string(code[0]+1) + code[1:]
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// process is a program that runs until it is stopped, with the children it has started.
+type process struct {
+	log  *syncBuffer
+	stop func()
+}
+
+// start runs a program and waits until it says that it is ready.
+func (s *stage) start(cmd *exec.Cmd, ready string) *process {
+	s.t.Helper()
+	p := &process{log: &syncBuffer{}}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, p.log, p.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(done) }()
+	p.stop = sync.OnceFunc(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+		}
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-done
+	})
+	s.whole.Cleanup(func() {
+		p.stop()
+		if s.whole.Failed() {
+			s.whole.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.log)
+		}
+	})
+	for deadline := time.Now().Add(2 * patience); !strings.Contains(p.log.String(), ready); time.Sleep(50 * time.Millisecond) {
+		select {
+		case <-done:
+			s.t.Fatalf("%s has ended:\n%s", cmd.Path, p.log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s is not ready:\n%s", cmd.Path, p.log)
+		}
+	}
+	return p
+}
+
+// syncBuffer is a buffer that many may write to.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

@@ -1,0 +1,428 @@
+// The plugin against a MeshCentral that has what the plugin touches, and a gateway that answers what a test wants.
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { telegate } = require('./telegate/telegate.js');
+const { Gateway, connect } = require('./telegate/gateway.js');
+const { Reports } = require('./telegate/reports.js');
+
+const ALICE = 'user//alice';
+
+// gateway is a server that keeps what it is asked and answers what `answers` has for "METHOD /path", or 202 for messages.
+async function gateway(t, answers = {}) {
+  const calls = [];
+  let n = 0;
+  const server = http.createServer((req, res) => {
+    let text = '';
+    req.on('data', (chunk) => { text += chunk; });
+    req.on('end', () => {
+      const call = { method: req.method, path: req.url, headers: req.headers, body: text ? JSON.parse(text) : undefined };
+      const name = `${req.method} ${req.url.split('?')[0]}`;
+      if (name !== 'GET /v1/domains') calls.push(call);
+      let answer = answers[name];
+      if (typeof answer === 'function') answer = answer(call);
+      if (!answer) {
+        answer = name === 'GET /v1/domains' ? [200, { domains: [{ id: '', bot: '@SomeBot', state: 'connected' }, { id: 'corp' }] }]
+          : req.method === 'DELETE' ? [204] : name === 'POST /v1/messages' ? [202, { id: `msg_${++n}`, status: 'delivered' }] : [201, { id: 'lnk_1' }];
+      }
+      if (answer === 'hang') return;
+      if (answer === 'cut') return req.socket.destroy();
+      res.writeHead(answer[0], { 'Content-Type': 'application/json' });
+      res.end(answer[1] === undefined ? '' : typeof answer[1] === 'string' ? answer[1] : JSON.stringify(answer[1]));
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => { server.closeAllConnections(); server.close(); });
+  return { calls, server, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+const problem = (status, kind, detail, more = {}) => [status, { type: '/problems/' + kind, title: kind, status, detail, ...more }];
+
+// meshcentral is the part of MeshCentral that the plugin touches, as version 1.1.55 has it.
+function meshcentral(t, url, change = (config) => config) {
+  const datapath = fs.mkdtempSync(path.join(os.tmpdir(), 'telegate-plugin-'));
+  t.after(() => fs.rmSync(datapath, { recursive: true }));
+  const mc = {
+    datapath, warnings: [], events: [], dispatch: [],
+    config: change({ domains: { '': {}, corp: {} }, messaging: { telegate: { url, key: 'tgk_test' } } }),
+    webserver: { users: {} },
+    addServerWarning(msg) { mc.warnings.push(msg); },
+    AddEventDispatch(ids, target) { mc.dispatch.push(target); },
+    RemoveEventDispatch(ids, target) { mc.dispatch = mc.dispatch.filter((d) => d !== target); },
+    DispatchEvent(ids, source, event) { mc.events.push(event); for (const d of mc.dispatch) d.HandleEvent(source, event); },
+    decodeCookie(cookie) { return cookie; },
+  };
+  const ms = {
+    providers: 0, telegramClient: null,
+    sendMessage(to, msg, domain, func) {
+      (async () => {
+        try {
+          await ms.telegramClient.sendMessage(to.substring(9), { message: msg });
+          if (func) func(true);
+        } catch (ex) {
+          if (func) func(false, ex);
+        }
+      })();
+    },
+    sendMessagingCheck(domain, to, code, language, func) { ms.sendMessage(to, 'My Server verification code is: ' + code, domain, func); },
+    sendToken(domain, to, code, language, func) { ms.sendMessage(to, 'My Server access token is: ' + code, domain, func); },
+    sendDeviceNotify(domain, name, to) { ms.sendMessage(to, 'Connections: pc', domain, null); },
+    sendDeviceHelpRequest(domain, name, to) { ms.sendMessage(to, 'Help Request from pc: please', domain, null); },
+  };
+  mc.msgserver = mc.config.messaging ? ms : null;
+  mc.user = (id, handle) => {
+    const [, domain, name] = id.split('/');
+    mc.webserver.users[id] = { _id: id, domain, name, ...(handle ? { msghandle: 'telegram:' + handle } : {}) };
+    return mc.webserver.users[id];
+  };
+  mc.start = () => {
+    const plugin = telegate({ parent: mc });
+    plugin.server_startup();
+    if (plugin.plugin.reports) {
+      plugin.plugin.reports.firstPause = plugin.plugin.reports.pause = 5;
+      plugin.plugin.gateway.retryAfter = 5;
+      t.after(() => plugin.plugin.reports.stop());
+    }
+    return plugin.plugin;
+  };
+  // prove is what MeshCentral does with the code a user types: it opens the cookie, sets the handle and tells everybody.
+  mc.prove = (id, handle, code) => {
+    mc.decodeCookie({ a: 'verifyMessaging', c: code, p: 'telegram:' + handle });
+    mc.webserver.users[id].msghandle = 'telegram:' + handle;
+    mc.changed(id, 156);
+  };
+  mc.changed = (id, msgid) => mc.DispatchEvent(['*'], mc, { action: 'accountchange', msgid, account: { _id: id }, userid: 'user//admin' });
+  return mc;
+}
+
+const sent = (mc, send) => new Promise((resolve) => send(mc.msgserver, (success, msg) => resolve([success, msg])));
+const domain = { id: '' };
+
+async function eventually(what, holds) {
+  for (let i = 0; i < 4000; i++) {
+    if (holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.fail('waited in vain until ' + what);
+}
+
+test('each kind of message has its lane and its lifetime', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE, '@alice').otpmsg = { k: '222222' };
+  mc.start();
+  assert.equal(mc.msgserver.providers, 1);
+  assert.deepEqual(await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@@alice', '111111', null, done)), [true, undefined]);
+  assert.deepEqual(await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@alice', '222222', null, done)), [true, undefined]);
+  assert.deepEqual(await sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', '<b>Grüße</b>\n2', domain, done)), [true, undefined]);
+  assert.deepEqual(await sent(mc, (ms, done) => ms.sendMessage('telegram:@nobody', 'console', { id: 'corp' }, done)), [true, undefined]);
+  mc.msgserver.sendDeviceNotify(domain, 'alice', 'telegram:@alice');
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('six messages are out', () => gw.calls.length === 6);
+  assert.deepEqual(gw.calls.map((c) => c.body), [
+    { domain: '', to: '@@alice', text: 'My Server verification code is: 111111', lane: 'code', purpose: 'link', ttl: 120 },
+    { domain: '', user: ALICE, text: 'My Server access token is: 222222', lane: 'code', purpose: 'login', ttl: 300 },
+    { domain: '', user: ALICE, text: '<b>Grüße</b>\n2', lane: 'direct' },
+    { domain: 'corp', to: '@nobody', text: 'console', lane: 'direct' },
+    { domain: '', user: ALICE, text: 'Connections: pc', lane: 'alert', ttl: 3600 },
+    { domain: '', user: ALICE, text: 'Help Request from pc: please', lane: 'alert', ttl: 3600 },
+  ].map((b) => JSON.parse(JSON.stringify(b))));
+  for (const { headers } of gw.calls) {
+    assert.equal(headers.authorization, 'Bearer tgk_test');
+    assert.equal(headers.connection, 'close');
+    assert.match(headers['idempotency-key'], /^[0-9a-f-]{36}$/);
+  }
+});
+
+test('what went wrong reaches the administrator in a sentence', async (t) => {
+  let answer;
+  const gw = await gateway(t, {
+    'POST /v1/messages': () => answer,
+    'GET /v1/messages/msg_x': [200, { id: 'msg_x', failure: { reason: 'blocked_by_user', detail: 'The person has blocked the bot.' } }],
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.start();
+  for (const [given, want] of [
+    [problem(409, 'recipient-unknown', 'The person opens start_url.', { start_url: 'https://t.me/SomeBot' }), 'The person opens https://t.me/SomeBot.'],
+    [problem(422, 'validation-failed', 'Members cannot be accepted.', { errors: [{ pointer: '#/to', detail: 'not a username' }] }),
+      'Members cannot be accepted. #/to: not a username.'],
+    [problem(403, 'recipient-unproven', 'a <script>\nsentence'), 'a script sentence'],
+    [[202, { id: 'msg_x', status: 'failed' }], 'The person has blocked the bot.'],
+    [[502, 'Bad Gateway'], 'What answers at "url" is not telegate: HTTP 502.'],
+    [[200, '<html>'], 'What answers at "url" is not telegate: HTTP 200.'],
+    [[500, '[1]'], 'What answers at "url" is not telegate: HTTP 500.'],
+  ]) {
+    answer = given;
+    assert.deepEqual(await sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done)), [false, want]);
+  }
+  assert.deepEqual(mc.events, []); // the administrator has been told already
+
+  // MeshCentral drops what becomes of a code, so it stands among the events; the code does not.
+  mc.user(ALICE, '@alice').otpmsg = { k: '222222' };
+  answer = problem(429, 'cooling-off', 'The user has said that a sign-in was not theirs.', { retry_after: 60 });
+  assert.equal((await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@alice', '222222', null, done)))[0], false);
+  assert.equal(mc.events.length, 1);
+  assert.equal(mc.events[0].userid, ALICE);
+  assert.match(mc.events[0].msg, /^A code for @alice was not delivered: The user has said/);
+  assert.ok(!JSON.stringify(mc.events).includes('222222'));
+});
+
+test('whatever the gateway does, MeshCentral goes on, and soon', async (t) => {
+  for (const answer of ['hang', 'cut', [202, 'x'.repeat(100 * 1024)]]) {
+    const gw = await gateway(t, { 'POST /v1/messages': () => answer }), mc = meshcentral(t, gw.url);
+    mc.start().gateway.timeout = 500;
+    const from = Date.now();
+    const [success, sentence] = await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done));
+    assert.equal(success, false);
+    assert.match(sentence, /^telegate does not answer at http:/);
+    assert.ok(Date.now() - from < 5000);
+    mc.msgserver.sendDeviceNotify(domain, 'alice', 'telegram:@alice'); // nobody waits for it, and nothing is unhandled
+  }
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.start();
+  await eventually('the gateway was asked', () => true);
+  gw.server.closeAllConnections();
+  await new Promise((resolve) => gw.server.close(resolve));
+  const [success, sentence] = await sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done));
+  assert.equal(success, false);
+  assert.match(sentence, /ECONNREFUSED/);
+  for (const event of [null, undefined, 'close', {}, { action: 'accountchange' }, { action: 'accountchange', account: {} }, { action: 'login' },
+    { action: 'accountremove' }, { action: 'login', twoFactorType: 'messenger' }]) mc.DispatchEvent(['*'], mc, event);
+});
+
+test('a message that the gateway did not answer is sent again as the same', async (t) => {
+  let n = 0;
+  const gw = await gateway(t, { 'POST /v1/messages': () => (++n === 1 ? 'cut' : undefined) }), mc = meshcentral(t, gw.url);
+  mc.start();
+  assert.deepEqual(await sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done)), [true, undefined]);
+  assert.equal(gw.calls.length, 2);
+  assert.equal(gw.calls[0].headers['idempotency-key'], gw.calls[1].headers['idempotency-key']);
+});
+
+test('a proven handle is told with the message that carried its very code', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  Object.assign(mc.user(ALICE), { realname: 'Alice', llang: 'de' });
+  mc.user('user//bob');
+  mc.start();
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@Alice', '111111', null, done)); // msg_1
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@Alice', '222222', null, done)); // msg_2, somebody else's
+  mc.prove(ALICE, '@Alice', '111111');
+  await eventually('alice is told', () => gw.calls.length === 3);
+  assert.equal(`${gw.calls[2].method} ${gw.calls[2].path}`, 'POST /v1/links');
+  assert.deepEqual(gw.calls[2].body, {
+    domain: '', user: ALICE, display_name: 'Alice', locale: 'de', handle: '@Alice', verified_by: 'caller', message: 'msg_1',
+  });
+
+  mc.prove('user//bob', '@alice', '111111'); // a code links once; and one that was sent from elsewhere links nobody
+  mc.prove('user//bob', '@bob', '333333');
+  delete mc.webserver.users[ALICE].msghandle;
+  mc.changed(ALICE, 157);
+  await eventually('the removal is told', () => gw.calls.length >= 4);
+  assert.equal(`${gw.calls[3].method} ${gw.calls[3].path}`, 'DELETE /v1/messaging?domain=&user=user%2F%2Falice');
+});
+
+test("an administrator's edit is an invitation, and ends the link", async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  const alice = mc.user('user/corp/alice', '@alice');
+  mc.start();
+  const edit = (handle) => {
+    if (handle) alice.msghandle = handle;
+    else delete alice.msghandle;
+    mc.changed(alice._id, 66);
+  };
+  edit('telegram:@alice'); // something else was edited
+  edit('telegram:@@Alice'); // the same in other words
+  edit('telegram:@carol');
+  edit('ntfy:topic'); // another service: not ours any more
+  edit('telegram:@alice');
+  edit('');
+  mc.user('user/corp/bob', '@bob');
+  mc.changed('user/corp/bob', 66);
+  delete mc.webserver.users['user/corp/bob'];
+  mc.DispatchEvent(['*'], mc, { action: 'accountremove', userid: 'user/corp/bob' });
+  const who = 'DELETE /v1/messaging?domain=corp&user=user%2Fcorp%2F';
+  const want = [who + 'alice', 'PUT @carol', who + 'alice', who + 'alice', 'PUT @alice', who + 'alice', who + 'bob', 'PUT @bob', who + 'bob'];
+  await eventually('all is told', () => gw.calls.length >= want.length);
+  assert.deepEqual(gw.calls.map((c) => (c.method === 'PUT' ? 'PUT ' + c.body.handle : `${c.method} ${c.path}`)), want);
+});
+
+test('reports wait for the gateway, in their order, over a restart', async (t) => {
+  let up = false;
+  const gw = await gateway(t, {
+    'DELETE /v1/messaging': () => (up ? problem(404, 'not-found', 'There is nobody.') : problem(503, 'storage-unavailable', 'The database takes nothing.')),
+    'PUT /v1/messaging': () => (up ? [200, {}] : 'cut'),
+  });
+  const mc = meshcentral(t, gw.url);
+  const alice = mc.user(ALICE, '@alice');
+  let plugin = mc.start();
+  alice.msghandle = 'telegram:@carol';
+  mc.changed(ALICE, 66);
+  await eventually('it was tried more than once', () => gw.calls.length > 2);
+  assert.ok(gw.calls.every((c) => c.method === 'DELETE'));
+  plugin.reports.stop();
+  const file = path.join(mc.datapath, 'telegate-reports.json');
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  assert.equal(JSON.parse(fs.readFileSync(file, 'utf8')).length, 2);
+
+  up = true;
+  mc.msgserver.telegate = undefined;
+  mc.msgserver.telegramClient = null;
+  plugin.retired = true;
+  plugin = mc.start();
+  await eventually('both are told', () => plugin.reports.waiting.length === 0);
+  assert.deepEqual(gw.calls.slice(-2).map((c) => c.method), ['DELETE', 'PUT']);
+  assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')), []);
+});
+
+test('a report that cannot be taken is told, and the next goes on', async (t) => {
+  const gw = await gateway(t, { 'POST /v1/links': problem(409, 'proof-refused', 'The code is older than 15 minutes.', { reason: 'too_old' }) });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done));
+  mc.prove(ALICE, '@alice', '111111');
+  delete mc.webserver.users[ALICE].msghandle;
+  mc.changed(ALICE, 157);
+  await eventually('the removal is told', () => gw.calls.some((c) => c.method === 'DELETE'));
+  const told = mc.events.filter((e) => e.action === 'telegate');
+  assert.equal(told.length, 1);
+  assert.match(told[0].msg, /has not linked it: The code is older/);
+
+  const dropped = [];
+  const late = new Reports({ gateway: { call: async () => { throw Object.assign(new Error('away'), { status: 0 }); } },
+    file: path.join(mc.datapath, 'late.json'), drop: (report) => dropped.push(report.method), pause: 5 });
+  late.add({ method: 'POST', path: '/v1/links', lifetime: 20 });
+  await eventually('it is given up', () => dropped.length === 1);
+  const nowhere = new Reports({ gateway: { call: async () => null }, file: path.join(mc.datapath, 'no', 'folder'), drop: (report) => dropped.push(report) });
+  nowhere.add({ method: 'DELETE', path: '/' });
+  await eventually('it went out from memory', () => nowhere.waiting.length === 0);
+  assert.equal(dropped[1], null);
+});
+
+test('a handle that is older than telegate is proven by the first code that signs in', async (t) => {
+  const gw = await gateway(t, {
+    'POST /v1/messages': (c) => (c.body.user ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.') : undefined),
+  });
+  const mc = meshcentral(t, gw.url);
+  const alice = mc.user(ALICE, '@alice');
+  mc.start();
+  const login = async (code) => {
+    alice.otpmsg = { k: code };
+    assert.deepEqual(await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@alice', code, null, done)), [true, undefined]);
+  };
+  await login('111111');
+  assert.deepEqual(gw.calls.at(-1).body, { domain: '', to: '@alice', text: 'My Server access token is: 111111', lane: 'code', purpose: 'link', ttl: 300 });
+  mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'otp' }); // signed in with something else
+  mc.DispatchEvent(['*'], mc, { action: 'login', userid: 'user//bob', twoFactorType: 'messenger' });
+  mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'messenger' });
+  mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'messenger' });
+  await eventually('alice is linked', () => gw.calls.some((c) => c.path === '/v1/links'));
+  assert.deepEqual(gw.calls.filter((c) => c.path === '/v1/links').map((c) => [c.body.user, c.body.message]), [[ALICE, 'msg_1']]);
+
+  await login('222222');
+  alice.msghandle = 'telegram:@carol'; // an administrator was faster
+  mc.changed(ALICE, 66);
+  mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'messenger' });
+  alice.msghandle = 'telegram:@alice';
+  assert.equal(gw.calls.filter((c) => c.path === '/v1/links').length, 1);
+
+  // Nothing but a code and an administrator's own message goes to a handle without proof.
+  mc.events.length = 0;
+  mc.msgserver.sendDeviceNotify(domain, 'alice', 'telegram:@alice');
+  await eventually('it is told', () => mc.events.length === 1);
+  assert.match(mc.events[0].msg, /^A notice for @alice was not delivered: this handle has not been proven/);
+});
+
+test('accounts with the same handle are told apart', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE, '@shared').otpmsg = { k: '111111' };
+  mc.user('user//alice2', '@shared').otpmsg = { k: '222222' };
+  mc.user('user/corp/alice', '@shared').otpmsg = { k: '222222' };
+  mc.start();
+  await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@shared', '222222', null, done));
+  await sent(mc, (ms, done) => ms.sendToken({ id: 'corp' }, 'telegram:@shared', '222222', null, done));
+  await sent(mc, (ms, done) => ms.sendMessage('telegram:@shared', 'hello', domain, done)); // either could be meant
+  mc.msgserver.sendDeviceNotify(domain, 'alice2', 'telegram:@shared');
+  await eventually('all are out', () => gw.calls.length === 4);
+  assert.deepEqual(gw.calls.map((c) => c.body.user || c.body.to), ['user//alice2', 'user/corp/alice', '@shared', 'user//alice2']);
+});
+
+test('a configuration that cannot work is told, and MeshCentral is left as it is', (t) => {
+  for (const [change, want] of [
+    [(c) => ({ ...c, messaging: undefined }), /needs "messaging"/],
+    [(c) => ({ ...c, messaging: {} }), /needs "messaging"/],
+    [(c) => ({ ...c, messaging: { ...c.messaging, telegram: {} } }), /remove "telegram"/],
+    [(c) => ({ ...c, messaging: { telegate: { url: 'http://127.0.0.1:1' } } }), /needs "key"/],
+    [(c) => ({ ...c, messaging: { telegate: { key: 'k', url: 'ftp://example.com' } } }), /url must be like/],
+    [(c) => ({ ...c, messaging: { telegate: { key: 'k', url: 'nowhere' } } }), /url must be like/],
+    [(c) => ({ ...c, messaging: { telegate: { keyfile: '/no/such/file' } } }), /keyfile names a file that cannot be read \(ENOENT\)/],
+    [(c) => ({ ...c, messaging: { telegate: { key: 'k', cafile: '/no/such/file' } } }), /cafile names a file/],
+  ]) {
+    const mc = meshcentral(t, 'http://127.0.0.1:1', change);
+    mc.start();
+    assert.equal(mc.warnings.length, 1);
+    assert.match(mc.warnings[0], want);
+    if (mc.msgserver) assert.deepEqual([mc.msgserver.providers, mc.msgserver.telegramClient], [0, null]);
+    assert.deepEqual(mc.dispatch, []);
+  }
+});
+
+test('what the gateway lacks is told at the start', async (t) => {
+  const few = await gateway(t, { 'GET /v1/domains': [200, { domains: [{ id: '', bot: '', state: 'connecting' }] }] });
+  const mc = meshcentral(t, few.url, (c) => ({ ...c, domains: { ...c.domains, files: { share: '/srv' } } }));
+  mc.start();
+  await eventually('it is told', () => mc.warnings.length === 1);
+  assert.match(mc.warnings[0], /: domain "corp"$/);
+  const refused = await gateway(t, { 'GET /v1/domains': problem(401, 'invalid-credentials', 'Send a key that telegate knows.') });
+  const other = meshcentral(t, refused.url);
+  other.start();
+  await eventually('it is told', () => other.warnings.length === 1);
+  assert.match(other.warnings[0], /Send a key that telegate knows/);
+});
+
+test('an update on the Plugins page takes the place of what runs', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE, '@alice');
+  mc.start();
+  mc.start();
+  assert.equal(mc.msgserver.providers, 1);
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done));
+  assert.equal(gw.calls.length, 1);
+  mc.prove(ALICE, '@alice', '111111');
+  await eventually('it is told once', () => gw.calls.length === 2);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(gw.calls.length, 2);
+});
+
+test('the gateway is reached on a unix socket, below a path, and over TLS with a private authority', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'telegate-plugin-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const answer = (req, res) => { res.writeHead(200); res.end(JSON.stringify({ path: req.url })); };
+  const listen = (server, ...where) => new Promise((resolve) => { t.after(() => server.close()); server.listen(...where, () => resolve(server.address().port)); });
+  const socket = path.join(folder, 'api.sock');
+  await listen(http.createServer(answer), socket);
+  assert.deepEqual(await new Gateway({ url: 'unix:' + socket, key: 'k' }).call('GET', '/v1/domains'), { path: '/v1/domains' });
+  const port = await listen(http.createServer(answer), 0, '127.0.0.1');
+  assert.deepEqual(await new Gateway({ url: `http://127.0.0.1:${port}/telegate/`, key: 'k' }).call('GET', '/v1/domains'), { path: '/telegate/v1/domains' });
+
+  const pem = (name) => fs.readFileSync(path.join(__dirname, 'testdata', name), 'utf8');
+  const tls = await listen(https.createServer({ key: pem('localhost.key'), cert: pem('localhost.crt') }, answer), 0, '127.0.0.1');
+  fs.writeFileSync(path.join(folder, 'key'), 'tgk_test\n');
+  const table = { url: `https://localhost:${tls}`, keyfile: path.join(folder, 'key') };
+  const trusting = connect({ ...table, cafile: path.join(__dirname, 'testdata', 'localhost.crt') });
+  assert.equal(trusting.headers.Authorization, 'Bearer tgk_test');
+  assert.deepEqual(await trusting.call('GET', '/v1/domains'), { path: '/v1/domains' });
+  await assert.rejects(new Gateway({ url: table.url, key: 'k', retryAfter: 1 }).call('GET', '/v1/domains'), /DEPTH_ZERO_SELF_SIGNED_CERT/);
+
+  const silent = await listen(net.createServer(() => {}), 0, '127.0.0.1'); // takes connections and says nothing
+  const from = Date.now();
+  await assert.rejects(new Gateway({ url: `http://127.0.0.1:${silent}`, key: 'k', timeout: 50, retryAfter: 5 }).call('GET', '/'), /no answer in time/);
+  assert.ok(Date.now() - from < 5000);
+});

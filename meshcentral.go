@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"telegate/api"
+	"telegate/config"
+	"telegate/integrations/meshcentral"
+)
+
+type meshcentralSetupCmd struct {
+	Data string `required:"" type:"path" placeholder:"DIR" help:"MeshCentral's data folder, which holds its config.json."`
+	URL  string `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Where MeshCentral reaches the gateway: a URL, or unix:/path (default ${default})."`
+}
+
+// Help implements kong.HelpProvider.
+func (meshcentralSetupCmd) Help() string {
+	return `It writes the plugin's files and prints what to add to both configurations; MeshCentral's own files stay as they are. Run it again after an update of telegate. The other way is MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
+
+    telegate meshcentral setup --data /opt/meshcentral/meshcentral-data`
+}
+
+// Run installs the plugin and prints the lines that make it work.
+func (c meshcentralSetupCmd) Run(con *console) error {
+	base := strings.TrimRight(c.URL, "/")
+	if u, err := url.Parse(base); err != nil || !strings.HasPrefix(base, "unix:/") && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return usageError{errors.New("--url must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path")}
+	}
+	updated, err := meshcentral.Install(c.Data, base, version)
+	switch {
+	case errors.Is(err, meshcentral.ErrNoData):
+		return usageError{err}
+	case err != nil:
+		return err
+	case updated:
+		_, err := fmt.Fprintln(con.stdout, "The plugin was there already; its files are those of this telegate now. Restart MeshCentral.")
+		return err
+	}
+	key, err := config.NewAPIKey()
+	if err != nil {
+		return err
+	}
+	table := config.KeyTable(config.Key{Name: "meshcentral", Hash: config.HashAPIKey(key), Domains: []string{"*"}, Scopes: []string{"link", "send", "admin"}})
+	gateway, err := json.Marshal(map[string]string{"url": base, "key": key})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.stdout, `The plugin is in %s/plugins/telegate.
+
+1. Add this to telegate.toml and restart telegate:
+
+%s
+2. Add these lines to MeshCentral's config.json (the first two belong into "settings"; cert is the name that your users type, and
+   must have a dot in it: without one MeshCentral asks nobody for a second factor), and restart MeshCentral:
+
+    "cert": "mesh.example.com",
+    "plugins": { "enabled": true, "list": [ "telegate" ] }
+    "messaging": { "telegate": %s }
+
+The key is shown this once. Every user then finds "Manage messaging" under My Account.
+`, c.Data, table, gateway)
+	return err
+}
+
+type meshcentralAdoptCmd struct {
+	gatewayFlags
+	File string `arg:"" placeholder:"FILE" help:"What meshctrl listusers --json prints; \"-\" reads it from standard input."`
+}
+
+// Help implements kong.HelpProvider.
+func (meshcentralAdoptCmd) Help() string {
+	return `MeshCentral may have handles that are older than telegate. Each becomes an invitation here, and the next code that the user signs in with proves it; nobody has to register again. The bot must have met the person: whoever has not pressed Start gets no code. The key needs the scope admin.
+
+    export TELEGATE_KEY=tgk_...
+    node node_modules/meshcentral/meshctrl listusers --json | telegate meshcentral adopt -`
+}
+
+// meshUser is a user as MeshCentral lists him.
+type meshUser struct {
+	ID     string `json:"_id"` // user/DOMAIN/NAME
+	Handle string `json:"msghandle"`
+}
+
+// Run tells of each user how telegate and MeshCentral stand, and makes invitations of the handles that telegate has no proof of.
+func (c meshcentralAdoptCmd) Run(ctx context.Context, con *console) error {
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
+	}
+	users, err := c.users(con)
+	if err != nil {
+		return usageError{err}
+	}
+	failed := 0
+	for _, u := range users {
+		handle, ok := strings.CutPrefix(u.Handle, "telegram:")
+		if !ok {
+			continue
+		}
+		state, err := adopt(ctx, client, u.ID, handle)
+		if err != nil {
+			failed++
+			state = "not adopted: " + err.Error()
+		}
+		if _, err := fmt.Fprintf(con.stdout, "%s  %s  %s\n", u.ID, handle, state); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of the handles were not adopted", failed)
+	}
+	return nil
+}
+
+func (c meshcentralAdoptCmd) users(con *console) ([]meshUser, error) {
+	in := con.stdin
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, fmt.Errorf("read the users: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	var users []meshUser
+	if err := json.NewDecoder(io.LimitReader(in, 256<<20)).Decode(&users); err != nil {
+		return nil, errors.New("this is not what meshctrl listusers --json prints, which is an array of users")
+	}
+	for _, u := range users {
+		if strings.Count(u.ID, "/") < 2 {
+			return nil, errors.New(`this is not what meshctrl listusers --json prints: a user has no "_id" like user//alice`)
+		}
+	}
+	return users, nil
+}
+
+// adopt says how a user stands.
+func adopt(ctx context.Context, client *apiClient, user, handle string) (string, error) {
+	domain := strings.SplitN(user, "/", 3)[1]
+	var m api.Messaging
+	query := url.Values{"domain": {domain}, "user": {user}}
+	if err := client.call(ctx, http.MethodGet, "/v1/messaging?"+query.Encode(), nil, nil, &m); err != nil {
+		return "", err
+	}
+	if m.Linked {
+		return strings.TrimSpace("linked " + m.Link.Handle), nil
+	}
+	body := api.Invite{Domain: domain, User: user, Handle: handle}
+	if err := client.call(ctx, http.MethodPut, "/v1/messaging", nil, body, &m); err != nil {
+		return "", err
+	}
+	return "waits for the first code he signs in with", nil
+}
