@@ -163,7 +163,7 @@ func (c broadcastSendCmd) reach(p api.AcceptedBroadcast) string {
 		not = append(not, fmt.Sprintf("%d not linked", n))
 	}
 	if n := p.Counts.Blocked; n > 0 {
-		not = append(not, fmt.Sprintf("%d have blocked the bot", n))
+		not = append(not, fmt.Sprintf("%d blocked the bot", n))
 	}
 	if len(not) > 0 {
 		s += " (" + strings.Join(not, ", ") + ")"
