@@ -15,6 +15,7 @@ const (
 	keepReplies       = time.Hour           // strangers cause them
 	keepUnproven      = 30 * 24 * time.Hour // links that never were
 	keepAudit         = 400 * 24 * time.Hour
+	keepCounts        = 7 * 24 * time.Hour // messages of a day through a person's account
 )
 
 // pruneRows bounds one delete, so that no sign-in waits behind a long one.
@@ -37,6 +38,8 @@ func (d *DB) Prune(ctx context.Context, now time.Time) error {
 		{"DELETE FROM links WHERE id IN (SELECT id FROM links WHERE created_at < ? AND verified_at = 0 LIMIT ?)", keepUnproven},
 		{"DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)", keepAudit},
 		{`DELETE FROM pauses WHERE (bot_id, chat_id) IN (SELECT bot_id, chat_id FROM pauses WHERE until < ? LIMIT ?)`, 0},
+		{`DELETE FROM flood_waits WHERE (account, method) IN (SELECT account, method FROM flood_waits WHERE until < ? LIMIT ?)`, 0},
+		{`DELETE FROM daily_sends WHERE (account, day) IN (SELECT account, day FROM daily_sends WHERE last_at < ? LIMIT ?)`, keepCounts},
 	} {
 		for more := true; more; {
 			err := d.update(ctx, func(tx *Tx) error {
