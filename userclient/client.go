@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gotd/log"
 	"github.com/gotd/td/exchange"
 	"github.com/gotd/td/telegram"
 	"github.com/gotd/td/tg"
@@ -128,12 +129,12 @@ func New(o Options) (*Client, error) {
 			*call = func(Status) {}
 		}
 	}
-	log := c.o.Logger
-	c.waits = &waits{name: c.name, store: o.Store, now: c.o.Now, log: log, table: map[string]time.Time{}}
-	c.kept = &kept{name: c.name, store: o.Store, log: log}
+	logger := c.o.Logger
+	c.waits = &waits{name: c.name, store: o.Store, now: c.o.Now, log: logger, table: map[string]time.Time{}}
+	c.kept = &kept{name: c.name, store: o.Store, log: logger}
 	c.pacer = pacer{limiter: limiter, now: c.o.Now}
 	c.board = &board{
-		now: c.o.Now, log: log, onConnected: c.o.OnConnected, onAlarm: c.o.OnAlarm, waits: c.waits, changed: make(chan struct{}),
+		now: c.o.Now, log: logger, onConnected: c.o.OnConnected, onAlarm: c.o.OnAlarm, waits: c.waits, changed: make(chan struct{}),
 		status: Status{State: StateConnecting, Since: c.o.Now()},
 	}
 	return c, nil
@@ -182,7 +183,7 @@ func (c *Client) Run(ctx context.Context) error {
 
 // hold takes the account for this process, waiting for another one to let go of it.
 func (c *Client) hold(ctx context.Context) (release func() error, ok bool) {
-	for {
+	for told := false; ; {
 		release, err := c.o.Store.Hold(ctx, c.name)
 		switch {
 		case err == nil:
@@ -190,6 +191,10 @@ func (c *Client) hold(ctx context.Context) (release func() error, ok bool) {
 		case ctx.Err() != nil:
 			return nil, false
 		case errors.Is(err, account.ErrHeld):
+			if !told {
+				c.o.Logger.Warn(sayHeld)
+				told = true
+			}
 			c.board.set(StateConnecting, time.Time{}, sayHeld)
 		default:
 			c.o.Logger.Error("take the Telegram session", "error", err)
@@ -248,10 +253,14 @@ func (c *Client) live(ctx context.Context) error {
 	}
 	options.OnDead = func(err error) {
 		c.board.cutOff(lineDetail(err))
-		if wait, ok := tgerr.AsFloodWait(err); ok { // the library would go on calling (F1)
-			cancel(&floodError{initConnection, c.waits.note(ctx, initConnection, wait)})
+		if _, _, final := c.final(err); final { // the library would go on trying
+			cancel(err)
 		}
 	}
+	options.Logger = ear{log.OrNop(options.Logger), func(err error) {
+		wait, _ := tgerr.AsFloodWait(err)
+		cancel(&floodError{initConnection, c.waits.note(ctx, initConnection, wait)})
+	}}
 	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
 	defer c.api.Store(nil)
 	err = library.Run(ctx, func(ctx context.Context) error {

@@ -142,6 +142,8 @@ func decodeImported(text string) (Session, error) {
 	}
 	const v4, v6 = 1 + 4 + 2 + keySize, 1 + 16 + 2 + keySize
 	switch {
+	case len(b) == v4 && !isPort(b[5:7]): // as long as an IPv4 one, and the IPv6 address shows that it was longer
+		return Session{}, notSession("it begins like one of Telethon and %s", sizeFault(len(b), v6))
 	case len(b) == v4 || len(b) == v6:
 		return newSession(FormatTelethon, int(b[0]), 0, b[len(b)-keySize:])
 	case len(b) < v4:
@@ -154,6 +156,12 @@ func decodeImported(text string) (Session, error) {
 // isAddress tells whether b begins a text that may be an address: GramJS keeps IP addresses and host names.
 func isAddress(b []byte) bool {
 	return len(bytes.Trim(b, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:-[]")) == 0
+}
+
+// isPort tells whether b is a port that Telegram's data centres listen on.
+func isPort(b []byte) bool {
+	port := binary.BigEndian.Uint16(b)
+	return port == 443 || port == 80 || port == 5222
 }
 
 func sizeFault(have, want int) string {

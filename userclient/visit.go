@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gotd/log"
 	"github.com/gotd/td/telegram"
 	"github.com/gotd/td/tgerr"
 )
@@ -48,21 +49,23 @@ func (a App) newVisit(ctx context.Context, s *Session, onUpdate telegram.UpdateH
 	options.SessionStorage = v.storage
 	options.UpdateHandler = onUpdate
 	options.OnDead = func(err error) {
+		if _, _, final := finalAnswer(err, false); final { // the library would go on trying
+			v.cancel(err)
+		}
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.dead = err
 	}
-	v.library = telegram.NewClient(a.ID, a.Hash, options)
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
-	var end error
+	options.Logger = ear{log.OrNop(options.Logger), v.cancel}
+	v.library = telegram.NewClient(a.ID, a.Hash, options)
 	go func() {
 		defer close(v.ended)
-		end = v.library.Run(v.ctx, func(ctx context.Context) error {
+		v.cancel(v.library.Run(v.ctx, func(ctx context.Context) error {
 			close(ready)
 			<-ctx.Done()
 			return ctx.Err()
-		})
-		v.cancel(end)
+		}))
 	}()
 	timer := time.NewTimer(reachTimeout)
 	defer timer.Stop()
@@ -70,14 +73,14 @@ func (a App) newVisit(ctx context.Context, s *Session, onUpdate telegram.UpdateH
 	case <-ready:
 		return v, nil
 	case <-v.ended:
-		err = end
+		err = context.Cause(v.ctx)
 	case <-timer.C:
 		err = ErrUnreachable
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
 	v.close()
-	if _, detail, final := finalAnswer(end, false); final {
+	if _, detail, final := finalAnswer(err, false); final {
 		return nil, fmt.Errorf("%w: %s", ErrDead, detail)
 	}
 	v.mu.Lock()
@@ -132,9 +135,6 @@ func Verify(ctx context.Context, app App, s Session) (Person, error) {
 	}
 	if _, detail, final := finalAnswer(err, false); final {
 		return Person{}, fmt.Errorf("%w: %s", ErrDead, detail)
-	}
-	if wait, ok := tgerr.AsFloodWait(err); ok {
-		return Person{}, fmt.Errorf("Telegram asks to wait %s before the next try", wait) //nolint:staticcheck // a name
 	}
 	if err != nil {
 		return Person{}, fmt.Errorf("ask Telegram whose the session is: %w", err)
