@@ -9,7 +9,6 @@ import (
 
 	"github.com/gotd/log"
 	"github.com/gotd/td/telegram"
-	"github.com/gotd/td/tgerr"
 )
 
 // reachTimeout is how long a person at the terminal waits for the first connection.
