@@ -88,7 +88,8 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 	timeout := min(sendTimeout(m.Lane), m.Expires.Sub(l.d.o.Now()))
 	sendCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err = l.transport.Send(sendCtx, Recipient{ChatID: m.ChatID, Silent: m.Silent}, part)
+	to := Recipient{ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
+	err = l.transport.Send(sendCtx, to, part)
 	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
 	if err == nil {
 		r.taken = true
