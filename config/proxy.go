@@ -29,6 +29,26 @@ func (p MTProxy) Address() string {
 	return net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
 }
 
+// MTProtoProxy returns the proxy for MTProto as a URL with a port, "" where there is none: that of the Bot API, or
+// mtproxy://secret@host:port.
+func (t Telegram) MTProtoProxy() Secret {
+	if p := t.MTProxy; p.Host != "" {
+		u := url.URL{Scheme: "mtproxy", User: url.User(p.Secret.Reveal()), Host: p.Address()}
+		return Secret(u.String())
+	}
+	u, err := url.Parse(t.Proxy.Reveal())
+	if t.Proxy == "" || err != nil {
+		return ""
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), proxyPorts[u.Scheme])
+	}
+	return Secret(u.String())
+}
+
+// proxyPorts are the ports that net/http takes where a proxy's URL has none.
+var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
+
 // proxy reads the way to Telegram: a URL, or MeshCentral's table. Of the two results at most one is set.
 func (t *table) proxy() (Secret, MTProxy) {
 	found, ok := t.lookup("proxy")
@@ -72,23 +92,28 @@ func (t *table) proxyURL(text string) Secret {
 	return Secret(text)
 }
 
-// proxyLink matches the links by which MTProxies are handed on (https://core.telegram.org/api/links#mtproxy-links).
-var proxyLink = regexp.MustCompile(`^(?i:tg://proxy|https?://t\.me/proxy)\?`)
+// proxyLink matches MTProxies: mtproxy://secret@host:port, and the links by which they are handed on
+// (https://core.telegram.org/api/links#mtproxy-links).
+var proxyLink = regexp.MustCompile(`^(?i:mtproxy://|(tg://proxy|https?://t\.me/proxy)\?)`)
 
-// proxyLink reads such a link.
+// proxyLink reads one of them.
 func (t *table) proxyLink(text string) MTProxy {
 	u, err := url.Parse(text)
 	if err != nil {
 		t.fault("proxy", "is a link to an MTProxy that cannot be read; copy it again")
 		return MTProxy{}
 	}
-	query := u.Query()
-	port, err := strconv.ParseUint(query.Get("port"), 10, 16)
-	if host := query.Get("server"); !validHost(host) || err != nil || port == 0 {
+	host, portText, secret := u.Hostname(), u.Port(), u.User.Username()
+	if u.Scheme != "mtproxy" {
+		query := u.Query()
+		host, portText, secret = query.Get("server"), query.Get("port"), query.Get("secret")
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if !validHost(host) || err != nil || port == 0 {
 		t.fault("proxy", "is a link to an MTProxy that lacks its server or port; copy it again")
 		return MTProxy{}
 	}
-	return t.mtproxy("proxy", MTProxy{Host: query.Get("server"), Port: int(port), Secret: Secret(query.Get("secret"))})
+	return t.mtproxy("proxy", MTProxy{Host: host, Port: int(port), Secret: Secret(secret)})
 }
 
 // proxyTable turns MeshCentral's table, which is the one of GramJS, into a socks5 URL or an MTProxy.

@@ -240,12 +240,16 @@ func TestMTProxyIsForMTProtoOnly(t *testing.T) {
 		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'dd" + apiHash + "', timeout = 2}":                  "dd" + apiHash,
 		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'ee" + apiHash + host + "'}":                        "ee" + apiHash + host,
 		"proxy = 'tg://proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                                            "dd" + apiHash,
+		"proxy = 'mtproxy://dd" + apiHash + "@10.0.0.1:443'":                                                                "dd" + apiHash,
 		"proxy = 'https://t.me/proxy?server=10.0.0.1&port=443&secret=7gECAwQFBgcICQoLDA0OD_9leGFtcGxlLmNvbQ'":               "ee0102030405060708090a0b0c0d0e0fff" + host,
 	} {
 		c := parse(t, bot+source)
 		got := c.Messaging.Telegram
 		if got.Proxy != "" || got.MTProxy.Address() != "10.0.0.1:443" || got.MTProxy.Secret.Reveal() != want {
 			t.Errorf("%s was read as %q, %s %s", source, got.Proxy.Reveal(), got.MTProxy.Address(), got.MTProxy.Secret.Reveal())
+		}
+		if url := got.MTProtoProxy().Reveal(); url != "mtproxy://"+want+"@10.0.0.1:443" {
+			t.Errorf("%s is for MTProto %s", source, url)
 		}
 		const warning = "proxy is an MTProxy, which carries MTProto only; the Bot API connects without a proxy"
 		if !strings.Contains(strings.Join(c.Warnings, "\n"), warning) {
@@ -278,6 +282,22 @@ func TestMTProxyIsForMTProtoOnly(t *testing.T) {
 		if diff := cmp.Diff([]string{want}, faults(t, bot+source, noEnv)); diff != "" {
 			t.Errorf("%s: %s", source, diff)
 		}
+	}
+}
+
+func TestMTProtoGoesThroughTheSameProxyWithItsPort(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"socks5://alice:pw@10.0.0.1:9": "socks5://alice:pw@10.0.0.1:9",
+		"socks5h://proxy.example":      "socks5h://proxy.example:1080",
+		"http://[::1]":                 "http://[::1]:80",
+		"https://proxy.example":        "https://proxy.example:443",
+	} {
+		if got := parse(t, bot+"proxy = '"+proxy+"'").Messaging.Telegram.MTProtoProxy().Reveal(); got != want {
+			t.Errorf("%s: %s", proxy, got)
+		}
+	}
+	if got := parse(t, bot).Messaging.Telegram.MTProtoProxy(); got != "" {
+		t.Errorf("without a proxy: %s", got.Reveal())
 	}
 }
 
