@@ -11,7 +11,8 @@ import (
 )
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked and bob has
-// blocked the bot. They know it by TELEGATE_API and TELEGATE_KEY, and its address as GATEWAY.
+// blocked the bot. They know it by TELEGATE_API and TELEGATE_KEY, its address as GATEWAY, and the simulated Telegram and its
+// bot's token as TELEGRAM and TOKEN.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -33,6 +34,8 @@ func TestCommands(t *testing.T) {
 			env.Setenv("TELEGATE_API", w.url)
 			env.Setenv("TELEGATE_KEY", w.key)
 			env.Setenv("GATEWAY", gateway.Host)
+			env.Setenv("TELEGRAM", w.botAPI.URL)
+			env.Setenv("TOKEN", testToken)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus},

@@ -98,12 +98,13 @@ func (e editor) insert(names []string, table path, c Change) string {
 		if fold(h.at) != table {
 			continue
 		}
+		last := h
 		for _, p := range e.pairs {
 			if p.in == h.at && !p.inline {
-				h = p
+				last = p
 			}
 		}
-		return e.insertLine(h, pairText([]string{c.Key}, c.Value))
+		return e.insertLine(last, pairText([]string{c.Key}, c.Value))
 	}
 	// {…} with the pairs of the table, or of one above it; or dotted keys that name the table. The nearest counts, and of those the last.
 	var found *stretch

@@ -38,6 +38,8 @@ func TestEditTouchesNothingButTheKey(t *testing.T) {
 			"a = \"\"\"\n[messaging.telegram]\nbottoken = 'x'\n\"\"\"\n# bottoken = 'y'\n\n[messaging.telegram]\nbottoken = \"NEW\"\n"},
 		{"behind the others", "[messaging.telegram] # ours\n\tapiid = 1 # id\n\n# next\n[log]\n",
 			"[messaging.telegram] # ours\n\tapiid = 1 # id\n\tbottoken = \"NEW\"\n\n# next\n[log]\n"},
+		{"behind many", "[messaging.telegram]\napiid = 1\nproxy.ip = 'x'\nproxy.port = {a = 1}\n\nsession = 's'\n# end\n[log]\n",
+			"[messaging.telegram]\napiid = 1\nproxy.ip = 'x'\nproxy.port = {a = 1}\n\nsession = 's'\nbottoken = \"NEW\"\n# end\n[log]\n"},
 		{"empty table", "[messaging.telegram]\n[log]\n", "[messaging.telegram]\nbottoken = \"NEW\"\n[log]\n"},
 		{"last line open", "[messaging.telegram]\napiid = 1", "[messaging.telegram]\napiid = 1\nbottoken = \"NEW\"\n"},
 		{"CRLF", "[messaging.telegram]\r\napiid = 1 # id\r\n[log]\r\n", "[messaging.telegram]\r\napiid = 1 # id\r\nbottoken = \"NEW\"\r\n[log]\r\n"},

@@ -160,7 +160,7 @@ func (p *parser) config(top *table) {
 	top.close()
 	if len(p.bots) == 0 && !p.hasUser {
 		p.faultAt(0, "messaging.telegram.bottoken", "no bot token: set messaging.telegram.bottoken to the one @BotFather printed "+
-			"(or bottoken_file to a file that holds it, or the variable %sBOTTOKEN); telegate setup asks for it and writes it", sharedEnv)
+			"(or bottoken_file to a file that holds it, or the variable %sBOTTOKEN); telegate setup asks for it and writes it", SharedEnv)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// sharedEnv begins the environment variables of [messaging.telegram].
-const sharedEnv = "TELEGATE_MESSAGING_TELEGRAM_"
+// SharedEnv begins the environment variables of [messaging.telegram]; the name of the key in upper case follows.
+const SharedEnv = "TELEGATE_MESSAGING_TELEGRAM_"
 
 // BotID returns the id of the bot a token belongs to, 0 for a string that is not a token.
 func BotID(token Secret) int64 {
@@ -32,7 +32,7 @@ func (t *table) messaging() Messaging {
 	telegram := messaging.table("telegram")
 	defer telegram.close()
 
-	bot, token := telegram.bot(sharedEnv)
+	bot, token := telegram.bot(SharedEnv)
 	if bot.BaseURL == "" {
 		bot.BaseURL = defaultBaseURL
 	}
@@ -66,7 +66,7 @@ func (t *table) messaging() Messaging {
 
 // apiID reads the number of the application, and says whether one was given.
 func (t *table) apiID() (id int, there bool) {
-	const variable = sharedEnv + "APIID"
+	const variable = SharedEnv + "APIID"
 	id = int(t.integer("apiid", 0, 1, math.MaxInt32))
 	_, there = t.lookup("apiid")
 	if text := strings.TrimSpace(t.p.getenv(variable)); text != "" {
@@ -107,7 +107,7 @@ func (t *table) addBot(bot Telegram) {
 
 // shaped reads a secret that has to have a shape, and says whether one was given, good or not.
 func (t *table) shaped(name string, fault func(string) string) (value Secret, there bool) {
-	secret := t.secret(name, sharedEnv)
+	secret := t.secret(name, SharedEnv)
 	if text := fault(secret.value.Reveal()); secret.value != "" && text != "" {
 		secret.fault("%s", text)
 		return "", true
