@@ -38,6 +38,7 @@ type cli struct {
 	Sandbox sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
 	Send    sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
 	Setup   setupCmd   `cmd:"" help:"Set up the bot, or a user's account, and write the configuration."`
+	Doctor  doctorCmd  `cmd:"" help:"Look at everything on the way to Telegram, and say what to do."`
 	Key     struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
@@ -53,6 +54,7 @@ type console struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	openAccounts   openAccounts // nil where the build has no MTProto
+	network        network
 }
 
 // The indented lines of a description stay as they are.
@@ -75,7 +77,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return runCommand(ctx, args, &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr})
+	return runCommand(ctx, args, &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, network: realNetwork()})
 }
 
 func runCommand(ctx context.Context, args []string, con *console) int {
