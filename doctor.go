@@ -61,13 +61,17 @@ type doctor struct {
 	net  network
 }
 
-// Run examines and prints.
-func (c doctorCmd) Run(ctx context.Context, con *console) error {
-	d := &doctor{path: c.Config, net: con.network}
-	d.cfg, d.bad = config.Load(c.Config, con.getenv)
-	if d.bad != nil {
+func newDoctor(path string, getenv func(string) string, net network) *doctor {
+	d := &doctor{path: path, net: net}
+	if d.cfg, d.bad = config.Load(path, getenv); d.bad != nil {
 		d.cfg = &config.Config{}
 	}
+	return d
+}
+
+// Run examines and prints.
+func (c doctorCmd) Run(ctx context.Context, con *console) error {
+	d := newDoctor(c.Config, con.getenv, con.network)
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	findings := d.examine(ctx)
@@ -224,8 +228,8 @@ func printFindings(con *console, findings []finding) {
 		if colour, ok := colours[f.Status]; ok {
 			mark = colour + mark + "\x1b[0m"
 		}
-		indent := "\n" + strings.Repeat(" ", width+7)
-		fmt.Fprintf(con.stdout, "%s  %-*s %s\n", mark, width, f.Rung, strings.ReplaceAll(f.Detail, "\n", indent))
+		indent := "\n" + strings.Repeat(" ", width+8)
+		fmt.Fprintf(con.stdout, "%s  %-*s  %s\n", mark, width, f.Rung, strings.ReplaceAll(f.Detail, "\n", indent))
 		if f.Next != "" {
 			_, _ = io.WriteString(con.stdout, indent[1:]+"→ "+f.Next+"\n")
 		}

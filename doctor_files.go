@@ -30,7 +30,10 @@ func (d *doctor) files(context.Context) []finding {
 		return nil // the file says where they are
 	}
 	path, keyFile := d.cfg.Database.Path, d.cfg.Database.KeyFile
-	folder := filepath.Dir(path)
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		folder = filepath.Dir(path) // where this process stands is gone; the trials below say so
+	}
 	findings := []finding{databaseFinding(path, folder), keyFinding(path, keyFile)}
 	free, err := freeSpace(folder)
 	f := finding{"disk", rungOK, fmt.Sprintf("%d MiB are free in %s.", free>>20, folder), ""}

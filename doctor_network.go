@@ -31,7 +31,7 @@ func realNetwork() network {
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
-		dial: new(net.Dialer).DialContext,
+		dial: (&net.Dialer{Timeout: rungTimeout}).DialContext, // net/http lets go of a dial without ending it
 		dataCentres: []string{
 			"149.154.175.53:443", "149.154.167.41:443", "149.154.175.100:443", "149.154.167.91:443", "91.108.56.191:443",
 		},

@@ -48,7 +48,7 @@ func askBot(ctx context.Context, t config.Telegram) []finding {
 		if trouble.State == bot.StateFloodWait {
 			status = rungWarn
 		}
-		return []finding{{rung, status, string(trouble.State) + ".", trouble.Detail}}
+		return []finding{{rung, status, "It cannot be asked: " + strings.ReplaceAll(string(trouble.State), "_", " ") + ".", trouble.Detail}}
 	}
 	findings := []finding{{rung, rungOK, fmt.Sprintf("Telegram takes the token: %s, @%s.", me.Name, me.Username), ""}}
 	hook, err := client.Webhook(ctx)

@@ -36,9 +36,9 @@ const (
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
 	Sandbox sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
-	Send    sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
 	Setup   setupCmd   `cmd:"" help:"Set up the bot, or a user's account, and write the configuration."`
 	Doctor  doctorCmd  `cmd:"" help:"Look at everything on the way to Telegram, and say what to do."`
+	Send    sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
 	Key     struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`

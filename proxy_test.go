@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/pem"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -128,17 +130,26 @@ func httpConnect(p *testProxy, c net.Conn, r *bufio.Reader) bool {
 	return true
 }
 
-// overTLS gives a world a Bot API server at https://example.com, which exists only behind a proxy, and the certificate to know it by.
-func (w *world) overTLS() (certificate string) {
+// tlsServer is a Bot API server that can be https://example.com, for whoever is brought to it.
+type tlsServer struct {
+	*httptest.Server
+	roots    *x509.CertPool
+	rootFile string
+}
+
+// overTLS makes one for the simulated Telegram.
+func (w *world) overTLS() tlsServer {
 	w.t.Helper()
-	w.botAPI = httptest.NewTLSServer(w.telegram)
-	w.t.Cleanup(func() { w.telegram.Close(); w.botAPI.Close() })
-	certificate = filepath.Join(w.t.TempDir(), "ca.pem")
-	data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.botAPI.Certificate().Raw})
-	if err := os.WriteFile(certificate, data, 0o600); err != nil {
+	s := tlsServer{Server: httptest.NewUnstartedServer(w.telegram), roots: x509.NewCertPool(), rootFile: filepath.Join(w.t.TempDir(), "ca.pem")}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	w.t.Cleanup(func() { w.telegram.Close(); s.Close() })
+	s.roots.AddCert(s.Certificate())
+	data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(s.rootFile, data, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	return certificate
+	return s
 }
 
 // proxied are the proxies that carry the Bot API, each with the URL that a configuration names it by.
@@ -160,8 +171,8 @@ func TestPollingAndSendingGoThroughTheProxy(t *testing.T) {
 	for name, kind := range proxied {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			certificate := w.overTLS()
-			proxy := newTestProxy(t, w.botAPI.Listener.Addr().String(), kind.serve)
+			server := w.overTLS()
+			proxy := newTestProxy(t, server.Listener.Addr().String(), kind.serve)
 			listen := freeAddress(t)
 			w.url = "http://" + listen
 			text := strings.Replace(w.configText(listen), strconv.Quote(w.botAPI.URL), `"https://example.com"`+"\nproxy = "+kind.url(proxy.address), 1)
@@ -170,7 +181,7 @@ func TestPollingAndSendingGoThroughTheProxy(t *testing.T) {
 				t.Fatal(err)
 			}
 			child := exec.Command("telegate", "serve", "--config", file)
-			child.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate)
+			child.Env = append(os.Environ(), "SSL_CERT_FILE="+server.rootFile)
 			child.Stdout, child.Stderr = w.log, w.log
 			if err := child.Start(); err != nil {
 				t.Fatal(err)

@@ -145,8 +145,11 @@ func (w *wizard) given(ctx context.Context, flag, key string) (value, file strin
 			w.say("Taking %s from %s.", key, variable)
 			return value, "", nil
 		}
-		if file = w.con.getenv(variable + "_FILE"); file == "" {
+		if file = strings.TrimSpace(w.con.getenv(variable + "_FILE")); file == "" {
 			return "", "", nil
+		}
+		if !filepath.IsAbs(file) { // as the configuration has it
+			file = filepath.Join(filepath.Dir(w.Config), file)
 		}
 	}
 	if file == "-" {
