@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -109,15 +108,7 @@ func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
 		if t.BotToken == "" {
 			continue
 		}
-		options := bot.Options{Token: t.BotToken.Reveal(), BaseURL: t.BaseURL, Logger: g.log}
-		if t.Proxy != "" {
-			proxy, err := url.Parse(t.Proxy.Reveal())
-			if err != nil {
-				return fmt.Errorf("domain %q: proxy is not a URL", id) // err would quote it, with its password
-			}
-			options.Proxy = proxy
-		}
-		c, err := bot.NewClient(options)
+		c, err := newBotClient(t, g.log)
 		if err != nil {
 			return fmt.Errorf("domain %q: %w", id, err)
 		}

@@ -116,7 +116,13 @@ level = "debug"
 // start runs the gateway until the test ends, or stop is called.
 func (w *world) start() *gateway {
 	w.t.Helper()
-	cfg, err := config.Parse("test.toml", []byte(w.configText("127.0.0.1:0")), func(string) string { return "" })
+	return w.startText(w.configText("127.0.0.1:0"))
+}
+
+// startText is start with another configuration.
+func (w *world) startText(text string) *gateway {
+	w.t.Helper()
+	cfg, err := config.Parse("test.toml", []byte(text), func(string) string { return "" })
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -36,6 +36,8 @@ const (
 type cli struct {
 	Serve    serveCmd   `cmd:"" help:"Run the gateway with a configuration file."`
 	Sandbox  sandboxCmd `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
+	Setup    setupCmd   `cmd:"" help:"Set up the bot, or a user's account, and write the configuration."`
+	Doctor   doctorCmd  `cmd:"" help:"Look at everything on the way to Telegram, and say what to do."`
 	Send     sendCmd    `cmd:"" help:"Send a message to a user through a running gateway."`
 	Messages struct {
 		List   messagesListCmd   `cmd:"" help:"List messages and what became of them."`
@@ -59,6 +61,8 @@ type console struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	openAccounts   openAccounts // nil where the build has no MTProto
+	network        network
 }
 
 // The indented lines of a description stay as they are.
@@ -68,8 +72,9 @@ To see it work, without account, network or configuration:
 
     telegate sandbox
 
-For real: ask @BotFather for a bot token, write it into telegate.toml, make a key for your server and start:
+For real: ask @BotFather for a bot token, let setup write telegate.toml, make a key for your server and start:
 
+    telegate setup
     telegate key new --name my-server
     telegate serve --config telegate.toml`
 
@@ -80,10 +85,13 @@ func (e usageError) Unwrap() error { return e.error }
 
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	con := &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	return runCommand(ctx, args, &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, network: realNetwork()})
+}
+
+func runCommand(ctx context.Context, args []string, con *console) int {
 	command, err := parse(args, con)
 	if err != nil {
-		fmt.Fprintf(stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
+		fmt.Fprintf(con.stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
 		return exitUsage
 	}
 	if command == nil { // --help has been answered
@@ -94,7 +102,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "telegate: %v\n", err)
+	fmt.Fprintf(con.stderr, "telegate: %v\n", err)
 	var faults *config.Error
 	var usage usageError
 	if errors.As(err, &faults) || errors.As(err, &usage) {
@@ -113,6 +121,9 @@ func parse(args []string, con *console) (command *kong.Context, err error) {
 			panic(p)
 		}
 	}()
+	if len(args) > 0 && args[0] == "--setuptelegram" { // as MeshCentral calls it
+		args = append([]string{"setup"}, args[1:]...)
+	}
 	parser, err := kong.New(&cli{},
 		kong.Name("telegate"), kong.Description(description),
 		kong.Writers(con.stdout, con.stderr), kong.Exit(func(int) { panic(helpShown{}) }),

@@ -49,11 +49,12 @@ type Messaging struct {
 type Telegram struct {
 	// BotToken is "bottoken", the token @BotFather printed: 6 to 12 digits, a colon, and at least 30 letters, digits, "-" or "_". Also
 	// from bottoken_file or TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN; for a domain TELEGATE_DOMAINS_<ID>_MESSAGING_TELEGRAM_BOTTOKEN, the
-	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one.
+	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one, or a Session.
 	BotToken Secret
 
-	// APIID is "apiid", the number of the application at https://my.telegram.org/apps, above 0; 0 where not set. Kept for the user
-	// session, which this release does not use yet.
+	// APIID is "apiid", the number of the application at https://my.telegram.org/apps, above 0; 0 where not set. Also from
+	// TELEGATE_MESSAGING_TELEGRAM_APIID. A Session without BotToken needs it, and APIHash. Kept for the user session, which this
+	// release does not use yet.
 	APIID int
 
 	// APIHash is "apihash", the 32 hexadecimal digits that belong to APIID. Also from apihash_file or
@@ -68,11 +69,14 @@ type Telegram struct {
 	// https://api.telegram.org. A domain without its own takes the shared one.
 	BaseURL string
 
-	// Proxy is "proxy", the way to the Bot API: a URL with the scheme socks5, socks5h, http or https, which net/http's Transport.Proxy
-	// takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes a socks5 URL. An
-	// MTProxy cannot carry the Bot API: it is left out, with a warning. Empty means no proxy. It is a Secret because it may hold a
-	// password. A domain without its own takes the shared one.
+	// Proxy is "proxy", the way to the Bot API and to MTProto: a URL with the scheme socks5, socks5h, http or https, which net/http's
+	// Transport.Proxy takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes
+	// a socks5 URL. Empty means no proxy. It is a Secret because it may hold a password. A domain without its own takes the shared one.
 	Proxy Secret
+
+	// MTProxy is "proxy" where that is an MTProxy: MeshCentral's table with MTProxy = true, or a tg://proxy link. It cannot carry the
+	// Bot API, which then goes without a proxy.
+	MTProxy MTProxy
 }
 
 // Domain is [domains.ID], a tenant as in MeshCentral.
