@@ -15,6 +15,7 @@ import (
 // (30/s, burst 30), each private chat (1/s, burst 3) and each group (20/min, burst 20). A bucket that runs dry answers 429 and
 // stays shut until its penalty is over. Set the fields before the first send.
 type telegram struct {
+	name    string               // of the transport; empty: bot
 	latency time.Duration        // of an answer; what a send does has happened by then
 	way     func() time.Duration // how long a request takes to arrive; nil: no time
 	fault   func(call) fault     // what goes wrong with a call; nil: nothing
@@ -46,7 +47,7 @@ type fault struct {
 	taken bool                // Telegram takes the part all the same, and only the answer is lost
 }
 
-func (tg *telegram) Name() string { return "bot" }
+func (tg *telegram) Name() string { return cmp.Or(tg.name, "bot") }
 
 func (tg *telegram) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	tg.fly(1)
