@@ -68,11 +68,15 @@ type Telegram struct {
 	// https://api.telegram.org. A domain without its own takes the shared one.
 	BaseURL string
 
-	// Proxy is "proxy", the way to the Bot API: a URL with the scheme socks5, socks5h, http or https, which net/http's Transport.Proxy
-	// takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes a socks5 URL. An
-	// MTProxy cannot carry the Bot API: it is left out, with a warning. Empty means no proxy. It is a Secret because it may hold a
-	// password. A domain without its own takes the shared one.
+	// Proxy is "proxy", the way to the Bot API and to MTProto: a URL with the scheme socks5, socks5h, http or https, which net/http's Transport.Proxy
+	// takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes a socks5 URL. Empty
+	// means no proxy. It is a Secret because it may hold a password. A domain without its own takes the shared one.
 	Proxy Secret
+
+	// MTProxy is "proxy" where that is an MTProxy, which carries MTProto alone; Proxy is empty then, and the Bot API goes without one. It
+	// is mtproxy://SECRET@host:port, a link that Telegram shares (tg://proxy?… or https://t.me/proxy?…), or made of MeshCentral's table;
+	// userclient.ParseProxy reads each. Empty where there is none. A domain with a proxy of its own takes that alone.
+	MTProxy Secret
 }
 
 // Domain is [domains.ID], a tenant as in MeshCentral.

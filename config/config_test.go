@@ -305,7 +305,7 @@ func TestFileOthersCanReadIsAWarningIfItHoldsASecret(t *testing.T) {
 		{"group", bot + keys, 0o640, false},
 		{"nothing secret", "[messaging.telegram]\nbottoken_file = 'bot.token'\n" + keys, 0o644, false},
 		{"proxy password", "[messaging.telegram]\nbottoken_file = 'bot.token'\nproxy = 'http://alice:pw@127.0.0.1:1'\n" + keys, 0o644, true},
-		{"unused secret", "[messaging.telegram]\nbottoken_file = 'bot.token'\nproxy = {ip = '::1', port = 1, MTProxy = true, secret = 'dd00'}\n" + keys, 0o644, true},
+		{"unused secret", "[messaging.telegram]\nbottoken_file = 'bot.token'\nproxy = {ip = '::1', port = 1, MTProxy = true, secret = 'dd0123456789abcdef0123456789abcdef'}\n" + keys, 0o644, true},
 	} {
 		file := write(t, folder, "telegate.toml", test.source, test.mode)
 		c, err := config.Load(file, noEnv)

@@ -98,8 +98,8 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	if bot.BaseURL != "" {
 		d.Telegram.BaseURL = bot.BaseURL
 	}
-	if bot.Proxy != "" {
-		d.Telegram.Proxy = bot.Proxy
+	if bot.Proxy != "" || bot.MTProxy != "" {
+		d.Telegram.Proxy, d.Telegram.MTProxy = bot.Proxy, bot.MTProxy
 	}
 	telegram.addBot(d.Telegram)
 	return d

@@ -26,7 +26,7 @@ func (c *Config) Render(w io.Writer) error {
 	r.secret("apihash", shared.APIHash, c.origins["apihash"])
 	r.secret("session", shared.Session, c.origins["session"])
 	r.value("baseurl", shared.BaseURL, defaultBaseURL)
-	r.optional("proxy", showProxy(shared.Proxy), shared.Proxy != "")
+	r.proxy(shared)
 	for _, id := range slices.Sorted(maps.Keys(c.Domains)) {
 		r.domain(c.Domains[id], shared, c.origins[originKey(id)])
 	}
@@ -76,7 +76,7 @@ func (r *renderer) domain(d Domain, shared Telegram, origin string) {
 	r.header("domains", d.ID, "messaging", "telegram")
 	r.secret("bottoken", d.Telegram.BotToken, origin)
 	r.value("baseurl", d.Telegram.BaseURL, shared.BaseURL)
-	r.optional("proxy", showProxy(d.Telegram.Proxy), d.Telegram.Proxy != "")
+	r.proxy(d.Telegram)
 }
 
 func (r *renderer) header(key ...string) {
@@ -108,6 +108,15 @@ func (r *renderer) secret(key string, s Secret, origin string) {
 		shown = "(set, " + origin + ")"
 	}
 	r.optional(key, shown, s != "")
+}
+
+// proxy writes the way to Telegram. Of an MTProxy it says only that there is one: its secret stands in the middle of the address.
+func (r *renderer) proxy(t Telegram) {
+	if t.MTProxy != "" {
+		r.optional("proxy", "(set, an MTProxy)", true)
+		return
+	}
+	r.optional("proxy", showProxy(t.Proxy), t.Proxy != "")
 }
 
 // showProxy returns a proxy's URL with its password struck out.

@@ -63,7 +63,9 @@ func (t *table) bot(envTable string) (bot Telegram, token given) {
 		token.fault(`is not a bot token; @BotFather prints one as 6 to 12 digits, a colon and at least 30 letters, digits, "-" or "_"`)
 		token.value = ""
 	}
-	return Telegram{BotToken: token.value, BaseURL: t.baseURL(), Proxy: t.proxy()}, token
+	bot = Telegram{BotToken: token.value, BaseURL: t.baseURL()}
+	bot.Proxy, bot.MTProxy = t.proxy()
+	return bot, token
 }
 
 // addBot adds a table's bot to those of the whole configuration. Two tables may name the same bot, in the same words.
@@ -75,7 +77,7 @@ func (t *table) addBot(bot Telegram) {
 	case id == 0 || !known: // a faulty token has been reported, and stays as 0: there is a bot
 	case other.BotToken != bot.BotToken:
 		t.fault("bottoken", "is another token of a bot that stands elsewhere in the file; one of the two is out of date")
-	case other.BaseURL != bot.BaseURL || other.Proxy != bot.Proxy:
+	case other.BaseURL != bot.BaseURL || other.Proxy != bot.Proxy || other.MTProxy != bot.MTProxy:
 		t.fault("bottoken", "is that of a bot which stands elsewhere with another baseurl or proxy; a bot has one way to Telegram")
 	}
 }
@@ -117,24 +119,57 @@ func (t *table) baseURL() string {
 // botPath matches the part of a call's URL that holds the token.
 var botPath = regexp.MustCompile(`/bot[0-9]`)
 
-// proxy reads the way to the Bot API, "" where there is none.
-func (t *table) proxy() Secret {
+// proxy reads the way to Telegram: one for everything, or an MTProxy for MTProto. Both are "" where there is none.
+func (t *table) proxy() (all, mtproxy Secret) {
 	found, ok := t.lookup("proxy")
 	if !ok {
-		return ""
+		return "", ""
 	}
 	switch found.(type) {
 	case string:
-		if text, ok := t.string("proxy"); ok {
-			return t.proxyURL(text)
+		text, ok := t.string("proxy")
+		switch {
+		case !ok:
+			return "", ""
+		case isMTProxyURL(text):
+			return "", t.mtproxy(text)
 		}
-		return ""
+		return t.proxyURL(text), ""
 	case map[string]any:
 		return t.proxyTable(t.table("proxy"))
 	default:
 		t.fault("proxy", "must be a URL in quotes or a table with ip and port, not %s", kind(found))
+		return "", ""
+	}
+}
+
+// isMTProxyURL tells whether a text is meant for an MTProxy.
+func isMTProxyURL(text string) bool {
+	for _, start := range []string{"mtproxy:", "tg://proxy?", "https://t.me/proxy?", "https://telegram.me/proxy?"} {
+		if strings.HasPrefix(text, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// mtproxySecret is hexadecimal or base64 in either alphabet; userclient says what is wrong inside one.
+var mtproxySecret = regexp.MustCompile(`^[A-Za-z0-9+/_-]{22,}={0,2}$`)
+
+// mtproxy checks the parts of an MTProxy's address. Messages do not show it.
+func (t *table) mtproxy(text string) Secret {
+	u, err := url.Parse(text)
+	if err == nil && u.Scheme != "mtproxy" {
+		q := u.Query()
+		u = &url.URL{Scheme: "mtproxy", User: url.User(q.Get("secret")), Host: net.JoinHostPort(q.Get("server"), q.Get("port"))}
+	}
+	if err != nil || u.Hostname() == "" || u.Port() == "" || !validPort(u) || !mtproxySecret.MatchString(u.User.Username()) {
+		t.fault("proxy", "must be an MTProxy as in mtproxy://SECRET@host:443, with the secret of at least 32 hexadecimal digits, or a link that Telegram shares, or a table with ip, port, MTProxy and secret")
 		return ""
 	}
+	t.warn("proxy", "is an MTProxy, which carries MTProto alone; the bot reaches the Bot API without a proxy")
+	t.p.cfg.inlineSecret = true
+	return Secret(text)
 }
 
 // proxyURL checks a proxy's URL. Messages do not show it: it may hold a password.
@@ -156,38 +191,41 @@ func (t *table) proxyURL(text string) Secret {
 	return Secret(text)
 }
 
-// proxyTable turns MeshCentral's table, which is the one of GramJS, into a socks5 URL.
-func (t *table) proxyTable(proxy *table) Secret {
+// proxyTable turns MeshCentral's table, which is the one of GramJS, into a socks5 URL or the address of an MTProxy.
+func (t *table) proxyTable(proxy *table) (all, mtproxy Secret) {
 	defer proxy.close()
 	host, hasHost := proxy.string("ip")
 	port := proxy.integer("port", 0, 1, 65535)
 	user, hasUser := proxy.string("username")
 	password, hasPassword := proxy.string("password")
 	isMTProxy := proxy.boolean("MTProxy", false)
-	_, hasSecret := proxy.string("secret")
+	secret, hasSecret := proxy.string("secret")
 	socks := proxy.integer("socksType", 5, 4, 5)
 	timeout := proxy.integer("timeout", 0, 1, 3600)
 
 	if _, err := netip.ParseAddr(host); hasHost && err != nil && !hostName.MatchString(host) {
 		proxy.fault("ip", "must be an IP address or a host name")
-		return ""
+		return "", ""
 	}
 	switch {
 	case !hasHost || port == 0:
 		t.fault("proxy", "needs ip and port")
-		return ""
-	case isMTProxy:
-		t.warn("proxy", "is an MTProxy, which is kept for the user session; this release does not use it, and the bot connects without a proxy")
+		return "", ""
+	case isMTProxy && !mtproxySecret.MatchString(secret):
 		t.p.cfg.inlineSecret = t.p.cfg.inlineSecret || hasSecret
-		return ""
+		proxy.fault("secret", "is that of no MTProxy; it has at least 32 hexadecimal digits, and begins with dd or ee where it has more")
+		return "", ""
+	case isMTProxy:
+		u := url.URL{Scheme: "mtproxy", User: url.User(secret), Host: net.JoinHostPort(host, strconv.FormatInt(port, 10))}
+		return "", t.mtproxy(u.String())
 	case socks == 4:
 		proxy.fault("socksType", "must be 5; SOCKS4 is not supported")
-		return ""
+		return "", ""
 	case hasPassword && !hasUser:
 		proxy.fault("password", "needs a username beside it")
-		return ""
+		return "", ""
 	case timeout != 0:
-		proxy.warn("timeout", "is not used: the bot has timeouts of its own")
+		proxy.warn("timeout", "is not used: telegate has timeouts of its own")
 	}
 	u := url.URL{Scheme: "socks5", Host: net.JoinHostPort(host, strconv.FormatInt(port, 10))}
 	if hasPassword {
@@ -195,7 +233,7 @@ func (t *table) proxyTable(proxy *table) Secret {
 	} else if hasUser {
 		u.User = url.User(user)
 	}
-	return t.proxyURL(u.String())
+	return t.proxyURL(u.String()), ""
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)

@@ -159,7 +159,6 @@ func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 		"proxy = 'socks5://alice:pw@10.0.0.1:1080/path'":           form,
 		"proxy = 'http://alice:p%zz@10.0.0.1'":                     form,
 		"proxy = 'socks4://10.0.0.1:1080'":                         "messaging.telegram.proxy must begin with socks5://, socks5h://, http:// or https://",
-		"proxy = 'tg://proxy?server=x'":                            form,
 		"proxy = 1080":                                             "messaging.telegram.proxy must be a URL in quotes or a table with ip and port, not an integer",
 		"proxy = ''":                                               "messaging.telegram.proxy is empty; give it a value or remove the key",
 		"proxy = {}":                                               "messaging.telegram.proxy needs ip and port",
@@ -179,13 +178,50 @@ func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 	}
 }
 
-func TestMTProxyIsLeftOutWithAWarning(t *testing.T) {
-	c := parse(t, bot+"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'dd"+apiHash+"', socksType = 5, timeout = 2}")
-	if got := c.Messaging.Telegram.Proxy; got != "" {
-		t.Errorf("an MTProxy became %s", got.Reveal())
+// An MTProxy carries MTProto alone; the Bot API goes without a proxy, with a warning.
+func TestMTProxyIsForMTProtoAlone(t *testing.T) {
+	secret := "dd" + apiHash
+	for source, want := range map[string]string{
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = '" + secret + "', socksType = 5, timeout = 2}": "mtproxy://" + secret + "@10.0.0.1:443",
+		"proxy = {ip = '2001:db8::1', port = 443, MTProxy = true, secret = '" + apiHash + "'}":                         "mtproxy://" + apiHash + "@[2001:db8::1]:443",
+		"proxy = 'mtproxy://" + secret + "@proxy.example:443'":                                                         "mtproxy://" + secret + "@proxy.example:443",
+		"proxy = 'tg://proxy?server=proxy.example&port=443&secret=" + secret + "'":                                     "tg://proxy?server=proxy.example&port=443&secret=" + secret,
+		"proxy = 'https://t.me/proxy?server=proxy.example&port=443&secret=" + secret + "'":                             "https://t.me/proxy?server=proxy.example&port=443&secret=" + secret,
+	} {
+		c := parse(t, bot+source)
+		got := c.Messaging.Telegram
+		if got.MTProxy.Reveal() != want || got.Proxy != "" {
+			t.Errorf("%s: MTProxy %s, proxy %s", source, got.MTProxy.Reveal(), got.Proxy.Reveal())
+		}
+		if c.Warnings[0] != "messaging.telegram.proxy is an MTProxy, which carries MTProto alone; the bot reaches the Bot API without a proxy" {
+			t.Errorf("%s: %q", source, c.Warnings)
+		}
+		var shown strings.Builder
+		if err := c.Render(&shown); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(shown.String(), `proxy = "(set, an MTProxy)"`) || strings.Contains(shown.String(), apiHash) {
+			t.Errorf("%s: shown as %s", source, shown.String())
+		}
 	}
-	const want = "messaging.telegram.proxy is an MTProxy, which is kept for the user session; this release does not use it, and the bot connects without a proxy"
-	if c.Warnings[0] != want {
-		t.Errorf("got %q", c.Warnings)
+	const form = "messaging.telegram.proxy must be an MTProxy as in mtproxy://SECRET@host:443"
+	const wrong = "messaging.telegram.proxy.secret is that of no MTProxy"
+	for source, want := range map[string]string{
+		"proxy = 'mtproxy://proxy.example:443'":                                       form,
+		"proxy = 'mtproxy://" + secret + "@proxy.example'":                            form,
+		"proxy = 'mtproxy://" + secret + "@:443'":                                     form,
+		"proxy = 'mtproxy://dd00@proxy.example:443'":                                  form,
+		"proxy = 'tg://proxy?server=x'":                                               form,
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true}":                       wrong,
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'dd00'}":      wrong,
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'not a hex'}": wrong,
+	} {
+		if got := faults(t, bot+source, noEnv); len(got) != 1 || !strings.HasPrefix(got[0], "telegate.toml:3: "+want) {
+			t.Errorf("%s: %q", source, got)
+		}
+	}
+	c := parse(t, bot+"proxy = 'mtproxy://"+secret+"@proxy.example:443'\n[domains.corp.messaging.telegram]\nbottoken = '"+corpToken+"'\nproxy = 'socks5://10.0.0.1:1080'")
+	if got := c.Domains["corp"].Telegram; got.MTProxy != "" || got.Proxy != "socks5://10.0.0.1:1080" {
+		t.Errorf("a domain with its own proxy: %+v", got)
 	}
 }
