@@ -193,9 +193,6 @@ func (d *doctor) configuration(context.Context) []finding {
 		}
 		findings = append(findings, finding{"config", rungWarn, sentence(w), ""})
 	}
-	if err := servable(d.cfg); err != nil {
-		findings = append(findings, finding{"config", rungFail, sentence(err.Error()), "Run: telegate setup bot"})
-	}
 	return findings
 }
 

@@ -85,7 +85,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return runCommand(ctx, args, &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, network: realNetwork()})
+	return runCommand(ctx, args, &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, openAccounts: openMTProto, network: realNetwork()})
 }
 
 func runCommand(ctx context.Context, args []string, con *console) int {

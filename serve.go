@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"telegate/config"
@@ -41,9 +40,6 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	if err := servable(cfg); err != nil {
-		return usageError{err}
-	}
 	log := newLogger(con.stderr, cfg)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
@@ -54,16 +50,6 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 	}
 	log.Info("telegate is listening", "version", version, "api", g.address(), "domains", len(cfg.Domains))
 	return g.run(ctx)
-}
-
-// servable says why a valid configuration cannot be served.
-func servable(cfg *config.Config) error {
-	for _, d := range cfg.Domains {
-		if d.Telegram.BotToken != "" {
-			return nil
-		}
-	}
-	return errors.New("this version of telegate cannot work with a user session alone yet; it needs a bot as well, which telegate setup bot adds")
 }
 
 type configCheckCmd struct{ configFlag }

@@ -267,7 +267,4 @@ func (w *wizard) nextSteps(cfg *config.Config) {
 	w.say("  telegate config check%s", flag)
 	w.say("  telegate serve%s", flag)
 	w.say("If something does not work, telegate doctor%s says why.", flag)
-	if err := servable(cfg); err != nil {
-		w.say("\nFor now: %v.", err)
-	}
 }

@@ -71,7 +71,7 @@ func TestShortestFileHasAllDefaults(t *testing.T) {
 		Domains:   map[string]config.Domain{"": {Title: "telegate", Msg2Factor: true, Telegram: telegram}},
 		API:       config.API{Listen: "127.0.0.1:8080"},
 		Database:  config.Database{Path: "telegate.db", KeyFile: "telegate.db.key"},
-		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, CodeDigits: 6, CodeTTL: 5 * time.Minute},
+		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
 		Log:       config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings:  []string{"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new"},
 	}
@@ -133,6 +133,7 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 		Session:  config.Secret(session),
 		BaseURL:  "https://api.telegram.org",
 		Proxy:    "socks5://127.0.0.1:1080",
+		Fallback: config.Fallback{PerDay: 50},
 	}
 	corp := shared
 	corp.BotToken = config.Secret(corpToken)
@@ -146,10 +147,10 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 			Name: "meshcentral", Hash: hash, Domains: []string{"*"}, Scopes: []string{"link", "verify", "send"},
 		}}},
 		Database: config.Database{Path: filepath.Join(folder, "telegate.db"), KeyFile: filepath.Join(folder, "telegate.db.key")},
-		Limits:   config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, CodeDigits: 6, CodeTTL: 5 * time.Minute},
+		Limits:   config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
 		Log:      config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings: []string{
-			"messaging.telegram: apiid, apihash and session are kept for the user session, which this release does not use yet",
+			"messaging.telegram.session (line 6) is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out",
 		},
 	}
 	if diff := cmp.Diff(want, c, ignorePrivate, secrets); diff != "" {

@@ -27,6 +27,9 @@ func (c *Config) Render(w io.Writer) error {
 	r.secret("session", shared.Session, c.origins["session"])
 	r.value("baseurl", shared.BaseURL, defaultBaseURL)
 	r.proxy(shared)
+	r.header("messaging", "telegram", "fallback")
+	r.value("enabled", shared.Fallback.Enabled, false)
+	r.value("per_day", shared.Fallback.PerDay, defaultFallbackPerDay)
 	for _, id := range slices.Sorted(maps.Keys(c.Domains)) {
 		r.domain(c.Domains[id], shared, c.origins[originKey(id)])
 	}
@@ -44,6 +47,8 @@ func (c *Config) Render(w io.Writer) error {
 	r.value("bot_per_second", c.Limits.BotPerSecond, float64(defaultBotPerSecond))
 	r.value("chat_per_second", c.Limits.ChatPerSecond, float64(defaultChatPerSecond))
 	r.value("group_per_minute", c.Limits.GroupPerMinute, float64(defaultGroupPerMinute))
+	r.value("user_per_day", c.Limits.UserPerDay, defaultUserPerDay)
+	r.value("user_broadcasts_per_minute", c.Limits.UserBroadcastsPerMinute, float64(defaultUserBroadcasts))
 	r.value("code_digits", c.Limits.CodeDigits, defaultCodeDigits)
 	r.value("code_ttl", span(c.Limits.CodeTTL), span(defaultCodeTTL))
 	r.header("log")

@@ -58,10 +58,22 @@ func (t *table) messaging() Messaging {
 			telegram.fault(needed.name, why)
 		}
 	}
-	if bot.APIID != 0 || bot.APIHash != "" || bot.Session != "" {
-		t.p.warn("messaging.telegram: apiid, apihash and session are kept for the user session, which this release does not use yet")
+	bot.Fallback = telegram.fallback(apiID && apiHash)
+	if session && token.there && !bot.Fallback.Enabled {
+		telegram.warn("session", "is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out")
 	}
 	return Messaging{Telegram: bot}
+}
+
+// fallback reads the table "fallback". app says whether apiid and apihash were given.
+func (t *table) fallback(app bool) Fallback {
+	fallback := t.table("fallback")
+	defer fallback.close()
+	f := Fallback{Enabled: fallback.boolean("enabled", false), PerDay: int(fallback.integer("per_day", defaultFallbackPerDay, 1, 1000))}
+	if f.Enabled && !app {
+		fallback.fault("enabled", "needs apiid and apihash in [messaging.telegram]; both are at https://my.telegram.org/apps")
+	}
+	return f
 }
 
 // apiID reads the number of the application, and says whether one was given.

@@ -37,7 +37,8 @@ type call struct {
 	text     string
 	entities int
 	silent   bool
-	taken    bool // people can read it
+	told     delivery.Recipient // all that the transport was told
+	taken    bool               // people can read it
 }
 
 // fault is what a call meets in place of an answer; the zero fault is none.
@@ -79,7 +80,7 @@ func (tg *telegram) arrive(to delivery.Recipient, part delivery.Part) fault {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	c := call{
-		n: len(tg.calls), at: time.Now(), chat: to.ChatID, text: part.Text.Text, entities: len(part.Text.Entities), silent: to.Silent,
+		n: len(tg.calls), at: time.Now(), chat: to.ChatID, text: part.Text.Text, entities: len(part.Text.Entities), silent: to.Silent, told: to,
 	}
 	var f fault
 	if tg.fault != nil {

@@ -248,3 +248,33 @@ func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 }
+
+// A session can be kept, read, used and ended without any configured string.
+func TestASessionIsKeptReadAndEnded(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	if _, err := userclient.Kept(ctx, r.db); !errors.Is(err, userclient.ErrNoSession) {
+		t.Errorf("before: %v", err)
+	}
+	s := r.signIn(carol)
+	if err := userclient.Keep(ctx, r.db, s, userclient.Person{ID: carol.ID}); err != nil {
+		t.Fatal(err)
+	}
+	c := r.start(func(*userclient.Options) {})
+	if s := await(t, c.connected); s.Me.ID != carol.ID {
+		t.Errorf("status %+v", s)
+	}
+	c.stop()
+	kept, err := userclient.Kept(ctx, r.db)
+	if err != nil || kept.Encode() != s.Encode() {
+		t.Errorf("kept %v, %v", kept, err)
+	}
+	for range 2 { // the second time it is dead already
+		if err := userclient.LogOut(ctx, r.app(), kept); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := userclient.Verify(ctx, r.app(), kept); !errors.Is(err, userclient.ErrDead) {
+		t.Errorf("after logging out: %v", err)
+	}
+}

@@ -166,6 +166,8 @@ func byCode(answer *tgerr.Error) outcome {
 
 // limited turns sending off and tells of it, once.
 func (c *Client) limited(ctx context.Context) {
+	c.limits.Lock()
+	defer c.limits.Unlock()
 	if c.waits.until(peerFlood).After(c.o.Now()) {
 		return
 	}

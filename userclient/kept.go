@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -153,4 +154,44 @@ func (k *kept) prove(ctx context.Context, owner int64, dc int) {
 	if err != nil && ctx.Err() == nil {
 		k.log.Error("the Telegram session could not be stored; a restart may have to sign in again", "error", err)
 	}
+}
+
+// ErrNoSession: nobody has signed in.
+var ErrNoSession = errors.New("there is no session of a Telegram account: run telegate setup to sign in")
+
+// Keep stores a person's session for clients without a configured one. What was remembered of a session before is dropped.
+// me is who it belongs to, as SignIn or Verify has told. It must not be called while a client runs.
+func Keep(ctx context.Context, store account.Store, s Session, me Person) error {
+	k := &kept{name: nameUser, store: store, state: newState(nil), record: record{Owner: me.ID}}
+	if err := s.save(ctx, k.state); err != nil {
+		return err
+	}
+	k.record.State, _ = k.LoadSession(ctx)
+	data, err := json.Marshal(k.record)
+	if err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	if err := store.Forget(ctx, nameUser); err != nil {
+		return fmt.Errorf("forget the session before: %w", err)
+	}
+	if err := store.SaveSession(ctx, nameUser, data); err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	return nil
+}
+
+// Kept reads the stored session of a person. ErrNoSession.
+func Kept(ctx context.Context, store account.Store) (Session, error) {
+	k := &kept{name: nameUser, store: store}
+	if err := k.load(ctx, ""); err != nil {
+		return Session{}, err
+	}
+	if k.record.State == nil {
+		return Session{}, ErrNoSession
+	}
+	data, err := (&session.Loader{Storage: k.state}).Load(ctx)
+	if err != nil {
+		return Session{}, fmt.Errorf("read the library's session: %w", err)
+	}
+	return newSession(FormatOwn, data.DC, k.record.Owner, data.AuthKey)
 }

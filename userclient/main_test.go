@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,7 +23,12 @@ import (
 	"telegate/userclient/datacenter"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if settings := os.Getenv(childEnv); settings != "" {
+		panic(connectedChild(settings))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // The people of the tests. carol is the account that telegate writes with.
 var (

@@ -42,6 +42,9 @@ func ParseProxy(address string) (*url.URL, error) {
 	if u.Scheme == "tg" && u.Host == "proxy" || (u.Host == "t.me" || u.Host == "telegram.me") && u.Path == "/proxy" {
 		q := u.Query()
 		u = &url.URL{Scheme: "mtproxy", User: url.User(q.Get("secret")), Host: net.JoinHostPort(q.Get("server"), q.Get("port"))}
+		if q.Get("server") == "" || q.Get("port") == "" {
+			u.Host = ""
+		}
 	}
 	switch u.Scheme {
 	case "mtproxy":
@@ -52,10 +55,19 @@ func ParseProxy(address string) (*url.URL, error) {
 	default:
 		return nil, fmt.Errorf("%w: %q is not among socks5, socks5h, http, https and mtproxy", ErrProxy, u.Scheme)
 	}
-	if u.Hostname() == "" || u.Port() == "" {
-		return nil, fmt.Errorf("%w: host and port are needed, as in %s://proxy.example:1080", ErrProxy, u.Scheme)
+	if u.Hostname() == "" {
+		return nil, fmt.Errorf("%w: the host is missing, as in %s://proxy.example:1080", ErrProxy, u.Scheme)
 	}
 	return u, nil
+}
+
+// hostPort is where the proxy listens; a port that is left out is the usual one, as in net/http.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"socks5": "1080", "socks5h": "1080", "http": "80", "https": "443", "mtproxy": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // proxySecret reads an MTProxy secret and says what is wrong with one that is not.
@@ -105,7 +117,7 @@ func resolver(through *url.URL) (dcs.Resolver, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := dcs.MTProxy(through.Host, secret, dcs.MTProxyOptions{Dial: direct.DialContext})
+		r, err := dcs.MTProxy(hostPort(through), secret, dcs.MTProxyOptions{Dial: direct.DialContext})
 		if err != nil {
 			return nil, fmt.Errorf("%w: the MTProxy secret cannot be read", ErrProxy) // the library's error shows it
 		}
@@ -116,7 +128,7 @@ func resolver(through *url.URL) (dcs.Resolver, error) {
 			password, _ := through.User.Password()
 			login = &proxy.Auth{User: through.User.Username(), Password: password}
 		}
-		dialer, err := proxy.SOCKS5("tcp", through.Host, login, direct)
+		dialer, err := proxy.SOCKS5("tcp", hostPort(through), login, direct)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrProxy, err)
 		}
@@ -136,7 +148,7 @@ type httpTunnel struct {
 
 // DialContext opens a tunnel to address. Both the dial and the proxy's answer have dialTimeout.
 func (t httpTunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := t.direct.DialContext(ctx, network, t.proxy.Host)
+	conn, err := t.direct.DialContext(ctx, network, hostPort(t.proxy))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the proxy: %w", err)
 	}

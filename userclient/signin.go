@@ -70,8 +70,12 @@ type SignIn struct {
 
 // StartSignIn connects to Telegram without an account. It has 10 minutes from here, or as long as ctx.
 func StartSignIn(ctx context.Context, app App) (*SignIn, Step, error) {
+	return startSignIn(ctx, app, signInTime)
+}
+
+func startSignIn(ctx context.Context, app App, limit time.Duration) (*SignIn, Step, error) {
 	s := &SignIn{app: app, scanned: make(chan struct{}, 1), step: Step{Want: WantPhone}}
-	ctx, s.timeout = context.WithTimeoutCause(ctx, signInTime, errSignInTime)
+	ctx, s.timeout = context.WithTimeoutCause(ctx, limit, errSignInTime)
 	updates := tg.NewUpdateDispatcher()
 	updates.OnLoginToken(func(context.Context, tg.Entities, *tg.UpdateLoginToken) error {
 		select {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gotd/td/tgerr"
 
@@ -231,6 +232,15 @@ func TestCancelEndsAWaitingStep(t *testing.T) {
 	}
 	if data, err := r.db.Session(t.Context(), "user"); err != nil || data != nil {
 		t.Errorf("something was kept: %v, %v", data, err)
+	}
+}
+
+// Signing in is over after its time, with the reason; the connection is gone (goleak looks in TestMain).
+func TestSigningInHasALimit(t *testing.T) {
+	r := newRig(t)
+	_, _, err := userclient.StartSignInWithin(t.Context(), r.app(), time.Millisecond)
+	if !errors.Is(err, userclient.ErrSignIn) || !strings.Contains(err.Error(), "10 minutes") {
+		t.Errorf("error: %v", err)
 	}
 }
 

@@ -132,10 +132,13 @@ func (b *board) wake() {
 	b.changed = make(chan struct{})
 }
 
-// cutOff notes that the connection is gone.
+// cutOff notes that the connection is gone; an empty detail leaves what was said before.
 func (b *board) cutOff(detail string) {
 	b.mu.Lock()
 	b.cut++
+	if detail == "" {
+		detail = b.status.Detail
+	}
 	b.mu.Unlock()
 	b.set(StateConnecting, time.Time{}, detail)
 }

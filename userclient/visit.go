@@ -143,3 +143,24 @@ func Verify(ctx context.Context, app App, s Session) (Person, error) {
 	}
 	return person(user), nil
 }
+
+// LogOut ends a login at Telegram; the session is worth nothing afterwards. One that Telegram has ended already is no
+// error. It must not be called while something else uses the session.
+func LogOut(ctx context.Context, app App, s Session) error {
+	v, err := app.newVisit(ctx, &s, nil)
+	if errors.Is(err, ErrDead) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	ctx, stop := v.within(ctx)
+	defer stop()
+	if _, err := v.library.API().AuthLogOut(ctx); err != nil && !isUnauthorized(err) {
+		return fmt.Errorf("log out: %w", err)
+	}
+	return nil
+}

@@ -43,6 +43,7 @@ func (s *Telegram) register(c *cluster.Cluster, d *tgtest.Dispatcher) {
 	on(s, d, (*call).getPassword)
 	on(s, d, (*call).checkPassword)
 	on(s, d, (*call).importBot)
+	on(s, d, (*call).logOut)
 	on(s, d, (*call).exportLoginToken)
 	on(s, d, (*call).importLoginToken)
 	on(s, d, (*call).getUsers)
@@ -158,6 +159,14 @@ func (c *call) importBot(r *tg.AuthImportBotAuthorizationRequest) (bin.Encoder, 
 		}
 	}
 	return nil, tgerr.New(400, "ACCESS_TOKEN_INVALID")
+}
+
+func (c *call) logOut(*tg.AuthLogOutRequest) (bin.Encoder, error) {
+	if _, err := c.me(); err != nil {
+		return nil, err
+	}
+	delete(c.signedIn, c.key)
+	return &tg.AuthLoggedOut{}, nil
 }
 
 func (c *call) exportLoginToken(*tg.AuthExportLoginTokenRequest) (bin.Encoder, error) {
