@@ -63,7 +63,7 @@ func (m *mtproto) open(ctx context.Context, g *gateway) error {
 		}
 		c, err := m.client(g, t, userclient.Options{BotToken: t.BotToken.Reveal()})
 		if err != nil {
-			return fmt.Errorf("domain %q: %w", id, err)
+			return usageError{fmt.Errorf("domain %q: %w", id, err)}
 		}
 		m.bots[bot] = c
 	}
@@ -85,7 +85,7 @@ func (m *mtproto) open(ctx context.Context, g *gateway) error {
 	}
 	c, err := m.client(g, shared, o)
 	if err != nil {
-		return fmt.Errorf("messaging.telegram.session: %w", err)
+		return usageError{fmt.Errorf("messaging.telegram.session: %w", err)}
 	}
 	m.person = c
 	return nil

@@ -84,6 +84,9 @@ func (g *gateway) open(ctx context.Context) error {
 		Limits: delivery.Limits{
 			BotPerSecond: cfg.Limits.BotPerSecond, ChatPerSecond: cfg.Limits.ChatPerSecond, GroupPerMinute: cfg.Limits.GroupPerMinute,
 		},
+		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
+			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: cfg.Limits.UserBroadcastsPerMinute / 60,
+		}},
 		Listener: delivery.Listener{
 			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
 				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {

@@ -20,6 +20,7 @@ import (
 	"telegate/api"
 	"telegate/config"
 	"telegate/sandbox"
+	"telegate/userclient"
 )
 
 // patience is how long a test waits for something that takes milliseconds.
@@ -37,7 +38,8 @@ type world struct {
 	botAPI   *httptest.Server
 	dir      string
 	key      string
-	toml     string // further lines of the configuration
+	toml     string              // further lines of the configuration
+	servers  []userclient.Server // Telegram's data centres; none without MTProto
 
 	url  string
 	log  *syncBuffer
@@ -127,7 +129,7 @@ func (w *world) startText(text string) *gateway {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g, err := openGateway(ctx, cfg, newLogger(w.log, cfg))
+	g, err := openGateway(ctx, cfg, newLogger(w.log, cfg), w.servers...)
 	if err != nil {
 		cancel()
 		w.t.Fatal(err)

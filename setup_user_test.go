@@ -72,7 +72,7 @@ func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
 	s.reads("[Y/n]")
 	s.types("y\n")
 	s.reads("is written")
-	s.reads("this version of telegate cannot work with a user session alone yet")
+	s.reads("telegate serve")
 	s.leaves(exitOK)
 	s.neverShows(testToken, madeUpHash[8:], madeUpSession, "12345", "54321", "wonderland", "looking-glass")
 	want := "# ours\n\n[messaging.telegram]\napiid = 5\napihash = \"" + madeUpHash + "\"\nsession = \"" + madeUpSession + "\"\n"

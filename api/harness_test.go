@@ -23,6 +23,7 @@ import (
 	"telegate/api"
 	"telegate/db"
 	"telegate/db/dbtest"
+	"telegate/delivery"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -175,6 +176,9 @@ func (d *domains) Title(id string) (string, bool) {
 
 func (d *domains) Bot(id string) (int64, string) {
 	domain, _ := d.Domain(id)
+	if len(domain.Unavailable) > 0 {
+		return delivery.UserSession, ""
+	}
 	return botID, domain.Bot
 }
 

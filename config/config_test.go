@@ -65,7 +65,7 @@ var ignorePrivate = cmpopts.IgnoreUnexported(config.Config{})
 var secrets = cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
 
 func TestShortestFileHasAllDefaults(t *testing.T) {
-	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org"}
+	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Fallback: config.Fallback{PerDay: 50}}
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: telegram},
 		Domains:   map[string]config.Domain{"": {Title: "telegate", Msg2Factor: true, Telegram: telegram}},
@@ -150,7 +150,7 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 		Limits:   config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
 		Log:      config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings: []string{
-			"messaging.telegram.session (line 6) is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out",
+			"messaging.telegram.session is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out",
 		},
 	}
 	if diff := cmp.Diff(want, c, ignorePrivate, secrets); diff != "" {
@@ -199,7 +199,7 @@ BOT_PER_SECOND = 2.5
 LEVEL = "WARN"
 Format = "JSON"
 `, "TOKEN", token, 1))
-	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "http://127.0.0.1:8081"}
+	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "http://127.0.0.1:8081", Fallback: config.Fallback{PerDay: 50}}
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: telegram},
 		Domains: map[string]config.Domain{
@@ -210,7 +210,7 @@ Format = "JSON"
 			Name: "mesh", Hash: hash, Domains: []string{"corp"}, Scopes: []string{"admin"},
 		}}},
 		Database: config.Database{Path: "/var/lib/telegate/t.db", KeyFile: "/var/lib/telegate/t.db.key"},
-		Limits:   config.Limits{BotPerSecond: 2.5, ChatPerSecond: 1, GroupPerMinute: 20, CodeDigits: 6, CodeTTL: 90 * time.Second},
+		Limits:   config.Limits{BotPerSecond: 2.5, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 90 * time.Second},
 		Log:      config.Log{Level: slog.LevelWarn, Format: "json"},
 		Warnings: []string{`domain "Corp" is called "corp", as MeshCentral calls it: ids are lower case`},
 	}
@@ -254,13 +254,14 @@ proxy = "socks5://user:pw@10.0.0.1:1080"
 [domains.same.messaging.telegram]
 bottoken = "`+corpToken+`"
 `)
-	shared := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Proxy: "http://127.0.0.1:3128"}
+	shared := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Proxy: "http://127.0.0.1:3128", Fallback: config.Fallback{PerDay: 50}}
 	corp := shared
 	corp.BotToken = config.Secret(corpToken)
 	far := config.Telegram{
 		BotToken: config.Secret("55555555:" + token[10:]),
 		BaseURL:  "https://telegram.corp.example/api",
 		Proxy:    "socks5://user:pw@10.0.0.1:1080",
+		Fallback: config.Fallback{PerDay: 50},
 	}
 	for id, want := range map[string]config.Telegram{"": shared, "plain": shared, "corp": corp, "same": corp, "far": far} {
 		if diff := cmp.Diff(want, c.Domains[id].Telegram, secrets); diff != "" {

@@ -25,6 +25,8 @@ type Limits struct {
 	BotPerSecond   float64
 	ChatPerSecond  float64
 	GroupPerMinute float64
+
+	BroadcastPerSecond float64 // of broadcasts among all messages; 0: as fast as the rest
 }
 
 // Listener is told what other rooms have to know of outcomes.
@@ -43,6 +45,7 @@ type Options struct {
 	// Fallbacks are the other ways to a bot's people, by bot id, the one to try first in front.
 	Fallbacks map[int64][]Fallback
 	Limits    Limits
+	OwnLimits map[int64]Limits // by bot id, in place of Limits
 	Listener  Listener         // each function may be nil
 	Now       func() time.Time // the clock on the wall, for what is written down or read by it: expiry, ends, pauses
 	Logger    *slog.Logger

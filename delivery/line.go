@@ -97,7 +97,11 @@ func (l *line) post(e event) {
 func (l *line) run(ctx context.Context) error {
 	select {
 	case <-l.d.recovered:
-		l.pacer = newPacer(l.d.o.Limits, l.d.leftAt)
+		limits, ok := l.d.o.OwnLimits[l.botID]
+		if !ok {
+			limits = l.d.o.Limits
+		}
+		l.pacer = newPacer(limits, l.d.leftAt)
 	case <-ctx.Done():
 		return nil
 	}
@@ -248,11 +252,11 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 			next = earlier(next, at)
 			continue
 		}
-		if at := l.pacer.bot.free(); at.After(now) {
+		if at := l.pacer.free(s.rank); at.After(now) {
 			next = earlier(next, at)
 			break
 		}
-		l.pacer.take(s.chat, now)
+		l.pacer.take(s.chat, s.rank, now)
 		l.ready[s.rank].take()
 		ways, _ := l.open(it, now)
 		l.launch(ctx, s, it, plan{ways: ways})
