@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"telegate/config"
@@ -35,8 +36,8 @@ func (m *mtproto) clients() map[string]*userclient.Client {
 }
 
 // app is telegate as MTProto knows it, by the way that a table names.
-func (m *mtproto) app(t config.Telegram, g *gateway) (userclient.App, error) {
-	a := userclient.App{ID: t.APIID, Hash: t.APIHash.Reveal(), Version: version, Logger: g.log, Servers: m.servers}
+func (m *mtproto) app(t config.Telegram, log *slog.Logger) (userclient.App, error) {
+	a := userclient.App{ID: t.APIID, Hash: t.APIHash.Reveal(), Version: version, Logger: log, Servers: m.servers}
 	if address := t.MTProtoProxy(); address != "" {
 		proxy, err := userclient.ParseProxy(address.Reveal())
 		if err != nil {
@@ -92,7 +93,7 @@ func (m *mtproto) open(ctx context.Context, g *gateway) error {
 }
 
 func (m *mtproto) client(g *gateway, t config.Telegram, o userclient.Options) (*userclient.Client, error) {
-	app, err := m.app(t, g)
+	app, err := m.app(t, g.log)
 	if err != nil {
 		return nil, err
 	}
@@ -142,10 +143,10 @@ var accountStates = []userclient.State{
 // sessionAccounts is MTProto as the setup needs it.
 type sessionAccounts struct{ app userclient.App }
 
-// openMTProto makes the accounts of a configuration for the setup.
+// openMTProto makes the accounts of a configuration for the setup, where the library's oddities are nobody's business.
 func openMTProto(t config.Telegram) (accounts, error) {
 	m := &mtproto{}
-	app, err := m.app(t, &gateway{})
+	app, err := m.app(t, nil)
 	return sessionAccounts{app}, err
 }
 

@@ -24,7 +24,7 @@ const (
 )
 
 // helper is the account that telegate may use.
-var helper = datacenter.Account{ID: 700000001, AccessHash: 71, Username: "helper_tg", Name: "Helper", Phone: "+34600000001"}
+var helper = datacenter.Account{ID: 810000001, AccessHash: 71, Username: "helper_tg", Name: "Helper", Phone: "+34600000001"}
 
 // dataCentre gives a world Telegram's data centres beside the simulated Bot API, with the same people and bot, and the helper.
 // It returns the helper's session.
@@ -160,7 +160,7 @@ func TestThePersonsAccountHelpsOutWithinItsRules(t *testing.T) {
 	})
 	tel.Fail("auth.importBotAuthorization", tgerr.New(400, "ACCESS_TOKEN_INVALID"))
 	tel.Rename(w.person("bob").ID, "")
-	tel.Add(datacenter.Account{ID: 700000009, AccessHash: 79, Username: "bob_tg", Name: "Mallory", Phone: "+34600000009"})
+	tel.Add(datacenter.Account{ID: 810000009, AccessHash: 79, Username: "bob_tg", Name: "Mallory", Phone: "+34600000009"})
 	w.telegram.SetFaults(sandbox.Faults{Down: true})
 
 	var v api.Verification
@@ -177,7 +177,7 @@ func TestThePersonsAccountHelpsOutWithinItsRules(t *testing.T) {
 		t.Errorf("%d codes came through the account, its cap is 2", n)
 	}
 	for _, m := range tel.Sent() {
-		if m.To == 700000009 || m.To == w.person("bob").ID {
+		if m.To == 810000009 || m.To == w.person("bob").ID {
 			t.Errorf("bob's code went to %d, and his name has changed hands", m.To)
 		}
 	}
@@ -292,10 +292,10 @@ func TestUserMode(t *testing.T) {
 
 	// A username that changes hands does not take the link along.
 	tel.Rename(w.person("alice").ID, "alice_new")
-	tel.Add(datacenter.Account{ID: 700000009, AccessHash: 79, Username: "alice_tg", Name: "Mallory", Phone: "+34600000009"})
+	tel.Add(datacenter.Account{ID: 810000009, AccessHash: 79, Username: "alice_tg", Name: "Mallory", Phone: "+34600000009"})
 	w.signInOver(tel, "alice", "t")
 	for _, m := range tel.Sent() {
-		if m.To == 700000009 {
+		if m.To == 810000009 {
 			t.Errorf("a stranger got %q", m.Text)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"telegate/config"
+	"telegate/userclient"
 )
 
 const version = "0.1.0"
@@ -51,6 +52,7 @@ type cli struct {
 	Config struct {
 		Check configCheckCmd `cmd:"" help:"Check a configuration file and print how it is understood."`
 	} `cmd:"" help:"The configuration file."`
+	Session   sessionCmd   `cmd:"" help:"The login of the Telegram account that telegate may use."`
 	Bench     benchCmd     `cmd:"" help:"Measure the gateway on this machine."`
 	BenchNoop benchNoopCmd `cmd:"" hidden:""`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
@@ -61,7 +63,8 @@ type console struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	openAccounts   openAccounts // nil where the build has no MTProto
+	openAccounts   openAccounts        // nil where the build has no MTProto
+	servers        []userclient.Server // take the place of Telegram's data centres in tests
 	network        network
 }
 
