@@ -16,8 +16,8 @@ import (
 )
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked and bob has
-// blocked the bot, and where carol is linked in the domain corp. They know it by TELEGATE_API and TELEGATE_KEY, and its
-// address as GATEWAY; LATER is tomorrow.
+// blocked the bot, and where carol is linked in the domain corp. They know it by TELEGATE_API and TELEGATE_KEY, its address
+// as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; LATER is tomorrow.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -41,6 +41,8 @@ func TestCommands(t *testing.T) {
 			env.Setenv("TELEGATE_KEY", w.key)
 			env.Setenv("GATEWAY", gateway.Host)
 			env.Setenv("LATER", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
+			env.Setenv("TELEGRAM", w.botAPI)
+			env.Setenv("TOKEN", testToken)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +19,7 @@ import (
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
+	"telegate/userclient"
 )
 
 // gateway is everything that runs, wired together.
@@ -29,6 +29,7 @@ type gateway struct {
 	db         *db.DB
 	tenants    *tenants
 	clients    map[int64]*bot.Client
+	mtproto    *mtproto
 	desks      []*bot.Desk
 	dispatcher *delivery.Dispatcher
 	broadcasts *notify.Broadcaster
@@ -40,8 +41,10 @@ type gateway struct {
 
 // openGateway builds the gateway of a configuration and opens its database and its address. It touches no network
 // beyond: trouble with Telegram is a state of the running gateway, not a failure to start.
-func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger) (*gateway, error) {
-	g := &gateway{cfg: cfg, log: log, clients: map[int64]*bot.Client{}, tenants: newTenants(cfg)}
+// servers take the place of Telegram's data centres in tests.
+func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, servers ...userclient.Server) (*gateway, error) {
+	g := &gateway{cfg: cfg, log: log, clients: map[int64]*bot.Client{}, mtproto: &mtproto{servers: servers}}
+	g.tenants = newTenants(cfg, g.mtproto)
 	if err := g.open(ctx); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
@@ -67,15 +70,24 @@ func (g *gateway) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.mtproto.open(ctx, g); err != nil {
+		return err
+	}
+	fallbacks := map[int64][]delivery.Fallback{}
+	g.mtproto.connect(transports, fallbacks)
+	g.tenants.chats = g.db
 	links := linking.New(g.db, g.tenants, g.db.MACKey("confirm code"), time.Now, log)
 	g.codes = twofa.New(g.db, g.tenants, g.db.MACKey("code"),
 		twofa.Settings{Digits: cfg.Limits.CodeDigits, Lifetime: cfg.Limits.CodeTTL}, time.Now, log)
 	g.metrics = newMetrics(g)
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
-		Store: g.db, Transports: transports,
+		Store: g.db, Transports: transports, Fallbacks: fallbacks,
 		Limits: delivery.Limits{
 			BotPerSecond: cfg.Limits.BotPerSecond, ChatPerSecond: cfg.Limits.ChatPerSecond, GroupPerMinute: cfg.Limits.GroupPerMinute,
 		},
+		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
+			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: cfg.Limits.UserBroadcastsPerMinute / 60,
+		}},
 		Listener: delivery.Listener{
 			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
 				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
@@ -111,15 +123,7 @@ func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
 		if t.BotToken == "" {
 			continue
 		}
-		options := bot.Options{Token: t.BotToken.Reveal(), BaseURL: t.BaseURL, Logger: g.log}
-		if t.Proxy != "" {
-			proxy, err := url.Parse(t.Proxy.Reveal())
-			if err != nil {
-				return fmt.Errorf("domain %q: proxy is not a URL", id) // err would quote it, with its password
-			}
-			options.Proxy = proxy
-		}
-		c, err := bot.NewClient(options)
+		c, err := newBotClient(t, g.log)
 		if err != nil {
 			return fmt.Errorf("domain %q: %w", id, err)
 		}
@@ -175,6 +179,9 @@ func (g *gateway) run(ctx context.Context) error {
 	work.Go(func() error { return g.broadcasts.Run(ctx) })
 	for _, b := range g.tenants.bots {
 		work.Go(func() error { return b.Run(ctx) })
+	}
+	for _, c := range g.mtproto.clients() {
+		work.Go(func() error { return c.Run(ctx) })
 	}
 	work.Go(func() error { return g.server.Run(ctx, g.listener) })
 	work.Go(func() error { return g.prune(ctx) })

@@ -20,6 +20,7 @@ import (
 	"telegate/api"
 	"telegate/config"
 	"telegate/sandbox"
+	"telegate/userclient"
 )
 
 // patience is how long a test waits for something that takes milliseconds.
@@ -37,8 +38,9 @@ type world struct {
 	botAPI   string // its base URL
 	dir      string
 	key      string
-	limits   string // further lines of the configuration, under [limits]
-	toml     string // and at its end
+	limits   string              // further lines of the configuration, under [limits]
+	toml     string              // and at its end
+	servers  []userclient.Server // Telegram's data centres; none without MTProto
 
 	url  string
 	log  *syncBuffer
@@ -123,12 +125,18 @@ level = "debug"
 // start runs the gateway until the test ends, or stop is called.
 func (w *world) start() *gateway {
 	w.t.Helper()
-	cfg, err := config.Parse("test.toml", []byte(w.configText("127.0.0.1:0")), func(string) string { return "" })
+	return w.startText(w.configText("127.0.0.1:0"))
+}
+
+// startText is start with another configuration.
+func (w *world) startText(text string) *gateway {
+	w.t.Helper()
+	cfg, err := config.Parse("test.toml", []byte(text), func(string) string { return "" })
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g, err := openGateway(ctx, cfg, newLogger(w.log, cfg))
+	g, err := openGateway(ctx, cfg, newLogger(w.log, cfg), w.servers...)
 	if err != nil {
 		cancel()
 		w.t.Fatal(err)

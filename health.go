@@ -12,6 +12,7 @@ import (
 	"telegate/api"
 	"telegate/bot"
 	"telegate/delivery"
+	"telegate/userclient"
 )
 
 // queueTooOld is how long the oldest waiting message may wait before the operator is told.
@@ -23,6 +24,9 @@ func (g *gateway) health(ctx context.Context) []api.Component {
 	parts := []api.Component{g.databaseHealth(ctx), g.outboxHealth(ctx)}
 	for id, b := range g.tenants.bots {
 		parts = append(parts, botHealth(id, b.Status()))
+	}
+	for name, c := range g.mtproto.clients() {
+		parts = append(parts, accountHealth(name, c.Status()))
 	}
 	slices.SortFunc(parts[2:], func(a, b api.Component) int { return strings.Compare(a.Name, b.Name) })
 	return parts
@@ -60,6 +64,17 @@ func (g *gateway) outboxHealth(ctx context.Context) api.Component {
 	case !oldest.IsZero() && time.Since(oldest) > queueTooOld:
 		c.Status, c.Since = api.HealthDegraded, &oldest
 		c.Detail = "Messages have been waiting since then. The bots below say why; each message ends with its time to live."
+	}
+	return c
+}
+
+func accountHealth(name string, s userclient.Status) api.Component {
+	c := api.Component{Name: name, Status: api.HealthOK, State: string(s.State), Detail: s.Detail, Since: &s.Since}
+	if s.State != userclient.StateConnected {
+		c.Status = api.HealthDegraded
+	}
+	if !s.Until.IsZero() {
+		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
 	}
 	return c
 }

@@ -29,9 +29,9 @@ func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
 
 func secretsOf(cfg *config.Config) []config.Secret {
 	shared := cfg.Messaging.Telegram
-	secrets := []config.Secret{shared.BotToken, shared.APIHash, shared.Session, shared.Proxy}
+	secrets := []config.Secret{shared.BotToken, shared.APIHash, shared.Session, shared.Proxy, shared.MTProxy.Secret}
 	for _, d := range cfg.Domains {
-		secrets = append(secrets, d.Telegram.BotToken, d.Telegram.Proxy)
+		secrets = append(secrets, d.Telegram.BotToken, d.Telegram.Proxy, d.Telegram.MTProxy.Secret)
 	}
 	return secrets
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"telegate/config"
+	"telegate/userclient"
 )
 
 const version = "0.1.0"
@@ -36,6 +37,8 @@ const (
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the gateway with a configuration file."`
 	Sandbox   sandboxCmd   `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
+	Setup     setupCmd     `cmd:"" help:"Set up the bot, or a user's account, and write the configuration."`
+	Doctor    doctorCmd    `cmd:"" help:"Look at everything on the way to Telegram, and say what to do."`
 	Send      sendCmd      `cmd:"" help:"Send a message to a user through a running gateway."`
 	Broadcast broadcastCmd `cmd:"" help:"Send one text to many users, and follow or cancel it."`
 	Messages  struct {
@@ -55,6 +58,7 @@ type cli struct {
 		Setup meshcentralSetupCmd `cmd:"" help:"Put the plugin into MeshCentral's data folder."`
 		Adopt meshcentralAdoptCmd `cmd:"" help:"Take over the handles that MeshCentral has already."`
 	} `cmd:"" help:"The plugin for MeshCentral."`
+	Session   sessionCmd   `cmd:"" help:"The login of the Telegram account that telegate may use."`
 	Bench     benchCmd     `cmd:"" help:"Measure the gateway on this machine."`
 	BenchNoop benchNoopCmd `cmd:"" hidden:""`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
@@ -65,6 +69,9 @@ type console struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	openAccounts   openAccounts        // nil where the build has no MTProto
+	servers        []userclient.Server // take the place of Telegram's data centres in tests
+	network        network
 }
 
 // The indented lines of a description stay as they are.
@@ -74,8 +81,9 @@ To see it work, without account, network or configuration:
 
     telegate sandbox
 
-For real: ask @BotFather for a bot token, write it into telegate.toml, make a key for your server and start:
+For real: ask @BotFather for a bot token, let setup write telegate.toml, make a key for your server and start:
 
+    telegate setup
     telegate key new --name my-server
     telegate serve --config telegate.toml`
 
@@ -86,10 +94,13 @@ func (e usageError) Unwrap() error { return e.error }
 
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	con := &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+	return runCommand(ctx, args, &console{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, openAccounts: openMTProto, network: realNetwork()})
+}
+
+func runCommand(ctx context.Context, args []string, con *console) int {
 	command, err := parse(args, con)
 	if err != nil {
-		fmt.Fprintf(stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
+		fmt.Fprintf(con.stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
 		return exitUsage
 	}
 	if command == nil { // --help has been answered
@@ -100,7 +111,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "telegate: %v\n", err)
+	fmt.Fprintf(con.stderr, "telegate: %v\n", err)
 	var faults *config.Error
 	var usage usageError
 	if errors.As(err, &faults) || errors.As(err, &usage) {
@@ -119,6 +130,9 @@ func parse(args []string, con *console) (command *kong.Context, err error) {
 			panic(p)
 		}
 	}()
+	if len(args) > 0 && args[0] == "--setuptelegram" { // as MeshCentral calls it
+		args = append([]string{"setup"}, args[1:]...)
+	}
 	parser, err := kong.New(&cli{},
 		kong.Name("telegate"), kong.Description(description),
 		kong.Writers(con.stdout, con.stderr), kong.Exit(func(int) { panic(helpShown{}) }),

@@ -51,6 +51,7 @@ type gauges struct{ g *gateway }
 var (
 	waitingDesc = prometheus.NewDesc("telegate_outbox_waiting", "Messages waiting to be sent, by lane.", []string{"lane"}, nil)
 	stateDesc   = prometheus.NewDesc("telegate_bot_state", "1 for the state a bot is in.", []string{"bot", "state"}, nil)
+	accountDesc = prometheus.NewDesc("telegate_account_state", "1 for the state a Telegram account over MTProto is in.", []string{"account", "state"}, nil)
 	pollDesc    = prometheus.NewDesc("telegate_bot_last_poll_timestamp_seconds", "When Telegram last answered a poll.", []string{"bot"}, nil)
 )
 
@@ -58,6 +59,7 @@ var (
 func (gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- waitingDesc
 	ch <- stateDesc
+	ch <- accountDesc
 	ch <- pollDesc
 }
 
@@ -65,6 +67,16 @@ func (gauges) Describe(ch chan<- *prometheus.Desc) {
 func (c gauges) Collect(ch chan<- prometheus.Metric) {
 	for lane, n := range c.g.dispatcher.Depth() {
 		ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(n), string(lane))
+	}
+	for name, client := range c.g.mtproto.clients() {
+		now := client.Status().State
+		for _, s := range accountStates {
+			value := 0.0
+			if s == now {
+				value = 1
+			}
+			ch <- prometheus.MustNewConstMetric(accountDesc, prometheus.GaugeValue, value, name, string(s))
+		}
 	}
 	states := []bot.State{bot.StateConnecting, bot.StateConnected, bot.StateUnreachable, bot.StateUnauthorized, bot.StateConflict,
 		bot.StateWebhookSet, bot.StateFloodWait}

@@ -1,22 +1,35 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"telegate/api"
 	"telegate/bot"
 	"telegate/config"
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/userclient"
 )
+
+// needsBot is what a domain without a bot does not have, as callers see it.
+var needsBot = []string{"deep_link", "buttons", "commands"}
 
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
 	domains map[string]config.Domain
+	session bool               // there is a user session for domains without a bot
 	bots    map[int64]*bot.Bot // filled in before anything runs
+	mtproto *mtproto
+	chats   linking.Store // likewise
 }
 
-func newTenants(cfg *config.Config) *tenants {
-	return &tenants{domains: cfg.Domains, bots: map[int64]*bot.Bot{}}
+func newTenants(cfg *config.Config, m *mtproto) *tenants {
+	return &tenants{
+		domains: cfg.Domains, session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m,
+	}
 }
 
 // Title is a domain's title; false where there is no such domain.
@@ -28,10 +41,14 @@ func (t *tenants) Title(domain string) (string, bool) {
 // Msg2Factor is a domain's switch; off where there is no such domain.
 func (t *tenants) Msg2Factor(domain string) bool { return t.domains[domain].Msg2Factor }
 
-// Bot is a domain's bot; 0 where it has none.
+// Bot is a domain's bot, delivery.UserSession where the user session stands in for one, 0 where it has neither.
 func (t *tenants) Bot(domain string) (id int64, username string) {
-	token := t.domains[domain].Telegram.BotToken
-	if token == "" {
+	d, ok := t.domains[domain]
+	token := d.Telegram.BotToken
+	switch {
+	case token == "" && ok && t.session:
+		return delivery.UserSession, ""
+	case token == "":
 		return 0, ""
 	}
 	id = config.BotID(token)
@@ -44,13 +61,31 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 // HasBot tells whether a bot is configured.
 func (t *tenants) HasBot(botID int64) bool {
 	_, ok := t.bots[botID]
-	return ok
+	return ok || botID == delivery.UserSession && t.mtproto.alone
 }
 
-// CanSend tells whether a bot has a way to Telegram right now.
+// CanSend tells whether a bot has a way to Telegram right now, be it the fallback.
 func (t *tenants) CanSend(botID int64) bool {
 	b, ok := t.bots[botID]
-	return ok && b.CanSend()
+	return ok && b.CanSend() || t.HasBot(botID) && t.mtproto.up(botID)
+}
+
+// Meet makes sure that whoever has a username now is known under it, where that can be asked: through a user session that
+// stands in for a bot. A bot knows only those who have pressed Start. False where nobody has it; the error is a *delivery.SendError
+// or the database's.
+func (t *tenants) Meet(ctx context.Context, botID int64, username string) (bool, error) {
+	if botID != delivery.UserSession {
+		return true, nil
+	}
+	p, err := t.mtproto.person.Resolve(ctx, username)
+	if errors.Is(err, userclient.ErrNobody) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	chat := linking.Chat{BotID: botID, ID: p.ID, Type: "private", Username: username, FirstName: p.Name}
+	return true, t.chats.UpdateLinks(ctx, func(tx linking.Tx) error { return tx.SaveChat(chat) })
 }
 
 // Domain is a domain as callers see it.
@@ -64,6 +99,10 @@ func (t *tenants) Domain(id string) (api.Domain, bool) {
 	view.Bot = username
 	if b, ok := t.bots[botID]; ok {
 		view.BotState = string(b.Status().State)
+	}
+	if botID == delivery.UserSession {
+		view.BotState = string(t.mtproto.person.Status().State)
+		view.Unavailable = needsBot
 	}
 	return view, true
 }

@@ -23,6 +23,7 @@ import (
 	"telegate/api"
 	"telegate/db"
 	"telegate/db/dbtest"
+	"telegate/delivery"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -165,6 +166,9 @@ func (d *domains) Domains() []api.Domain {
 	return list
 }
 
+// Meet implements linking.Domains: these domains have bots.
+func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
+
 func (d *domains) Title(id string) (string, bool) {
 	domain, ok := d.Domain(id)
 	return domain.Title, ok
@@ -172,6 +176,9 @@ func (d *domains) Title(id string) (string, bool) {
 
 func (d *domains) Bot(id string) (int64, string) {
 	domain, _ := d.Domain(id)
+	if len(domain.Unavailable) > 0 {
+		return delivery.UserSession, ""
+	}
 	return botID, domain.Bot
 }
 

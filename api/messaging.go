@@ -119,7 +119,9 @@ type DomainView struct {
 	Title      string `json:"title"`
 	Msg2Factor bool   `json:"msg2factor"`
 	Bot        string `json:"bot" doc:"username with @; empty until Telegram has told it"`
-	State      string `json:"state" doc:"the bot's state, as in /healthz"`
+	State      string `json:"state" doc:"the bot's state, as in /healthz; the user session's in a domain without a bot"`
+
+	Unavailable []string `json:"unavailable,omitempty" doc:"what the domain does not have because a user session stands in for its bot: deep_link, buttons, commands; absent with a bot"`
 }
 
 // DomainList is the answer of GET /v1/domains.
@@ -131,7 +133,9 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 	list := DomainList{Domains: []DomainView{}}
 	for _, d := range s.o.Domains.Domains() {
 		if caller(ctx).allows(d.ID) {
-			list.Domains = append(list.Domains, DomainView{d.ID, d.Title, d.Msg2Factor, handle(d.Bot), d.BotState})
+			list.Domains = append(list.Domains, DomainView{
+				d.ID, d.Title, d.Msg2Factor, handle(d.Bot), d.BotState, d.Unavailable,
+			})
 		}
 	}
 	return &struct{ Body DomainList }{list}, nil

@@ -112,6 +112,11 @@ func TestDomainsAreThoseOfTheKey(t *testing.T) {
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
 		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"unauthorized"}]}`)
+	off.BotState, off.Unavailable = "connected", []string{"deep_link", "buttons", "commands"}
+	g.domains.set(off)
+	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
+		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
+		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"]}]}`)
 }
 
 func TestUsersArePagedAndSearched(t *testing.T) {

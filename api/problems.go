@@ -110,6 +110,9 @@ var plain = []struct {
 	{notify.ErrUnknownDomain, "not-found", "No such domain is configured."},
 	{linking.ErrBotUnknown, "telegram-unavailable", "Telegram has never told the bot's name yet, so there is no link to show. " +
 		"GET /healthz says what is wrong with the bot; try again once it is connected."},
+	{linking.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session stands in for it, and there is nothing to open or to tap. " +
+		"Start the link by handle: ask the user for the Telegram username and give it as handle."},
+	{linking.ErrNobody, "recipient-unknown", "Nobody in Telegram has this username. Let the user look it up in Telegram: Settings, Username."},
 	{linking.ErrRecipientUnknown, "recipient-unknown", "The bot has not met the holder of this handle. " +
 		"The person opens start_url and presses Start; then try again."},
 	{notify.ErrRecipientUnknown, "recipient-unknown", "The bot has not met the holder of this handle, or was blocked. " +
@@ -144,6 +147,7 @@ func problemOf(err error) *Problem {
 		member      *notify.InvalidError
 		html        *delivery.HTMLError
 		nobody      *notify.NoRecipientsError
+		telegram    *delivery.SendError
 		over        *notify.FinishedError
 	)
 	switch {
@@ -195,6 +199,8 @@ func problemOf(err error) *Problem {
 		p = problem("broadcast-finished", "The broadcast is "+string(over.Status)+" already, so there is nothing left to cancel.")
 		p.CurrentStatus = string(over.Status)
 		return p
+	case errors.As(err, &telegram):
+		return problem("telegram-unavailable", telegram.Failure.Detail).after(telegram.RetryAfter)
 	case errors.Is(err, delivery.ErrUsername):
 		return invalid("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
 	case errors.Is(err, twofa.ErrBindingRequired):

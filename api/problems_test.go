@@ -191,6 +191,11 @@ var problemCases = map[string]problemCase{
 		g.domains.set(api.Domain{Title: "My Server", BotState: "unreachable"})
 		return g.call("POST", "/v1/links", object{"user": "alice"})
 	}, `{}`},
+	"needs-bot": {func(t *testing.T) answer {
+		g := newGateway(t)
+		g.domains.set(api.Domain{Title: "My Server", BotState: "connected", Unavailable: []string{"deep_link"}})
+		return g.call("POST", "/v1/links", object{"user": "alice"})
+	}, `{}`},
 	"storage-full": {func(t *testing.T) answer {
 		g := newGateway(t)
 		g.store.refuse(delivery.ErrStorageFull)

@@ -44,7 +44,9 @@ type Domain struct {
 	Title      string
 	Msg2Factor bool
 	Bot        string // username without "@"; empty until Telegram has told it
-	BotState   string // as in /healthz
+	BotState   string // as in /healthz; the user session's where there is no bot
+
+	Unavailable []string // what needs a bot, where there is none
 }
 
 // Domains answers what the API shows of the configuration.

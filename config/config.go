@@ -49,30 +49,47 @@ type Messaging struct {
 type Telegram struct {
 	// BotToken is "bottoken", the token @BotFather printed: 6 to 12 digits, a colon, and at least 30 letters, digits, "-" or "_". Also
 	// from bottoken_file or TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN; for a domain TELEGATE_DOMAINS_<ID>_MESSAGING_TELEGRAM_BOTTOKEN, the
-	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one.
+	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one, or a Session.
 	BotToken Secret
 
-	// APIID is "apiid", the number of the application at https://my.telegram.org/apps, above 0; 0 where not set. Kept for the user
-	// session, which this release does not use yet.
+	// APIID is "apiid", the number of the application at https://my.telegram.org/apps, above 0; 0 where not set. Also from
+	// TELEGATE_MESSAGING_TELEGRAM_APIID. A Session without BotToken needs it, and APIHash; so does Fallback.
 	APIID int
 
 	// APIHash is "apihash", the 32 hexadecimal digits that belong to APIID. Also from apihash_file or
-	// TELEGATE_MESSAGING_TELEGRAM_APIHASH. Kept for the user session, which this release does not use yet.
+	// TELEGATE_MESSAGING_TELEGRAM_APIHASH.
 	APIHash Secret
 
 	// Session is "session", the login of a Telegram user in base64, a GramJS (MeshCentral) or Telethon string. Also from session_file
-	// or TELEGATE_MESSAGING_TELEGRAM_SESSION. Kept for the user session, which this release does not use yet.
+	// or TELEGATE_MESSAGING_TELEGRAM_SESSION. With a bot it is used by the Fallback only; without one everything goes through it.
 	Session Secret
 
 	// BaseURL is "baseurl", the Bot API server without the "/bot" part and without a final slash, http or https. Default
 	// https://api.telegram.org. A domain without its own takes the shared one.
 	BaseURL string
 
-	// Proxy is "proxy", the way to the Bot API: a URL with the scheme socks5, socks5h, http or https, which net/http's Transport.Proxy
-	// takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes a socks5 URL. An
-	// MTProxy cannot carry the Bot API: it is left out, with a warning. Empty means no proxy. It is a Secret because it may hold a
-	// password. A domain without its own takes the shared one.
+	// Proxy is "proxy", the way to the Bot API and to MTProto: a URL with the scheme socks5, socks5h, http or https, which net/http's
+	// Transport.Proxy takes, or MeshCentral's table (ip, port, username, password, MTProxy, secret, socksType, timeout), which becomes
+	// a socks5 URL. Empty means no proxy. It is a Secret because it may hold a password. A domain without its own takes the shared one.
 	Proxy Secret
+
+	// MTProxy is "proxy" where that is an MTProxy: MeshCentral's table with MTProxy = true, or a tg://proxy link. It cannot carry the
+	// Bot API, which then goes without a proxy.
+	MTProxy MTProxy
+
+	// Fallback is "fallback". Domains with a bot of their own have the shared one.
+	Fallback Fallback
+}
+
+// Fallback is [messaging.telegram.fallback]: other ways for codes and direct messages where a bot fails, over MTProto. First the bot
+// itself signs in there, then Session is used, if there is one.
+type Fallback struct {
+	// Enabled is "enabled". Default false: Telegram may limit or close an account that writes to people who do not know it.
+	Enabled bool
+
+	// PerDay is "per_day", how many messages the account of Session sends in a day (UTC) at most. Default 50, 1 to 1000: accounts
+	// were limited after about 50 messages to strangers. The bot over MTProto has no such limit.
+	PerDay int
 }
 
 // Domain is [domains.ID], a tenant as in MeshCentral.
@@ -142,6 +159,13 @@ type Limits struct {
 	// GroupPerMinute is "group_per_minute", messages to one group. Default 20; 1 to 60.
 	GroupPerMinute float64
 
+	// UserPerDay is "user_per_day", messages of all kinds that a user session sends in a day (UTC) where it stands in for a bot. Default
+	// 200; 1 to 5000. Telegram publishes no limit for persons.
+	UserPerDay int
+
+	// UserBroadcastsPerMinute is "user_broadcasts_per_minute", messages of broadcasts through such a session. Default 6; 1 to 60.
+	UserBroadcastsPerMinute float64
+
 	// CodeDigits is "code_digits", the length of a sign-in code. Default 6; 6 to 8. NIST SP 800-63B-4 §3.1.3.2 asks for at least 6.
 	CodeDigits int
 
@@ -168,6 +192,9 @@ const (
 	defaultBotPerSecond   = 30
 	defaultChatPerSecond  = 1
 	defaultGroupPerMinute = 20
+	defaultUserPerDay     = 200
+	defaultUserBroadcasts = 6
+	defaultFallbackPerDay = 50
 	defaultCodeDigits     = 6
 	defaultCodeTTL        = 5 * time.Minute
 	defaultLogLevel       = slog.LevelInfo

@@ -65,13 +65,13 @@ var ignorePrivate = cmpopts.IgnoreUnexported(config.Config{})
 var secrets = cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
 
 func TestShortestFileHasAllDefaults(t *testing.T) {
-	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org"}
+	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Fallback: config.Fallback{PerDay: 50}}
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: telegram},
 		Domains:   map[string]config.Domain{"": {Title: "telegate", Msg2Factor: true, Telegram: telegram}},
 		API:       config.API{Listen: "127.0.0.1:8080"},
 		Database:  config.Database{Path: "telegate.db", KeyFile: "telegate.db.key"},
-		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, CodeDigits: 6, CodeTTL: 5 * time.Minute},
+		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
 		Log:       config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings:  []string{"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new"},
 	}
@@ -133,6 +133,7 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 		Session:  config.Secret(session),
 		BaseURL:  "https://api.telegram.org",
 		Proxy:    "socks5://127.0.0.1:1080",
+		Fallback: config.Fallback{PerDay: 50},
 	}
 	corp := shared
 	corp.BotToken = config.Secret(corpToken)
@@ -146,10 +147,10 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 			Name: "meshcentral", Hash: hash, Domains: []string{"*"}, Scopes: []string{"link", "verify", "send"},
 		}}},
 		Database: config.Database{Path: filepath.Join(folder, "telegate.db"), KeyFile: filepath.Join(folder, "telegate.db.key")},
-		Limits:   config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, CodeDigits: 6, CodeTTL: 5 * time.Minute},
+		Limits:   config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
 		Log:      config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings: []string{
-			"messaging.telegram: apiid, apihash and session are kept for the user session, which this release does not use yet",
+			"messaging.telegram.session is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out",
 		},
 	}
 	if diff := cmp.Diff(want, c, ignorePrivate, secrets); diff != "" {
@@ -198,7 +199,7 @@ BOT_PER_SECOND = 2.5
 LEVEL = "WARN"
 Format = "JSON"
 `, "TOKEN", token, 1))
-	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "http://127.0.0.1:8081"}
+	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "http://127.0.0.1:8081", Fallback: config.Fallback{PerDay: 50}}
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: telegram},
 		Domains: map[string]config.Domain{
@@ -209,7 +210,7 @@ Format = "JSON"
 			Name: "mesh", Hash: hash, Domains: []string{"corp"}, Scopes: []string{"admin"},
 		}}},
 		Database: config.Database{Path: "/var/lib/telegate/t.db", KeyFile: "/var/lib/telegate/t.db.key"},
-		Limits:   config.Limits{BotPerSecond: 2.5, ChatPerSecond: 1, GroupPerMinute: 20, CodeDigits: 6, CodeTTL: 90 * time.Second},
+		Limits:   config.Limits{BotPerSecond: 2.5, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 90 * time.Second},
 		Log:      config.Log{Level: slog.LevelWarn, Format: "json"},
 		Warnings: []string{`domain "Corp" is called "corp", as MeshCentral calls it: ids are lower case`},
 	}
@@ -253,13 +254,14 @@ proxy = "socks5://user:pw@10.0.0.1:1080"
 [domains.same.messaging.telegram]
 bottoken = "`+corpToken+`"
 `)
-	shared := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Proxy: "http://127.0.0.1:3128"}
+	shared := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Proxy: "http://127.0.0.1:3128", Fallback: config.Fallback{PerDay: 50}}
 	corp := shared
 	corp.BotToken = config.Secret(corpToken)
 	far := config.Telegram{
 		BotToken: config.Secret("55555555:" + token[10:]),
 		BaseURL:  "https://telegram.corp.example/api",
 		Proxy:    "socks5://user:pw@10.0.0.1:1080",
+		Fallback: config.Fallback{PerDay: 50},
 	}
 	for id, want := range map[string]config.Telegram{"": shared, "plain": shared, "corp": corp, "same": corp, "far": far} {
 		if diff := cmp.Diff(want, c.Domains[id].Telegram, secrets); diff != "" {
@@ -305,7 +307,7 @@ func TestFileOthersCanReadIsAWarningIfItHoldsASecret(t *testing.T) {
 		{"group", bot + keys, 0o640, false},
 		{"nothing secret", "[messaging.telegram]\nbottoken_file = 'bot.token'\n" + keys, 0o644, false},
 		{"proxy password", "[messaging.telegram]\nbottoken_file = 'bot.token'\nproxy = 'http://alice:pw@127.0.0.1:1'\n" + keys, 0o644, true},
-		{"unused secret", "[messaging.telegram]\nbottoken_file = 'bot.token'\nproxy = {ip = '::1', port = 1, MTProxy = true, secret = 'dd00'}\n" + keys, 0o644, true},
+		{"MTProxy", "[messaging.telegram]\nbottoken_file = 'bot.token'\nproxy = {ip = '::1', port = 1, MTProxy = true, secret = '" + apiHash + "'}\n" + keys, 0o644, true},
 	} {
 		file := write(t, folder, "telegate.toml", test.source, test.mode)
 		c, err := config.Load(file, noEnv)

@@ -83,7 +83,7 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	defer telegram.close()
 	bot, token := telegram.bot("TELEGATE_DOMAINS_" + envWord(id) + "_MESSAGING_TELEGRAM_")
 	if !token.there {
-		if shared.BotToken == "" && len(t.values) > 0 {
+		if shared.BotToken == "" && !t.p.hasUser && len(t.values) > 0 {
 			t.p.warn("%s has no bot: nobody there can link an account until it or [messaging.telegram] has a bottoken", t.name)
 		}
 		for _, name := range []string{"baseurl", "proxy"} {
@@ -98,8 +98,8 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	if bot.BaseURL != "" {
 		d.Telegram.BaseURL = bot.BaseURL
 	}
-	if bot.Proxy != "" {
-		d.Telegram.Proxy = bot.Proxy
+	if bot.Proxy != "" || bot.MTProxy.Host != "" {
+		d.Telegram.Proxy, d.Telegram.MTProxy = bot.Proxy, bot.MTProxy
 	}
 	telegram.addBot(d.Telegram)
 	return d

@@ -232,12 +232,11 @@ passwordRequirements = { msg2factor = "no" }
 		"telegate.toml:3: log.level must be one of debug, info, warn, error",
 		"telegate.toml:5: api.listen can be reached from other machines, so it needs tls_cert and tls_key; " +
 			"or listen on 127.0.0.1:8080 or on unix:/path and let a TLS proxy answer for it",
+		"telegate.toml:6: messaging.telegram.apiid is missing: a user session works with apiid and apihash only; both are at https://my.telegram.org/apps",
 		`telegate.toml:7: unknown key "bottokn" in [messaging.telegram]; did you mean "bottoken"?`,
 		"telegate.toml:8: messaging.telegram.apihash is not an API hash, which is 32 hexadecimal digits; see https://my.telegram.org/apps",
 		"telegate.toml:10: domains.corp.passwordRequirements.msg2factor must be true or false without quotes, not a string; only false turns the second factor off",
 		"environment: TELEGATE_MESSAGING_TELEGRAM_SESSION is not a session, which is one line of at least 342 base64 characters",
-		"telegate.toml: no bot token: set messaging.telegram.bottoken to the one @BotFather printed " +
-			"(or bottoken_file to a file that holds it, or the variable TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -258,8 +257,8 @@ func TestFaultCarriesItsParts(t *testing.T) {
 
 func TestNoBotAtAllIsAFault(t *testing.T) {
 	want := []string{"telegate.toml: no bot token: set messaging.telegram.bottoken to the one @BotFather printed " +
-		"(or bottoken_file to a file that holds it, or the variable TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN)"}
-	for _, source := range []string{"", "# nothing\n", "[messaging.telegram]\nsession = '" + session + "'"} {
+		"(or bottoken_file to a file that holds it, or the variable TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN); telegate setup asks for it and writes it"}
+	for _, source := range []string{"", "# nothing\n", "[messaging.telegram]\napiid = 5\napihash = '" + apiHash + "'"} {
 		if diff := cmp.Diff(want, faults(t, source, noEnv)); diff != "" {
 			t.Errorf("%q: %s", source, diff)
 		}

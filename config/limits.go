@@ -31,6 +31,9 @@ func (t *table) limits() Limits {
 		GroupPerMinute: limits.number("group_per_minute", defaultGroupPerMinute, 1, 60, "messages a minute"),
 		CodeDigits:     limits.codeDigits(),
 		CodeTTL:        limits.codeTTL(),
+		UserPerDay:     int(limits.integer("user_per_day", defaultUserPerDay, 1, 5000)),
+
+		UserBroadcastsPerMinute: limits.number("user_broadcasts_per_minute", defaultUserBroadcasts, 1, 60, "messages a minute"),
 	}
 }
 

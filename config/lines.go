@@ -15,6 +15,23 @@ type path string
 func (p path) key(name string) path { return p.join(strconv.Quote(name)) }
 func (p path) index(i int) path     { return p.join("[" + strconv.Itoa(i) + "]") }
 
+// parts returns the keys of a path without elements of arrays.
+func (p path) parts() []string {
+	var parts []string
+	for rest := string(p); rest != ""; {
+		quoted, err := strconv.QuotedPrefix(rest)
+		if err != nil {
+			return parts
+		}
+		part, err := strconv.Unquote(quoted)
+		if err != nil {
+			return parts
+		}
+		parts, rest = append(parts, part), rest[len(quoted):]
+	}
+	return parts
+}
+
 // join ends a path at a length that nothing telegate knows has, lest a thousand nested brackets make a thousand long paths.
 func (p path) join(part string) path {
 	if len(p) > maxPath {
@@ -29,12 +46,16 @@ const maxPath = 512
 // itself, and of an array of tables it keeps those of the last element only.
 //
 // It reads the structure (headers, keys, brackets) and leaves values and quoted keys to the library.
-func locate(source string) map[path]int {
-	l := locator{lines: map[path]int{}, elements: map[path]int{}}
+func locate(source string) map[path]int { return read(source).lines }
+
+// read is locate with all it notes on the way.
+func read(source string) *locator {
+	l := &locator{lines: map[path]int{}, elements: map[path]int{}}
 	line := 1
-	for _, text := range lexeme.FindAllString(source, -1) {
+	for _, at := range lexeme.FindAllStringIndex(source, -1) {
+		text := source[at[0]:at[1]]
 		if strings.Trim(text, " \t\r") != "" && text[0] != '#' {
-			l.tokens = append(l.tokens, token{text, line})
+			l.tokens = append(l.tokens, token{text, line, at[0]})
 		}
 		line += strings.Count(text, "\n")
 	}
@@ -46,10 +67,10 @@ func locate(source string) map[path]int {
 		case "[":
 			table = l.header()
 		default:
-			l.pair(table)
+			l.pair(table, false)
 		}
 	}
-	return l.lines
+	return l
 }
 
 // lexeme matches a comment, the four kinds of strings (a multi-line one may end in up to two quotes of its own), a mark of structure, a
@@ -60,14 +81,28 @@ var lexeme = regexp.MustCompile(`(?s)#[^\n]*` +
 	`|[\[\]{}=,\n]|[^\s\[\]{}=,#"']+|.`)
 
 type token struct {
-	text string
-	line int
+	text  string
+	line  int
+	start int // its first byte
+}
+
+// stretch is a header or a pair, by bytes of the file.
+type stretch struct {
+	at     path // the table or the key
+	in     path // the table a pair stands in
+	inline bool // that table is written {…}
+	start  int  // the first byte
+	value  int  // of a pair: the first byte of its value
+	end    int  // the byte behind the last
 }
 
 type locator struct {
 	tokens   []token // not read yet; without blanks and comments
+	end      int     // the byte behind the last token that was read
 	lines    map[path]int
 	elements map[path]int // [[tables]] seen so far
+	headers  []stretch    // in the order of the file
+	pairs    []stretch    // in the order of their ends
 }
 
 func (l *locator) next() token {
@@ -76,6 +111,7 @@ func (l *locator) next() token {
 	}
 	t := l.tokens[0]
 	l.tokens = l.tokens[1:]
+	l.end = t.start + len(t.text)
 	return t
 }
 
@@ -89,7 +125,8 @@ func (l *locator) peek() string {
 
 // header reads [a.b] or [[a.b]] and returns the path of the table it opens.
 func (l *locator) header() path {
-	line := l.next().line
+	opening := l.next()
+	line := opening.line
 	isElement := l.peek() == "["
 	if isElement {
 		l.next()
@@ -101,13 +138,21 @@ func (l *locator) header() path {
 		table = table.index(l.elements[table] - 1)
 		l.lines[table] = line
 	}
+	l.headers = append(l.headers, stretch{at: table, start: opening.start, end: l.end})
 	return table
 }
 
 // pair reads key = value.
-func (l *locator) pair(table path) {
+func (l *locator) pair(table path, inline bool) {
+	p := stretch{in: table, inline: inline, start: l.tokens[0].start}
 	line := l.tokens[0].line
-	l.value(l.descend(table, l.key("="), line))
+	p.at = l.descend(table, l.key("="), line)
+	if len(l.tokens) > 0 {
+		p.value = l.tokens[0].start
+	}
+	l.value(p.at)
+	p.end = l.end
+	l.pairs = append(l.pairs, p)
 }
 
 // value reads a value with the keys and elements inside it.
@@ -122,7 +167,7 @@ func (l *locator) value(at path) {
 	case "{":
 		l.next()
 		for l.more("}") {
-			l.pair(at)
+			l.pair(at, true)
 		}
 	default:
 		l.next()

@@ -25,7 +25,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	data, open, err := readFile(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("read configuration: %w; write it (a [messaging.telegram] table with a bottoken is enough), or name another file with --config", err)
+		return nil, fmt.Errorf("read configuration: %w; let telegate setup write it, or name another file with --config", err)
 	case err != nil:
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
@@ -66,7 +66,9 @@ type parser struct {
 	lines  map[path]int
 	bots   map[int64]Telegram // every bot by its id, faulty ones under 0
 	cfg    *Config
-	faults []Fault
+
+	hasUser bool // there is a user session, good or not
+	faults  []Fault
 }
 
 // faultAt reports a fault at a line of the file, 0 for none.
@@ -156,9 +158,9 @@ func (p *parser) config(top *table) {
 	p.cfg.Limits = top.limits()
 	p.cfg.Log = top.log()
 	top.close()
-	if len(p.bots) == 0 {
+	if len(p.bots) == 0 && !p.hasUser {
 		p.faultAt(0, "messaging.telegram.bottoken", "no bot token: set messaging.telegram.bottoken to the one @BotFather printed "+
-			"(or bottoken_file to a file that holds it, or the variable %sBOTTOKEN)", sharedEnv)
+			"(or bottoken_file to a file that holds it, or the variable %sBOTTOKEN); telegate setup asks for it and writes it", SharedEnv)
 	}
 }
 

@@ -26,7 +26,10 @@ func (c *Config) Render(w io.Writer) error {
 	r.secret("apihash", shared.APIHash, c.origins["apihash"])
 	r.secret("session", shared.Session, c.origins["session"])
 	r.value("baseurl", shared.BaseURL, defaultBaseURL)
-	r.optional("proxy", showProxy(shared.Proxy), shared.Proxy != "")
+	r.proxy(shared)
+	r.header("messaging", "telegram", "fallback")
+	r.value("enabled", shared.Fallback.Enabled, false)
+	r.value("per_day", shared.Fallback.PerDay, defaultFallbackPerDay)
 	for _, id := range slices.Sorted(maps.Keys(c.Domains)) {
 		r.domain(c.Domains[id], shared, c.origins[originKey(id)])
 	}
@@ -44,6 +47,8 @@ func (c *Config) Render(w io.Writer) error {
 	r.value("bot_per_second", c.Limits.BotPerSecond, float64(defaultBotPerSecond))
 	r.value("chat_per_second", c.Limits.ChatPerSecond, float64(defaultChatPerSecond))
 	r.value("group_per_minute", c.Limits.GroupPerMinute, float64(defaultGroupPerMinute))
+	r.value("user_per_day", c.Limits.UserPerDay, defaultUserPerDay)
+	r.value("user_broadcasts_per_minute", c.Limits.UserBroadcastsPerMinute, float64(defaultUserBroadcasts))
 	r.value("code_digits", c.Limits.CodeDigits, defaultCodeDigits)
 	r.value("code_ttl", span(c.Limits.CodeTTL), span(defaultCodeTTL))
 	r.header("log")
@@ -76,7 +81,7 @@ func (r *renderer) domain(d Domain, shared Telegram, origin string) {
 	r.header("domains", d.ID, "messaging", "telegram")
 	r.secret("bottoken", d.Telegram.BotToken, origin)
 	r.value("baseurl", d.Telegram.BaseURL, shared.BaseURL)
-	r.optional("proxy", showProxy(d.Telegram.Proxy), d.Telegram.Proxy != "")
+	r.proxy(d.Telegram)
 }
 
 func (r *renderer) header(key ...string) {
@@ -110,13 +115,17 @@ func (r *renderer) secret(key string, s Secret, origin string) {
 	r.optional(key, shown, s != "")
 }
 
-// showProxy returns a proxy's URL with its password struck out.
-func showProxy(proxy Secret) string {
-	u, err := url.Parse(proxy.Reveal())
-	if err != nil {
-		return "(set)"
+// proxy writes the way to Telegram without a password or secret.
+func (r *renderer) proxy(t Telegram) {
+	if p := t.MTProxy; p.Host != "" {
+		fmt.Fprintf(&r.out, "proxy = {ip = %s, port = %d, MTProxy = true, secret = \"(set)\"}\n", tomlValue(p.Host), p.Port)
+		return
 	}
-	return u.Redacted()
+	shown := "(set)"
+	if u, err := url.Parse(t.Proxy.Reveal()); err == nil {
+		shown = u.Redacted()
+	}
+	r.optional("proxy", shown, t.Proxy != "")
 }
 
 // span returns a duration as people write it: 5m and not 5m0s.
@@ -130,7 +139,7 @@ var stray = regexp.MustCompile(`[0-9]{6,12}:[A-Za-z0-9_-]{30,}|` + keyPrefix + `
 // scrub strikes every secret out of a text, also where somebody put it in the wrong place, such as a title.
 func (c *Config) scrub(text string) string {
 	shared := c.Messaging.Telegram
-	for _, secret := range []Secret{shared.APIHash, shared.Session} {
+	for _, secret := range []Secret{shared.APIHash, shared.Session, shared.MTProxy.Secret} {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret.Reveal(), "(secret)")
 		}

@@ -61,6 +61,10 @@ apihash = "(set, from TELEGATE_MESSAGING_TELEGRAM_APIHASH)"
 baseurl = "https://api.telegram.org" # default
 proxy = "socks5://alice:xxxxx@127.0.0.1:1080"
 
+[messaging.telegram.fallback]
+enabled = false # default
+per_day = 50 # default
+
 [domains.""]
 title = "telegate" # default
 # its bot is the shared one
@@ -105,6 +109,8 @@ path = "FOLDER/data/t.db"
 bot_per_second = 30.0 # default
 chat_per_second = 0.5
 group_per_minute = 20.0 # default
+user_per_day = 200 # default
+user_broadcasts_per_minute = 6.0 # default
 code_digits = 6 # default
 code_ttl = "1m30s"
 

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// HoldsSecret reports whether the file itself holds a secret, so that it must be private.
+func (c *Config) HoldsSecret() bool { return c.inlineSecret }
+
 // Secret is a string that printing, logging and encoding do not show. Reveal returns it.
 //
 // Keep it in exported fields and print it with %v or %s: fmt cannot call the methods of an unexported field, and calls none under a verb

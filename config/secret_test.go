@@ -158,7 +158,7 @@ func TestSecretFileThatCannotServeIsAFault(t *testing.T) {
 		".":                  "names a file that cannot be read: is a directory",
 		"a\\u0000b":          "names a file that cannot be read: invalid argument",
 		token:                "is a bot token; this key takes the path of a file, the one without _file takes the token",
-		"hash":               `names a file whose content is not a bot token; @BotFather prints one as 6 to 12 digits, a colon and at least 30 letters, digits, "-" or "_"`,
+		"hash":               "names a file whose content is an API hash, not a bot token; it belongs in apihash",
 		"empty/is/no/folder": "names a file that cannot be read: not a directory",
 	} {
 		_, err := config.Parse(filepath.Join(folder, "telegate.toml"), []byte("[messaging.telegram]\nbottoken_file = \""+file+"\""), noEnv)

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"net"
+	"math"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -9,15 +9,8 @@ import (
 	"strings"
 )
 
-// The shapes of Telegram's secrets. A session holds a 2048-bit authorization key, which is 342 characters of base64.
-var (
-	tokenShape   = regexp.MustCompile(`^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$`)
-	apiHashShape = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
-	sessionShape = regexp.MustCompile(`^[A-Za-z0-9+/_-]{342,}={0,2}$`)
-)
-
-// sharedEnv begins the environment variables of [messaging.telegram].
-const sharedEnv = "TELEGATE_MESSAGING_TELEGRAM_"
+// SharedEnv begins the environment variables of [messaging.telegram]; the name of the key in upper case follows.
+const SharedEnv = "TELEGATE_MESSAGING_TELEGRAM_"
 
 // BotID returns the id of the bot a token belongs to, 0 for a string that is not a token.
 func BotID(token Secret) int64 {
@@ -39,7 +32,7 @@ func (t *table) messaging() Messaging {
 	telegram := messaging.table("telegram")
 	defer telegram.close()
 
-	bot, token := telegram.bot(sharedEnv)
+	bot, token := telegram.bot(SharedEnv)
 	if bot.BaseURL == "" {
 		bot.BaseURL = defaultBaseURL
 	}
@@ -47,23 +40,67 @@ func (t *table) messaging() Messaging {
 		t.p.cfg.origins["bottoken"] = token.from
 		telegram.addBot(bot)
 	}
-	bot.APIID = int(telegram.integer("apiid", 0, 1, 1<<31-1))
-	bot.APIHash = telegram.shaped("apihash", apiHashShape, "is not an API hash, which is 32 hexadecimal digits; see https://my.telegram.org/apps")
-	bot.Session = telegram.shaped("session", sessionShape, "is not a session, which is one line of at least 342 base64 characters")
-	if bot.APIID != 0 || bot.APIHash != "" || bot.Session != "" {
-		t.p.warn("messaging.telegram: apiid, apihash and session are kept for the user session, which this release does not use yet")
+	var apiID, apiHash, session bool
+	bot.APIID, apiID = telegram.apiID()
+	bot.APIHash, apiHash = telegram.shaped("apihash", APIHashFault)
+	bot.Session, session = telegram.shaped("session", SessionFault)
+	t.p.hasUser = session
+	for _, needed := range []struct {
+		name  string
+		there bool
+	}{{"apiid", apiID}, {"apihash", apiHash}} {
+		const why = "is missing: a user session works with apiid and apihash only; both are at https://my.telegram.org/apps"
+		switch {
+		case needed.there || !session:
+		case token.there: // the bot works without
+			telegram.warn(needed.name, why)
+		default:
+			telegram.fault(needed.name, why)
+		}
+	}
+	bot.Fallback = telegram.fallback(apiID && apiHash)
+	if session && token.there && !bot.Fallback.Enabled {
+		telegram.warn("session", "is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out")
 	}
 	return Messaging{Telegram: bot}
+}
+
+// fallback reads the table "fallback". app says whether apiid and apihash were given.
+func (t *table) fallback(app bool) Fallback {
+	fallback := t.table("fallback")
+	defer fallback.close()
+	f := Fallback{Enabled: fallback.boolean("enabled", false), PerDay: int(fallback.integer("per_day", defaultFallbackPerDay, 1, 1000))}
+	if f.Enabled && !app {
+		fallback.fault("enabled", "needs apiid and apihash in [messaging.telegram]; both are at https://my.telegram.org/apps")
+	}
+	return f
+}
+
+// apiID reads the number of the application, and says whether one was given.
+func (t *table) apiID() (id int, there bool) {
+	const variable = SharedEnv + "APIID"
+	id = int(t.integer("apiid", 0, 1, math.MaxInt32))
+	_, there = t.lookup("apiid")
+	if text := strings.TrimSpace(t.p.getenv(variable)); text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 1 {
+			t.p.faultInEnv(variable, "must be a number from 1 to %d", math.MaxInt32)
+		}
+		return int(n), true
+	}
+	return id, there
 }
 
 // bot reads what the shared table and a domain's have in common, and says where the token was found.
 func (t *table) bot(envTable string) (bot Telegram, token given) {
 	token = t.secret("bottoken", envTable)
-	if token.value != "" && !tokenShape.MatchString(token.value.Reveal()) {
-		token.fault(`is not a bot token; @BotFather prints one as 6 to 12 digits, a colon and at least 30 letters, digits, "-" or "_"`)
+	if fault := BotTokenFault(token.value.Reveal()); token.value != "" && fault != "" {
+		token.fault("%s", fault)
 		token.value = ""
 	}
-	return Telegram{BotToken: token.value, BaseURL: t.baseURL(), Proxy: t.proxy()}, token
+	bot = Telegram{BotToken: token.value, BaseURL: t.baseURL()}
+	bot.Proxy, bot.MTProxy = t.proxy()
+	return bot, token
 }
 
 // addBot adds a table's bot to those of the whole configuration. Two tables may name the same bot, in the same words.
@@ -75,20 +112,20 @@ func (t *table) addBot(bot Telegram) {
 	case id == 0 || !known: // a faulty token has been reported, and stays as 0: there is a bot
 	case other.BotToken != bot.BotToken:
 		t.fault("bottoken", "is another token of a bot that stands elsewhere in the file; one of the two is out of date")
-	case other.BaseURL != bot.BaseURL || other.Proxy != bot.Proxy:
+	case other.BaseURL != bot.BaseURL || other.Proxy != bot.Proxy || other.MTProxy != bot.MTProxy:
 		t.fault("bottoken", "is that of a bot which stands elsewhere with another baseurl or proxy; a bot has one way to Telegram")
 	}
 }
 
-// shaped reads a secret that has to match a shape. isNot completes the sentence of the fault.
-func (t *table) shaped(name string, shape *regexp.Regexp, isNot string) Secret {
-	secret := t.secret(name, sharedEnv)
-	if secret.value != "" && !shape.MatchString(secret.value.Reveal()) {
-		secret.fault("%s", isNot)
-		return ""
+// shaped reads a secret that has to have a shape, and says whether one was given, good or not.
+func (t *table) shaped(name string, fault func(string) string) (value Secret, there bool) {
+	secret := t.secret(name, SharedEnv)
+	if text := fault(secret.value.Reveal()); secret.value != "" && text != "" {
+		secret.fault("%s", text)
+		return "", true
 	}
 	t.p.cfg.origins[name] = secret.from
-	return secret.value
+	return secret.value, secret.there
 }
 
 // baseURL reads the Bot API server, "" where it is not set. Messages do not show it: people paste the whole URL of a call, token included.
@@ -116,89 +153,6 @@ func (t *table) baseURL() string {
 
 // botPath matches the part of a call's URL that holds the token.
 var botPath = regexp.MustCompile(`/bot[0-9]`)
-
-// proxy reads the way to the Bot API, "" where there is none.
-func (t *table) proxy() Secret {
-	found, ok := t.lookup("proxy")
-	if !ok {
-		return ""
-	}
-	switch found.(type) {
-	case string:
-		if text, ok := t.string("proxy"); ok {
-			return t.proxyURL(text)
-		}
-		return ""
-	case map[string]any:
-		return t.proxyTable(t.table("proxy"))
-	default:
-		t.fault("proxy", "must be a URL in quotes or a table with ip and port, not %s", kind(found))
-		return ""
-	}
-}
-
-// proxyURL checks a proxy's URL. Messages do not show it: it may hold a password.
-func (t *table) proxyURL(text string) Secret {
-	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || !validPort(u) {
-		t.fault("proxy", "must be a URL such as socks5://127.0.0.1:1080 or http://user:password@proxy.example:3128")
-		return ""
-	}
-	switch u.Scheme {
-	case "socks5", "socks5h", "http", "https":
-	default:
-		t.fault("proxy", "must begin with socks5://, socks5h://, http:// or https://")
-		return ""
-	}
-	if _, hasPassword := u.User.Password(); hasPassword {
-		t.p.cfg.inlineSecret = true
-	}
-	return Secret(text)
-}
-
-// proxyTable turns MeshCentral's table, which is the one of GramJS, into a socks5 URL.
-func (t *table) proxyTable(proxy *table) Secret {
-	defer proxy.close()
-	host, hasHost := proxy.string("ip")
-	port := proxy.integer("port", 0, 1, 65535)
-	user, hasUser := proxy.string("username")
-	password, hasPassword := proxy.string("password")
-	isMTProxy := proxy.boolean("MTProxy", false)
-	_, hasSecret := proxy.string("secret")
-	socks := proxy.integer("socksType", 5, 4, 5)
-	timeout := proxy.integer("timeout", 0, 1, 3600)
-
-	if _, err := netip.ParseAddr(host); hasHost && err != nil && !hostName.MatchString(host) {
-		proxy.fault("ip", "must be an IP address or a host name")
-		return ""
-	}
-	switch {
-	case !hasHost || port == 0:
-		t.fault("proxy", "needs ip and port")
-		return ""
-	case isMTProxy:
-		t.warn("proxy", "is an MTProxy, which is kept for the user session; this release does not use it, and the bot connects without a proxy")
-		t.p.cfg.inlineSecret = t.p.cfg.inlineSecret || hasSecret
-		return ""
-	case socks == 4:
-		proxy.fault("socksType", "must be 5; SOCKS4 is not supported")
-		return ""
-	case hasPassword && !hasUser:
-		proxy.fault("password", "needs a username beside it")
-		return ""
-	case timeout != 0:
-		proxy.warn("timeout", "is not used: the bot has timeouts of its own")
-	}
-	u := url.URL{Scheme: "socks5", Host: net.JoinHostPort(host, strconv.FormatInt(port, 10))}
-	if hasPassword {
-		u.User = url.UserPassword(user, password)
-	} else if hasUser {
-		u.User = url.User(user)
-	}
-	return t.proxyURL(u.String())
-}
-
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
 // validPort reports whether the port of a URL, if any, is one.
 func validPort(u *url.URL) bool {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,20 +59,73 @@ func TestUserSessionKeysAreCheckedAndKept(t *testing.T) {
 	}
 	const session342 = "messaging.telegram.session is not a session, which is one line of at least 342 base64 characters"
 	const hash32 = "messaging.telegram.apihash is not an API hash, which is 32 hexadecimal digits; see https://my.telegram.org/apps"
+	withID := bot + "apiid = 5\napihash = '" + apiHash + "'\n"
 	for line, want := range map[string]string{
-		"apiid = 0":                               "messaging.telegram.apiid must be from 1 to 2147483647",
-		"apiid = -5":                              "messaging.telegram.apiid must be from 1 to 2147483647",
-		"apiid = 2147483648":                      "messaging.telegram.apiid must be from 1 to 2147483647",
-		"apihash = '" + apiHash[1:] + "'":         hash32,
-		"apihash = '" + apiHash[1:] + "g'":        hash32,
-		"session = '" + session[:341] + "'":       session342,
-		"session = '" + session + "!'":            session342,
-		"session = \"" + session + "\\n" + "A\"":  session342,
-		"session = '''" + session + "\n" + "a'''": session342,
+		"apiid = 0":                        "messaging.telegram.apiid must be from 1 to 2147483647",
+		"apiid = -5":                       "messaging.telegram.apiid must be from 1 to 2147483647",
+		"apiid = 2147483648":               "messaging.telegram.apiid must be from 1 to 2147483647",
+		"apihash = '" + apiHash[1:] + "'":  strings.Replace(hash32, "digits;", "digits and not 31;", 1),
+		"apihash = '" + apiHash + "00'":    strings.Replace(hash32, "digits;", "digits and not 34;", 1),
+		"apihash = '" + apiHash[1:] + "g'": hash32,
+		"apihash = '" + token + "'":        "messaging.telegram.apihash is a bot token, not an API hash; it belongs in bottoken",
+		"apihash = '" + session + "'":      "messaging.telegram.apihash is a user session, not an API hash; it belongs in session",
 	} {
 		if diff := cmp.Diff([]string{"telegate.toml:3: " + want}, faults(t, bot+line, noEnv)); diff != "" {
 			t.Errorf("%s: %s", line, diff)
 		}
+	}
+	for value, want := range map[string]string{
+		"'" + session[:341] + "'":       session342 + "; this one has 341 and seems cut off",
+		"'" + session + "!'":            session342,
+		"\"" + session + "\\n" + "A\"":  session342,
+		"'''" + session + "\n" + "a'''": session342,
+		"'" + token + "'":               "messaging.telegram.session is a bot token, not a user session; it belongs in bottoken",
+		"'" + apiHash + "'":             "messaging.telegram.session is an API hash, not a user session; it belongs in apihash",
+	} {
+		if diff := cmp.Diff([]string{"telegate.toml:5: " + want}, faults(t, withID+"session = "+value, noEnv)); diff != "" {
+			t.Errorf("%s: %s", value, diff)
+		}
+	}
+	for value, want := range map[string]string{
+		session: "is a user session, not a bot token; it belongs in session",
+		apiHash: "is an API hash, not a bot token; it belongs in apihash",
+		"tgk_x": "is an API key of telegate, not a bot token; @BotFather gives out tokens",
+	} {
+		want = "telegate.toml:2: messaging.telegram.bottoken " + want
+		if diff := cmp.Diff([]string{want}, faults(t, "[messaging.telegram]\nbottoken = '"+value+"'", noEnv)); diff != "" {
+			t.Errorf("%s: %s", value, diff)
+		}
+	}
+}
+
+func TestUserSessionAloneIsAConfigurationIfItHasIDAndHash(t *testing.T) {
+	user := "[messaging.telegram]\nsession = '" + session + "'\n"
+	c := parse(t, user+"apiid = 5\napihash = '"+apiHash+"'")
+	if got := c.Messaging.Telegram; got.BotToken != "" || got.Session.Reveal() != session || got.APIID != 5 {
+		t.Errorf("read as %+v", got)
+	}
+	if diff := cmp.Diff([]string{
+		"telegate.toml:1: messaging.telegram.apihash is missing: a user session works with apiid and apihash only; both are at https://my.telegram.org/apps",
+		"telegate.toml:1: messaging.telegram.apiid is missing: a user session works with apiid and apihash only; both are at https://my.telegram.org/apps",
+	}, faults(t, user, noEnv)); diff != "" {
+		t.Error(diff)
+	}
+	variables := map[string]string{"TELEGATE_MESSAGING_TELEGRAM_APIID": " 5\n", "TELEGATE_MESSAGING_TELEGRAM_APIHASH": apiHash}
+	c, err := config.Parse("telegate.toml", []byte(user), env(variables))
+	if err != nil || c.Messaging.Telegram.APIID != 5 {
+		t.Errorf("the environment was read as %v, %v", c, err)
+	}
+	for _, bad := range []string{"x", "0", "-1", "2147483648"} {
+		variables["TELEGATE_MESSAGING_TELEGRAM_APIID"] = bad
+		want := []string{"environment: TELEGATE_MESSAGING_TELEGRAM_APIID must be a number from 1 to 2147483647"}
+		if diff := cmp.Diff(want, faults(t, user, env(variables))); diff != "" {
+			t.Errorf("%s: %s", bad, diff)
+		}
+	}
+	// Beside a bot the session is an extra, which must not keep the bot from working.
+	c = parse(t, bot+"session = '"+session+"'")
+	if got := strings.Join(c.Warnings, "\n"); !strings.Contains(got, "messaging.telegram.apiid is missing") {
+		t.Errorf("no warning in %q", got)
 	}
 }
 
@@ -159,7 +213,6 @@ func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 		"proxy = 'socks5://alice:pw@10.0.0.1:1080/path'":           form,
 		"proxy = 'http://alice:p%zz@10.0.0.1'":                     form,
 		"proxy = 'socks4://10.0.0.1:1080'":                         "messaging.telegram.proxy must begin with socks5://, socks5h://, http:// or https://",
-		"proxy = 'tg://proxy?server=x'":                            form,
 		"proxy = 1080":                                             "messaging.telegram.proxy must be a URL in quotes or a table with ip and port, not an integer",
 		"proxy = ''":                                               "messaging.telegram.proxy is empty; give it a value or remove the key",
 		"proxy = {}":                                               "messaging.telegram.proxy needs ip and port",
@@ -170,6 +223,7 @@ func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 		"proxy = {ip = '10.0.0.1', port = 1, password = 'x'}":      "messaging.telegram.proxy.password needs a username beside it",
 		"proxy = {ip = '10.0.0.1', port = 1, MTProxy = 'true'}":    "messaging.telegram.proxy.MTProxy must be true or false, without quotes, not a string",
 		"proxy = {ip = '10.0.0.1', port = 1080, timeout = 0}":      "messaging.telegram.proxy.timeout must be from 1 to 3600",
+		"proxy = {ip = '10.0.0.1', port = 1, secret = 'x'}":        "messaging.telegram.proxy.secret belongs to an MTProxy; set MTProxy = true, or give a SOCKS5 proxy username and password",
 		"proxy = [{ip = '10.0.0.1', port = 1080}]":                 "messaging.telegram.proxy must be a URL in quotes or a table with ip and port, not an array",
 		"proxy = {ip = '10.0.0.1', port = 1080, usrname = 'user'}": `unknown key "usrname" in [messaging.telegram.proxy]; did you mean "username"?`,
 	} {
@@ -179,13 +233,81 @@ func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 	}
 }
 
-func TestMTProxyIsLeftOutWithAWarning(t *testing.T) {
-	c := parse(t, bot+"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'dd"+apiHash+"', socksType = 5, timeout = 2}")
-	if got := c.Messaging.Telegram.Proxy; got != "" {
-		t.Errorf("an MTProxy became %s", got.Reveal())
+func TestMTProxyIsForMTProtoOnly(t *testing.T) {
+	const host = "6578616d706c652e636f6d" // example.com
+	for source, want := range map[string]string{
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = '" + strings.ToUpper(apiHash) + "', socksType = 5}": apiHash,
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'dd" + apiHash + "', timeout = 2}":                  "dd" + apiHash,
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'ee" + apiHash + host + "'}":                        "ee" + apiHash + host,
+		"proxy = 'tg://proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                                            "dd" + apiHash,
+		"proxy = 'mtproxy://dd" + apiHash + "@10.0.0.1:443'":                                                                "dd" + apiHash,
+		"proxy = 'https://t.me/proxy?server=10.0.0.1&port=443&secret=7gECAwQFBgcICQoLDA0OD_9leGFtcGxlLmNvbQ'":               "ee0102030405060708090a0b0c0d0e0fff" + host,
+	} {
+		c := parse(t, bot+source)
+		got := c.Messaging.Telegram
+		if got.Proxy != "" || got.MTProxy.Address() != "10.0.0.1:443" || got.MTProxy.Secret.Reveal() != want {
+			t.Errorf("%s was read as %q, %s %s", source, got.Proxy.Reveal(), got.MTProxy.Address(), got.MTProxy.Secret.Reveal())
+		}
+		if url := got.MTProtoProxy().Reveal(); url != "mtproxy://"+want+"@10.0.0.1:443" {
+			t.Errorf("%s is for MTProto %s", source, url)
+		}
+		const warning = "proxy is an MTProxy, which carries MTProto only; the Bot API connects without a proxy"
+		if !strings.Contains(strings.Join(c.Warnings, "\n"), warning) {
+			t.Errorf("%s: warnings %q", source, c.Warnings)
+		}
+		shown := render(t, c)
+		if strings.Contains(shown, want) || !strings.Contains(shown, `proxy = {ip = "10.0.0.1", port = 443, MTProxy = true, secret = "(set)"}`) {
+			t.Errorf("%s is shown as\n%s", source, shown)
+		}
 	}
-	const want = "messaging.telegram.proxy is an MTProxy, which is kept for the user session; this release does not use it, and the bot connects without a proxy"
-	if c.Warnings[0] != want {
-		t.Errorf("got %q", c.Warnings)
+	const length = `holds an MTProxy secret of the wrong length, %d bytes: it has 16 (32 hexadecimal digits), or "dd" and 16, or "ee", 16 and a host name`
+	const table = "proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = '%s'}"
+	const lacks = " is a link to an MTProxy that lacks its server or port; copy it again"
+	const none = " holds no MTProxy secret, which is hexadecimal or base64"
+	for source, want := range map[string]string{
+		fmt.Sprintf(table, apiHash[2:]):                                            ".secret " + fmt.Sprintf(length, 15),
+		fmt.Sprintf(table, "dd"+apiHash+"00"):                                      ".secret " + fmt.Sprintf(length, 18),
+		fmt.Sprintf(table, "00"+apiHash):                                           ".secret " + fmt.Sprintf(length, 17),
+		fmt.Sprintf(table, "ee"+apiHash):                                           `.secret holds an MTProxy secret that is cut off: behind "ee" and 32 hexadecimal digits follows a host name`,
+		fmt.Sprintf(table, apiHash[1:]):                                            ".secret" + none,
+		fmt.Sprintf(table, "not a secret!"):                                        ".secret" + none,
+		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true}":                    ".secret is missing: an MTProxy is reached with the secret its owner gave out",
+		"proxy = 'tg://proxy?server=10.0.0.1&secret=" + apiHash + "'":              lacks,
+		"proxy = 'tg://proxy?port=1&secret=" + apiHash + "'":                       lacks,
+		"proxy = 'tg://proxy?server=alice@10.0.0.1&port=1&secret=" + apiHash + "'": lacks,
+		"proxy = 'https://t.me/proxy?server=10.0.0.1&port=1&secret=00'":            " " + fmt.Sprintf(length, 1),
+		"proxy = 'https://t.me/proxy?server=10.0.0.1&port=1&secret=%zz'":           none,
+	} {
+		want = "telegate.toml:3: messaging.telegram.proxy" + want
+		if diff := cmp.Diff([]string{want}, faults(t, bot+source, noEnv)); diff != "" {
+			t.Errorf("%s: %s", source, diff)
+		}
+	}
+}
+
+func TestMTProtoGoesThroughTheSameProxyWithItsPort(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"socks5://alice:pw@10.0.0.1:9": "socks5://alice:pw@10.0.0.1:9",
+		"socks5h://proxy.example":      "socks5h://proxy.example:1080",
+		"http://[::1]":                 "http://[::1]:80",
+		"https://proxy.example":        "https://proxy.example:443",
+	} {
+		if got := parse(t, bot+"proxy = '"+proxy+"'").Messaging.Telegram.MTProtoProxy().Reveal(); got != want {
+			t.Errorf("%s: %s", proxy, got)
+		}
+	}
+	if got := parse(t, bot).Messaging.Telegram.MTProtoProxy(); got != "" {
+		t.Errorf("without a proxy: %s", got.Reveal())
+	}
+}
+
+func TestDomainsProxyTakesThePlaceOfTheSharedOne(t *testing.T) {
+	c := parse(t, bot+"proxy = 'tg://proxy?server=10.0.0.1&port=443&secret="+apiHash+"'\n[domains.corp.messaging.telegram]\nbottoken = '"+corpToken+
+		"'\nproxy = 'socks5://10.0.0.2:1080'\n[domains.other]\n")
+	if got := c.Domains["corp"].Telegram; got.Proxy.Reveal() != "socks5://10.0.0.2:1080" || got.MTProxy.Host != "" {
+		t.Errorf("corp goes through %q and %q", got.Proxy.Reveal(), got.MTProxy.Host)
+	}
+	if got := c.Domains["other"].Telegram; got.MTProxy.Host != "10.0.0.1" {
+		t.Errorf("other goes through %q", got.MTProxy.Host)
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
+	path    string // of the file, absolute
 	lock    *lock
 	writer  *sql.DB // exactly one connection, held by conn
 	conn    *stmtCache
@@ -70,7 +71,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded,
+		path: path, now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded,
 		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 		readers: make(chan *stmtCache, 4),
 	}

@@ -63,7 +63,7 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 		return fmt.Errorf("insert message: %w", err)
 	}
 	tx.queued = append(tx.queued, delivery.Queued{
-		Seq: seq, ID: m.ID, BotID: m.BotID, ChatID: m.ChatID, Lane: m.Lane, Expires: m.Expires,
+		Seq: seq, ID: m.ID, BotID: m.BotID, ChatID: m.ChatID, Lane: m.Lane, Created: m.Created, Expires: m.Expires,
 		Domain: m.Domain, Broadcast: m.Broadcast,
 	})
 	return nil
@@ -189,7 +189,7 @@ func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Qu
 	var list []delivery.Queued
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		list, err = all(tx, scanQueued, `
-			SELECT seq, id, bot_id, chat_id, lane, expires_at, domain, broadcast FROM messages
+			SELECT seq, id, bot_id, chat_id, lane, created_at, expires_at, domain, broadcast FROM messages
 			WHERE status IN ('queued', 'sending') AND seq > ? ORDER BY seq LIMIT ?`, after, limit)
 		return err
 	})
@@ -221,11 +221,11 @@ func (d *DB) OldestWaiting(ctx context.Context, lanes ...delivery.Lane) (time.Ti
 
 func scanQueued(row scanner) (delivery.Queued, error) {
 	var q delivery.Queued
-	var expires int64
-	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &expires, &q.Domain, &q.Broadcast); err != nil {
+	var created, expires int64
+	if err := row.Scan(&q.Seq, &q.ID, &q.BotID, &q.ChatID, &q.Lane, &created, &expires, &q.Domain, &q.Broadcast); err != nil {
 		return q, fmt.Errorf("read queue: %w", err)
 	}
-	q.Expires = fromMillis(expires)
+	q.Created, q.Expires = fromMillis(created), fromMillis(expires)
 	return q, nil
 }
 

@@ -17,6 +17,7 @@ const (
 	keepUnproven      = 30 * 24 * time.Hour // links that never were
 	keepRefused       = 30 * 24 * time.Hour // in the audit: as long as messages
 	keepAudit         = 400 * 24 * time.Hour
+	keepCounts        = 7 * 24 * time.Hour // messages of a day through a person's account
 )
 
 // pruneRows bounds one delete, so that no sign-in waits behind a long one.
@@ -48,6 +49,8 @@ func (d *DB) Prune(ctx context.Context, now time.Time) error {
 		{"DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)", keepAudit},
 		{"DELETE FROM broadcasts WHERE id IN (SELECT id FROM broadcasts WHERE ended_at <> 0 AND ended_at < ? LIMIT ?)", keepAudit},
 		{`DELETE FROM pauses WHERE (bot_id, chat_id) IN (SELECT bot_id, chat_id FROM pauses WHERE until < ? LIMIT ?)`, 0},
+		{`DELETE FROM flood_waits WHERE (account, method) IN (SELECT account, method FROM flood_waits WHERE until < ? LIMIT ?)`, 0},
+		{`DELETE FROM daily_sends WHERE (account, day) IN (SELECT account, day FROM daily_sends WHERE last_at < ? LIMIT ?)`, keepCounts},
 	} {
 		for more := true; more; {
 			err := d.update(ctx, func(tx *Tx) error {

@@ -25,6 +25,8 @@ type Limits struct {
 	BotPerSecond   float64
 	ChatPerSecond  float64
 	GroupPerMinute float64
+
+	BroadcastPerSecond float64 // of broadcasts among all messages; 0: as fast as the rest
 }
 
 // Listener is told what other rooms have to know of outcomes.
@@ -40,10 +42,13 @@ type Listener struct {
 type Options struct {
 	Store      Store
 	Transports map[int64]Transport // by bot id
-	Limits     Limits
-	Listener   Listener         // each function may be nil
-	Now        func() time.Time // the clock on the wall, for what is written down or read by it: expiry, ends, pauses
-	Logger     *slog.Logger
+	// Fallbacks are the other ways to a bot's people, by bot id, the one to try first in front.
+	Fallbacks map[int64][]Fallback
+	Limits    Limits
+	OwnLimits map[int64]Limits // by bot id, in place of Limits
+	Listener  Listener         // each function may be nil
+	Now       func() time.Time // the clock on the wall, for what is written down or read by it: expiry, ends, pauses
+	Logger    *slog.Logger
 }
 
 // Dispatcher sends what the outbox holds.
@@ -154,7 +159,7 @@ func (d *Dispatcher) line(botID int64) *line {
 	defer d.mu.Unlock()
 	l, ok := d.lines[botID]
 	if !ok {
-		l = newLine(d, botID, d.o.Transports[botID])
+		l = newLine(d, botID)
 		d.lines[botID] = l
 		if d.start != nil {
 			d.start(l)

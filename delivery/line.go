@@ -50,11 +50,13 @@ type line struct {
 	ready   ready   // could go now, as far as their chat is concerned
 	waiting waiting // not before slot.at
 	expiry  expiryHeap
+	danger  dangerHeap
 	swept   time.Time // when idle chats were last let go
 
 	results  chan result
 	inFlight int // sends, all lanes
 	lower    int // of them below the code lane
+	falling  int // of them by the fallback alone
 	writes   int // outcomes being written beside the sends
 
 	quiet    time.Time // Telegram wants nothing from this bot before
@@ -64,15 +66,21 @@ type line struct {
 	probe    *item     // the one on its way to find out whether Telegram answers again
 	floodID  int64     // the chat whose flood wait is the last that began, and when it ends
 	floodEnd time.Time
+
+	ways []*way // the fallback's
 }
 
-func newLine(d *Dispatcher, botID int64, t Transport) *line {
-	return &line{
-		d: d, botID: botID, transport: t, log: d.o.Logger.With("bot", botID),
+func newLine(d *Dispatcher, botID int64) *line {
+	l := &line{
+		d: d, botID: botID, transport: d.o.Transports[botID], log: d.o.Logger.With("bot", botID),
 		signal: make(chan struct{}, 1), results: make(chan result),
 		items: map[string]*item{}, chats: map[int64]*chat{},
 		ready: newReady(),
 	}
+	for _, f := range d.o.Fallbacks[botID] {
+		l.ways = append(l.ways, &way{Fallback: f})
+	}
+	return l
 }
 
 // post hands an event over; it never blocks.
@@ -89,7 +97,11 @@ func (l *line) post(e event) {
 func (l *line) run(ctx context.Context) error {
 	select {
 	case <-l.d.recovered:
-		l.pacer = newPacer(l.d.o.Limits, l.d.leftAt)
+		limits, ok := l.d.o.OwnLimits[l.botID]
+		if !ok {
+			limits = l.d.o.Limits
+		}
+		l.pacer = newPacer(limits, l.d.leftAt)
 	case <-ctx.Done():
 		return nil
 	}
@@ -141,7 +153,7 @@ func (l *line) takeInbox() {
 		}
 		for _, q := range e.queued {
 			if _, known := l.items[q.ID]; !known {
-				l.add(&item{Queued: q})
+				l.add(&item{Queued: q, danger: dangerAt(q.Lane, q.Created, q.Expires), endanger: -1})
 			}
 		}
 	}
@@ -155,6 +167,7 @@ func (l *line) add(it *item) {
 	l.items[it.ID] = it
 	l.d.depth[it.Lane.rank()].Add(1)
 	heap.Push(&l.expiry, it)
+	l.endangered(it)
 	l.append(it)
 }
 
@@ -168,6 +181,7 @@ func (l *line) append(it *item) {
 		c.slots[rank] = s
 	}
 	s.head()
+	it.slot = s
 	at := len(s.items)
 	for at > 0 && s.items[at-1].Seq > it.Seq && !s.items[at-1].busy {
 		at--
@@ -194,6 +208,9 @@ func (l *line) drop(it *item) {
 	l.d.depth[it.Lane.rank()].Add(-1)
 	if it.expiry >= 0 {
 		heap.Remove(&l.expiry, it.expiry)
+	}
+	if it.endanger >= 0 {
+		heap.Remove(&l.danger, it.endanger)
 	}
 }
 
@@ -235,14 +252,16 @@ func (l *line) dispatch(ctx context.Context) time.Duration {
 			next = earlier(next, at)
 			continue
 		}
-		if at := l.pacer.bot.free(); at.After(now) {
+		if at := l.pacer.free(s.rank); at.After(now) {
 			next = earlier(next, at)
 			break
 		}
-		l.pacer.take(s.chat, now)
+		l.pacer.take(s.chat, s.rank, now)
 		l.ready[s.rank].take()
-		l.launch(ctx, s, it)
+		ways, _ := l.open(it, now)
+		l.launch(ctx, s, it, plan{ways: ways})
 	}
+	next = earlier(next, l.fallBack(ctx, now, wall))
 	return max(0, next.Sub(now))
 }
 
@@ -272,19 +291,19 @@ func (l *line) room(rank int) bool {
 	}
 }
 
-func (l *line) launch(ctx context.Context, s *slot, it *item) {
+func (l *line) launch(ctx context.Context, s *slot, it *item, p plan) {
 	s.leave()
 	s.busy, it.busy = true, true
 	l.inFlight++
-	if l.troubles > 0 {
+	if l.troubles > 0 && !p.other {
 		l.probe = it
 	}
 	if s.rank > 0 {
 		l.lower++
 	}
 	l.d.inFlight.Store(it.ID, struct{}{})
-	late := l.expired(it)
-	go func() { l.results <- l.send(ctx, s, it, late) }()
+	p.late = l.expired(it)
+	go func() { l.results <- l.send(ctx, s, it, p) }()
 }
 
 // expire ends what is past its time on the wall, whatever the lanes and pauses say. What is on its way right now is left to its
@@ -333,9 +352,9 @@ func (l *line) overdue(ctx context.Context, id string, f *Failure) {
 func (l *line) expired(it *item) *Failure {
 	switch {
 	case it.last != nil:
-		return it.last
+		return l.noWay(it, it.last)
 	case l.trouble != nil:
-		return l.trouble
+		return l.noWay(it, l.trouble)
 	case l.quiet.After(time.Now()):
 		return &Failure{ReasonLimited, "Telegram asked the whole bot for quiet because too much was sent, and the message's time to live ran " +
 			"out before that was over. Send it again, or give such messages a longer ttl."}

@@ -46,6 +46,11 @@ func (l Lane) rank() int {
 // a missing one, while a code or an alert has to arrive (demand F9).
 func (l Lane) sendsOnce() bool { return l == LaneBroadcast }
 
+// UserSession stands for the user session wherever a bot's id does, in domains without a bot. Telegram gives bots numbers of six
+// digits and more, so it is no bot's. It is not the account's own id, so that links outlive a change of the account, and can be
+// used before Telegram has told whose the session is.
+const UserSession int64 = 1
+
 // PurposeReply marks the bot's own answers to what people write: nobody asks for them later.
 const PurposeReply = "reply"
 

@@ -307,3 +307,34 @@ func TestCanceledMessageIsNeverSent(t *testing.T) {
 		}
 	})
 }
+
+// A transport is told which part of which message it sends, so that it can tell a repeated send from a new one, and in
+// which lane, so that it knows how long it may wait.
+func TestATransportKnowsWhatItSends(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		m := message(delivery.LaneCode, 1000, "first")
+		m.Silent = true
+		m.Body.Parts = append(m.Body.Parts, delivery.Part{Text: delivery.Plain("second")})
+		failed := false
+		r.tg.fault = func(c call) fault {
+			if c.text == "second" && !failed {
+				failed = true
+				return fault{hang: true}
+			}
+			return fault{}
+		}
+		r.run()
+		r.accept(m)
+		r.drain(time.Minute)
+		var got []delivery.Recipient
+		for _, c := range r.tg.arrived() {
+			got = append(got, c.told)
+		}
+		want := delivery.Recipient{ChatID: 1000, Silent: true, Lane: delivery.LaneCode, MessageID: m.ID}
+		second := want
+		second.Part = 1
+		if diff := cmp.Diff([]delivery.Recipient{want, second, second}, got); diff != "" {
+			r.Error(diff)
+		}
+	})
+}

@@ -60,6 +60,7 @@ type pacer struct {
 	limits Limits
 	usedUp time.Time // all limits may have been used up then
 	bot    bucket
+	slow   bucket    // of broadcasts, where they have a pace of their own
 	pace   float64   // share of the bot's limit in use; learned down on floods, recovering with time
 	eased  time.Time // when pace last changed
 }
@@ -69,6 +70,10 @@ type pacer struct {
 func newPacer(l Limits, usedUp time.Time) *pacer {
 	p := &pacer{limits: l, usedUp: usedUp, pace: 1, bot: newBucket(l.BotPerSecond, l.BotPerSecond*botBurst)}
 	p.bot.empty(usedUp)
+	if l.BroadcastPerSecond > 0 {
+		p.slow = newBucket(l.BroadcastPerSecond, 1)
+		p.slow.empty(usedUp)
+	}
 	return p
 }
 
@@ -81,10 +86,21 @@ func (p *pacer) newChat(id int64) *chat {
 	return c
 }
 
+// free tells from when on the bot may send in a lane.
+func (p *pacer) free(rank int) time.Time {
+	if rank == LaneBroadcast.rank() {
+		return later(p.bot.free(), p.slow.free())
+	}
+	return p.bot.free()
+}
+
 // take uses up one send.
-func (p *pacer) take(c *chat, now time.Time) {
+func (p *pacer) take(c *chat, rank int, now time.Time) {
 	p.bot.take(now)
 	c.bucket.take(now)
+	if rank == LaneBroadcast.rank() && p.slow.every > 0 {
+		p.slow.take(now)
+	}
 }
 
 // refund gives back a send that did not happen: its message had ended, or could not be read.

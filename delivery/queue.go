@@ -9,12 +9,17 @@ import (
 // item is a waiting message in memory.
 type item struct {
 	Queued
+	slot     *slot
 	busy     bool // its slot is sending it
 	done     bool // it has ended; its slot lets it go
 	plain    bool // Telegram could not read its formatting: it goes as plain text
 	expiry   int  // place in the expiry heap; -1 when it is not there
 	failures int  // sends in a row that brought nothing
 	last     *Failure
+
+	danger   time.Time // from when on it may take another way than its bot's
+	endanger int       // place in the danger heap; -1 when it is not there
+	refused  []tried   // the ways that do not take it, and why
 }
 
 // slot is the queue of one chat in one lane, in the order of acceptance. One message of a slot is on its way at a time,
@@ -24,6 +29,7 @@ type slot struct {
 	rank   int
 	items  []*item
 	busy   bool
+	held   []*item   // in danger and not the one on its way
 	in     queue     // where it is lined up; nil while busy or empty
 	places []*place  // in the flows of its lane, while it is ready
 	payer  *flow     // whose turn the last send was

@@ -8,11 +8,15 @@ import (
 )
 
 // sendTimeout bounds one send; after it the outcome is unknown. A code is worth more early and twice than late.
-func sendTimeout(lane Lane) time.Duration {
-	if lane == LaneCode {
+func sendTimeout(lane Lane, otherWay bool) time.Duration {
+	switch {
+	case lane == LaneCode && otherWay:
+		return shortTimeout
+	case lane == LaneCode:
 		return 8 * time.Second
+	default:
+		return 30 * time.Second
 	}
-	return 30 * time.Second
 }
 
 // Waits between failed sends of one message.
@@ -32,12 +36,15 @@ type result struct {
 	moved int64      // the chat's new id, where a group has migrated
 	taken bool       // Telegram took the part
 	disk  bool       // the database could not be read
+	other bool       // the bot was left out
+	tries []tried    // of other ways
+	last  *Failure   // the part was not taken: why, in words
 }
 
 // send brings one part of a message to Telegram and writes down what came of it. It runs beside the line and touches
-// nothing of it but through its result. late is what to say should its time have run out.
-func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) result {
-	r := result{slot: s, item: it}
+// nothing of it but through its result.
+func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
+	r := result{slot: s, item: it, other: p.other}
 	store := l.d.o.Store
 	m, err := store.Load(ctx, it.ID)
 	switch {
@@ -58,13 +65,14 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 		r.ended = true
 		return r
 	case !l.d.o.Now().Before(m.Expires):
-		l.finish(ctx, m, StatusExpired, late)
+		l.finish(ctx, m, StatusExpired, p.late)
 		r.ended = true
 		return r
 	case m.BodyErr != nil:
 		l.log.Error("message cannot be opened", "message", m.ID, "error", m.BodyErr)
-		l.refused(ctx, m, &SendError{Class: MessagePermanent, Failure: Failure{ReasonUnreadable,
-			"What the outbox kept of the message could not be opened: the database was damaged or changed. Send the message again."}}, nil)
+		f := &Failure{ReasonUnreadable,
+			"What the outbox kept of the message could not be opened: the database was damaged or changed. Send the message again."}
+		l.refused(ctx, m, &SendError{Class: MessagePermanent}, f, nil)
 		r.ended = true
 		return r
 	case m.SentParts >= len(m.Body.Parts):
@@ -72,50 +80,83 @@ func (l *line) send(ctx context.Context, s *slot, it *item, late *Failure) resul
 		r.ended = true
 		return r
 	}
-	m.Attempts++
-	try := &Attempt{N: m.Attempts, At: l.d.o.Now(), Part: m.SentParts, Transport: l.transport.Name()}
-	if m.Lane.sendsOnce() {
-		try.Outcome = OutcomeUnknown // as it stays should the process die before the answer
-		switch err := l.save(ctx, m, StatusSending, nil, try); {
-		case errors.Is(err, ErrEnded):
-			r.ended = true
-			return r
-		case err != nil:
-			r.disk = true
-			return r
-		}
+	if p.other {
+		l.fall(ctx, &m, p.ways, p.trouble, &r)
+		return r
 	}
 	part := m.Body.Parts[m.SentParts]
 	if it.plain {
 		part.Text.Entities = nil
 	}
-	timeout := min(sendTimeout(m.Lane), m.Expires.Sub(l.d.o.Now()))
-	sendCtx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	err = l.transport.Send(sendCtx, Recipient{ChatID: m.ChatID, Silent: m.Silent}, part)
-	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
-	if err == nil {
-		r.taken = true
-		try.Outcome = OutcomeTaken
-		m.SentParts++
-		m.Transport = l.transport.Name()
-		if m.SentParts == len(m.Body.Parts) {
-			l.end(ctx, m, StatusDelivered, nil, try)
-			r.ended = true
-		} else {
-			_ = l.save(ctx, m, StatusQueued, nil, try) // Telegram has it; the next part finds out what is wrong
-		}
+	try, e, err := l.attempt(ctx, l.transport, &m, part, len(p.ways) > 0)
+	switch {
+	case errors.Is(err, ErrEnded):
+		r.ended = true
+		return r
+	case err != nil:
+		r.disk = true
+		return r
+	case e == nil:
+		l.took(ctx, &m, l.transport, try, &r)
 		return r
 	}
-	if !errors.As(err, &r.err) {
-		r.err = &SendError{Class: Transient, Unknown: true, Err: err, Failure: Failure{ReasonUnreachable, "Telegram could not be reached."}}
-	}
-	try.Outcome, try.Failure = r.err.Class.String(), &r.err.Failure
-	if r.err.Unknown {
-		try.Outcome = OutcomeUnknown
+	r.err, r.last = e, &e.Failure
+	if ways := l.helping(ctx, m, e, p.ways); len(ways) > 0 {
+		l.log.Info("send failed; trying the fallback", "message", m.ID, "lane", m.Lane, "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+		_ = l.save(ctx, m, StatusQueued, &e.Failure, try) // fall finds out
+		l.fall(ctx, &m, ways, &e.Failure, &r)
+		if r.taken || r.ended {
+			return r
+		}
+		try = nil // it is written down
 	}
 	l.failed(ctx, m, &r, try)
 	return r
+}
+
+// attempt hands a part to a transport. What it answers is for the caller to write down; of a message that must not be
+// sent twice it writes down before that it is being sent, and where that fails it answers only the error of save.
+func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, otherWay bool) (*Attempt, *SendError, error) {
+	m.Attempts++
+	try := &Attempt{N: m.Attempts, At: l.d.o.Now(), Part: m.SentParts, Transport: t.Name()}
+	if m.Lane.sendsOnce() {
+		try.Outcome = OutcomeUnknown // as it stays should the process die before the answer
+		if err := l.save(ctx, *m, StatusSending, nil, try); err != nil {
+			return nil, nil, err
+		}
+	}
+	timeout := min(sendTimeout(m.Lane, otherWay), m.Expires.Sub(l.d.o.Now()))
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	to := Recipient{ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
+	err := t.Send(ctx, to, part)
+	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
+	if err == nil {
+		try.Outcome = OutcomeTaken
+		return try, nil, nil
+	}
+	var e *SendError
+	if !errors.As(err, &e) {
+		e = &SendError{Class: Transient, Unknown: true, Err: err, Failure: Failure{ReasonUnreachable, "Telegram could not be reached."}}
+	}
+	try.Outcome, try.Failure = e.Class.String(), &e.Failure
+	if e.Unknown {
+		try.Outcome = OutcomeUnknown
+	}
+	return try, e, nil
+}
+
+// took writes down that a transport has taken a part.
+func (l *line) took(ctx context.Context, m *Message, t Transport, try *Attempt, r *result) {
+	r.taken = true
+	m.SentParts++
+	m.Transport = t.Name()
+	if m.SentParts == len(m.Body.Parts) {
+		l.end(ctx, *m, StatusDelivered, nil, try)
+		r.ended = true
+	} else {
+		_ = l.save(ctx, *m, StatusQueued, nil, try) // Telegram has it; the next part finds out what is wrong
+	}
 }
 
 // failed decides by the class of trouble what becomes of the message.
@@ -130,10 +171,10 @@ func (l *line) failed(ctx context.Context, m Message, r *result, try *Attempt) {
 		l.persist(ctx, func() error { return l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo) })
 		_ = l.save(ctx, m, StatusQueued, nil, try) // the next send finds out
 	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
-		l.refused(ctx, m, e, try)
+		l.refused(ctx, m, e, r.last, try)
 		r.ended = true
 	default:
-		_ = l.save(ctx, m, StatusQueued, &e.Failure, try) // the next send finds out
+		_ = l.save(ctx, m, StatusQueued, r.last, try) // the next send finds out
 	}
 	level := l.log.Info
 	if r.ended {
@@ -142,11 +183,11 @@ func (l *line) failed(ctx context.Context, m Message, r *result, try *Attempt) {
 	level("send failed", "message", m.ID, "lane", m.Lane, "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
 }
 
-// refused tells the other rooms of a final refusal before it becomes final.
-func (l *line) refused(ctx context.Context, m Message, e *SendError, try *Attempt) {
-	told := l.persist(ctx, func() error { return l.d.o.Listener.Failed(ctx, m, e.Failure, e.Class == RecipientPermanent) })
+// refused tells the other rooms of a final refusal before it becomes final. f is what to say of it.
+func (l *line) refused(ctx context.Context, m Message, e *SendError, f *Failure, try *Attempt) {
+	told := l.persist(ctx, func() error { return l.d.o.Listener.Failed(ctx, m, *f, e.Class == RecipientPermanent) })
 	if told {
-		l.end(ctx, m, StatusFailed, &e.Failure, try)
+		l.end(ctx, m, StatusFailed, f, try)
 	}
 }
 
@@ -228,21 +269,27 @@ func (l *line) settle(ctx context.Context, r result) {
 	if r.ended {
 		l.drop(it)
 	}
-	if !r.taken && r.err == nil {
+	if !r.taken && r.err == nil && !r.other {
 		l.pacer.refund(s.chat)
 		l.ready[s.rank].refund(s)
 	}
 	wait := now
 	switch {
-	case r.taken:
-		it.failures, it.last = 0, nil
-		l.answered()
-		l.pacer.delivered(now)
 	case r.disk:
 		wait = now.Add(time.Second)
 	case r.err != nil:
 		wait = l.learn(ctx, s, it, r.err, now)
+	case r.taken && !r.other:
+		l.answered()
+		l.pacer.delivered(now)
 	}
+	switch {
+	case r.taken:
+		it.failures, it.last, wait = 0, nil, now
+	case r.err != nil:
+		it.last = &r.err.Failure
+	}
+	l.fell(r, now)
 	if !r.ended && it.expiry < 0 {
 		heap.Push(&l.expiry, it) // its time ran out while it was on its way
 	}
@@ -260,7 +307,6 @@ func (l *line) settle(ctx context.Context, r result) {
 
 // learn draws the consequences of an error and answers from when on the slot may go on.
 func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now time.Time) time.Time {
-	it.last = &e.Failure
 	if !e.Network && e.Class != Unauthorized {
 		l.answered()
 	}

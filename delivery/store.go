@@ -22,6 +22,7 @@ type Queued struct {
 	BotID   int64
 	ChatID  int64
 	Lane    Lane
+	Created time.Time
 	Expires time.Time
 
 	Domain    string // with Broadcast, whose turn it is: domains and broadcasts share a bot evenly

@@ -15,6 +15,7 @@ import (
 // (30/s, burst 30), each private chat (1/s, burst 3) and each group (20/min, burst 20). A bucket that runs dry answers 429 and
 // stays shut until its penalty is over. Set the fields before the first send.
 type telegram struct {
+	name    string               // of the transport; empty: bot
 	latency time.Duration        // of an answer; what a send does has happened by then
 	way     func() time.Duration // how long a request takes to arrive; nil: no time
 	fault   func(call) fault     // what goes wrong with a call; nil: nothing
@@ -36,7 +37,8 @@ type call struct {
 	text     string
 	entities int
 	silent   bool
-	taken    bool // people can read it
+	told     delivery.Recipient // all that the transport was told
+	taken    bool               // people can read it
 }
 
 // fault is what a call meets in place of an answer; the zero fault is none.
@@ -46,7 +48,7 @@ type fault struct {
 	taken bool                // Telegram takes the part all the same, and only the answer is lost
 }
 
-func (tg *telegram) Name() string { return "bot" }
+func (tg *telegram) Name() string { return cmp.Or(tg.name, "bot") }
 
 func (tg *telegram) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	tg.fly(1)
@@ -78,7 +80,7 @@ func (tg *telegram) arrive(to delivery.Recipient, part delivery.Part) fault {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	c := call{
-		n: len(tg.calls), at: time.Now(), chat: to.ChatID, text: part.Text.Text, entities: len(part.Text.Entities), silent: to.Silent,
+		n: len(tg.calls), at: time.Now(), chat: to.ChatID, text: part.Text.Text, entities: len(part.Text.Entities), silent: to.Silent, told: to,
 	}
 	var f fault
 	if tg.fault != nil {

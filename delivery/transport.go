@@ -15,10 +15,13 @@ type Transport interface {
 	Send(ctx context.Context, to Recipient, part Part) error
 }
 
-// Recipient is the chat a part goes to.
+// Recipient is the chat a part goes to, and what a transport may have to know of the message.
 type Recipient struct {
-	ChatID int64
-	Silent bool
+	ChatID    int64
+	Silent    bool
+	Lane      Lane   // says how long a transport may wait before it gives the part back; some refuse lanes
+	MessageID string // with Part, tells a repeated send from a new one; empty where there is no message
+	Part      int    // which part of the message, from 0
 }
 
 // Class sorts what can go wrong with a send by what has to be done about it (the error table: facts §B).

@@ -2,6 +2,7 @@ package linking_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -252,6 +253,9 @@ type domains struct {
 	bots   map[string]string // usernames
 	ids    map[string]int64
 }
+
+// Meet implements linking.Domains: these domains have bots.
+func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]

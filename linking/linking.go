@@ -26,6 +26,8 @@ var (
 	ErrUnknownDomain    = errors.New("no such domain")
 	ErrRecipientUnknown = errors.New("the bot has not met the holder of this handle")
 	ErrBotUnknown       = errors.New("the bot's name is not known yet")
+	ErrNeedsBot         = errors.New("a link to open needs a bot, and the domain works through a user session")
+	ErrNobody           = errors.New("nobody in Telegram has this username")
 	ErrStale            = errors.New("this button has lost its meaning")
 )
 
@@ -149,6 +151,9 @@ type Domains interface {
 	Title(domain string) (string, bool)
 	// Bot is the domain's bot; the username is empty until Telegram has told it once.
 	Bot(domain string) (id int64, username string)
+	// Meet makes sure that whoever has a username now is known under it, where that can be asked: delivery.UserSession can,
+	// a bot knows only those who have pressed Start. False where nobody has it. An error of Telegram's is a *delivery.SendError.
+	Meet(ctx context.Context, botID int64, username string) (bool, error)
 }
 
 // Store keeps links and chats. Each function runs in one transaction.

@@ -27,7 +27,8 @@ type Started struct {
 }
 
 // Start begins a link and voids what was begun before for the same user. By handle it sends the code at once.
-// Errors: ErrUnknownDomain, *RateError; by bot ErrBotUnknown; by handle delivery.ErrUsername, ErrRecipientUnknown.
+// Errors: ErrUnknownDomain, *RateError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
+// ErrNobody, *delivery.SendError where Telegram cannot be asked who has the handle.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Started{}, ErrUnknownDomain
@@ -41,7 +42,10 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 func (s *Service) startByBot(ctx context.Context, r StartRequest) (Started, error) {
 	l := s.newLink(r, ByBot)
 	_, botName := s.domains.Bot(r.Domain)
-	if botName == "" {
+	switch {
+	case l.BotID == delivery.UserSession:
+		return Started{}, ErrNeedsBot
+	case botName == "":
 		return Started{}, ErrBotUnknown
 	}
 	token := secret.Token()
@@ -68,6 +72,9 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 	code := secret.Code(ConfirmDigits)
 	l.Status, l.Claimed, l.ConfirmMAC = Claimed, l.Created, s.confirmMAC(l, code)
 
+	if err := s.reach(ctx, l, name); err != nil {
+		return Started{}, err
+	}
 	err = s.store.UpdateLinks(ctx, func(tx Tx) error {
 		chat, met, err := absent(tx.ChatByUsername(l.BotID, name))
 		if err != nil {
@@ -95,6 +102,19 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 	return Started{Link: l}, nil
 }
 
+// reach asks who has a handle, for a user who may start a link: Telegram limits such questions hard.
+func (s *Service) reach(ctx context.Context, l Link, name string) error {
+	err := s.store.ViewLinks(ctx, func(tx Tx) error { return s.mayStart(tx, l) })
+	if err != nil {
+		return err
+	}
+	found, err := s.domains.Meet(ctx, l.BotID, name)
+	if err == nil && !found {
+		err = ErrNobody
+	}
+	return err
+}
+
 func (s *Service) newLink(r StartRequest, m Method) Link {
 	now := s.now()
 	botID, _ := s.domains.Bot(r.Domain)
@@ -108,14 +128,19 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	return l
 }
 
+// mayStart keeps to the limit of starts.
+func (s *Service) mayStart(tx Tx, l Link) error {
+	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
+	if err == nil && n >= MaxStarts {
+		err = s.rateError("user", oldest)
+	}
+	return err
+}
+
 // begin stores a new link within the limit of starts and cancels the open ones of the same user.
 func (s *Service) begin(tx Tx, l Link) error {
-	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
-	if err != nil {
+	if err := s.mayStart(tx, l); err != nil {
 		return err
-	}
-	if n >= MaxStarts {
-		return s.rateError("user", oldest)
 	}
 	if _, err := s.cancelOpen(tx, l.Domain, l.User, ""); err != nil {
 		return err

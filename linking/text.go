@@ -57,15 +57,27 @@ func confirmCode(l Link, title, code string) delivery.Body {
 
 func handleCode(l Link, title, code string) delivery.Body {
 	t := account(delivery.Text{}.Code(code).Plain(" is the code to connect this Telegram chat to "), l, title).
-		Plain(".\n\nType it on the page where you asked for it. If you did not ask, tap Not me and give the code to nobody.")
+		Plain(".\n\nType it on the page where you asked for it. If you did not ask, " + l.unasked("tap Not me and ") + "give the code to nobody.")
 	copyCode := delivery.Button{Label: "Copy code", Copy: code}
 	return delivery.Compose(t, []delivery.Button{copyCode}, []delivery.Button{notMe(l)})
 }
 
+// unasked is what a person does with a button, where the sender can show buttons.
+func (l Link) unasked(button string) string {
+	if l.BotID == delivery.UserSession {
+		return ""
+	}
+	return button
+}
+
 func linked(l Link, title string) delivery.Body {
-	t := account(delivery.Plain("Connected. Sign-in codes and messages for "), l, title).
-		Plain(" arrive here from now on. /status shows what is connected, /unlink undoes it.\n\n" +
-			"If it was not you who did this, tap Not me: the connection ends at once.")
+	t := account(delivery.Plain("Connected. Sign-in codes and messages for "), l, title)
+	if l.BotID == delivery.UserSession {
+		return delivery.Compose(t.Plain(" arrive here from now on. Nobody reads what you write here.\n\n" +
+			"If it was not you who did this, tell the administrator of the account."))
+	}
+	t = t.Plain(" arrive here from now on. /status shows what is connected, /unlink undoes it.\n\n" +
+		"If it was not you who did this, tap Not me: the connection ends at once.")
 	return delivery.Compose(t, []delivery.Button{notMe(l)})
 }
 

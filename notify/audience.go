@@ -68,6 +68,20 @@ func (s *Service) inGoodStanding(tx Tx, r Request, to Recipient) error {
 	return nil
 }
 
+// reach asks who has a handle that a message goes to.
+func (s *Service) reach(ctx context.Context, r Request) error {
+	name, err := delivery.Username(r.To)
+	if r.To == "" || err != nil { // told further on
+		return nil
+	}
+	botID, _ := s.domains.Bot(r.Domain)
+	found, err := s.domains.Meet(ctx, botID, name)
+	if err == nil && !found {
+		err = ErrRecipientUnknown
+	}
+	return err
+}
+
 // byHandle keeps to the chat that the handle meant when the domain first used it. When the name has passed to somebody
 // else, it means the new holder only once he has proven himself in this domain.
 func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {

@@ -93,6 +93,9 @@ type Domains interface {
 	Title(domain string) (string, bool)
 	Bot(domain string) (id int64, username string)
 	Msg2Factor(domain string) bool
+	// Meet makes sure that whoever has a username now is known under it, where that can be asked: delivery.UserSession can,
+	// a bot knows only those who have pressed Start. False where nobody has it. An error of Telegram's is a *delivery.SendError.
+	Meet(ctx context.Context, botID int64, username string) (bool, error)
 }
 
 // Outbox tells what is on its way right now.

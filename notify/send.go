@@ -69,6 +69,9 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
+	if err := s.reach(ctx, r); err != nil {
+		return Accepted{}, err
+	}
 	var a Accepted
 	err = s.store.UpdateMessages(ctx, func(tx Tx) error {
 		var again bool

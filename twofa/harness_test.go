@@ -2,6 +2,7 @@ package twofa_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -287,6 +288,8 @@ type domains struct {
 	off    map[string]bool // msg2factor = false
 	down   map[int64]bool
 }
+
+func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(domain string) (string, bool) {
 	d.mu.Lock()

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"telegate/config"
+	"telegate/delivery"
+	"telegate/userclient"
+)
+
+// mtproto is the gateway's ways over MTProto.
+type mtproto struct {
+	servers []userclient.Server // in place of Telegram's, in tests
+
+	person *userclient.Client           // the user session; nil without one
+	bots   map[int64]*userclient.Client // the bots themselves, where they are the first fallback
+	alone  bool                         // person stands in for the bot of at least one domain
+
+	fallback bool // bots and person help out where a bot fails
+}
+
+// clients are all of them, by the name of their part of the health.
+func (m *mtproto) clients() map[string]*userclient.Client {
+	all := map[string]*userclient.Client{}
+	if m.person != nil {
+		all["user session"] = m.person
+	}
+	for id, c := range m.bots {
+		all["bot "+strconv.FormatInt(id, 10)+" over MTProto"] = c
+	}
+	return all
+}
+
+// app is telegate as MTProto knows it, by the way that a table names.
+func (m *mtproto) app(t config.Telegram, log *slog.Logger) (userclient.App, error) {
+	a := userclient.App{ID: t.APIID, Hash: t.APIHash.Reveal(), Version: version, Logger: log, Servers: m.servers}
+	if address := t.MTProtoProxy(); address != "" {
+		proxy, err := userclient.ParseProxy(address.Reveal())
+		if err != nil {
+			return a, err
+		}
+		a.Proxy = proxy
+	}
+	return a, nil
+}
+
+// open makes the clients that the configuration asks for; g.db is open. It touches no network.
+func (m *mtproto) open(ctx context.Context, g *gateway) error {
+	shared := g.cfg.Messaging.Telegram
+	m.bots, m.fallback = map[int64]*userclient.Client{}, shared.Fallback.Enabled
+	for id, d := range g.cfg.Domains {
+		t := d.Telegram
+		bot := config.BotID(t.BotToken)
+		if bot == 0 {
+			m.alone = m.alone || shared.Session != ""
+			continue
+		}
+		if !m.fallback || m.bots[bot] != nil {
+			continue
+		}
+		c, err := m.client(g, t, userclient.Options{BotToken: t.BotToken.Reveal()})
+		if err != nil {
+			return usageError{fmt.Errorf("domain %q: %w", id, err)}
+		}
+		m.bots[bot] = c
+	}
+	if !m.alone && !m.fallback {
+		return nil
+	}
+	if shared.Session == "" {
+		_, err := userclient.Kept(ctx, g.db)
+		if errors.Is(err, userclient.ErrNoSession) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	o := userclient.Options{Session: shared.Session.Reveal(), DailyCap: shared.Fallback.PerDay}
+	if m.alone {
+		o.DailyCap, o.Broadcasts = g.cfg.Limits.UserPerDay, true
+	}
+	c, err := m.client(g, shared, o)
+	if err != nil {
+		return usageError{fmt.Errorf("messaging.telegram.session: %w", err)}
+	}
+	m.person = c
+	return nil
+}
+
+func (m *mtproto) client(g *gateway, t config.Telegram, o userclient.Options) (*userclient.Client, error) {
+	app, err := m.app(t, g.log)
+	if err != nil {
+		return nil, err
+	}
+	o.App, o.Store, o.Logger = app, g.db, g.log
+	o.OnConnected = func(userclient.Status) { g.dispatcher.Resume(delivery.UserSession) }
+	o.OnAlarm = func(s userclient.Status) {
+		g.log.Error("Telegram account cannot send.", "state", s.State, "until", s.Until, "detail", s.Detail)
+	}
+	return userclient.New(o)
+}
+
+// connect puts the clients where the dispatcher takes them from.
+func (m *mtproto) connect(transports map[int64]delivery.Transport, fallbacks map[int64][]delivery.Fallback) {
+	if m.alone {
+		transports[delivery.UserSession] = m.person
+	}
+	for id := range transports {
+		if !m.fallback {
+			break
+		}
+		if c := m.bots[id]; c != nil {
+			fallbacks[id] = append(fallbacks[id], delivery.Fallback{Transport: c, Up: func() bool { return connected(c) }})
+		}
+		if c := m.person; c != nil && id != delivery.UserSession {
+			fallbacks[id] = append(fallbacks[id], delivery.Fallback{Transport: c, Person: true, Up: func() bool { return connected(c) }})
+		}
+	}
+}
+
+// connected tells whether messages can leave by an account.
+func connected(c *userclient.Client) bool { return c.Status().State == userclient.StateConnected }
+
+// up tells whether a bot that is configured has a way over MTProto right now.
+func (m *mtproto) up(botID int64) bool {
+	if c := m.bots[botID]; c != nil && connected(c) {
+		return true
+	}
+	return m.person != nil && (m.fallback || botID == delivery.UserSession) && connected(m.person)
+}
+
+// accountStates are all states of an account.
+var accountStates = []userclient.State{
+	userclient.StateConnecting, userclient.StateConnected, userclient.StateFloodWait, userclient.StateLimited,
+	userclient.StateSignedOut, userclient.StateRevoked, userclient.StateDuplicated,
+}
+
+// sessionAccounts is MTProto as the setup needs it.
+type sessionAccounts struct{ app userclient.App }
+
+// openMTProto makes the accounts of a configuration for the setup, where the library's oddities are nobody's business.
+func openMTProto(t config.Telegram) (accounts, error) {
+	m := &mtproto{}
+	app, err := m.app(t, nil)
+	return sessionAccounts{app}, err
+}
+
+// CheckSession implements accounts.
+func (a sessionAccounts) CheckSession(ctx context.Context, session string) (account, error) {
+	s, err := userclient.Decode(session)
+	if err != nil {
+		return account{}, err
+	}
+	who, err := userclient.Verify(ctx, a.app, s)
+	return accountOf(who), err
+}
+
+func accountOf(p userclient.Person) account {
+	return account{ID: p.ID, Username: p.Username, Name: p.Name}
+}
+
+// SignIn implements accounts.
+func (a sessionAccounts) SignIn(ctx context.Context) (signIn, error) {
+	s, _, err := userclient.StartSignIn(ctx, a.app)
+	if err != nil {
+		return nil, err
+	}
+	return sessionSignIn{s}, nil
+}
+
+// sessionSignIn tells setup of the steps in its own words.
+type sessionSignIn struct{ s *userclient.SignIn }
+
+func (i sessionSignIn) Phone(ctx context.Context, number string) (signInStep, error) {
+	return stepOf(i.s.Phone(ctx, number))
+}
+
+func (i sessionSignIn) Code(ctx context.Context, code string) (signInStep, error) {
+	return stepOf(i.s.Code(ctx, code))
+}
+
+func (i sessionSignIn) Resend(ctx context.Context) (signInStep, error) {
+	return stepOf(i.s.Resend(ctx))
+}
+
+func (i sessionSignIn) Password(ctx context.Context, password string) (signInStep, error) {
+	return stepOf(i.s.Password(ctx, password))
+}
+
+func (i sessionSignIn) QR(ctx context.Context) (signInStep, error) { return stepOf(i.s.QR(ctx)) }
+func (i sessionSignIn) Scanned(ctx context.Context) (signInStep, error) {
+	return stepOf(i.s.Scanned(ctx))
+}
+func (i sessionSignIn) Cancel() { i.s.Cancel() }
+
+func stepOf(s userclient.Step, err error) (signInStep, error) {
+	step := signInStep{Want: want(s.Want), Problem: s.Problem, Hint: s.Hint, URL: s.URL, Expires: s.Expires}
+	if s.Done != nil {
+		step.Session, step.Who = s.Done.Session.Encode(), accountOf(s.Done.Me)
+	}
+	return step, err
+}

@@ -1,0 +1,160 @@
+package db_test
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"telegate/db/dbtest"
+	"telegate/linking"
+	"telegate/userclient/account"
+)
+
+func TestATelegramSessionIsSealed(t *testing.T) {
+	d, dir := openFiles(t)
+	ctx := t.Context()
+	if data, err := d.Session(ctx, "user"); err != nil || data != nil {
+		t.Errorf("a session out of nothing: %q, %v", data, err)
+	}
+	for _, text := range []string{"an older key", secretText} {
+		if err := d.SaveSession(ctx, "user", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := d.Session(ctx, "user"); err != nil || string(data) != secretText {
+		t.Errorf("session: %q, %v", data, err)
+	}
+	if bytes.Contains(folder(t, dir), []byte(secretText)) {
+		t.Error("the session can be read in the files")
+	}
+	if data, err := d.Session(ctx, "bot 123456"); err != nil || data != nil {
+		t.Errorf("another account has it too: %q, %v", data, err)
+	}
+}
+
+func TestForgettingAnAccountKeepsItsWaits(t *testing.T) {
+	d, _ := openFiles(t)
+	ctx, now := t.Context(), time.Now()
+	for _, err := range []error{
+		d.SaveSession(ctx, "user", []byte("key")),
+		d.SavePeer(ctx, "user", account.Peer{ID: chatID, AccessHash: -5, Known: true}),
+		d.SavePeer(ctx, "bot 1", account.Peer{ID: chatID, AccessHash: 7, Known: true}),
+		d.SaveWait(ctx, "user", account.Wait{Method: "PEER_FLOOD", Until: now.Add(time.Hour)}),
+		d.Forget(ctx, "user"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := d.Session(ctx, "user"); err != nil || data != nil {
+		t.Errorf("the session is still there: %q, %v", data, err)
+	}
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.Known {
+		t.Errorf("the access hash is still there: %+v, %v", p, err)
+	}
+	if p, err := d.Peer(ctx, "bot 1", chatID); err != nil || p.AccessHash != 7 || !p.Known {
+		t.Errorf("another account's peer: %+v, %v", p, err)
+	}
+	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 {
+		t.Errorf("waits: %v, %v", w, err)
+	}
+}
+
+func TestAPeerHasTheUsernameThatWasSeenLast(t *testing.T) {
+	clock := dbtest.NewClock()
+	d := dbtest.Open(t, clock.Now)
+	ctx := t.Context()
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p != (account.Peer{ID: chatID}) {
+		t.Errorf("a stranger: %+v, %v", p, err)
+	}
+	saveChat(t, d, linking.Chat{BotID: botID, ID: chatID, Type: "private", Username: "alice"})
+	clock.Advance(time.Hour)
+	saveChat(t, d, linking.Chat{BotID: botID + 1, ID: chatID, Type: "private", Username: "alicia"})
+	clock.Advance(time.Hour)
+	saveChat(t, d, linking.Chat{BotID: botID + 2, ID: chatID, Type: "private"})
+	want := account.Peer{ID: chatID, AccessHash: -1 << 62, Known: true, Asked: "alice", AskedAt: clock.Now()}
+	if err := d.SavePeer(ctx, "user", want); err != nil {
+		t.Fatal(err)
+	}
+	want.Username = "alicia"
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p != want {
+		t.Errorf("peer: %+v, %v", p, err)
+	}
+}
+
+func TestWaitsEndAndArePruned(t *testing.T) {
+	clock := dbtest.NewClock()
+	path := filepath.Join(t.TempDir(), "telegate.db")
+	d := dbtest.OpenAt(t, path, clock.Now, nil)
+	ctx := t.Context()
+	for _, minutes := range []time.Duration{90, 60} { // a later word replaces an earlier one
+		if err := d.SaveWait(ctx, "user", account.Wait{Method: "messages.sendMessage", Until: clock.Now().Add(minutes * time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 || !w[0].Until.Equal(clock.Now().Add(time.Hour)) {
+		t.Errorf("waits: %v, %v", w, err)
+	}
+	if w, err := d.Waits(ctx, "bot 1"); err != nil || len(w) != 0 {
+		t.Errorf("another account's waits: %v, %v", w, err)
+	}
+	clock.Advance(time.Hour)
+	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 0 {
+		t.Errorf("a wait that is over: %v, %v", w, err)
+	}
+	if err := d.Prune(ctx, clock.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADaysMessagesAreCounted(t *testing.T) {
+	d, _ := openFiles(t)
+	ctx := t.Context()
+	for i := range 4 {
+		ok, err := d.CountSend(ctx, "user", "2026-11-02", 3)
+		if err != nil || ok != (i < 3) {
+			t.Errorf("message %d: %v, %v", i+1, ok, err)
+		}
+	}
+	if ok, err := d.CountSend(ctx, "user", "2026-11-03", 3); err != nil || !ok {
+		t.Errorf("the next day: %v, %v", ok, err)
+	}
+	if ok, err := d.CountSend(ctx, "bot 1", "2026-11-02", 3); err != nil || !ok {
+		t.Errorf("another account: %v, %v", ok, err)
+	}
+	if ok, err := d.CountSend(ctx, "user", "2026-11-04", 0); err != nil || ok {
+		t.Errorf("a limit of nothing: %v, %v", ok, err)
+	}
+}
+
+func TestAnAccountHasOneHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "telegate.db")
+	first := dbtest.OpenAt(t, path, time.Now, nil)
+	ctx := t.Context()
+	release, err := first.Hold(ctx, "user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Hold(ctx, "user"); !errors.Is(err, account.ErrHeld) {
+		t.Errorf("a second holder: %v", err)
+	}
+	other, err := first.Hold(ctx, "bot 123456")
+	if err != nil {
+		t.Fatalf("another account: %v", err)
+	}
+	if err := other(); err != nil {
+		t.Error(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := first.Hold(ctx, "user")
+	if err != nil {
+		t.Fatalf("after the release: %v", err)
+	}
+	if err := again(); err != nil {
+		t.Error(err)
+	}
+}

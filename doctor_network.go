@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// network is the network as doctor sees it.
+type network struct {
+	lookup      func(ctx context.Context, host string) ([]netip.Addr, error)
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
+	roots       *x509.CertPool // nil: those of the system
+	dataCentres []string       // host:port of Telegram's, in the order of their numbers
+}
+
+// realNetwork is the real one. The data centres are those that Telegram's own apps begin with (tdesktop, mtproto_dc_options.cpp).
+func realNetwork() network {
+	return network{
+		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
+		dial: (&net.Dialer{Timeout: rungTimeout}).DialContext, // net/http lets go of a dial without ending it
+		dataCentres: []string{
+			"149.154.175.53:443", "149.154.167.41:443", "149.154.175.100:443", "149.154.167.91:443", "91.108.56.191:443",
+		},
+	}
+}
+
+// way is one way to the Bot API.
+type way struct {
+	net          network
+	base         *url.URL
+	proxy        *url.URL // nil where there is none
+	needsMTProto bool     // what depends on the clock most
+}
+
+func (w way) equal(other way) bool {
+	return w.base.String() == other.base.String() && fmt.Sprint(w.proxy) == fmt.Sprint(other.proxy)
+}
+
+// examine climbs the rungs of one way: the name, both families of addresses with TLS, the proxy, and the clock.
+func (w way) examine(ctx context.Context) []finding {
+	clock := make(chan finding, 1)
+	go func() { clock <- w.clock(ctx) }()
+	var findings []finding
+	if w.proxy != nil {
+		addresses, dns := w.names(ctx, w.proxy.Hostname())
+		findings = append(findings, dns)
+		if len(addresses) > 0 {
+			findings = append(findings, w.throughProxy(ctx))
+		}
+	} else {
+		addresses, dns := w.names(ctx, w.base.Hostname())
+		findings = append(findings, dns)
+		if len(addresses) > 0 {
+			findings = append(findings, w.families(ctx, addresses)...)
+		}
+	}
+	return append(findings, <-clock)
+}
+
+// names looks a host up.
+func (w way) names(ctx context.Context, host string) ([]netip.Addr, finding) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, finding{"dns", rungSkip, host + " is an address and needs no name server.", ""}
+	}
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout/2)
+	defer cancel()
+	addresses, err := w.net.lookup(ctx, host)
+	var unknown *net.DNSError
+	switch {
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return nil, finding{"dns", rungFail, "No name server knows " + host + ".", "Check the spelling of baseurl and proxy, and whether the name server filters Telegram."}
+	case err != nil || len(addresses) == 0:
+		return nil, finding{"dns", rungFail, "The name server does not answer for " + host + ".", "Check /etc/resolv.conf and the network."}
+	}
+	return addresses, finding{"dns", rungOK, fmt.Sprintf("%s has %d addresses.", host, len(addresses)), ""}
+}
+
+// families tries IPv4 and IPv6 apart, TLS included: a route may let the first packets through and swallow the rest.
+func (w way) families(ctx context.Context, addresses []netip.Addr) []finding {
+	findings := []finding{{Rung: "ipv4"}, {Rung: "ipv6"}}
+	errs := make([]error, 2)
+	var both sync.WaitGroup
+	for i := range findings {
+		both.Go(func() { findings[i], errs[i] = w.family(ctx, findings[i].Rung, addresses) })
+	}
+	both.Wait()
+	for i := range findings {
+		f, other := &findings[i], findings[1-i]
+		switch {
+		case errs[i] == nil:
+		case other.Status == rungOK && noRoute(errs[i]):
+			f.Status, f.Detail, f.Next = rungSkip, "This machine has no "+strings.Replace(f.Rung, "ip", "IP", 1)+"; the other family does.", ""
+		case other.Status == rungOK:
+			f.Status = rungWarn
+			f.Next = "Nothing to do: telegate takes the other family. To be rid of the wait, mend this route or turn it off."
+		}
+	}
+	return findings
+}
+
+// noRoute tells that a machine does not speak a family at all.
+func noRoute(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+// family tries the first address of one family.
+func (w way) family(ctx context.Context, rung string, addresses []netip.Addr) (finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout/2)
+	defer cancel()
+	for _, addr := range addresses {
+		if addr.Unmap().Is4() != (rung == "ipv4") {
+			continue
+		}
+		address := net.JoinHostPort(addr.Unmap().String(), portOf(w.base))
+		start := time.Now()
+		conn, err := w.net.dial(ctx, "tcp", address)
+		if err == nil {
+			stop := context.AfterFunc(ctx, func() { conn.Close() })
+			err = w.handshake(ctx, conn)
+			stop()
+			conn.Close()
+		}
+		if err != nil {
+			detail, next := connectionTrouble(err)
+			return finding{rung, rungFail, address + " " + detail, next}, err
+		}
+		return finding{rung, rungOK, fmt.Sprintf("%s answers, after %d ms.", address, time.Since(start).Milliseconds()), ""}, nil
+	}
+	return finding{rung, rungSkip, w.base.Hostname() + " has no such address.", ""}, nil
+}
+
+func (w way) handshake(ctx context.Context, conn net.Conn) error {
+	if w.base.Scheme != "https" {
+		return nil
+	}
+	return tls.Client(conn, &tls.Config{ServerName: w.base.Hostname(), RootCAs: w.net.roots}).HandshakeContext(ctx)
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "http":
+		return "80"
+	case strings.HasPrefix(u.Scheme, "socks5"):
+		return "1080"
+	default:
+		return "443"
+	}
+}
+
+// connectionTrouble says what the error of a connection means and what to do.
+func connectionTrouble(err error) (detail, next string) {
+	const firewall = "Check the network and the firewall. Where Telegram is blocked, set proxy, or baseurl to a Bot API server of your own."
+	var unknown x509.UnknownAuthorityError
+	var wrongName x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &unknown), errors.As(err, &wrongName):
+		return "answers with a certificate that is not its own.", "Something on the way opens TLS, such as a firewall. Have it leave Telegram alone, or set a proxy."
+	case errors.As(err, &invalid):
+		return "answers with a certificate that is not valid now.", "Check the clock of this machine; otherwise something on the way opens TLS."
+	case errors.As(err, &record):
+		return "does not speak TLS.", "Check scheme and port of baseurl; otherwise something on the way answers in its place."
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, net.ErrClosed), errors.As(err, &timeout) && timeout.Timeout():
+		return "does not answer in time.", firewall
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refuses the connection.", firewall
+	default:
+		return "cannot be reached.", firewall
+	}
+}
+
+// throughProxy asks the proxy for a tunnel to the Bot API.
+func (w way) throughProxy(ctx context.Context) finding {
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
+	defer cancel()
+	target := net.JoinHostPort(w.base.Hostname(), portOf(w.base))
+	err := w.net.tunnel(ctx, w.proxy, target)
+	if w.base.Scheme == "http" && strings.HasPrefix(w.proxy.Scheme, "http") { // such requests go to the proxy as they are, without a tunnel
+		var resp *http.Response
+		if resp, err = w.head(ctx); err == nil && resp.StatusCode == http.StatusProxyAuthRequired {
+			err = refusedTunnel{resp.StatusCode}
+		}
+	}
+	if err != nil {
+		return proxyFinding(w.proxy, target, err)
+	}
+	return finding{"proxy", rungOK, fmt.Sprintf("%s lets through to %s.", w.proxy.Host, target), ""}
+}
+
+// refusedTunnel is a proxy that says no.
+type refusedTunnel struct{ status int }
+
+func (e refusedTunnel) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
+
+var errTunnel = errors.New("the tunnel is there")
+
+// tunnel asks a proxy for a connection to an address, and lets go of it again.
+func (n network) tunnel(ctx context.Context, proxy *url.URL, address string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	status := 0
+	transport := &http.Transport{
+		Proxy: http.ProxyURL(proxy), DialContext: n.dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: n.roots},
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+			if status = resp.StatusCode; status == http.StatusOK {
+				return errTunnel
+			}
+			return refusedTunnel{status}
+		},
+	}
+	defer transport.CloseIdleConnections()
+	if strings.HasPrefix(proxy.Scheme, "socks5") { // TLS begins once the proxy has connected
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { cancel(errTunnel) }})
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err == nil {
+		return resp.Body.Close()
+	}
+	if errors.Is(err, errTunnel) || errors.Is(context.Cause(ctx), errTunnel) {
+		return nil
+	}
+	return err
+}
+
+// proxyFinding says what a proxy that lets nothing through is about. Its address is shown, its user and password are not.
+func proxyFinding(proxy *url.URL, target string, err error) finding {
+	f := finding{"proxy", rungFail, "", ""}
+	var refused refusedTunnel
+	var op *net.OpError
+	switch text := err.Error(); {
+	case errors.As(err, &refused) && refused.status == http.StatusProxyAuthRequired, strings.Contains(text, "username/password"),
+		strings.Contains(text, "no acceptable authentication"):
+		f.Detail, f.Next = proxy.Host+" wants another user and password.", "Check both in proxy; in a URL, special characters are written as %40 and the like."
+	case errors.As(err, &refused):
+		f.Detail = fmt.Sprintf("%s does not let through to %s: it answers %d.", proxy.Host, target, refused.status)
+		f.Next = "Allow that at the proxy."
+	case errors.As(err, &op) && op.Op == "socks connect" && strings.Contains(text, "connection refused"),
+		strings.Contains(text, "host unreachable"), strings.Contains(text, "network unreachable"), strings.Contains(text, "not allowed"):
+		f.Detail, f.Next = fmt.Sprintf("%s cannot or may not connect to %s.", proxy.Host, target), "Look at the proxy's own rules and network."
+	default:
+		detail, _ := connectionTrouble(err)
+		f.Detail, f.Next = proxy.Host+" "+detail, "Check host, port and scheme of proxy, and whether it runs."
+	}
+	return f
+}
+
+// head asks the Bot API server for nothing but the head of its start page, whose body is closed.
+func (w way) head(ctx context.Context) (*http.Response, error) {
+	transport := &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: w.net.roots}}
+	if w.proxy != nil {
+		transport.Proxy = http.ProxyURL(w.proxy)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, w.base.JoinPath("/").String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	return resp, resp.Body.Close()
+}
+
+// maxSkew is how far the clock may be off without a word.
+const maxSkew = 30 * time.Second
+
+// clock compares this machine's clock with the Bot API server's.
+func (w way) clock(ctx context.Context) finding {
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
+	defer cancel()
+	before := time.Now()
+	resp, err := w.head(ctx)
+	if err != nil {
+		return finding{"clock", rungSkip, "The clock cannot be compared: " + w.base.Host + " does not answer.", ""}
+	}
+	took := time.Since(before)
+	theirs, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return finding{"clock", rungSkip, "The clock cannot be compared: " + w.base.Host + " does not say the time.", ""}
+	}
+	skew := before.Add(took / 2).Sub(theirs).Round(time.Second)
+	if skew.Abs() <= maxSkew {
+		return finding{"clock", rungOK, "It agrees with " + w.base.Host + ".", ""}
+	}
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	f := finding{"clock", rungWarn, fmt.Sprintf("This machine is %s %s %s.", skew.Abs(), direction, w.base.Host), "Set the clock, and let it be kept right (chrony, systemd-timesyncd)."}
+	if w.needsMTProto { // which refuses messages with another time
+		f.Status = rungFail
+	}
+	return f
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"telegate/config"
+)
+
+type setupCmd struct {
+	configFlag
+	Kind          string `arg:"" optional:"" default:"ask" enum:"ask,bot,user" help:"bot or user (default: it asks)."`
+	Print         bool   `help:"Print the lines for the configuration instead of writing them."`
+	Yes           bool   `short:"y" help:"Ask nothing: everything comes from the flags below and the environment."`
+	BottokenFile  string `placeholder:"FILE" help:"Take the bot token from there; \"-\" reads a line of standard input."`
+	DeleteWebhook bool   `help:"Remove a webhook that is set for the bot."`
+	APIID         int    `name:"apiid" placeholder:"NUMBER" help:"The apiid of https://my.telegram.org/apps, for a user."`
+	APIHashFile   string `name:"apihash-file" placeholder:"FILE" help:"Take the apihash from there."`
+	SessionFile   string `placeholder:"FILE" help:"Take a user session from there: MeshCentral's (GramJS), Telethon's or telegate's."`
+	ByFile        bool   `help:"Write bottoken_file, apihash_file and session_file, naming those files, instead of what they hold."`
+}
+
+// Help implements kong.HelpProvider.
+func (setupCmd) Help() string {
+	return `It asks, checks every answer with Telegram and writes the configuration; what else stands in the file stays, and the old file is kept beside it. Until the last question nothing is changed, and Ctrl-C ends it.
+
+    telegate setup
+    telegate setup bot --bottoken-file bot.token --yes
+    telegate setup user --print
+
+Secrets come from files, from standard input or from the variables TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN, _APIHASH and _SESSION (or the same with _FILE), since other users of the machine can see a command line.`
+}
+
+// telegramTable is where everything goes that setup writes.
+var telegramTable = []string{"messaging", "telegram"}
+
+// wizard is one run of setup.
+type wizard struct {
+	*terminal
+	setupCmd
+	con     *console
+	old     []byte // the configuration as it is; nil where there is none
+	changes []config.Change
+	after   []func(context.Context) // what is left to do once the file is written
+	closing []func()                // what has to be let go at the end
+}
+
+// Run walks through the set-up and writes the configuration at its end, or nothing.
+func (c setupCmd) Run(ctx context.Context, con *console) error {
+	w := &wizard{terminal: newTerminal(con.stdin, con.stdout), setupCmd: c, con: con}
+	if c.Print { // the lines alone go to standard output
+		w.terminal = newTerminal(con.stdin, con.stderr)
+	}
+	defer func() {
+		for _, closeIt := range w.closing {
+			closeIt()
+		}
+	}()
+	if err := w.open(); err != nil {
+		return err
+	}
+	w.say("%s", setupIntro)
+	if w.Kind == "ask" {
+		if w.Yes {
+			return usageError{errors.New("--yes needs to know which: telegate setup bot, or telegate setup user")}
+		}
+		kind, err := w.choose(ctx, "Set up a 1) bot or a 2) user?", "bot", "user")
+		if err != nil {
+			return err
+		}
+		w.Kind = kind
+	}
+	walk := w.setUpBot
+	if w.Kind == "user" {
+		walk = w.setUpUser
+	}
+	if err := walk(ctx); err != nil {
+		return err
+	}
+	return w.finish(ctx)
+}
+
+const setupIntro = `telegate reaches Telegram as a bot or as a user.
+
+  bot   Recommended. It needs one thing: a token, which @BotFather gives out in Telegram.
+        apiid and apihash are not needed.
+  user  A person's own account writes the messages. It needs apiid and apihash from
+        https://my.telegram.org/apps, and a sign-in. Telegram may limit or close such an account.
+`
+
+// open reads the configuration and makes sure that it can be changed, before anybody types anything.
+func (w *wizard) open() error {
+	var err error
+	w.old, err = os.ReadFile(w.Config)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		w.old = nil
+	case err != nil:
+		return fmt.Errorf("read the configuration: %w", err)
+	case w.old == nil:
+		w.old = []byte{}
+	}
+	if _, err := config.Edit(w.Config, w.old, telegramTable, nil); err != nil {
+		return usageError{fmt.Errorf("%w\nMend that first; nothing was changed", err)}
+	}
+	if w.Print {
+		return nil
+	}
+	if err := config.CheckWritable(w.Config); err != nil {
+		return fmt.Errorf("%s cannot be written: %w\nRun it as the user who owns the folder, name another file with --config, or use --print", w.Config, err)
+	}
+	return nil
+}
+
+// set notes a secret for the configuration, by value or, with --by-file, by the file it came from. Its twin goes, since two sources of
+// one secret are a fault.
+func (w *wizard) set(key, value, file string) error {
+	if file != "" && w.ByFile {
+		path, err := filepath.Abs(file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		w.changes = append(w.changes, config.Change{Key: key}, config.Change{Key: key + "_file", Value: path})
+		return nil
+	}
+	w.changes = append(w.changes, config.Change{Key: key + "_file"}, config.Change{Key: key, Value: value})
+	return nil
+}
+
+// given returns a secret that needs no asking: from the file a flag names, or from the variable or its _FILE twin. file is the file it
+// came from, where that is one that will still be there.
+func (w *wizard) given(ctx context.Context, flag, key string) (value, file string, err error) {
+	variable := config.SharedEnv + strings.ToUpper(key)
+	file = flag
+	if file == "" {
+		if value = strings.TrimSpace(w.con.getenv(variable)); value != "" {
+			w.say("Taking %s from %s.", key, variable)
+			return value, "", nil
+		}
+		if file = strings.TrimSpace(w.con.getenv(variable + "_FILE")); file == "" {
+			return "", "", nil
+		}
+		if !filepath.IsAbs(file) { // as the configuration has it
+			file = filepath.Join(filepath.Dir(w.Config), file)
+		}
+	}
+	if file == "-" {
+		value, err = w.askHidden(ctx, key+":")
+		return value, "", err
+	}
+	data, err := readSmall(file)
+	if err != nil {
+		return "", "", usageError{fmt.Errorf("%s: %w", key, err)}
+	}
+	if value = strings.TrimSpace(data); value == "" {
+		return "", "", usageError{fmt.Errorf("%s: %s is empty", key, file)}
+	}
+	w.say("Taking %s from %s.", key, file)
+	return value, file, nil
+}
+
+// readSmall reads a file that holds a secret: a line, not a disk.
+func readSmall(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxAnswerLine))
+	return string(data), err
+}
+
+// preview returns the configuration as it would be with some changes. The variables of the keys that change do not count in it, so that
+// the answers are checked and not what the environment holds.
+func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, error) {
+	content, err := config.Edit(w.Config, w.old, telegramTable, changes)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%s: %w", w.Config, err)}
+	}
+	cfg, err := config.Parse(w.Config, content, func(name string) string {
+		key := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(name, config.SharedEnv), "_FILE"))
+		if strings.HasPrefix(name, config.SharedEnv) && slices.ContainsFunc(changes, func(c config.Change) bool { return c.Key == key }) {
+			return ""
+		}
+		return w.con.getenv(name)
+	})
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("%w\nMend that first; nothing was changed", err)}
+	}
+	return content, cfg, nil
+}
+
+// finish checks the whole configuration, asks for the last time and writes.
+func (w *wizard) finish(ctx context.Context) error {
+	content, cfg, err := w.preview(w.changes...)
+	if err != nil {
+		return err
+	}
+	if w.Print {
+		lines, err := config.Edit("", nil, telegramTable, w.changes)
+		if err != nil {
+			return err
+		}
+		w.say("\nThese lines belong into %s, which only the user telegate runs as should be able to read (chmod 600):\n", w.Config)
+		_, err = w.con.stdout.Write(lines)
+		return err
+	}
+	question := "Write " + w.Config + "?"
+	if w.old != nil {
+		question = "Change " + w.Config + "? The rest of it stays, and the old file is kept."
+	}
+	if !w.Yes {
+		ok, err := w.confirm(ctx, "\n"+question, true)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			w.say("Nothing was changed.")
+			return nil
+		}
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	backup, err := config.Save(w.Config, w.old, content, time.Now())
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(w.Config)
+	if err != nil {
+		return err
+	}
+	w.say("\n%s is written, with mode %04o.", w.Config, info.Mode().Perm())
+	if backup != "" {
+		w.say("The old one is %s.", backup)
+	}
+	for _, change := range w.changes {
+		if name := config.SharedEnv + strings.ToUpper(change.Key); change.Value != nil && w.con.getenv(name) != "" && w.con.getenv(name) != change.Value {
+			w.say("Attention: the variable %s is set to something else, and beats the file.", name)
+		}
+	}
+	for _, do := range w.after {
+		do(ctx)
+	}
+	w.nextSteps(cfg)
+	return nil
+}
+
+// nextSteps says how to go on.
+func (w *wizard) nextSteps(cfg *config.Config) {
+	flag := ""
+	if w.Config != "telegate.toml" {
+		flag = " --config " + w.Config
+	}
+	w.say("\nNext:")
+	if len(cfg.API.Keys) == 0 {
+		w.say("  telegate key new --name my-server    prints a key for your server, and the table to add to %s", w.Config)
+	}
+	w.say("  telegate config check%s", flag)
+	w.say("  telegate serve%s", flag)
+	w.say("If something does not work, telegate doctor%s says why.", flag)
+}

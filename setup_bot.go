@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"telegate/bot"
+	"telegate/config"
+)
+
+const botIntro = `
+To get a token, open https://t.me/BotFather in Telegram and send /newbot. It asks for a name, which people
+will see, and for a username that ends in "bot", and answers with the token: a number, a colon and about
+35 letters. Whoever has the token is the bot; show it to nobody.
+`
+
+// sampleToken stands for the one that is to come.
+var sampleToken = "100000:" + strings.Repeat("A", 35)
+
+// setUpBot gets a token that Telegram takes.
+func (w *wizard) setUpBot(ctx context.Context) error {
+	// How to reach Telegram does not depend on the token, and faults of the rest show before anybody has typed one.
+	_, cfg, err := w.preview(config.Change{Key: "bottoken_file"}, config.Change{Key: "bottoken", Value: sampleToken})
+	if err != nil {
+		return err
+	}
+	way := cfg.Messaging.Telegram
+	token, file, err := w.given(ctx, w.BottokenFile, "bottoken")
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		return w.takeToken(ctx, token, file, way)
+	}
+	if w.Yes {
+		return usageError{errors.New("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN")}
+	}
+	w.say("%s", botIntro)
+	for {
+		token, err := w.askHidden(ctx, "Paste the token (it is not shown):")
+		if err != nil {
+			return err
+		}
+		err = w.takeToken(ctx, token, "", way)
+		var refused refusedError
+		if !errors.As(err, &refused) {
+			return err
+		}
+		w.say("%s\n", sentence(err.Error()))
+	}
+}
+
+// takeToken checks a token and what hangs on it, and notes it for the configuration.
+func (w *wizard) takeToken(ctx context.Context, token, file string, way config.Telegram) error {
+	if fault := config.BotTokenFault(token); fault != "" {
+		return refusedError{errors.New("this " + fault)}
+	}
+	way.BotToken = config.Secret(token)
+	client, err := newBotClient(way, nil)
+	if err != nil {
+		return err
+	}
+	w.closing = append(w.closing, client.Close)
+	if err := w.askWho(ctx, client, way.BaseURL); err != nil {
+		return err
+	}
+	if err := w.checkWebhook(ctx, client); err != nil {
+		return err
+	}
+	return w.set("bottoken", token, file)
+}
+
+// refusedError is an answer that another one may do better than.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
+
+// askWho asks Telegram who the bot is. Trouble on the way is no fault of the token: it is tried again for as long as the person wants
+// that.
+func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) error {
+	for {
+		w.say("Asking %s about bot %d…", server, client.ID())
+		me, err := client.GetMe(ctx)
+		if err == nil {
+			w.say("It is %s, https://t.me/%s", me.Name, me.Username)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		trouble := bot.Diagnose(err)
+		if trouble.State == bot.StateUnauthorized {
+			return refusedError{errors.New("Telegram knows no bot with this token: compare it with what @BotFather shows under /mybots, API Token")}
+		}
+		if w.Yes {
+			return fmt.Errorf("the token could not be checked, and nothing was changed: %s", trouble.Detail)
+		}
+		w.say("%s", trouble.Detail)
+		again, err := w.confirm(ctx, "Try again?", true)
+		if err == nil && !again {
+			err = errors.New("the token could not be checked; nothing was changed. telegate doctor says more")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// checkWebhook looks for a webhook, which would take the bot's updates away from telegate. It is removed when the configuration is
+// written, and only if somebody wants that.
+func (w *wizard) checkWebhook(ctx context.Context, client *bot.Client) error {
+	hook, err := client.Webhook(ctx)
+	if err != nil {
+		w.say("Whether a webhook is set could not be found out: %s", bot.Diagnose(err).Detail)
+		return nil
+	}
+	if hook.Host == "" {
+		return nil
+	}
+	w.say("\nA webhook is set for this bot: Telegram brings what people write to %s, and not to telegate.", hook.Host)
+	remove := w.DeleteWebhook
+	if !remove && !w.Yes {
+		if remove, err = w.confirm(ctx, "Remove it? Whatever listens there hears nothing of the bot any more.", false); err != nil {
+			return err
+		}
+	}
+	if !remove {
+		w.say("It stays. Messages will go out; links, commands and buttons will not work until it is gone.")
+		return nil
+	}
+	w.after = append(w.after, func(ctx context.Context) {
+		if err := client.DeleteWebhook(ctx); err != nil {
+			w.say("The webhook could not be removed: %s Run the same command again.", bot.Diagnose(err).Detail)
+			return
+		}
+		w.say("The webhook is removed.")
+	})
+	return nil
+}
+
+// newBotClient makes the client of a table of the configuration. A nil logger logs nothing.
+func newBotClient(t config.Telegram, log *slog.Logger) (*bot.Client, error) {
+	o := bot.Options{Token: t.BotToken.Reveal(), BaseURL: t.BaseURL, Logger: log}
+	if t.Proxy != "" {
+		proxy, err := url.Parse(t.Proxy.Reveal())
+		if err != nil {
+			return nil, errors.New("proxy is not a URL") // err would quote it, with its password
+		}
+		o.Proxy = proxy
+	}
+	return bot.NewClient(o)
+}
+
+// sentence makes one of an error's text.
+func sentence(text string) string {
+	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"telegate/config"
+)
+
+const (
+	madeUpHash = "3f81c0b2a95d4e7796e8d1c2b3a4f506"
+	appLines   = "[messaging.telegram]\napiid = 5\napihash = '" + madeUpHash + "'\nproxy = 'socks5://alice:looking-glass@127.0.0.1:1080'\n"
+)
+
+// sitWith starts "telegate setup user" with a made-up Telegram.
+func sitWith(t *testing.T, f *fakeAccounts, content string) (*seat, string) {
+	t.Helper()
+	dir := folder(t, content)
+	s := sit(t)
+	open := func(way config.Telegram) (accounts, error) {
+		f.way = way
+		return f, nil
+	}
+	s.startWith(t.Context(), open, "setup", "user", "--config", filepath.Join(dir, "telegate.toml"))
+	s.reads("Telegram limits or closes accounts that write to many people")
+	s.reads("Go on with a user's account? [y/N]")
+	return s, dir
+}
+
+func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
+	f := &fakeAccounts{}
+	s, dir := sitWith(t, f, "# ours\n")
+	s.types("y\n")
+	s.reads("https://my.telegram.org")
+	s.reads("apiid (the number):")
+	s.types(strings.Repeat("ab", 16) + "\n")
+	s.reads("This is the apihash; the apiid is the number above it.")
+	s.reads("apiid (the number):")
+	s.types("-5\n")
+	s.reads("The apiid is a number of up to 10 digits.")
+	s.types("5\n")
+	s.reads("apihash (it is not shown):")
+	s.types(madeUpHash[:31] + "\n")
+	s.reads("This is not an API hash, which is 32 hexadecimal digits and not 31")
+	s.reads("apihash (it is not shown):")
+	s.types(testToken + "\n")
+	s.reads("This is a bot token, not an API hash")
+	s.reads("apihash (it is not shown):")
+	s.types(madeUpHash + "\n")
+	s.reads("Which one? [phone]")
+	s.types("\n")
+	s.reads("Phone number, with + and the country's code:")
+	s.types("1555\n")
+	s.reads("This is not a phone number.\nPhone number")
+	s.types("+1555\n")
+	s.reads("Telegram has sent the code by SMS. The code (it is not shown;")
+	s.types("54321\n")
+	s.reads("The code is wrong.\nThe code (it is not shown;")
+	s.types("\n")
+	s.reads("Telegram calls the phone number. The code (it is not shown;")
+	s.types("12345\n")
+	s.reads("two-step password (hint: where she fell) (it is not shown):")
+	s.types("looking-glass\n")
+	s.reads("The password is wrong.\nThe account's two-step password (it is not shown):")
+	s.types(" wonderland \n")
+	s.reads("Signed in as Alice (id 7).")
+	s.reads("[Y/n]")
+	s.types("y\n")
+	s.reads("is written")
+	s.reads("telegate serve")
+	s.leaves(exitOK)
+	s.neverShows(testToken, madeUpHash[8:], madeUpSession, "12345", "54321", "wonderland", "looking-glass")
+	want := "# ours\n\n[messaging.telegram]\napiid = 5\napihash = \"" + madeUpHash + "\"\nsession = \"" + madeUpSession + "\"\n"
+	if got := written(t, dir, "telegate.toml"); got != want {
+		t.Errorf("telegate.toml became\n%s", got)
+	}
+	if f.canceled != 1 || f.resent != 1 || f.way.APIID != 5 || f.way.APIHash.Reveal() != madeUpHash {
+		t.Errorf("canceled %d times, opened with %+v", f.canceled, f.way)
+	}
+}
+
+func TestSetupOfAUserByQRCode(t *testing.T) {
+	f := &fakeAccounts{outdated: 2}
+	s, dir := sitWith(t, f, appLines)
+	s.types("y\n")
+	s.reads("Using the apiid and apihash of the configuration.")
+	s.reads("Which one? [phone]")
+	s.types("qr\n")
+	s.reads("Link Desktop Device")
+	for range 2 {
+		s.reads("\x1b[38;5;16;48;5;231m")
+		s.reads("\x1b[J") // a fresh one takes its place
+	}
+	s.reads("Signed in as Alice")
+	s.types("y\n")
+	s.leaves(exitOK)
+	if got := written(t, dir, "telegate.toml"); got != appLines+"session = \""+madeUpSession+"\"\n" {
+		t.Errorf("telegate.toml became\n%s", got)
+	}
+	if got := f.way.MTProtoProxy().Reveal(); got != "socks5://alice:looking-glass@127.0.0.1:1080" {
+		t.Errorf("the proxy is %q", got)
+	}
+	s.neverShows("looking-glass", madeUpSession)
+}
+
+func TestSetupOfAUserByAPastedSession(t *testing.T) {
+	f := &fakeAccounts{}
+	before := appLines + "bottoken = '" + testToken + "'\n"
+	s, dir := sitWith(t, f, before)
+	s.types("y\n")
+	s.reads("Which one? [phone]")
+	s.types("3\n")
+	for answer, says := range map[string]string{
+		testToken:            "This is a bot token, not a user session; it belongs in bottoken.",
+		madeUpSession[:341]:  "this one has 341 and seems cut off.",
+		madeUpSession + "AA": "The session cannot be used: the login was ended.",
+	} {
+		s.reads("Paste the session (it is not shown):")
+		s.types(answer + "\n")
+		s.reads(says)
+	}
+	s.types(madeUpSession + "\n")
+	s.reads("It is Alice (@alice).")
+	s.reads("[Y/n]")
+	s.types("y\n")
+	s.leaves(exitOK)
+	s.neverShows(madeUpSession[:300], testToken)
+	if got := written(t, dir, "telegate.toml"); got != before+"session = \""+madeUpSession+"\"\n" {
+		t.Errorf("telegate.toml became\n%s", got)
+	}
+}
+
+func TestSignInThatCannotGoOnKeepsNothing(t *testing.T) {
+	for name, end := range map[string]func(*seat){
+		"too many wrong codes": func(s *seat) {
+			s.types("1\n")
+			s.types("+1555\n")
+			for range 2 {
+				s.reads("The code (it is not shown;")
+				s.types("0\n")
+			}
+			s.reads("signing in is over: too many tries")
+		},
+		"end of the input": func(s *seat) {
+			s.types("\n")
+			s.reads("Phone number")
+			s.types("\x04")
+			s.reads("the input ended before everything was answered; nothing was changed")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeAccounts{tries: 2}
+			s, dir := sitWith(t, f, appLines)
+			s.types("y\n")
+			s.reads("Which one? [phone]")
+			end(s)
+			s.leaves(exitFailed)
+			untouched(t, dir, appLines)
+			if f.canceled != 1 {
+				t.Errorf("canceled %d times", f.canceled)
+			}
+		})
+	}
+}
+
+func TestRiskOfAUsersAccountCanBeDeclined(t *testing.T) {
+	s, dir := sitWith(t, &fakeAccounts{}, appLines)
+	s.types("\n")
+	s.reads("nothing was changed; telegate setup bot sets up a bot")
+	s.leaves(exitFailed)
+	untouched(t, dir, appLines)
+}
+
+func TestSetupOfAUserAsksNothingWithYes(t *testing.T) {
+	f := &fakeAccounts{}
+	dir := t.TempDir()
+	session := filepath.Join(dir, "session")
+	if err := os.WriteFile(session, []byte(madeUpSession+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	variables := map[string]string{"TELEGATE_MESSAGING_TELEGRAM_APIID": "5", "TELEGATE_MESSAGING_TELEGRAM_APIHASH": madeUpHash}
+	var out syncBuffer
+	con := &console{
+		getenv: func(name string) string { return variables[name] }, stdin: strings.NewReader(""), stdout: &out, stderr: &out,
+		openAccounts: func(config.Telegram) (accounts, error) { return f, nil },
+	}
+	file := filepath.Join(dir, "telegate.toml")
+	args := []string{"setup", "user", "--yes", "--session-file", session, "--by-file", "-c", file}
+	if status := runCommand(t.Context(), args, con); status != exitOK {
+		t.Fatalf("exit status %d:\n%s", status, &out)
+	}
+	want := "[messaging.telegram]\napiid = 5\napihash = \"" + madeUpHash + "\"\nsession_file = \"" + session + "\"\n"
+	if got := written(t, dir, "telegate.toml"); got != want {
+		t.Errorf("telegate.toml became\n%s", got)
+	}
+	for _, secret := range []string{madeUpHash, madeUpSession} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("it prints a secret:\n%s", &out)
+		}
+	}
+	for missing, says := range map[string]string{
+		"TELEGATE_MESSAGING_TELEGRAM_APIID":   "apiid and apihash are needed: give --apiid and --apihash-file",
+		"TELEGATE_MESSAGING_TELEGRAM_APIHASH": "apiid and apihash are needed: give --apiid and --apihash-file",
+		"session":                             "signing in needs a person: leave --yes away, or give --session-file",
+	} {
+		variables = map[string]string{"TELEGATE_MESSAGING_TELEGRAM_APIID": "5", "TELEGATE_MESSAGING_TELEGRAM_APIHASH": madeUpHash}
+		delete(variables, missing)
+		args := []string{"setup", "user", "--yes", "-c", filepath.Join(dir, "other.toml")}
+		if missing != "session" {
+			args = append(args, "--session-file", session)
+		}
+		out = syncBuffer{}
+		if status := runCommand(t.Context(), args, con); status != exitUsage || !strings.Contains(out.String(), says) {
+			t.Errorf("without %s: exit status %d:\n%s", missing, status, &out)
+		}
+	}
+}
+
+// fakeAccounts is a Telegram with one account, +1555 and madeUpSession, whose code is 12345 and whose password is " wonderland ".
+type fakeAccounts struct {
+	way      config.Telegram // what it was opened with
+	tries    int             // how many wrong codes end the sign-in; 0: none do
+	outdated int             // how many QR codes get out of date
+	resent   int
+	canceled int
+}
+
+func (f *fakeAccounts) SignIn(context.Context) (signIn, error) { return &fakeSignIn{f: f}, nil }
+
+func (f *fakeAccounts) CheckSession(_ context.Context, session string) (account, error) {
+	if session != madeUpSession {
+		return account{}, errors.New("the session cannot be used: the login was ended")
+	}
+	return account{ID: 7, Username: "alice", Name: "Alice"}, nil
+}
+
+type fakeSignIn struct {
+	f     *fakeAccounts
+	wrong int
+}
+
+var fakeDone = signInStep{Want: wantNothing, Session: madeUpSession, Who: account{ID: 7, Name: "Alice"}}
+
+func (s *fakeSignIn) Phone(_ context.Context, number string) (signInStep, error) {
+	if number != "+1555" {
+		return signInStep{Want: wantPhone, Problem: "This is not a phone number."}, nil
+	}
+	return signInStep{Want: wantCode, Hint: "Telegram has sent the code by SMS."}, nil
+}
+
+func (s *fakeSignIn) Code(_ context.Context, code string) (signInStep, error) {
+	if code == "12345" {
+		return signInStep{Want: wantPassword, Hint: "where she fell"}, nil
+	}
+	if s.wrong++; s.wrong == s.f.tries {
+		return signInStep{}, errors.New("signing in is over: too many tries")
+	}
+	return signInStep{Want: wantCode, Problem: "The code is wrong."}, nil
+}
+
+func (s *fakeSignIn) Resend(context.Context) (signInStep, error) {
+	s.f.resent++
+	return signInStep{Want: wantCode, Hint: "Telegram calls the phone number."}, nil
+}
+
+func (s *fakeSignIn) Password(_ context.Context, password string) (signInStep, error) {
+	if password != " wonderland " {
+		return signInStep{Want: wantPassword, Problem: "The password is wrong."}, nil
+	}
+	return fakeDone, nil
+}
+
+func (s *fakeSignIn) QR(context.Context) (signInStep, error) {
+	return signInStep{Want: wantScan, URL: "tg://login?token=AQIDBAUGBwgJCgsMDQ4PEA", Expires: time.Now().Add(30 * time.Second)}, nil
+}
+
+func (s *fakeSignIn) Scanned(ctx context.Context) (signInStep, error) {
+	if s.f.outdated--; s.f.outdated >= 0 {
+		return s.QR(ctx)
+	}
+	return fakeDone, nil
+}
+
+func (s *fakeSignIn) Cancel() { s.f.canceled++ }

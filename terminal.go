@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// The ways in which a conversation ends early.
+var (
+	errInterrupted = errors.New("interrupted; nothing was changed")
+	errInputEnded  = errors.New("the input ended before everything was answered; nothing was changed")
+)
+
+// maxAnswerLine bounds a line of input, in bytes. A session has about 370, and a terminal hands on 4,095 at most.
+const maxAnswerLine = 4096
+
+// terminal asks questions, at a terminal or over a pipe that holds the answers, one a line.
+type terminal struct {
+	out    io.Writer
+	in     *bufio.Reader
+	tty    *os.File // the input where that is a terminal; nil otherwise
+	escape bool     // the output understands colours and cursor movements
+}
+
+func newTerminal(in io.Reader, out io.Writer) *terminal {
+	t := &terminal{out: out, in: bufio.NewReaderSize(in, maxAnswerLine)}
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.tty = f
+	}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.escape = true
+	}
+	return t
+}
+
+// say prints a paragraph or a line.
+func (t *terminal) say(format string, args ...any) {
+	fmt.Fprintf(t.out, format+"\n", args...)
+}
+
+// ask asks for a line and returns it without the blanks around it.
+func (t *terminal) ask(ctx context.Context, question string) (string, error) {
+	answer, err := t.askLine(ctx, question)
+	return strings.TrimSpace(answer), err
+}
+
+// askHidden is ask for what must not be seen over a shoulder: a terminal shows nothing of it.
+func (t *terminal) askHidden(ctx context.Context, question string) (string, error) {
+	answer, err := t.askPassword(ctx, question)
+	return strings.TrimSpace(answer), err
+}
+
+func (t *terminal) askLine(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(t.out, question+" ")
+	return t.await(ctx, func() (string, error) {
+		line, err := t.in.ReadString('\n')
+		if t.tty == nil {
+			fmt.Fprintln(t.out) // nobody has pressed Enter
+		}
+		if line != "" && errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return line, err
+	})
+}
+
+// askPassword is askHidden with the blanks around it, which may be part of a password.
+func (t *terminal) askPassword(ctx context.Context, question string) (string, error) {
+	if t.tty == nil || t.in.Buffered() > 0 {
+		return t.askLine(ctx, question)
+	}
+	fmt.Fprint(t.out, question+" ")
+	fd := int(t.tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	answer, err := t.await(ctx, func() (string, error) {
+		line, err := term.ReadPassword(fd)
+		return string(line), err
+	})
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, before) // the reader is still there, and would leave the terminal mute
+	}
+	fmt.Fprintln(t.out)
+	return answer, err
+}
+
+// await reads until the context ends. A reader that is then left behind ends with the process.
+func (t *terminal) await(ctx context.Context, read func() (string, error)) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		line, err := read()
+		done <- result{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(t.out)
+		return "", errInterrupted
+	case r := <-done:
+		switch {
+		case ctx.Err() != nil:
+			return "", errInterrupted
+		case errors.Is(r.err, io.EOF):
+			return "", errInputEnded
+		case r.err != nil:
+			return "", fmt.Errorf("read the answer: %w", r.err)
+		}
+		return strings.TrimRight(r.line, "\r\n"), nil
+	}
+}
+
+// confirm asks a question that yes or no answers; Enter means the fallback.
+func (t *terminal) confirm(ctx context.Context, question string, fallback bool) (bool, error) {
+	hint := "[y/N]"
+	if fallback {
+		hint = "[Y/n]"
+	}
+	for {
+		answer, err := t.ask(ctx, question+" "+hint)
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(answer) {
+		case "":
+			return fallback, nil
+		case "y", "yes":
+			return true, nil
+		case "n", "no":
+			return false, nil
+		}
+		t.say("Please answer y or n.")
+	}
+}
+
+// choose asks for one of a few words; the number of the word does as well, and Enter means the first.
+func (t *terminal) choose(ctx context.Context, question string, words ...string) (string, error) {
+	for {
+		answer, err := t.ask(ctx, question+" ["+words[0]+"]")
+		if err != nil {
+			return "", err
+		}
+		if answer == "" {
+			return words[0], nil
+		}
+		for i, word := range words {
+			if strings.EqualFold(answer, word) || answer == fmt.Sprint(i+1) {
+				return word, nil
+			}
+		}
+		t.say("Please answer one of: %s.", strings.Join(words, ", "))
+	}
+}

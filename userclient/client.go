@@ -1,0 +1,317 @@
+// Package userclient speaks MTProto, Telegram's own protocol, through gotd: as a person's account, or as a bot that signs
+// in with its token. It is the only room that knows the library.
+//
+// A Client keeps one account connected and is a delivery.Transport (send.go, peer.go). SignIn walks an administrator
+// through signing in (signin.go, qr.go), Decode reads sessions of other programs (session.go), Verify asks Telegram whose
+// a session is. What has to be remembered between runs is described in package account.
+package userclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gotd/log"
+	"github.com/gotd/td/telegram"
+	"github.com/gotd/td/tg"
+	"github.com/gotd/td/tgerr"
+	"golang.org/x/time/rate"
+
+	"telegate/delivery"
+	"telegate/userclient/account"
+)
+
+var _ delivery.Transport = (*Client)(nil)
+
+// Names of the transport, as a message shows them.
+const (
+	nameUser = "user"
+	nameBot  = "bot-mtproto"
+)
+
+// Rates and caps where Options leave them to us.
+const (
+	// defaultDailyCap: accounts were limited after about 50 messages to people who did not know them (F32).
+	defaultDailyCap = 40
+	userRate        = 1  // messages a second
+	botRate         = 25 // Telegram's limit for bots is about 30 (facts §B)
+	burst           = 3
+)
+
+// Retry pauses of a client that has to begin anew. Reconnecting inside the library has its own: 100 ms to 5 s.
+const (
+	firstPause = time.Second
+	lastPause  = time.Minute
+	holdRetry  = 2 * time.Second
+)
+
+// Options says how a Client is built.
+type Options struct {
+	App
+	// BotToken makes the client the bot itself; empty: a person's account.
+	BotToken string
+	// Session is the configured session string of a person's account. Empty: the one in Store.
+	Session string
+	Store   account.Store
+	// DailyCap is how many messages a person's account sends in a day (UTC). 0: 40. A bot has no cap.
+	DailyCap int
+	// Broadcasts lets broadcasts through; only right where a person's account is the only way out.
+	Broadcasts bool
+	// Logger hears of each change of state, once. nil: nothing is logged.
+	Logger *slog.Logger
+	// Now is the clock. nil: time.Now. Waiting is done with real timers.
+	Now func() time.Time
+	// OnConnected is called each time the account becomes connected. Optional; must not block.
+	OnConnected func(Status)
+	// OnAlarm is called with a final state, and when Telegram limits the account. Optional; must not block.
+	OnAlarm func(Status)
+}
+
+// Client keeps an account connected. Its methods may be called from any number of goroutines.
+type Client struct {
+	o     Options
+	name  string // of the account, as the store knows it
+	bot   int64  // the bot's id; 0 for a person
+	saved Session
+	board *board
+	waits *waits
+	kept  *kept
+	pacer pacer
+
+	api     atomic.Pointer[tg.Client] // nil until connected once; works across reconnects of one library client
+	check   chan struct{}             // tells Run to ask Telegram whose the session is
+	resolve chan struct{}             // taken by whoever looks up a peer: one at a time
+	login   time.Time                 // when the bot has last signed in; only Run uses it
+	limits  sync.Mutex                // held while PEER_FLOOD is noted, so that it is told once
+}
+
+// New checks the options and touches no network. ErrApp, ErrProxy, ErrSession, ErrToken.
+func New(o Options) (*Client, error) {
+	if _, err := o.library(); err != nil {
+		return nil, err
+	}
+	c := &Client{o: o, name: nameUser, check: make(chan struct{}, 1), resolve: make(chan struct{}, 1)}
+	limiter := rate.NewLimiter(userRate, burst)
+	switch {
+	case o.BotToken != "":
+		if err := CheckToken(o.BotToken); err != nil {
+			return nil, err
+		}
+		c.o.BotToken = strings.TrimSpace(o.BotToken)
+		if _, err := fmt.Sscanf(c.o.BotToken, "%d:", &c.bot); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrToken, err)
+		}
+		c.name = fmt.Sprintf("bot %d", c.bot)
+		limiter = rate.NewLimiter(botRate, burst)
+	case o.Session != "":
+		s, err := Decode(o.Session)
+		if err != nil {
+			return nil, err
+		}
+		c.saved = s
+	}
+	if o.DailyCap == 0 {
+		c.o.DailyCap = defaultDailyCap
+	}
+	if o.Logger == nil {
+		c.o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		c.o.Now = time.Now
+	}
+	for _, call := range []*func(Status){&c.o.OnConnected, &c.o.OnAlarm} {
+		if *call == nil {
+			*call = func(Status) {}
+		}
+	}
+	logger := c.o.Logger
+	c.waits = &waits{name: c.name, store: o.Store, now: c.o.Now, log: logger, table: map[string]time.Time{}}
+	c.kept = &kept{name: c.name, store: o.Store, log: logger}
+	c.pacer = pacer{limiter: limiter, now: c.o.Now}
+	c.board = &board{
+		now: c.o.Now, log: logger, onConnected: c.o.OnConnected, onAlarm: c.o.OnAlarm, waits: c.waits, changed: make(chan struct{}),
+		status: Status{State: StateConnecting, Since: c.o.Now()},
+	}
+	return c, nil
+}
+
+// Name is "user" or "bot-mtproto", as a message's "transport" shows it.
+func (c *Client) Name() string {
+	if c.bot != 0 {
+		return nameBot
+	}
+	return nameUser
+}
+
+// Status is how the client stands with Telegram.
+func (c *Client) Status() Status { return c.board.current() }
+
+// Run keeps the account connected until the context ends, and then returns nil. Trouble is a state and a pause; a final
+// state stops all trying, and Run waits for the context. Run must be called once.
+func (c *Client) Run(ctx context.Context) error {
+	release, ok := c.hold(ctx)
+	if !ok {
+		return nil
+	}
+	for wait := firstPause; ctx.Err() == nil; {
+		began := c.o.Now()
+		err := c.live(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if state, detail, final := c.final(err); final {
+			c.board.set(state, time.Time{}, detail)
+			<-ctx.Done()
+			break
+		}
+		if c.o.Now().Sub(began) > 2*lastPause {
+			wait = firstPause
+		}
+		_ = pause(ctx, max(c.trouble(err), wait/2+rand.N(wait)))
+		wait = min(2*wait, lastPause)
+	}
+	if err := release(); err != nil {
+		c.o.Logger.Error("let go of the Telegram session", "error", err)
+	}
+	return nil
+}
+
+// hold takes the account for this process, waiting for another one to let go of it.
+func (c *Client) hold(ctx context.Context) (release func() error, ok bool) {
+	for told := false; ; {
+		release, err := c.o.Store.Hold(ctx, c.name)
+		switch {
+		case err == nil:
+			return release, true
+		case ctx.Err() != nil:
+			return nil, false
+		case errors.Is(err, account.ErrHeld):
+			if !told {
+				c.o.Logger.Warn(sayHeld)
+				told = true
+			}
+			c.board.set(StateConnecting, time.Time{}, sayHeld)
+		default:
+			c.o.Logger.Error("take the Telegram session", "error", err)
+			c.board.set(StateConnecting, time.Time{}, sayStore)
+		}
+		if pause(ctx, holdRetry) != nil {
+			return nil, false
+		}
+	}
+}
+
+// trouble notes what has ended a life and answers how long at least to leave Telegram alone.
+func (c *Client) trouble(err error) time.Duration {
+	var flood *floodError
+	if errors.As(err, &flood) {
+		c.board.set(StateFloodWait, flood.until, sayQuiet)
+		return flood.until.Sub(c.o.Now())
+	}
+	c.o.Logger.Info("Telegram session begins anew", "error", err)
+	c.board.set(StateConnecting, time.Time{}, lineDetail(err))
+	return 0
+}
+
+// live runs one client of the library from its start to its end. It never returns nil.
+func (c *Client) live(ctx context.Context) error {
+	if err := c.waits.load(ctx); err != nil {
+		return storeError{err}
+	}
+	if err := c.open(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	options, err := c.o.library()
+	if err != nil {
+		return err
+	}
+	options.SessionStorage = c.kept
+	options.Middlewares = []telegram.Middleware{c.pacer, c.waits}
+	options.OnConnectionState = func(s telegram.ConnectionState) {
+		switch s {
+		case telegram.ConnectionStateReady:
+			c.recheck()
+		case telegram.ConnectionStateDisconnected:
+			c.board.cutOff("")
+		}
+	}
+	options.OnDead = func(err error) {
+		c.board.cutOff(lineDetail(err))
+		if _, _, final := c.final(err); final { // the library would go on trying
+			cancel(err)
+		}
+	}
+	options.Logger = ear{log.OrNop(options.Logger), func(err error) {
+		wait, _ := tgerr.AsFloodWait(err)
+		cancel(&floodError{initConnection, c.waits.note(ctx, initConnection, wait)})
+	}}
+	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
+	defer c.api.Store(nil)
+	err = library.Run(ctx, func(ctx context.Context) error {
+		for {
+			select {
+			case <-c.check:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			cuts := c.board.cuts()
+			me, err := c.signOn(ctx, library)
+			if err != nil && c.board.cuts() != cuts && ctx.Err() == nil && !isAnswer(err) {
+				continue // cut off meanwhile; the library is on it
+			}
+			if err != nil {
+				return err
+			}
+			c.api.Store(library.API())
+			c.board.connected(me, cuts)
+		}
+	})
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if err == nil {
+		err = errors.New("the library has stopped")
+	}
+	return err
+}
+
+// recheck has Run ask Telegram whose the session is.
+func (c *Client) recheck() {
+	select {
+	case c.check <- struct{}{}:
+	default:
+	}
+}
+
+// initConnection is the first call on a connection, which the library makes by itself.
+const initConnection = "initConnection"
+
+// open finds what to sign in with.
+func (c *Client) open(ctx context.Context) error {
+	if err := c.kept.load(ctx, c.o.BotToken+c.o.Session); err != nil {
+		return storeError{err}
+	}
+	if until := c.waits.until(initConnection); until.After(c.o.Now()) {
+		return &floodError{initConnection, until}
+	}
+	switch {
+	case c.bot != 0:
+		if until := c.waits.until(botLogin); c.kept.record.State == nil && until.After(c.o.Now()) {
+			return &floodError{botLogin, until}
+		}
+		return nil
+	case c.o.Session != "":
+		return c.kept.adopt(ctx, c.saved)
+	case c.kept.record.State == nil:
+		return errEmpty
+	}
+	return nil
+}

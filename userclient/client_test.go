@@ -1,0 +1,280 @@
+package userclient_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gotd/td/tgerr"
+
+	"telegate/db/dbtest"
+	"telegate/delivery"
+	"telegate/userclient"
+)
+
+// A session of another program goes on where it was, without a new login.
+func TestAnImportedSessionGoesOn(t *testing.T) {
+	r := newRig(t)
+	key := rawKey(t, r.signIn(carol))
+	for name, text := range map[string]string{
+		"GramJS": gramJS(2, "149.154.167.91", key), "Telethon": telethon(2, ipv4, key), "Telethon over IPv6": telethon(2, ipv6, key),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := userclient.Decode(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			me, err := userclient.Verify(t.Context(), r.app(), s)
+			if err != nil || me.ID != carol.ID {
+				t.Fatalf("it is %+v's, %v", me, err)
+			}
+			c := r.start(func(o *userclient.Options) { o.Session = text })
+			defer c.stop()
+			if s := await(t, c.connected); s.Me.ID != carol.ID || s.Me.Name != "Carol" || s.State != userclient.StateConnected {
+				t.Errorf("status %+v", s)
+			}
+		})
+	}
+	if n := r.tel.Calls("auth.signIn"); n != 1 {
+		t.Errorf("%d logins", n)
+	}
+	r.log.await(t, "Telegram client is user connected.")
+}
+
+// Once connected, the session in the database is enough: it comes back without the configured string.
+func TestTheStoredSessionIsEnough(t *testing.T) {
+	r := newRig(t)
+	r.user().stop()
+	c := r.start(func(*userclient.Options) {})
+	if s := await(t, c.connected); s.Me.ID != carol.ID {
+		t.Errorf("status %+v", s)
+	}
+	if c.Name() != "user" {
+		t.Errorf("name %q", c.Name())
+	}
+}
+
+// Another session in the configuration takes the place of the stored one, with all it knew.
+func TestAnotherConfiguredSessionReplacesTheStored(t *testing.T) {
+	r := newRig(t)
+	r.met(bob.ID, bob.Username)
+	c := r.user()
+	c.must(code(bob.ID, "msg_1"))
+	c.stop()
+	other := r.signIn(alice).Encode()
+	c = r.start(func(o *userclient.Options) { o.Session = other })
+	if s := await(t, c.connected); s.Me.ID != alice.ID {
+		t.Errorf("status %+v", s)
+	}
+	c.must(code(bob.ID, "msg_2"))
+	if n := r.tel.Calls("contacts.resolveUsername"); n != 2 {
+		t.Errorf("asked %d times, once for each session", n)
+	}
+}
+
+func TestWithoutASessionItIsSignedOut(t *testing.T) {
+	r := newRig(t)
+	c := r.start(func(*userclient.Options) {})
+	s := await(t, c.alarms)
+	if s.State != userclient.StateSignedOut || s.Detail == "" || !s.State.Final() {
+		t.Errorf("status %+v", s)
+	}
+	e := c.send(code(alice.ID, "msg_1"))
+	if e == nil || e.Class != delivery.Unauthorized || e.Failure.Detail != s.Detail {
+		t.Errorf("send: %v", e)
+	}
+	if n := r.tel.Calls("help.getConfig"); n != 0 {
+		t.Errorf("Telegram was asked %d times", n)
+	}
+}
+
+// Final answers of Telegram stop all trying and say what to do (F33).
+func TestFinalAnswersStopTheClient(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		err    *tgerr.Error
+		state  userclient.State
+	}{
+		"duplicated at connecting": {"help.getConfig", tgerr.New(406, "AUTH_KEY_DUPLICATED"), userclient.StateDuplicated},
+		"duplicated":               {"users.getUsers", tgerr.New(406, "AUTH_KEY_DUPLICATED"), userclient.StateDuplicated},
+		"unregistered":             {"users.getUsers", tgerr.New(401, "AUTH_KEY_UNREGISTERED"), userclient.StateRevoked},
+		"revoked":                  {"users.getUsers", tgerr.New(401, "SESSION_REVOKED"), userclient.StateRevoked},
+		"banned":                   {"users.getUsers", tgerr.New(401, "USER_DEACTIVATED_BAN"), userclient.StateRevoked},
+		"half signed in":           {"users.getUsers", tgerr.New(401, "SESSION_PASSWORD_NEEDED"), userclient.StateSignedOut},
+		"another app":              {"help.getConfig", tgerr.New(400, "API_ID_INVALID"), userclient.StateSignedOut},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			session := r.signIn(carol).Encode()
+			r.tel.Fail(c.method, c.err)
+			client := r.start(func(o *userclient.Options) { o.Session = session })
+			s := await(t, client.alarms)
+			if s.State != c.state || s.Detail == "" {
+				t.Errorf("status %+v", s)
+			}
+			before := r.tel.Calls(c.method)
+			if e := client.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Unauthorized {
+				t.Errorf("send: %v", e)
+			}
+			r.tel.Disconnect()
+			if again := r.tel.Calls(c.method); again != before {
+				t.Errorf("it went on trying")
+			}
+			if len(client.alarms) != 0 || len(client.connected) != 0 {
+				t.Error("it told more than once")
+			}
+		})
+	}
+}
+
+// A login that is ended while nothing is being sent is noticed when Telegram cuts the line; one that is ended while the
+// line stays is noticed by the next message.
+func TestARevokedLoginIsNoticed(t *testing.T) {
+	r := newRig(t)
+	c := r.user()
+	r.tel.Revoke(carol.ID)
+	if s := await(t, c.alarms); s.State != userclient.StateRevoked {
+		t.Errorf("status %+v", s)
+	}
+	if _, err := userclient.Verify(t.Context(), r.app(), mustDecode(t, r.signIn(alice).Encode())); err != nil {
+		t.Errorf("another account: %v", err)
+	}
+
+	r = newRig(t)
+	r.met(alice.ID, alice.Username)
+	c = r.user()
+	r.tel.Fail("contacts.resolveUsername", tgerr.New(401, "SESSION_REVOKED"))
+	r.tel.Fail("users.getUsers", tgerr.New(401, "SESSION_REVOKED"))
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Unauthorized || e.Unknown {
+		t.Errorf("send: %+v", e)
+	}
+	if s := await(t, c.alarms); s.State != userclient.StateRevoked {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func mustDecode(t *testing.T, text string) userclient.Session {
+	t.Helper()
+	s, err := userclient.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestVerifySaysThatASessionIsDead(t *testing.T) {
+	r := newRig(t)
+	s := r.signIn(carol)
+	r.tel.Revoke(carol.ID)
+	if _, err := userclient.Verify(t.Context(), r.app(), s); !errors.Is(err, userclient.ErrDead) {
+		t.Errorf("revoked: %v", err)
+	}
+	s = r.signIn(carol)
+	r.tel.Fail("help.getConfig", tgerr.New(406, "AUTH_KEY_DUPLICATED"))
+	if _, err := userclient.Verify(t.Context(), r.app(), s); !errors.Is(err, userclient.ErrDead) {
+		t.Errorf("duplicated: %v", err)
+	}
+	s.UserID = alice.ID
+	if _, err := userclient.Verify(t.Context(), r.app(), s); !errors.Is(err, userclient.ErrDead) {
+		t.Errorf("somebody else's: %v", err)
+	}
+}
+
+// A cut line comes back by itself, as often as it is cut, and messages go on.
+func TestACutLineComesBack(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	for i := range 3 {
+		r.tel.Disconnect()
+		await(t, c.connected)
+		c.must(code(alice.ID, "msg_"+string(rune('1'+i))))
+	}
+	if n := len(r.tel.Sent()); n != 3 {
+		t.Errorf("%d messages", n)
+	}
+	if n := r.tel.Calls("auth.signIn"); n != 1 {
+		t.Errorf("%d logins", n)
+	}
+}
+
+// One process at a time uses a session; the next takes over when the first lets go.
+func TestASessionHasOneHolder(t *testing.T) {
+	r := newRig(t)
+	first := r.user()
+	second := r.start(func(o *userclient.Options) { o.Store = dbtest.OpenAt(t, r.path, time.Now, nil) })
+	r.log.await(t, "Another telegate uses this Telegram session")
+	if s := second.Status(); s.State != userclient.StateConnecting || s.Detail == "" {
+		t.Errorf("status %+v", s)
+	}
+	if len(second.connected) != 0 {
+		t.Error("two hold the session")
+	}
+	first.stop()
+	await(t, second.connected)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	app := userclient.App{ID: 1, Hash: testHash}
+	good := gramJS(4, "149.154.167.91", someKey)
+	for name, c := range map[string]struct {
+		o    userclient.Options
+		want error
+	}{
+		"no apiid":               {userclient.Options{App: userclient.App{Hash: testHash}, Session: good}, userclient.ErrApp},
+		"no apihash":             {userclient.Options{App: userclient.App{ID: 1}, Session: good}, userclient.ErrApp},
+		"a token as session":     {userclient.Options{App: app, Session: testToken}, userclient.ErrSession},
+		"a session as token":     {userclient.Options{App: app, BotToken: good}, userclient.ErrToken},
+		"a broken session":       {userclient.Options{App: app, Session: good[:300]}, userclient.ErrSession},
+		"a session and an app":   {userclient.Options{App: app, Session: good}, nil},
+		"a token and an app":     {userclient.Options{App: app, BotToken: testToken}, nil},
+		"the store's session":    {userclient.Options{App: app}, nil},
+		"a token with a newline": {userclient.Options{App: app, BotToken: testToken + "\n"}, nil},
+	} {
+		if _, err := userclient.New(c.o); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A session that turns out to be another account's than before is not used.
+func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
+	r := newRig(t)
+	s := r.signIn(carol)
+	s.UserID = alice.ID
+	text := s.Encode()
+	c := r.start(func(o *userclient.Options) { o.Session = text })
+	if s := await(t, c.alarms); s.State != userclient.StateSignedOut {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// A session can be kept, read, used and ended without any configured string.
+func TestASessionIsKeptReadAndEnded(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	if _, err := userclient.Kept(ctx, r.db); !errors.Is(err, userclient.ErrNoSession) {
+		t.Errorf("before: %v", err)
+	}
+	s := r.signIn(carol)
+	if err := userclient.Keep(ctx, r.db, s, userclient.Person{ID: carol.ID}); err != nil {
+		t.Fatal(err)
+	}
+	c := r.start(func(*userclient.Options) {})
+	if s := await(t, c.connected); s.Me.ID != carol.ID {
+		t.Errorf("status %+v", s)
+	}
+	c.stop()
+	kept, err := userclient.Kept(ctx, r.db)
+	if err != nil || kept.Encode() != s.Encode() {
+		t.Errorf("kept %v, %v", kept, err)
+	}
+	for range 2 { // the second time it is dead already
+		if err := userclient.LogOut(ctx, r.app(), kept); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := userclient.Verify(ctx, r.app(), kept); !errors.Is(err, userclient.ErrDead) {
+		t.Errorf("after logging out: %v", err)
+	}
+}

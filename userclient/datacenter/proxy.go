@@ -1,0 +1,298 @@
+package datacenter
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gotd/td/mtproxy/obfuscated2"
+)
+
+// Proxy is a proxy on the loopback. It serves until the test ends.
+type Proxy struct {
+	Address string // host:port
+	count   atomic.Int64
+}
+
+// Connections counts those that were let through.
+func (p *Proxy) Connections() int64 { return p.count.Load() }
+
+// serve runs a proxy. open does its handshake, and answers what to connect with what.
+func serve(t testing.TB, open func(client net.Conn) (io.ReadWriter, net.Conn, error)) *Proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Address: l.Addr().String()}
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards conns
+	conns := map[net.Conn]bool{}
+	keep := func(c net.Conn) {
+		mu.Lock()
+		defer mu.Unlock()
+		conns[c] = true
+	}
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			keep(client)
+			wg.Go(func() {
+				defer client.Close()
+				near, far, err := open(client)
+				if err != nil {
+					return
+				}
+				keep(far)
+				defer far.Close()
+				p.count.Add(1)
+				wg.Go(func() {
+					defer client.Close()
+					_, _ = io.Copy(near, far)
+				})
+				_, _ = io.Copy(far, near)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		mu.Lock()
+		for c := range conns {
+			c.Close()
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+	return p
+}
+
+// StartSOCKS5 runs a SOCKS5 proxy (RFC 1928, 1929); user is empty where none is asked for.
+func StartSOCKS5(t testing.TB, user, password string) *Proxy {
+	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
+		methods, err := sized(client, 1) // behind the version
+		if err != nil {
+			return nil, nil, err
+		}
+		method := byte(0)
+		if user != "" {
+			method = 2
+		}
+		if bytes.IndexByte(methods, method) < 0 {
+			_, err := client.Write([]byte{5, 0xff})
+			return nil, nil, errors.Join(err, errors.New("no common method"))
+		}
+		if _, err := client.Write([]byte{5, method}); err != nil {
+			return nil, nil, err
+		}
+		if user != "" {
+			name, err := sized(client, 1)
+			if err != nil {
+				return nil, nil, err
+			}
+			word, err := sized(client, 0)
+			if err != nil {
+				return nil, nil, err
+			}
+			if string(name) != user || string(word) != password {
+				_, err := client.Write([]byte{1, 1})
+				return nil, nil, errors.Join(err, errors.New("wrong login"))
+			}
+			if _, err := client.Write([]byte{1, 0}); err != nil {
+				return nil, nil, err
+			}
+		}
+		var head [4]byte // version, command, reserved, kind of address
+		if _, err := io.ReadFull(client, head[:]); err != nil {
+			return nil, nil, err
+		}
+		var host string
+		switch head[3] {
+		case 1:
+			var ip [4]byte
+			if _, err := io.ReadFull(client, ip[:]); err != nil {
+				return nil, nil, err
+			}
+			host = net.IP(ip[:]).String()
+		case 3:
+			name, err := sized(client, 0)
+			if err != nil {
+				return nil, nil, err
+			}
+			host = string(name)
+		default:
+			return nil, nil, errors.New("unknown kind of address")
+		}
+		var port [2]byte
+		if _, err := io.ReadFull(client, port[:]); err != nil {
+			return nil, nil, err
+		}
+		far, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(binary.BigEndian.Uint16(port[:]))))
+		if err != nil {
+			return nil, nil, err
+		}
+		_, err = client.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+		return client, far, err
+	})
+}
+
+// sized reads a byte that tells a length, behind skip others, and as many bytes.
+func sized(r io.Reader, skip int) ([]byte, error) {
+	head := make([]byte, skip+1)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, err
+	}
+	b := make([]byte, head[skip])
+	_, err := io.ReadFull(r, b)
+	return b, err
+}
+
+// StartHTTPProxy runs an HTTP proxy that knows CONNECT alone; user is empty where none is asked for.
+func StartHTTPProxy(t testing.TB, user, password string) *Proxy {
+	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
+		r := bufio.NewReader(client)
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		want := "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+		if user != "" && req.Header.Get("Proxy-Authorization") != want {
+			_, err := io.WriteString(client, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+			return nil, nil, errors.Join(err, errors.New("wrong login"))
+		}
+		if req.Method != http.MethodConnect {
+			return nil, nil, errors.New("not CONNECT")
+		}
+		far, err := net.Dial("tcp", req.Host)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, err = io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
+		return pair{r, client}, far, err
+	})
+}
+
+type pair struct {
+	io.Reader
+	io.Writer
+}
+
+// StartMTProxy runs an MTProxy with a 16-byte secret in front of the data centres; with fakeTLS it expects the clients to
+// look like those of a website.
+func StartMTProxy(t testing.TB, s *Telegram, secret []byte, fakeTLS bool) *Proxy {
+	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
+		var outer io.ReadWriter = client
+		if fakeTLS {
+			tls := &fakeTLSConn{conn: client}
+			if err := tls.handshake(secret); err != nil {
+				return nil, nil, err
+			}
+			outer = tls
+		}
+		inner, meta, err := obfuscated2.Accept(outer, secret)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, server := range s.Servers() {
+			if server.DC != int(meta.DC) {
+				continue
+			}
+			far, err := net.Dial("tcp", server.Address)
+			if err != nil {
+				return nil, nil, err
+			}
+			_, err = far.Write(meta.Protocol[:]) // how the data centre tells the framing that follows
+			return inner, far, err
+		}
+		return nil, nil, fmt.Errorf("no data centre %d", meta.DC)
+	})
+}
+
+// fakeTLSConn wraps a stream in TLS records, behind a handshake in which each side proves that it knows the secret.
+type fakeTLSConn struct {
+	conn net.Conn
+	rest []byte
+}
+
+const (
+	recordChange      = 0x14
+	recordHandshake   = 0x16
+	recordApplication = 0x17
+)
+
+func (c *fakeTLSConn) record() (kind byte, raw []byte, err error) {
+	raw = make([]byte, 5)
+	if _, err := io.ReadFull(c.conn, raw); err != nil {
+		return 0, nil, err
+	}
+	raw = append(raw, make([]byte, binary.BigEndian.Uint16(raw[3:]))...)
+	_, err = io.ReadFull(c.conn, raw[5:])
+	return raw[0], raw, err
+}
+
+func frame(kind byte, data []byte) []byte {
+	return append(binary.BigEndian.AppendUint16([]byte{kind, 3, 3}, uint16(len(data))), data...)
+}
+
+// handshake checks the digest in the client's random, but for its last 4 bytes, which hold the time, and answers with one.
+func (c *fakeTLSConn) handshake(secret []byte) error {
+	const at, size = 11, 32
+	kind, hello, err := c.record()
+	if err != nil || kind != recordHandshake || len(hello) < at+size {
+		return errors.Join(err, errors.New("no ClientHello"))
+	}
+	client := bytes.Clone(hello[at : at+size])
+	clear(hello[at : at+size])
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(hello)
+	if !bytes.Equal(mac.Sum(nil)[:size-4], client[:size-4]) {
+		return errors.New("the client does not know the secret")
+	}
+	server := make([]byte, 6+size) // the header of a ServerHello, and its random
+	server[0] = 2
+	answer := append(frame(recordHandshake, server), frame(recordChange, []byte{1})...)
+	answer = append(answer, frame(recordApplication, random(64))...)
+	mac = hmac.New(sha256.New, secret)
+	mac.Write(client)
+	mac.Write(answer)
+	copy(answer[at:], mac.Sum(nil))
+	_, err = c.conn.Write(answer)
+	return err
+}
+
+func (c *fakeTLSConn) Read(b []byte) (int, error) {
+	for len(c.rest) == 0 {
+		kind, raw, err := c.record()
+		if err != nil {
+			return 0, err
+		}
+		if kind == recordApplication {
+			c.rest = raw[5:]
+		}
+	}
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func (c *fakeTLSConn) Write(b []byte) (int, error) {
+	for from := 0; from < len(b); from += 1 << 14 {
+		if _, err := c.conn.Write(frame(recordApplication, b[from:min(from+1<<14, len(b))])); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}

@@ -1,0 +1,4 @@
+package userclient
+
+// StartSignInWithin is StartSignIn with another limit than 10 minutes.
+var StartSignInWithin = startSignIn

@@ -1,0 +1,132 @@
+package userclient_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gotd/td/tgerr"
+
+	"telegate/delivery"
+	"telegate/userclient"
+)
+
+// A short wait is sat out inside the send.
+func TestAShortFloodWaitIsSatOut(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_1"))
+	began := time.Now()
+	c.must(code(alice.ID, "msg_1"))
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if n := r.tel.Calls("messages.sendMessage"); n != 2 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// A code does not wait longer than 3 s: it is given back with the time, so that another way can be tried. Other messages
+// wait longer (F34). Until the wait is over Telegram is left alone, also after a restart (F1).
+func TestALongFloodWaitIsGivenBack(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_600"))
+	began := time.Now()
+	given := func(c *running) {
+		t.Helper()
+		for _, lane := range []delivery.Lane{delivery.LaneCode, delivery.LaneDirect} {
+			e := c.send(delivery.Recipient{ChatID: alice.ID, Lane: lane, MessageID: "msg_1"}, delivery.Part{Text: delivery.Plain("hello")})
+			if e == nil || e.Class != delivery.Flood || e.RetryAfter < 500*time.Second || e.RetryAfter > 600*time.Second || e.Unknown {
+				t.Errorf("%s: %+v", lane, e)
+			}
+		}
+	}
+	given(c)
+	if s := c.Status(); s.State != userclient.StateFloodWait || s.Until.Before(began.Add(600*time.Second)) || s.Detail == "" {
+		t.Errorf("status %+v", s)
+	}
+	c.stop()
+	c = r.start(func(*userclient.Options) {})
+	await(t, c.connected)
+	given(c)
+	if s := c.Status(); s.State != userclient.StateFloodWait {
+		t.Errorf("after a restart: %+v", s)
+	}
+	if n := r.tel.Calls("messages.sendMessage"); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// A wait of 5 s is too long for a code and short enough for anything else.
+func TestPatienceGoesByLane(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_PREMIUM_WAIT_5"))
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Flood {
+		t.Errorf("a code: %v", e)
+	}
+	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneDirect, MessageID: "msg_2"}, delivery.Part{Text: delivery.Plain("hello")})
+}
+
+// The bot's login is what Telegram limits: the wait is kept, and nothing is asked before it is over.
+func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
+	r := newRig(t)
+	r.tel.Fail("auth.importBotAuthorization", tgerr.New(420, "FLOOD_WAIT_940"))
+	bot := func(o *userclient.Options) { o.BotToken = testToken }
+	c := r.start(bot)
+	r.log.await(t, "state=flood_wait")
+	if s := c.Status(); s.State != userclient.StateFloodWait || time.Until(s.Until) < 900*time.Second {
+		t.Errorf("status %+v", s)
+	}
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Flood || e.RetryAfter < 900*time.Second {
+		t.Errorf("send: %+v", e)
+	}
+	c.stop()
+	connections := r.tel.Calls("help.getConfig")
+	again := newRecord()
+	c = r.start(func(o *userclient.Options) { bot(o); o.Logger = again.logger() })
+	again.await(t, "state=flood_wait")
+	if s := c.Status(); s.State != userclient.StateFloodWait {
+		t.Errorf("after a restart: %+v", s)
+	}
+	if n := r.tel.Calls("auth.importBotAuthorization"); n != 1 {
+		t.Errorf("%d logins", n)
+	}
+	if n := r.tel.Calls("help.getConfig"); n != connections {
+		t.Error("Telegram was not left alone")
+	}
+}
+
+// A wait at the very first call of a connection is honoured too: the library alone would go on calling.
+func TestAFloodWaitAtConnectingIsHonoured(t *testing.T) {
+	r := newRig(t)
+	session := r.signIn(carol).Encode()
+	c := r.start(func(o *userclient.Options) { o.Session = session })
+	await(t, c.connected)
+	c.stop()
+	for range 40 {
+		r.tel.Fail("help.getConfig", tgerr.New(420, "FLOOD_WAIT_600"))
+	}
+	c = r.start(func(*userclient.Options) {})
+	r.log.await(t, "state=flood_wait")
+	if s := c.Status(); s.State != userclient.StateFloodWait || time.Until(s.Until) < 500*time.Second {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// Messages are spaced: one a second with a burst of three.
+func TestMessagesAreSpaced(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	began := time.Now()
+	for _, id := range []string{"1", "2", "3", "4"} {
+		c.must(code(alice.ID, "msg_"+id))
+	}
+	if took := time.Since(began); took < 900*time.Millisecond {
+		t.Errorf("four messages in %v", took)
+	}
+}

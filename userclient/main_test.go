@@ -1,0 +1,261 @@
+package userclient_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"telegate/db"
+	"telegate/db/dbtest"
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/userclient"
+	"telegate/userclient/datacenter"
+)
+
+func TestMain(m *testing.M) {
+	if settings := os.Getenv(childEnv); settings != "" {
+		panic(connectedChild(settings))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// The people of the tests. carol is the account that telegate writes with.
+var (
+	carol = datacenter.Account{ID: 5000000003, AccessHash: 33, Username: "carol", Name: "Carol", Phone: "+34600000003"}
+	alice = datacenter.Account{ID: 5000000001, AccessHash: 11, Username: "alice", Name: "Alice", Phone: "+34600000001"}
+	bob   = datacenter.Account{ID: 5000000002, AccessHash: 22, Username: "bob_builder", Name: "Bob", Phone: "+34600000002", Password: "correct horse"}
+	robot = datacenter.Account{ID: 2000000002, AccessHash: 44, Username: "TestBot", Name: "Test", Token: testToken}
+)
+
+const (
+	testToken = "2000000002:AAExampleExampleExampleExampleExample"
+	testHash  = "0123456789abcdef0123456789abcdef"
+)
+
+// rig is a simulated Telegram and a database.
+type rig struct {
+	*testing.T
+	tel  *datacenter.Telegram
+	path string
+	db   *db.DB
+	log  *record
+	now  func() time.Time
+}
+
+func newRig(t *testing.T, dcs ...int) *rig {
+	t.Helper()
+	if len(dcs) == 0 {
+		dcs = []int{2}
+	}
+	r := &rig{T: t, tel: datacenter.Start(t, dcs...), path: filepath.Join(t.TempDir(), "telegate.db"), log: newRecord(), now: time.Now}
+	r.tel.Add(alice, bob, carol, robot)
+	r.db = dbtest.OpenAt(t, r.path, time.Now, nil)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(r.log.text())
+		}
+	})
+	return r
+}
+
+func (r *rig) app() userclient.App {
+	return userclient.App{ID: 1234567, Hash: testHash, Servers: r.tel.Servers(), Logger: r.log.logger()}
+}
+
+// met makes a person known by a username, as the bot would on meeting them.
+func (r *rig) met(id int64, username string) {
+	r.Helper()
+	chat := linking.Chat{BotID: robot.ID, ID: id, Type: "private", Username: username}
+	if err := r.db.UpdateLinks(r.Context(), func(tx linking.Tx) error { return tx.SaveChat(chat) }); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// signIn signs an account in by code and answers its session.
+func (r *rig) signIn(a datacenter.Account) userclient.Session {
+	r.Helper()
+	s, _, err := userclient.StartSignIn(r.Context(), r.app())
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer s.Cancel()
+	if _, err := s.Phone(r.Context(), a.Phone); err != nil {
+		r.Fatal(err)
+	}
+	step, err := s.Code(r.Context(), r.tel.Code(a.Phone))
+	if err != nil || step.Done == nil {
+		r.Fatalf("sign in: %+v, %v", step, err)
+	}
+	return step.Done.Session
+}
+
+// running is a client at work.
+type running struct {
+	*userclient.Client
+	r         *rig
+	connected chan userclient.Status
+	alarms    chan userclient.Status
+	stop      func()
+}
+
+// start runs a client until the test ends or stop is called. Options may be changed before.
+func (r *rig) start(change func(*userclient.Options)) *running {
+	r.Helper()
+	c := &running{r: r, connected: make(chan userclient.Status, 100), alarms: make(chan userclient.Status, 100)}
+	o := userclient.Options{
+		App: r.app(), Store: r.db, Logger: r.log.logger(), Now: r.now,
+		OnConnected: func(s userclient.Status) { c.connected <- s },
+		OnAlarm:     func(s userclient.Status) { c.alarms <- s },
+	}
+	change(&o)
+	client, err := userclient.New(o)
+	if err != nil {
+		r.Fatal(err)
+	}
+	c.Client = client
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(ctx) }()
+	c.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			r.Errorf("Run: %v", err)
+		}
+	})
+	r.Cleanup(c.stop)
+	return c
+}
+
+// user is a connected client of carol's account.
+func (r *rig) user(change ...func(*userclient.Options)) *running {
+	r.Helper()
+	session := r.signIn(carol).Encode()
+	c := r.start(func(o *userclient.Options) {
+		o.Session = session
+		for _, f := range change {
+			f(o)
+		}
+	})
+	await(r, c.connected)
+	return c
+}
+
+// bot is a connected client of the bot.
+func (r *rig) bot(change ...func(*userclient.Options)) *running {
+	r.Helper()
+	c := r.start(func(o *userclient.Options) {
+		o.BotToken = testToken
+		for _, f := range change {
+			f(o)
+		}
+	})
+	await(r, c.connected)
+	return c
+}
+
+func await[T any](t testing.TB, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+// send sends one part and answers what is wrong with it; nil where it was taken.
+func (c *running) send(to delivery.Recipient, part delivery.Part) *delivery.SendError {
+	c.r.Helper()
+	ctx, cancel := context.WithTimeout(c.r.Context(), 20*time.Second)
+	defer cancel()
+	err := c.Send(ctx, to, part)
+	if err == nil {
+		return nil
+	}
+	var e *delivery.SendError
+	if !errors.As(err, &e) {
+		c.r.Fatalf("not a SendError: %v", err)
+	}
+	return e
+}
+
+// must sends and fails the test where Telegram does not take it.
+func (c *running) must(to delivery.Recipient, part delivery.Part) {
+	c.r.Helper()
+	if e := c.send(to, part); e != nil {
+		c.r.Fatalf("%v: %s", e, e.Failure.Detail)
+	}
+}
+
+// code is a code for somebody.
+func code(to int64, id string) (delivery.Recipient, delivery.Part) {
+	return delivery.Recipient{ChatID: to, Lane: delivery.LaneCode, MessageID: id}, delivery.Part{Text: delivery.Plain("Your code is ").Code("123456")}
+}
+
+// record is a log that can be waited for and searched.
+type record struct {
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	changed chan struct{}
+}
+
+func newRecord() *record { return &record{changed: make(chan struct{})} }
+
+func (l *record) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.Level(-100)}))
+}
+
+func (l *record) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return l.buf.Write(b)
+}
+
+func (l *record) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// await returns once a line of the log holds the words.
+func (l *record) await(t testing.TB, words string) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		l.mu.Lock()
+		found, changed := strings.Contains(l.buf.String(), words), l.changed
+		l.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("the log never said %q", words)
+		}
+	}
+}
+
+// rawKey is the key inside a session.
+func rawKey(t testing.TB, s userclient.Session) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s.Encode(), "telegate_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[9 : 9+256]
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package userclient_test
+
+const raceEnabled = false

@@ -1,0 +1,264 @@
+package userclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gotd/td/tg"
+	"github.com/gotd/td/tgerr"
+
+	"telegate/delivery"
+)
+
+// Send hands one part to Telegram and returns once Telegram has taken it. Every error is a *delivery.SendError.
+//
+// The same part of the same message has the same random id in every try, by which Telegram knows it: a try after a lost
+// answer delivers nothing twice (F9). A wait that Telegram asks for is sat out up to 3 s for a code and 10 s for all else;
+// beyond that the error has Class Flood and says when it ends. A person's account sends no buttons, no broadcasts, nothing
+// to groups, and no more than its daily cap.
+func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
+	if err := c.send(ctx, to, part); err != nil {
+		return c.sendError(ctx, err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
+	if c.bot == 0 {
+		if err := c.permit(to); err != nil {
+			return err
+		}
+	}
+	wait := patience
+	if to.Lane == delivery.LaneCode {
+		wait = codePatience
+	}
+	ctx = withPatience(ctx, wait)
+	// A flood wait is left to the middleware, which sits a short one out.
+	if s := c.board.await(ctx, wait); s.State != StateConnected && (s.State != StateFloodWait || c.api.Load() == nil) {
+		return c.unconnected(s)
+	}
+	api := c.api.Load()
+	if api == nil {
+		return c.unconnected(c.Status())
+	}
+	peer, err := c.peer(ctx, api, to.ChatID)
+	if err != nil {
+		return err
+	}
+	if c.bot == 0 {
+		part.Text, part.Buttons = withoutButtons(part), nil
+		if err := c.count(ctx); err != nil {
+			return err
+		}
+	}
+	err = c.deliver(ctx, api, peer, to, part)
+	if to.ChatID > 0 && tgerr.Is(err, "PEER_ID_INVALID", "USER_ID_INVALID") {
+		// The access hash was another session's. The next try asks anew.
+		if ferr := c.unlearn(ctx, to.ChatID); ferr != nil {
+			return ferr
+		}
+		return refusal(delivery.Transient, delivery.ReasonUnreachable, sayTrouble, err)
+	}
+	return err
+}
+
+// permit keeps a person's account out of what would get it limited.
+func (c *Client) permit(to delivery.Recipient) error {
+	switch {
+	case to.Lane == delivery.LaneBroadcast && !c.o.Broadcasts:
+		return refusal(delivery.MessagePermanent, delivery.ReasonLimited, sayBroadcast, errors.New("a broadcast through a person's account"))
+	case to.ChatID <= 0:
+		return refusal(delivery.RecipientPermanent, delivery.ReasonNoRights, sayGroup, errors.New("a group through a person's account"))
+	}
+	return nil
+}
+
+// count takes one of the day's messages.
+func (c *Client) count(ctx context.Context) error {
+	now := c.o.Now().UTC()
+	ok, err := c.o.Store.CountSend(ctx, c.name, now.Format("2006-01-02"), c.o.DailyCap)
+	if err != nil {
+		return storeError{fmt.Errorf("count message: %w", err)}
+	}
+	if !ok {
+		e := refusal(delivery.Flood, delivery.ReasonLimited, sayCap, fmt.Errorf("%d messages today", c.o.DailyCap))
+		e.RetryAfter = now.Truncate(day).Add(day).Sub(now)
+		return e
+	}
+	return nil
+}
+
+// deliver makes the one call that counts.
+func (c *Client) deliver(ctx context.Context, api *tg.Client, peer tg.InputPeerClass, to delivery.Recipient, part delivery.Part) error {
+	id, format, markup := randomID(to.MessageID, to.Part), entities(part.Text.Entities), keyboard(part.Buttons)
+	var err error
+	if part.File != nil {
+		var media tg.InputMediaClass
+		if media, err = upload(ctx, api, *part.File); err != nil {
+			return notSent(err)
+		}
+		req := &tg.MessagesSendMediaRequest{Peer: peer, Media: media, Message: part.Text.Text, RandomID: id, Silent: to.Silent}
+		if len(format) > 0 {
+			req.SetEntities(format)
+		}
+		if markup != nil {
+			req.SetReplyMarkup(markup)
+		}
+		_, err = api.MessagesSendMedia(ctx, req)
+	} else {
+		req := &tg.MessagesSendMessageRequest{Peer: peer, Message: part.Text.Text, RandomID: id, Silent: to.Silent, NoWebpage: true}
+		if len(format) > 0 {
+			req.SetEntities(format)
+		}
+		if markup != nil {
+			req.SetReplyMarkup(markup)
+		}
+		_, err = api.MessagesSendMessage(ctx, req)
+	}
+	if tgerr.Is(err, "RANDOM_ID_DUPLICATE") {
+		return nil // an earlier try has arrived
+	}
+	return err
+}
+
+// randomID derives the number by which Telegram tells a repetition from a new message. A part without a message's id gets
+// a fresh one.
+func randomID(message string, part int) int64 {
+	var b [8]byte
+	if message == "" {
+		rand.Read(b[:])
+	} else {
+		sum := sha256.Sum256(fmt.Appendf(nil, "telegate random id %s %d", message, part))
+		copy(b[:], sum[:])
+	}
+	if b == [8]byte{} {
+		b[0] = 1 // Telegram refuses 0
+	}
+	return int64(binary.LittleEndian.Uint64(b[:]))
+}
+
+const day = 24 * time.Hour
+
+// uploadPart is how much of a file goes in one call (core.telegram.org/api/files: 1 KB to 512 KB, a divisor of 512 KB).
+const uploadPart = 512 << 10
+
+// upload brings a file to Telegram, for the message that follows.
+func upload(ctx context.Context, api *tg.Client, f delivery.File) (tg.InputMediaClass, error) {
+	id := randomID("", 0)
+	parts := 0
+	for r := bytes.NewReader(f.Content); r.Len() > 0; parts++ {
+		chunk := make([]byte, min(r.Len(), uploadPart))
+		if _, err := r.Read(chunk); err != nil {
+			return nil, err
+		}
+		if _, err := api.UploadSaveFilePart(ctx, &tg.UploadSaveFilePartRequest{FileID: id, FilePart: parts, Bytes: chunk}); err != nil {
+			return nil, fmt.Errorf("upload file: %w", err)
+		}
+	}
+	return &tg.InputMediaUploadedDocument{
+		File: &tg.InputFile{ID: id, Parts: parts, Name: f.Name}, ForceFile: true, MimeType: "text/plain; charset=utf-8",
+		Attributes: []tg.DocumentAttributeClass{&tg.DocumentAttributeFilename{FileName: f.Name}},
+	}, nil
+}
+
+// withoutButtons is the text for an account that cannot send buttons: addresses follow the text in lines of their own, as
+// far as it has room; the rest is left out, since the text carries the whole instruction.
+func withoutButtons(part delivery.Part) delivery.Text {
+	text, limit := part.Text, delivery.MaxUnits
+	if part.File != nil {
+		limit = delivery.MaxCaptionUnits
+	}
+	for _, row := range part.Buttons {
+		for _, b := range row {
+			if longer := text.Plain("\n" + b.Label + ": " + b.URL); b.URL != "" && longer.Units() <= limit {
+				text = longer
+			}
+		}
+	}
+	return text
+}
+
+// keyboard is nil where there are no buttons.
+func keyboard(rows [][]delivery.Button) tg.ReplyMarkupClass {
+	var k tg.ReplyInlineMarkup
+	for _, row := range rows {
+		var line tg.KeyboardInlineButtonRow
+		for _, b := range row {
+			button := tg.KeyboardInlineButton{Text: b.Label}
+			switch {
+			case b.URL != "":
+				button.Type = &tg.InlineButtonTypeURL{URL: b.URL}
+			case b.Copy != "":
+				button.Type = &tg.InlineButtonTypeCopy{CopyText: b.Copy}
+			default:
+				button.Type = &tg.InlineButtonTypeCallback{Data: []byte(b.Callback)}
+			}
+			if b.Style != "" {
+				button.SetStyle(tg.KeyboardButtonStyle{BgPrimary: b.Style == "primary", BgDanger: b.Style == "danger", BgSuccess: b.Style == "success"})
+			}
+			line.Buttons = append(line.Buttons, button)
+		}
+		if len(line.Buttons) > 0 {
+			k.Rows = append(k.Rows, line)
+		}
+	}
+	if len(k.Rows) == 0 {
+		return nil
+	}
+	return &k
+}
+
+// entities says the formatting in Telegram's words. A kind that is not known is left out: its text stays.
+func entities(all []delivery.Entity) []tg.MessageEntityClass {
+	var list []tg.MessageEntityClass
+	for _, e := range all {
+		if one := entity(e); one != nil {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+func entity(e delivery.Entity) tg.MessageEntityClass {
+	at, n := e.Offset, e.Length
+	switch e.Type {
+	case delivery.EntityBold:
+		return &tg.MessageEntityBold{Offset: at, Length: n}
+	case delivery.EntityItalic:
+		return &tg.MessageEntityItalic{Offset: at, Length: n}
+	case delivery.EntityUnderline:
+		return &tg.MessageEntityUnderline{Offset: at, Length: n}
+	case delivery.EntityStrikethrough:
+		return &tg.MessageEntityStrike{Offset: at, Length: n}
+	case delivery.EntitySpoiler:
+		return &tg.MessageEntitySpoiler{Offset: at, Length: n}
+	case delivery.EntityBlockquote, delivery.EntityExpandableBlockquote:
+		return &tg.MessageEntityBlockquote{Offset: at, Length: n, Collapsed: e.Type == delivery.EntityExpandableBlockquote}
+	case delivery.EntityCode:
+		return &tg.MessageEntityCode{Offset: at, Length: n}
+	case delivery.EntityPre:
+		return &tg.MessageEntityPre{Offset: at, Length: n, Language: e.Language}
+	case delivery.EntityTextLink:
+		return &tg.MessageEntityTextURL{Offset: at, Length: n, URL: e.URL}
+	case delivery.EntityCustomEmoji:
+		if id, err := strconv.ParseInt(e.CustomEmojiID, 10, 64); err == nil {
+			return &tg.MessageEntityCustomEmoji{Offset: at, Length: n, DocumentID: id}
+		}
+	case delivery.EntityDateTime:
+		f := e.DateTimeFormat
+		return &tg.MessageEntityFormattedDate{
+			Offset: at, Length: n, Date: int(e.UnixTime), Relative: strings.ContainsAny(f, "rR"), DayOfWeek: strings.Contains(f, "w"),
+			ShortDate: strings.Contains(f, "d"), LongDate: strings.Contains(f, "D"), ShortTime: strings.Contains(f, "t"), LongTime: strings.Contains(f, "T"),
+		}
+	}
+	return nil
+}

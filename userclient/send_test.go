@@ -1,0 +1,361 @@
+package userclient_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gotd/td/tg"
+	"github.com/gotd/td/tgerr"
+
+	"telegate/db/dbtest"
+	"telegate/delivery"
+	"telegate/userclient"
+)
+
+func TestACodeArrivesAsItIs(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	text := delivery.Plain("😀 Your code is ").Code("123456").Plain(", ").Bold("do not share it").Plain(" ").Link("why", "https://example.com/why")
+	part := delivery.Part{Text: text, Buttons: [][]delivery.Button{
+		{{Label: "Copy", Copy: "123456"}, {Label: "Not me", Callback: "x"}}, {{Label: "Open", URL: "https://example.com"}},
+	}}
+	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneCode, MessageID: "msg_1", Silent: true}, part)
+	sent := r.tel.Sent()
+	if len(sent) != 1 {
+		t.Fatalf("%d messages", len(sent))
+	}
+	m := sent[0]
+	if m.From != carol.ID || m.To != alice.ID || !m.Silent || m.Preview || m.Markup != nil || m.RandomID == 0 {
+		t.Errorf("message %+v", m)
+	}
+	if want := text.Text + "\nOpen: https://example.com"; m.Text != want { // an account of a person has no buttons
+		t.Errorf("text %q, want %q", m.Text, want)
+	}
+	if len(m.Entities) != 3 {
+		t.Fatalf("entities: %v", m.Entities)
+	}
+	code, ok := m.Entities[0].(*tg.MessageEntityCode)
+	if !ok || code.Offset != 16 || code.Length != 6 { // UTF-16 units: the smiley counts twice
+		t.Errorf("code: %v", m.Entities[0])
+	}
+	if link, ok := m.Entities[2].(*tg.MessageEntityTextURL); !ok || link.URL != "https://example.com/why" {
+		t.Errorf("link: %v", m.Entities[2])
+	}
+}
+
+// Every kind of formatting has its counterpart.
+func TestAllFormattingIsKept(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	all := []delivery.Entity{
+		{Type: delivery.EntityBold}, {Type: delivery.EntityItalic}, {Type: delivery.EntityUnderline}, {Type: delivery.EntityStrikethrough},
+		{Type: delivery.EntitySpoiler}, {Type: delivery.EntityBlockquote}, {Type: delivery.EntityExpandableBlockquote}, {Type: delivery.EntityCode},
+		{Type: delivery.EntityPre, Language: "go"}, {Type: delivery.EntityTextLink, URL: "https://example.com"},
+		{Type: delivery.EntityCustomEmoji, CustomEmojiID: "5368324170671202286"}, {Type: delivery.EntityDateTime, UnixTime: 1790000000, DateTimeFormat: "wDt"},
+	}
+	for i := range all {
+		all[i].Offset, all[i].Length = i, 1
+	}
+	odd := []delivery.Entity{{Type: "new_kind", Length: 1}, {Type: delivery.EntityCustomEmoji, CustomEmojiID: "smile", Length: 1}}
+	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneDirect, MessageID: "msg_1"},
+		delivery.Part{Text: delivery.Text{Text: "abcdefghijkl", Entities: append(odd, all...)}})
+	got := r.tel.Sent()[0].Entities
+	if len(got) != len(all) {
+		t.Fatalf("%d entities of %d", len(got), len(all))
+	}
+	for i, e := range got {
+		if e.GetOffset() != i || e.GetLength() != 1 {
+			t.Errorf("entity %d: %v", i, e)
+		}
+	}
+	if q := got[6].(*tg.MessageEntityBlockquote); !q.Collapsed {
+		t.Error("the quote is not folded")
+	}
+	if d := got[11].(*tg.MessageEntityFormattedDate); d.Date != 1790000000 || !d.DayOfWeek || !d.LongDate || !d.ShortTime || d.LongTime || d.ShortDate || d.Relative {
+		t.Errorf("date: %+v", d)
+	}
+}
+
+// The answer to a message is lost; sent again, it is known by its random id and arrives once (F9).
+func TestALostAnswerDeliversOnce(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	to, part := code(alice.ID, "msg_1")
+	r.tel.Swallow("messages.sendMessage", false)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var e *delivery.SendError
+	if err := c.Send(ctx, to, part); !errors.As(err, &e) || !e.Unknown || e.Class != delivery.Transient {
+		t.Fatalf("the first send: %v", err)
+	}
+	c.must(to, part)
+	if n := len(r.tel.Sent()); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+
+	// The same where the line breaks: the library sends again by itself.
+	to.MessageID = "msg_2"
+	r.tel.Swallow("messages.sendMessage", true)
+	c.must(to, part)
+	if n := len(r.tel.Sent()); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+
+	// Other parts and other messages are others.
+	to.Part = 1
+	c.must(to, part)
+	to.MessageID, to.Part = "msg_3", 0
+	c.must(to, part)
+	to.MessageID = ""
+	c.must(to, part)
+	c.must(to, part)
+	if n := len(r.tel.Sent()); n != 6 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// A restart in between changes nothing: the random id comes from the message.
+func TestALostAnswerAndARestartDeliverOnce(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	to, part := code(alice.ID, "msg_1")
+	c.must(to, part) // and the process dies before it has written that down
+	c.stop()
+	c = r.start(func(*userclient.Options) {})
+	await(t, c.connected)
+	c.must(to, part)
+	if n := len(r.tel.Sent()); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// A username is asked for once and remembered over restarts.
+func TestAUsernameIsResolvedOnce(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, "Alice") // case does not matter
+	c := r.user(func(o *userclient.Options) { o.DailyCap = 100 })
+	var wg sync.WaitGroup
+	for _, id := range []string{"1", "2", "3"} {
+		wg.Go(func() { c.must(code(alice.ID, "msg_"+id)) })
+	}
+	wg.Wait()
+	c.stop()
+	c = r.start(func(*userclient.Options) {})
+	await(t, c.connected)
+	r.met(alice.ID, "renamed_meanwhile")
+	c.must(code(alice.ID, "msg_4"))
+	if n := r.tel.Calls("contacts.resolveUsername"); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// A username that leads to somebody else is refused, and Telegram is not asked again (F19).
+func TestAUsernameThatChangedHandsIsRefused(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, "the_name")
+	r.tel.Rename(alice.ID, "")
+	r.tel.Rename(bob.ID, "the_name")
+	c := r.user()
+	for range 2 {
+		e := c.send(code(alice.ID, "msg_1"))
+		if e == nil || e.Class != delivery.RecipientPermanent || e.Unknown || !strings.Contains(e.Failure.Detail, "another Telegram account") {
+			t.Fatalf("send: %v", e)
+		}
+	}
+	if n := r.tel.Calls("contacts.resolveUsername"); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	if sent := r.tel.Sent(); len(sent) != 0 {
+		t.Errorf("somebody got it: %v", sent)
+	}
+	r.tel.Rename(alice.ID, "new_name")
+	r.met(alice.ID, "new_name") // seen by the bot
+	c.must(code(alice.ID, "msg_1"))
+}
+
+func TestWhoCannotBeFoundIsSaid(t *testing.T) {
+	r := newRig(t)
+	c := r.user()
+	e := c.send(code(alice.ID, "msg_1"))
+	if e == nil || e.Class != delivery.RecipientPermanent || !strings.Contains(e.Failure.Detail, "No username") {
+		t.Errorf("no username known: %v", e)
+	}
+	r.met(alice.ID, "nobody_has_this")
+	e = c.send(code(alice.ID, "msg_1"))
+	if e == nil || e.Class != delivery.RecipientPermanent || e.Failure.Reason != delivery.ReasonChatNotFound {
+		t.Errorf("nobody has it: %v", e)
+	}
+	e = c.send(delivery.Recipient{ChatID: -100, Lane: delivery.LaneDirect}, delivery.Part{Text: delivery.Plain("hello")})
+	if e == nil || e.Class != delivery.RecipientPermanent {
+		t.Errorf("a group: %v", e)
+	}
+	if n := len(r.tel.Sent()); n != 0 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+func TestResolveFindsAPerson(t *testing.T) {
+	r := newRig(t)
+	c := r.user()
+	p, err := c.Resolve(t.Context(), "@@Alice")
+	if err != nil || p.ID != alice.ID || p.Name != "Alice" || p.Username != "alice" {
+		t.Fatalf("found %+v, %v", p, err)
+	}
+	c.must(code(alice.ID, "msg_1")) // no second question
+	if n := r.tel.Calls("contacts.resolveUsername"); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	for typed, want := range map[string]error{
+		"nobody_here": userclient.ErrNobody, "TestBot": userclient.ErrNobody, "no name at all": delivery.ErrUsername,
+	} {
+		if _, err := c.Resolve(t.Context(), typed); !errors.Is(err, want) {
+			t.Errorf("%s: %v", typed, err)
+		}
+	}
+	r.tel.Fail("contacts.resolveUsername", tgerr.New(420, "FLOOD_WAIT_86400"))
+	var e *delivery.SendError
+	if _, err := c.Resolve(t.Context(), "bob_builder"); !errors.As(err, &e) || e.Class != delivery.Flood || e.RetryAfter < 23*time.Hour {
+		t.Errorf("in a flood wait: %v", err)
+	}
+}
+
+// An access hash that Telegram no longer takes is dropped, and the next try asks anew.
+func TestAWrongAccessHashIsReplaced(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	c.must(code(alice.ID, "msg_1"))
+	other := alice
+	other.AccessHash = 99
+	r.tel.Add(other)
+	if e := c.send(code(alice.ID, "msg_2")); e == nil || e.Class != delivery.Transient || e.Unknown {
+		t.Errorf("send: %v", e)
+	}
+	c.must(code(alice.ID, "msg_2"))
+}
+
+// What Telegram answers is classed, and said with the next step.
+func TestRefusalsAreClassed(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user(func(o *userclient.Options) { o.DailyCap = 1000 })
+	for _, one := range []struct {
+		status int
+		name   string
+		class  delivery.Class
+		reason delivery.Reason
+		words  string
+	}{
+		{403, "USER_PRIVACY_RESTRICTED", delivery.RecipientPermanent, delivery.ReasonNoRights, "privacy settings"},
+		{403, "PRIVACY_PREMIUM_REQUIRED", delivery.RecipientPermanent, delivery.ReasonNoRights, "Premium"},
+		{403, "ALLOW_PAYMENT_REQUIRED_50", delivery.RecipientPermanent, delivery.ReasonNoRights, "pay"},
+		{400, "USER_IS_BLOCKED", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, "blocked"},
+		{400, "INPUT_USER_DEACTIVATED", delivery.RecipientPermanent, delivery.ReasonDeactivated, "deleted"},
+		{403, "CHAT_WRITE_FORBIDDEN", delivery.RecipientPermanent, delivery.ReasonNoRights, "right"},
+		{403, "SOMETHING_NEW", delivery.RecipientPermanent, delivery.ReasonNoRights, "right"},
+		{400, "MESSAGE_TOO_LONG", delivery.MessagePermanent, delivery.ReasonRejected, "MESSAGE_TOO_LONG"},
+		{400, "SOMETHING_NEW", delivery.MessagePermanent, delivery.ReasonRejected, "SOMETHING_NEW"},
+		{400, "ENTITY_BOUNDS_INVALID", delivery.Markup, delivery.ReasonRejected, "formatting"},
+		{420, "SLOWMODE_WAIT_7", delivery.Flood, delivery.ReasonLimited, "quiet"},
+		{500, "INTERDC_2_CALL_ERROR", delivery.Transient, delivery.ReasonUnreachable, "trouble"},
+		{-503, "Timeout", delivery.Transient, delivery.ReasonUnreachable, "trouble"},
+	} {
+		r.tel.Fail("messages.sendMessage", tgerr.New(one.status, one.name))
+		e := c.send(code(alice.ID, "msg_"+one.name))
+		if e == nil || e.Class != one.class || e.Failure.Reason != one.reason || !strings.Contains(e.Failure.Detail, one.words) || e.Unknown || e.Network {
+			t.Errorf("%s: %+v", one.name, e)
+		}
+		if one.name == "SLOWMODE_WAIT_7" && e.RetryAfter != 7*time.Second {
+			t.Errorf("%s: wait %v", one.name, e.RetryAfter)
+		}
+	}
+	if s := c.Status(); s.State != userclient.StateConnected {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// PEER_FLOOD turns the account off, says so once, and is remembered over a restart (F32).
+func TestALimitedAccountIsTurnedOff(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock()
+	r.now = clock.Now
+	c := r.user()
+	r.tel.Fail("messages.sendMessage", tgerr.New(400, "PEER_FLOOD"))
+	for range 2 {
+		e := c.send(code(alice.ID, "msg_1"))
+		if e == nil || e.Class != delivery.Flood || e.RetryAfter != 24*time.Hour || !strings.Contains(e.Failure.Detail, "@SpamBot") {
+			t.Fatalf("send: %+v", e)
+		}
+	}
+	if s := await(t, c.alarms); s.State != userclient.StateLimited || !s.Until.Equal(clock.Now().Add(24*time.Hour)) {
+		t.Errorf("status %+v", s)
+	}
+	if len(c.alarms) != 0 {
+		t.Error("it told twice")
+	}
+	if n := r.tel.Calls("messages.sendMessage"); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+	c.stop()
+	c = r.start(func(o *userclient.Options) { o.Store = dbtest.OpenAt(t, r.path, clock.Now, nil) })
+	await(t, c.connected)
+	if s := c.Status(); s.State != userclient.StateLimited {
+		t.Errorf("after a restart: %+v", s)
+	}
+	clock.Advance(24 * time.Hour)
+	c.must(code(alice.ID, "msg_1"))
+}
+
+// A person's account sends no broadcasts and not more than its daily cap; the day is UTC's.
+func TestAPersonsAccountIsSpared(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock() // 9:00
+	r.now = clock.Now
+	c := r.user(func(o *userclient.Options) { o.DailyCap = 2 })
+	e := c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: "bc"}, delivery.Part{Text: delivery.Plain("news")})
+	if e == nil || e.Class != delivery.MessagePermanent || !strings.Contains(e.Failure.Detail, "Broadcasts") {
+		t.Errorf("a broadcast: %v", e)
+	}
+	for i := range 3 {
+		e := c.send(code(alice.ID, "msg_"+string(rune('1'+i))))
+		if i < 2 && e != nil {
+			t.Errorf("message %d: %v", i+1, e)
+		}
+		if i == 2 && (e == nil || e.Class != delivery.Flood || e.RetryAfter != 15*time.Hour || !strings.Contains(e.Failure.Detail, "daily limit")) {
+			t.Errorf("beyond the cap: %+v", e)
+		}
+	}
+	clock.Advance(15 * time.Hour)
+	c.must(code(alice.ID, "msg_4"))
+	c.stop()
+	c = r.start(func(o *userclient.Options) { o.Broadcasts = true })
+	await(t, c.connected)
+	if e := c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: "bc"}, delivery.Part{Text: delivery.Plain("news")}); e != nil {
+		t.Errorf("a broadcast where nothing else goes: %v", e)
+	}
+}
+
+func TestALongTextGoesAsAFile(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	long := strings.Repeat("0123456789abcdef", 60_000) // more than one piece of 512 KB
+	part := delivery.Part{Text: delivery.Plain("preview"), File: &delivery.File{Name: "message.txt", Content: []byte(long)}}
+	to := delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneDirect, MessageID: "msg_1"}
+	c.must(to, part)
+	c.must(to, part)
+	sent := r.tel.Sent()
+	if len(sent) != 1 || sent[0].Text != "preview" || sent[0].FileName != "message.txt" || string(sent[0].File) != long {
+		t.Errorf("%d messages", len(sent))
+	}
+}

@@ -1,0 +1,222 @@
+package userclient
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/gotd/td/crypto"
+)
+
+// ErrSession: the text is not a session that can be used. What wraps it says what it is instead, and never shows it.
+var ErrSession = errors.New("not a session")
+
+// Formats of session strings.
+const (
+	FormatOwn      = "telegate"
+	FormatGramJS   = "GramJS (MeshCentral)"
+	FormatTelethon = "Telethon"
+)
+
+// Session is a login of a Telegram account: whoever has it can do everything that the person can.
+type Session struct {
+	Format string // how it was written
+	DC     int    // the account's data centre, 1 to 5
+	UserID int64  // the account's id; 0 where the format does not tell it
+	key    [keySize]byte
+}
+
+const (
+	keySize   = 256
+	ownPrefix = "telegate_"
+	checkSize = 4 // bytes of a digest that tell a damaged string
+	ownSize   = 1 + 8 + keySize + checkSize
+)
+
+// Encode writes the session in telegate's own format: "telegate_" and base64url of the data centre (1 byte), the user id (8)
+// and the key (256), with the first 4 bytes of the SHA-256 of all that behind it.
+func (s Session) Encode() string {
+	b := make([]byte, 0, ownSize)
+	b = append(b, byte(s.DC))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.UserID))
+	b = append(b, s.key[:]...)
+	sum := sha256.Sum256(b)
+	return ownPrefix + base64.RawURLEncoding.EncodeToString(append(b, sum[:checkSize]...))
+}
+
+// String shows no part of the key.
+func (s Session) String() string { return s.Format + " session" }
+
+// GoString shows no part of the key either.
+func (s Session) GoString() string { return s.String() }
+
+// keyID is how Telegram calls the key.
+func (s Session) keyID() [8]byte { return crypto.Key(s.key).ID() }
+
+// What people paste where a session belongs.
+var (
+	tokenShape     = regexp.MustCompile(`^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$`)
+	nearTokenShape = regexp.MustCompile(`^[0-9]{6,12}:`)
+	phoneShape     = regexp.MustCompile(`^\+?[0-9 ()-]{7,20}$`)
+	base64Shape    = regexp.MustCompile(`^[A-Za-z0-9+/_-]+={0,2}$`)
+)
+
+// Decode reads a session string: telegate's own, GramJS's, which MeshCentral uses, or Telethon's. Anything else is an
+// ErrSession that names what it seems to be.
+func Decode(text string) (Session, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "":
+		return Session{}, notSession("it is empty")
+	case nearTokenShape.MatchString(text):
+		return Session{}, notSession("this is a bot token, which belongs into bottoken")
+	case apiHashShape.MatchString(text):
+		return Session{}, notSession("this is an apihash")
+	case phoneShape.MatchString(text):
+		return Session{}, notSession("this is a phone number or an apiid")
+	case strings.HasPrefix(text, "{"):
+		return Session{}, notSession("this is JSON, such as gotd keeps; sign in with telegate setup instead")
+	case strings.HasPrefix(text, ownPrefix):
+		return decodeOwn(text[len(ownPrefix):])
+	case strings.ContainsAny(text, " \t\r\n"):
+		return Session{}, notSession("it has blanks or line breaks inside; a session is one line")
+	case !base64Shape.MatchString(text):
+		return Session{}, notSession("it has characters that no session has")
+	case text[0] != '1':
+		return Session{}, foreign(text)
+	default:
+		return decodeImported(text[1:])
+	}
+}
+
+func notSession(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrSession}, args...)...)
+}
+
+// unbase64 reads either alphabet, with or without padding. A cut-off text often ends with a character too many, which is
+// dropped so that its length can be told.
+func unbase64(text string) ([]byte, error) {
+	text = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(text, "="))
+	if len(text)%4 == 1 {
+		text = text[:len(text)-1]
+	}
+	return base64.RawURLEncoding.DecodeString(text)
+}
+
+func decodeOwn(text string) (Session, error) {
+	b, err := unbase64(text)
+	if err != nil {
+		return Session{}, notSession("it begins like one of telegate and has characters that none has")
+	}
+	if len(b) != ownSize {
+		return Session{}, notSession("it begins like one of telegate and %s", sizeFault(len(b), ownSize))
+	}
+	sum := sha256.Sum256(b[:ownSize-checkSize])
+	if !bytes.Equal(sum[:checkSize], b[ownSize-checkSize:]) {
+		return Session{}, notSession("it begins like one of telegate and a character in it is wrong; copy it again")
+	}
+	return newSession(FormatOwn, int(b[0]), int64(binary.BigEndian.Uint64(b[1:9])), b[9:9+keySize])
+}
+
+// decodeImported tells GramJS and Telethon apart by what is inside, since both begin with "1" and one length is common to
+// both: GramJS writes dc(1), length of the address(2), address as text, port(2), key(256) in standard base64, Telethon
+// dc(1), address as 4 or 16 bytes, port(2), key(256) in base64url.
+func decodeImported(text string) (Session, error) {
+	b, err := unbase64(text)
+	if err != nil {
+		return Session{}, notSession("it begins like one of GramJS or Telethon and is no base64")
+	}
+	if len(b) > 3 {
+		n := int(binary.BigEndian.Uint16(b[1:3]))
+		if address := b[3:]; n >= 1 && n <= 100 && isAddress(address[:min(n, len(address))]) {
+			if want := 1 + 2 + n + 2 + keySize; len(b) != want {
+				return Session{}, notSession("it begins like one of GramJS (MeshCentral) and %s", sizeFault(len(b), want))
+			}
+			return newSession(FormatGramJS, int(b[0]), 0, b[len(b)-keySize:])
+		}
+	}
+	const v4, v6 = 1 + 4 + 2 + keySize, 1 + 16 + 2 + keySize
+	switch {
+	case len(b) == v4 && !isPort(b[5:7]): // as long as an IPv4 one, and the IPv6 address shows that it was longer
+		return Session{}, notSession("it begins like one of Telethon and %s", sizeFault(len(b), v6))
+	case len(b) == v4 || len(b) == v6:
+		return newSession(FormatTelethon, int(b[0]), 0, b[len(b)-keySize:])
+	case len(b) < v4:
+		return Session{}, notSession("it begins like one of Telethon and %s", sizeFault(len(b), v4))
+	default:
+		return Session{}, notSession("it begins like one of Telethon and has %d bytes, where those have %d or %d; copy it again", len(b), v4, v6)
+	}
+}
+
+// isAddress tells whether b begins a text that may be an address: GramJS keeps IP addresses and host names.
+func isAddress(b []byte) bool {
+	return len(bytes.Trim(b, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:-[]")) == 0
+}
+
+// isPort tells whether b is a port that Telegram's data centres listen on.
+func isPort(b []byte) bool {
+	port := binary.BigEndian.Uint16(b)
+	return port == 443 || port == 80 || port == 5222
+}
+
+func sizeFault(have, want int) string {
+	if have < want {
+		return fmt.Sprintf("was cut off: %d of its %d bytes are missing; copy it again", want-have, want)
+	}
+	return fmt.Sprintf("has %d bytes too many; copy it again", have-want)
+}
+
+// foreign names the sessions of other libraries.
+func foreign(text string) error {
+	b, err := unbase64(text)
+	switch {
+	case err == nil && len(b) == 271 && b[0] >= 1 && b[0] <= 5: // dc, api id(4), test, key(256), user id(8), is bot
+		return notSession("it seems to be one of Pyrogram, which telegate does not read; sign in with telegate setup instead")
+	case err == nil && len(b) >= keySize:
+		return notSession("it is as long as one and begins like none; one of GramJS or Telethon begins with 1, one of telegate with %s", ownPrefix)
+	default:
+		return notSession("it is too short and begins like none; one of GramJS or Telethon begins with 1, one of telegate with %s", ownPrefix)
+	}
+}
+
+func newSession(format string, dc int, userID int64, key []byte) (Session, error) {
+	s := Session{Format: format, DC: dc, UserID: userID}
+	copy(s.key[:], key)
+	switch {
+	case dc < 1 || dc > 5:
+		return Session{}, notSession("it looks like one of %s and names data centre %d, where Telegram has 1 to 5; copy it again", format, dc)
+	case s.key == [keySize]byte{}:
+		return Session{}, notSession("it looks like one of %s and has no key: nobody has signed in with it", format)
+	}
+	return s, nil
+}
+
+// ErrToken: the text is not a bot token.
+var ErrToken = errors.New("not a bot token")
+
+// CheckToken says what a text is that does not look like a bot token, or nil.
+func CheckToken(text string) error {
+	text = strings.TrimSpace(text)
+	_, err := Decode(text)
+	switch {
+	case tokenShape.MatchString(text):
+		return nil
+	case text == "":
+		return fmt.Errorf("%w: it is empty", ErrToken)
+	case err == nil, strings.HasPrefix(text, ownPrefix), len(text) > 300 && base64Shape.MatchString(text):
+		return fmt.Errorf("%w: this is a session, which belongs into session", ErrToken)
+	case apiHashShape.MatchString(text):
+		return fmt.Errorf("%w: this is an apihash", ErrToken)
+	case nearTokenShape.MatchString(text):
+		return fmt.Errorf("%w: it begins like one and was cut off or damaged; copy it again from @BotFather", ErrToken)
+	case strings.HasPrefix(text, "@"):
+		return fmt.Errorf("%w: this is a username; @BotFather shows the token under /mybots, API Token", ErrToken)
+	default:
+		return fmt.Errorf("%w: @BotFather gives out a number, a colon and about 35 letters", ErrToken)
+	}
+}
