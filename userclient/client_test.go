@@ -7,7 +7,6 @@ import (
 
 	"github.com/gotd/td/tgerr"
 
-	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/userclient"
 )
@@ -198,11 +197,11 @@ func TestACutLineComesBack(t *testing.T) {
 	}
 }
 
-// One process at a time uses a session; the next takes over when the first lets go.
+// One client at a time uses a session; the next takes over when the first lets go.
 func TestASessionHasOneHolder(t *testing.T) {
 	r := newRig(t)
 	first := r.user()
-	second := r.start(func(o *userclient.Options) { o.Store = dbtest.OpenAt(t, r.path, time.Now, nil) })
+	second := r.start(func(*userclient.Options) {})
 	r.log.await(t, "Another telegate uses this Telegram session")
 	if s := second.Status(); s.State != userclient.StateConnecting || s.Detail == "" {
 		t.Errorf("status %+v", s)

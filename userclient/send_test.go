@@ -306,6 +306,9 @@ func TestALimitedAccountIsTurnedOff(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 	c.stop()
+	if err := r.db.Close(); err != nil {
+		t.Fatal(err)
+	}
 	c = r.start(func(o *userclient.Options) { o.Store = dbtest.OpenAt(t, r.path, clock.Now, nil) })
 	await(t, c.connected)
 	if s := c.Status(); s.State != userclient.StateLimited {
