@@ -130,6 +130,7 @@ func TestACodeArrivesOverMTProtoWhileTheBotAPIIsGone(t *testing.T) {
 		w.telegram.SetFaults(fault.f)
 		name := []string{"alice", "bob"}[i%2] // who may not sign in too often
 		code, took := w.signInOver(tel, name, fault.name)
+		t.Logf("%s: the code took %v", fault.name, took)
 		if took > fault.limit {
 			t.Errorf("%s: the code took %v, at most %v", fault.name, took, fault.limit)
 		}

@@ -423,3 +423,22 @@ func TestTheOtherWayIsNotOverrun(t *testing.T) {
 		}
 	})
 }
+
+// Where broadcasts have a pace of their own, nothing else is held up by it.
+func TestBroadcastsWithAPaceOfTheirOwn(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.limits = map[int64]delivery.Limits{botID: {BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: 0.1}}
+		r.reopen()
+		r.run()
+		r.accept(series(delivery.LaneBroadcast, 1000, 6)...)
+		began := time.Now()
+		r.pass(15 * time.Second)
+		r.accept(message(delivery.LaneCode, 2000, "code"))
+		r.pass(1100 * time.Millisecond)
+		r.mustGo("code", "bot", 1100*time.Millisecond)
+		r.drain(2 * time.Minute)
+		if took := r.tg.lastTaken(began); took < 49*time.Second || took > 52*time.Second {
+			r.Errorf("six broadcasts, one in ten seconds, took %v", took)
+		}
+	})
+}

@@ -33,7 +33,8 @@ type rig struct {
 	*testing.T
 	tg       *telegram
 	bots     map[int64]delivery.Transport
-	ways     []delivery.Fallback // of botID
+	ways     []delivery.Fallback       // of botID
+	limits   map[int64]delivery.Limits // of bots with limits of their own
 	path     string
 	listener delivery.Listener // called besides the rig's own
 	clock    atomic.Int64      // how far the clock on the wall has been set, in nanoseconds
@@ -84,7 +85,7 @@ func (r *rig) open() {
 	r.db = dbtest.OpenAt(r, r.path, r.now, func(queued []delivery.Queued) { dispatcher.Wake(queued) })
 	r.store = &plug{Store: r.db}
 	dispatcher = delivery.NewDispatcher(delivery.Options{
-		Store: r.store, Transports: r.bots, Fallbacks: map[int64][]delivery.Fallback{botID: r.ways}, Now: r.now, Logger: slog.New(slog.DiscardHandler),
+		Store: r.store, Transports: r.bots, Fallbacks: map[int64][]delivery.Fallback{botID: r.ways}, OwnLimits: r.limits, Now: r.now, Logger: slog.New(slog.DiscardHandler),
 		Limits:   delivery.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20},
 		Listener: delivery.Listener{Failed: r.failed, Ended: r.endedWith},
 	})
