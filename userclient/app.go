@@ -44,8 +44,12 @@ type Server struct {
 	Key     *rsa.PublicKey // that the server proves itself with
 }
 
-// dialTimeout bounds one attempt to reach a data centre, so that a dead route costs seconds (F31).
+// dialTimeout bounds one attempt to reach a data centre or a proxy, so that a dead route costs seconds (F31).
 const dialTimeout = 10 * time.Second
+
+// connectTimeout bounds an attempt with all that follows: a new key takes a second of computing, and many on a small or a
+// busy machine, where a shorter limit would have it begin anew for ever.
+const connectTimeout = 2 * time.Minute
 
 // library are the options of gotd that follow from the app, for a client that is run once.
 func (a App) library() (telegram.Options, error) {
@@ -61,9 +65,10 @@ func (a App) library() (telegram.Options, error) {
 		version = "dev"
 	}
 	o := telegram.Options{
-		Resolver:    resolver,
-		DialTimeout: dialTimeout,
-		Device:      telegram.DeviceConfig{DeviceModel: "telegate", SystemVersion: runtime.GOOS, AppVersion: version, SystemLangCode: "en", LangCode: "en"},
+		Resolver:        resolver,
+		DialTimeout:     connectTimeout, // of the library: dial, proxy and key together
+		ExchangeTimeout: connectTimeout,
+		Device:          telegram.DeviceConfig{DeviceModel: "telegate", SystemVersion: runtime.GOOS, AppVersion: version, SystemLangCode: "en", LangCode: "en"},
 	}
 	if a.Logger != nil {
 		o.Logger = logslog.New(slog.New(lower{a.Logger.Handler()}))

@@ -169,7 +169,7 @@ func await[T any](t testing.TB, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing came")
 		panic("unreachable")
 	}
@@ -178,7 +178,7 @@ func await[T any](t testing.TB, from <-chan T) T {
 // send sends one part and answers what is wrong with it; nil where it was taken.
 func (c *running) send(to delivery.Recipient, part delivery.Part) *delivery.SendError {
 	c.r.Helper()
-	ctx, cancel := context.WithTimeout(c.r.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.r.Context(), time.Minute)
 	defer cancel()
 	err := c.Send(ctx, to, part)
 	if err == nil {
@@ -234,7 +234,7 @@ func (l *record) text() string {
 // await returns once a line of the log holds the words.
 func (l *record) await(t testing.TB, words string) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		l.mu.Lock()
 		found, changed := strings.Contains(l.buf.String(), words), l.changed

@@ -12,7 +12,7 @@ import (
 )
 
 // reachTimeout is how long a person at the terminal waits for the first connection.
-const reachTimeout = 30 * time.Second
+const reachTimeout = time.Minute
 
 // ErrUnreachable: no data centre has answered in time.
 var ErrUnreachable = errors.New("Telegram's data centres cannot be reached: check the network, the firewall and the proxy") //nolint:staticcheck // a name

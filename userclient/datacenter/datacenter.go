@@ -216,7 +216,7 @@ func (s *Telegram) Calls(method string) int {
 // AwaitCalls returns once a method was called n times in all.
 func (s *Telegram) AwaitCalls(t testing.TB, method string, n int) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		s.mu.Lock()
 		have, changed := s.calls[method], s.changed
