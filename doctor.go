@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
@@ -176,7 +177,10 @@ func (d *doctor) configuration(context.Context) []finding {
 	if d.bad != nil {
 		next := "Mend these lines; telegate config check says when all is well."
 		var faults *config.Error
-		if !errors.As(d.bad, &faults) {
+		switch {
+		case errors.Is(d.bad, fs.ErrPermission):
+			next = "Run it as the user telegate runs as."
+		case !errors.As(d.bad, &faults):
 			next = "Run telegate setup, or name the right file with --config."
 		}
 		return []finding{{"config", rungFail, d.bad.Error(), next}}
@@ -191,7 +195,7 @@ func (d *doctor) configuration(context.Context) []finding {
 		if f.Status == rungFail && strings.HasPrefix(w, d.path+" holds a secret") {
 			continue // said already
 		}
-		findings = append(findings, finding{"config", rungWarn, sentence(w), ""})
+		findings = append(findings, finding{"config", rungWarn, w + ".", ""})
 	}
 	return findings
 }

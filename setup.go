@@ -213,9 +213,9 @@ func (w *wizard) finish(ctx context.Context) error {
 		_, err = w.con.stdout.Write(lines)
 		return err
 	}
-	question := "Write " + w.Config + "?"
+	question := fmt.Sprintf("Write %s, with %s?", w.Config, w.keys())
 	if w.old != nil {
-		question = "Change " + w.Config + "? The rest of it stays, and the old file is kept."
+		question = fmt.Sprintf("Change %s in %s? The rest of it stays, and the old file is kept.", w.keys(), w.Config)
 	}
 	if !w.Yes {
 		ok, err := w.confirm(ctx, "\n"+question, true)
@@ -242,16 +242,25 @@ func (w *wizard) finish(ctx context.Context) error {
 	if backup != "" {
 		w.say("The old one is %s.", backup)
 	}
-	for _, change := range w.changes {
-		if name := config.SharedEnv + strings.ToUpper(change.Key); change.Value != nil && w.con.getenv(name) != "" && w.con.getenv(name) != change.Value {
-			w.say("Attention: the variable %s is set to something else, and beats the file.", name)
-		}
+	if real, err := config.Parse(w.Config, content, w.con.getenv); err != nil || real.Messaging != cfg.Messaging {
+		w.say("Attention: variables that begin with %s are set here, say something else, and beat the file.", config.SharedEnv)
 	}
 	for _, do := range w.after {
 		do(ctx)
 	}
 	w.nextSteps(cfg)
 	return nil
+}
+
+// keys names what is to be written.
+func (w *wizard) keys() string {
+	var keys []string
+	for _, c := range w.changes {
+		if c.Value != nil {
+			keys = append(keys, c.Key)
+		}
+	}
+	return strings.Join(keys, ", ")
 }
 
 // nextSteps says how to go on.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"telegate/bot"
 	"telegate/config"
@@ -67,6 +69,11 @@ func (w *wizard) takeToken(ctx context.Context, token, file string, way config.T
 	w.closing = append(w.closing, client.Close)
 	if err := w.askWho(ctx, client, way.BaseURL); err != nil {
 		return err
+	}
+	if old, err := config.Parse(w.Config, w.old, w.con.getenv); err == nil {
+		if id := config.BotID(old.Messaging.Telegram.BotToken); id != 0 && id != client.ID() {
+			w.say("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with this one everybody has to link again.", id)
+		}
 	}
 	if err := w.checkWebhook(ctx, client); err != nil {
 		return err
@@ -157,5 +164,6 @@ func newBotClient(t config.Telegram, log *slog.Logger) (*bot.Client, error) {
 
 // sentence makes one of an error's text.
 func sentence(text string) string {
-	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimRight(text[size:], ".") + "."
 }

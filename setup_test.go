@@ -202,7 +202,7 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 		t.Error("the webhook was removed before anybody wanted that")
 	}
 	s.types("yes\n")
-	s.reads("Change telegate.toml? The rest of it stays, and the old file is kept. [Y/n]")
+	s.reads("Change bottoken in telegate.toml? The rest of it stays, and the old file is kept. [Y/n]")
 	s.types("what\n")
 	s.reads("Please answer y or n.")
 	if !w.telegram.Faults().WebhookSet {
@@ -302,4 +302,39 @@ func TestSetupDoesNotOverwriteWhatChangedMeanwhile(t *testing.T) {
 	s.reads("the file has changed in the meantime")
 	s.leaves(exitFailed)
 	untouched(t, dir, "# somebody else's\n")
+}
+
+// Links belong to a bot, so whoever puts another one in hears what that means; and a variable that beats the file is named.
+func TestSetupWarnsBeforeAnotherBotTakesTheOldOnesPlace(t *testing.T) {
+	w := newWorld(t)
+	other := "3000000003:" + strings.Repeat("y", 35)
+	if _, err := w.telegram.AddBot(other, "OtherBot", "Other Bot"); err != nil {
+		t.Fatal(err)
+	}
+	dir := folder(t, "[messaging.telegram]\nbottoken = '"+testToken+"'\nbaseurl = '"+w.botAPI.URL+"'\n")
+	file := filepath.Join(dir, "telegate.toml")
+	for token, attention := range map[string]bool{testToken: false, other: true} {
+		tokenFile := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out syncBuffer
+		con := &console{getenv: func(string) string { return "" }, stdin: strings.NewReader("n\n"), stdout: &out, stderr: &out}
+		if status := runCommand(t.Context(), []string{"setup", "bot", "--bottoken-file", tokenFile, "-c", file}, con); status != exitOK {
+			t.Fatalf("exit status %d:\n%s", status, &out)
+		}
+		if got := strings.Contains(out.String(), "another bot now, 2000000002. Links belong to a bot"); got != attention {
+			t.Errorf("attention %v:\n%s", got, &out)
+		}
+		con.getenv = func(name string) string {
+			return map[string]string{"TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN": testToken}[name]
+		}
+		out = syncBuffer{}
+		if status := runCommand(t.Context(), []string{"setup", "bot", "--yes", "--bottoken-file", tokenFile, "-c", file}, con); status != exitOK {
+			t.Fatalf("exit status %d:\n%s", status, &out)
+		}
+		if got := strings.Contains(out.String(), "TELEGATE_MESSAGING_TELEGRAM_ are set here, say something else, and beat the file"); got != (token == other) {
+			t.Errorf("attention %v:\n%s", got, &out)
+		}
+	}
 }

@@ -8,9 +8,8 @@ import (
 	"syscall"
 )
 
-// sameOwner gives a file the owner and group of another. Only root may give files away; anybody else keeps his own.
-func sameOwner(f *os.File, of fs.FileInfo) {
-	if stat, ok := of.Sys().(*syscall.Stat_t); ok {
-		_ = f.Chown(int(stat.Uid), int(stat.Gid))
-	}
+// sameOwner gives a file the owner and group of another, and says whether it has them now: only root may give files away.
+func sameOwner(f *os.File, of fs.FileInfo) bool {
+	stat, ok := of.Sys().(*syscall.Stat_t)
+	return ok && f.Chown(int(stat.Uid), int(stat.Gid)) == nil
 }

@@ -112,8 +112,8 @@ func writeNew(path string, content []byte, mode fs.FileMode, owner fs.FileInfo) 
 		}
 	}()
 	_, err = f.Write(content)
-	if owner != nil {
-		sameOwner(f, owner)
+	if owner != nil && !sameOwner(f, owner) {
+		mode = 0o600 // the rights were another group's
 	}
 	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 }
