@@ -194,9 +194,9 @@ func (w way) throughProxy(ctx context.Context) finding {
 	target := net.JoinHostPort(w.base.Hostname(), portOf(w.base))
 	err := w.net.tunnel(ctx, w.proxy, target)
 	if w.base.Scheme == "http" && strings.HasPrefix(w.proxy.Scheme, "http") { // such requests go to the proxy as they are, without a tunnel
-		var resp *http.Response
-		if resp, err = w.head(ctx); err == nil && resp.StatusCode == http.StatusProxyAuthRequired {
-			err = refusedTunnel{resp.StatusCode}
+		var status int
+		if status, _, err = w.head(ctx); err == nil && status == http.StatusProxyAuthRequired {
+			err = tunnelError{status}
 		}
 	}
 	if err != nil {
@@ -205,10 +205,10 @@ func (w way) throughProxy(ctx context.Context) finding {
 	return finding{"proxy", rungOK, fmt.Sprintf("%s lets through to %s.", w.proxy.Host, target), ""}
 }
 
-// refusedTunnel is a proxy that says no.
-type refusedTunnel struct{ status int }
+// tunnelError is a proxy that says no.
+type tunnelError struct{ status int }
 
-func (e refusedTunnel) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
+func (e tunnelError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
 var errTunnel = errors.New("the tunnel is there")
 
@@ -223,7 +223,7 @@ func (n network) tunnel(ctx context.Context, proxy *url.URL, address string) err
 			if status = resp.StatusCode; status == http.StatusOK {
 				return errTunnel
 			}
-			return refusedTunnel{status}
+			return tunnelError{status}
 		},
 	}
 	defer transport.CloseIdleConnections()
@@ -247,7 +247,7 @@ func (n network) tunnel(ctx context.Context, proxy *url.URL, address string) err
 // proxyFinding says what a proxy that lets nothing through is about. Its address is shown, its user and password are not.
 func proxyFinding(proxy *url.URL, target string, err error) finding {
 	f := finding{"proxy", rungFail, "", ""}
-	var refused refusedTunnel
+	var refused tunnelError
 	var op *net.OpError
 	switch text := err.Error(); {
 	case errors.As(err, &refused) && refused.status == http.StatusProxyAuthRequired, strings.Contains(text, "username/password"),
@@ -266,21 +266,21 @@ func proxyFinding(proxy *url.URL, target string, err error) finding {
 	return f
 }
 
-// head asks the Bot API server for nothing but the head of its start page, whose body is closed.
-func (w way) head(ctx context.Context) (*http.Response, error) {
+// head asks the Bot API server, or the proxy before it, for the head of the start page.
+func (w way) head(ctx context.Context) (status int, date string, err error) {
 	transport := &http.Transport{DialContext: w.net.dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: w.net.roots}}
 	if w.proxy != nil {
 		transport.Proxy = http.ProxyURL(w.proxy)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, w.base.JoinPath("/").String(), nil)
 	if err != nil {
-		return nil, err
+		return 0, "", err
 	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return 0, "", err
 	}
-	return resp, resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get("Date"), resp.Body.Close()
 }
 
 // maxSkew is how far the clock may be off without a word.
@@ -291,12 +291,12 @@ func (w way) clock(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
 	defer cancel()
 	before := time.Now()
-	resp, err := w.head(ctx)
+	_, date, err := w.head(ctx)
 	if err != nil {
 		return finding{"clock", rungSkip, "The clock cannot be compared: " + w.base.Host + " does not answer.", ""}
 	}
 	took := time.Since(before)
-	theirs, err := http.ParseTime(resp.Header.Get("Date"))
+	theirs, err := http.ParseTime(date)
 	if err != nil {
 		return finding{"clock", rungSkip, "The clock cannot be compared: " + w.base.Host + " does not say the time.", ""}
 	}

@@ -42,7 +42,7 @@ func newPatient(t *testing.T) *patient {
 		dataCentres: []string{listener(t, nil), listener(t, nil)},
 	}
 	p.text = p.configText(p.listen)
-	p.file = filepath.Join(p.world.dir, "telegate.toml")
+	p.file = filepath.Join(p.dir, "telegate.toml")
 	return p
 }
 
@@ -149,7 +149,7 @@ var blanks = regexp.MustCompile(` +`)
 
 func TestDoctorLooksAtTheFiles(t *testing.T) {
 	p := newPatient(t)
-	database := filepath.Join(p.world.dir, "telegate.db")
+	database := filepath.Join(p.dir, "telegate.db")
 
 	_, _, by := p.examine()
 	finds(t, by, "config", rungFail, "telegate setup")
@@ -185,10 +185,10 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 	_, _, by = p.examine()
 	finds(t, by, "key file", rungFail, "Put back the file that was made with this database.")
 
-	p.text = strings.Replace(p.text, strconv.Quote(database), strconv.Quote(filepath.Join(p.world.dir, "gone", "telegate.db")), 1)
+	p.text = strings.Replace(p.text, strconv.Quote(database), strconv.Quote(filepath.Join(p.dir, "gone", "telegate.db")), 1)
 	p.write("")
 	_, _, by = p.examine()
-	finds(t, by, "database", rungFail, "mkdir -p "+filepath.Join(p.world.dir, "gone"))
+	finds(t, by, "database", rungFail, "mkdir -p "+filepath.Join(p.dir, "gone"))
 	if by["disk"].Rung != "" {
 		t.Errorf("free space of a folder that is not there: %+v", by["disk"])
 	}

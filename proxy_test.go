@@ -204,6 +204,32 @@ func TestPollingAndSendingGoThroughTheProxy(t *testing.T) {
 	}
 }
 
+// Setup checks a token on the way that the configuration names.
+func TestSetupAsksThroughTheProxy(t *testing.T) {
+	for name, kind := range proxied {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			server := w.overTLS()
+			proxy := newTestProxy(t, server.Listener.Addr().String(), kind.serve)
+			before := "[messaging.telegram]\nbaseurl = 'https://example.com'\nproxy = " + kind.url(proxy.address) + "\n"
+			dir := folder(t, before)
+			child := exec.Command("telegate", "setup", "bot", "--yes")
+			child.Dir = dir
+			child.Env = append(os.Environ(), "SSL_CERT_FILE="+server.rootFile, "TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN="+testToken)
+			out, err := child.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "It is Test Bot") || strings.Contains(string(out), proxyPassword) {
+				t.Errorf("%v:\n%s", err, out)
+			}
+			if got := written(t, dir, "telegate.toml"); got != before+"bottoken = \""+testToken+"\"\n" {
+				t.Errorf("telegate.toml became\n%s", got)
+			}
+			if proxy.tunnels.Load() == 0 {
+				t.Error("the proxy was not used")
+			}
+		})
+	}
+}
+
 // What a proxy refuses is a state, told without the password.
 func TestRefusingProxyIsAState(t *testing.T) {
 	for name, kind := range proxied {

@@ -101,7 +101,7 @@ func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) 
 		}
 		trouble := bot.Diagnose(err)
 		if trouble.State == bot.StateUnauthorized {
-			return refusedError{errors.New("Telegram knows no bot with this token: compare it with what @BotFather shows under /mybots, API Token")}
+			return refusedError{errors.New("this is the token of no bot that Telegram knows: compare it with what @BotFather shows under /mybots, API Token")}
 		}
 		if w.Yes {
 			return fmt.Errorf("the token could not be checked, and nothing was changed: %s", trouble.Detail)

@@ -52,6 +52,7 @@ func sit(t *testing.T) *seat {
 		}
 	}()
 	t.Cleanup(func() {
+		_, _ = keyboard.WriteString("\n") // ends a reader that an interrupted question has left behind; in telegate the process ends
 		tty.Close()
 		keyboard.Close()
 		<-read
@@ -192,7 +193,7 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 	s.reads("Paste the token (it is not shown):")
 	stranger := "123456789:" + strings.Repeat("x", 35)
 	s.types(stranger + "\n")
-	s.reads("Telegram knows no bot with this token")
+	s.reads("This is the token of no bot that Telegram knows")
 	s.reads("Paste the token (it is not shown):")
 	s.types("  " + testToken + " \n")
 	s.reads("It is Test Bot, https://t.me/TestBot")

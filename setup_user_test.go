@@ -168,6 +168,41 @@ func TestSignInThatCannotGoOnKeepsNothing(t *testing.T) {
 	}
 }
 
+// However a sign-in is interrupted, it is canceled, and neither the file nor the terminal is left in another state.
+func TestInterruptedSignInIsCanceled(t *testing.T) {
+	for name, answers := range map[string][]string{
+		"phone":    {"Which one? [phone]", "\n", "Phone number"},
+		"code":     {"Which one? [phone]", "\n", "Phone number", "+1555\n", "The code (it is not shown;"},
+		"password": {"Which one? [phone]", "\n", "Phone number", "+1555\n", "The code (it is not shown;", "12345\n", "(it is not shown):"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeAccounts{}
+			dir := folder(t, appLines)
+			s := sit(t)
+			ctx, interrupt := context.WithCancel(t.Context())
+			open := func(config.Telegram) (accounts, error) { return f, nil }
+			s.startWith(ctx, open, "setup", "user", "--config", filepath.Join(dir, "telegate.toml"))
+			s.reads("Go on with a user's account? [y/N]")
+			s.types("y\n")
+			for i, answer := range answers {
+				if i%2 == 0 {
+					s.reads(answer)
+				} else {
+					s.types(answer)
+				}
+			}
+			time.Sleep(20 * time.Millisecond) // until the question is being listened to
+			interrupt()
+			s.reads("interrupted; nothing was changed")
+			s.leaves(exitFailed)
+			untouched(t, dir, appLines)
+			if f.canceled != 1 {
+				t.Errorf("canceled %d times", f.canceled)
+			}
+		})
+	}
+}
+
 func TestRiskOfAUsersAccountCanBeDeclined(t *testing.T) {
 	s, dir := sitWith(t, &fakeAccounts{}, appLines)
 	s.types("\n")

@@ -133,7 +133,7 @@ func TestSaveWhereNothingCanBeWritten(t *testing.T) {
 	if err := os.Chmod(folder, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Chmod(folder, 0o700)
+	defer func() { _ = os.Chmod(folder, 0o700) }()
 	if err := config.CheckWritable(file); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v", err)
 	}
