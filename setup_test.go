@@ -312,7 +312,7 @@ func TestSetupWarnsBeforeAnotherBotTakesTheOldOnesPlace(t *testing.T) {
 	if _, err := w.telegram.AddBot(other, "OtherBot", "Other Bot"); err != nil {
 		t.Fatal(err)
 	}
-	dir := folder(t, "[messaging.telegram]\nbottoken = '"+testToken+"'\nbaseurl = '"+w.botAPI.URL+"'\n")
+	dir := folder(t, "[messaging.telegram]\nbottoken = '"+testToken+"'\nbaseurl = '"+w.botAPI+"'\n")
 	file := filepath.Join(dir, "telegate.toml")
 	for token, attention := range map[string]bool{testToken: false, other: true} {
 		tokenFile := filepath.Join(t.TempDir(), "token")
