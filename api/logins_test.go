@@ -124,7 +124,7 @@ func TestReportRefusesWhatItCannotMean(t *testing.T) {
 		"from=2026-11-02T09:00:00": "query/from", "from=1793610000": "query/from", "from=" + strings.Repeat("2", 65): "query/from",
 		"to=tomorrow": "query/to", "from=2026-11-02T09:00:02Z&to=2026-11-02T09:00:02Z": "query/to", "from=2026-11-03&to=2026-11-02": "query/to", "from=2026-11-02T09:00:01Z&to=2026-11-02T09:00:00Z": "query/to",
 		"outcome=fine": "query/outcome", "outcome=APPROVED": "query/outcome", "outcome=approved,denied": "query/outcome",
-		"limit=0": "query/limit", "limit=1001": "query/limit", "limit=-1": "query/limit", "limit=many": "query/limit",
+		"limit=0": "query/limit", "limit=501": "query/limit", "limit=-1": "query/limit", "limit=many": "query/limit",
 		"after=x": "query/after", "after=1": "query/after", "after=1-": "query/after", "after=1-0": "query/after", "after=1--1": "query/after",
 		"after=1-1x": "query/after", "after=%201-1": "query/after", "after=99999999999999999999-1": "query/after", "after=%2B1-1": "query/after",
 		"usr=alice": "query/usr", "user=" + strings.Repeat("u", 257): "query/user", "domain=" + strings.Repeat("d", 65): "query/domain",

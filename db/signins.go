@@ -16,8 +16,8 @@ const (
 	newestFirst     = "ORDER BY at DESC, seq DESC LIMIT ?5"
 	signInsOfDomain = selectSignIn + "audit_logins" + whereSignIn + newestFirst
 	signInsAlike    = selectSignIn + "audit_outcomes" + whereSignIn + "AND outcome = ?6 " + newestFirst
-	// A user's entries are few enough to look at each.
-	signInsOfUser = selectSignIn + "audit_user" + whereSignIn + "AND user = ?6 AND user <> '' AND (?7 = '' OR outcome = ?7) " + newestFirst
+	signInsOfUser   = selectSignIn + "audit_user" + whereSignIn + "AND user = ?6 AND user <> '' " + newestFirst
+	signInsOfKind   = selectSignIn + "audit_tries" + whereSignIn + "AND user = ?6 AND outcome = ?7 " + newestFirst
 )
 
 // SignIns implements twofa.Tx.
@@ -28,8 +28,10 @@ func (tx *Tx) SignIns(q twofa.SignInQuery) ([]twofa.SignIn, error) {
 	}
 	args := []any{q.Domain, millis(q.From), before, q.Before.Seq, q.Limit}
 	switch {
+	case q.User != "" && q.Result != "":
+		return all(tx, scanSignIn, signInsOfKind, append(args, q.User, q.Result)...)
 	case q.User != "":
-		return all(tx, scanSignIn, signInsOfUser, append(args, q.User, q.Result)...)
+		return all(tx, scanSignIn, signInsOfUser, append(args, q.User)...)
 	case q.Result != "":
 		return all(tx, scanSignIn, signInsAlike, append(args, q.Result)...)
 	default:

@@ -64,8 +64,9 @@ ALTER TABLE pauses ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX audit_user ON audit (domain, user, at) WHERE user <> '';
 CREATE INDEX audit_refused ON audit (at, domain) WHERE event = 'message.refused';
 
--- The login report reads the checks of codes for signing in: all of a domain, those that ended alike, or those of a user.
+-- The login report reads the checks of codes for signing in: all of a domain, those that ended alike, those of a user, or both.
 ALTER TABLE audit ADD COLUMN purpose TEXT NOT NULL DEFAULT '';  -- of a verification
 DROP INDEX audit_checks;
 CREATE INDEX audit_logins ON audit (domain, at) WHERE event = 'verification.checked' AND purpose = 'login';
 CREATE INDEX audit_outcomes ON audit (domain, outcome, at) WHERE event = 'verification.checked' AND purpose = 'login';
+CREATE INDEX audit_tries ON audit (domain, user, outcome, at) WHERE event = 'verification.checked' AND purpose = 'login';
