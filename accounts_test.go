@@ -24,7 +24,7 @@ const (
 )
 
 // helper is the account that telegate may use.
-var helper = datacenter.Account{ID: 810000001, AccessHash: 71, Username: "helper_tg", Name: "Helper", Phone: "+34600000001"}
+var helper = datacenter.Account{ID: 810000001, AccessHash: 71, Username: "helper_tg", Name: "Helper", Phone: "+34611111111"}
 
 // dataCentre gives a world Telegram's data centres beside the simulated Bot API, with the same people and bot, and the helper.
 // It returns the helper's session.

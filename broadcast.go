@@ -82,7 +82,7 @@ func (c broadcastSendCmd) Run(ctx context.Context, con *console) error {
 	}
 	fmt.Fprintln(con.stderr, c.reach(preview))
 	if !c.Yes {
-		if err := confirm(ctx, con, "Send it?"); err != nil {
+		if err := confirm(ctx, con, "Send it?", "nothing was sent"); err != nil {
 			return err
 		}
 	}
@@ -174,8 +174,8 @@ func (c broadcastSendCmd) reach(p api.AcceptedBroadcast) string {
 	return s + fmt.Sprintf(" and takes about %v.", time.Duration(p.EstimatedSeconds)*time.Second)
 }
 
-// confirm asks; an error unless the answer is yes.
-func confirm(ctx context.Context, con *console, question string) error {
+// confirm asks; an error, in the words for it, unless the answer is yes.
+func confirm(ctx context.Context, con *console, question, otherwise string) error {
 	fmt.Fprintf(con.stderr, "%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() { // a terminal cannot be made to stop reading
@@ -184,10 +184,10 @@ func confirm(ctx context.Context, con *console, question string) error {
 	}()
 	select {
 	case <-ctx.Done():
-		return errors.New("nothing was sent")
+		return errors.New(otherwise)
 	case a := <-answer:
 		if a != "y" && a != "yes" {
-			return errors.New("nothing was sent")
+			return errors.New(otherwise)
 		}
 		return nil
 	}

@@ -15,9 +15,10 @@ import (
 	"telegate/sandbox"
 )
 
-// The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked and bob has
-// blocked the bot, and where carol is linked in the domain corp. They know it by TELEGATE_API and TELEGATE_KEY, its address
-// as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; LATER is tomorrow.
+// The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked, alice has signed
+// in and bob has blocked the bot, and where carol and alice are linked in the domain corp. They know it by TELEGATE_API and
+// TELEGATE_KEY, its address as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; LATER is
+// tomorrow, and TODAY the day.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -25,6 +26,8 @@ func TestCommands(t *testing.T) {
 	w.link("", "alice")
 	w.link("", "bob")
 	w.link("corp", "carol")
+	w.link("corp", "alice")
+	w.signedIn("alice")
 	if err := w.telegram.Block(w.person("bob").ID, testBot); err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +46,7 @@ func TestCommands(t *testing.T) {
 			env.Setenv("LATER", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 			env.Setenv("TELEGRAM", w.botAPI)
 			env.Setenv("TOKEN", testToken)
+			env.Setenv("TODAY", time.Now().Format(time.DateOnly))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says},

@@ -47,7 +47,17 @@ type cli struct {
 		Resend messagesResendCmd `cmd:"" help:"Send a message again that did not arrive."`
 		Why    messagesWhyCmd    `cmd:"" help:"Tell why a user did, or did not, get something."`
 	} `cmd:"" help:"Messages that were sent, and what became of them."`
-	Key struct {
+	Users struct {
+		List   usersListCmd   `cmd:"" help:"List the users with a linked chat."`
+		Show   usersShowCmd   `cmd:"" help:"Show what Telegram can be used for with a user, and why not."`
+		Set    usersSetCmd    `cmd:"" help:"Set a user's handle: an invitation until it is proven."`
+		Unlink usersUnlinkCmd `cmd:"" help:"Unlink a user from the chat."`
+	} `cmd:"" help:"Users, and their links to Telegram."`
+	Report struct {
+		Logins reportLoginsCmd `cmd:"" help:"Show who signed in with a code: when, from where, with which outcome."`
+	} `cmd:"" help:"Reports."`
+	Status statusCmd `cmd:"" help:"Show how a running gateway is doing, and what to do."`
+	Key    struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {

@@ -17,7 +17,7 @@ import (
 	"telegate/delivery"
 )
 
-// listPage is how many messages one call of the API lists at most.
+// listPage is how many messages, users or sign-ins one call of the API is asked for at a time.
 const listPage = 500
 
 type messagesListCmd struct {

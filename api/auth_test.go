@@ -63,7 +63,7 @@ func (g *gateway) try(key, call, domain, id string) answer {
 	switch {
 	case call == "GET /v1/users" || call == "GET /v1/broadcasts":
 		path += "?domain=" + domain
-	case call == "GET /v1/messages":
+	case call == "GET /v1/messages" || call == "GET /v1/logins":
 		path += "?domain=" + domain
 	case path == "/v1/trace" || path == "/v1/messaging" && method != http.MethodPut:
 		path += "?user=alice&domain=" + domain

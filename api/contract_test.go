@@ -207,6 +207,7 @@ var calls = map[string]string{
 	"GET /v1/messaging":                  "",
 	"PUT /v1/messaging":                  "admin",
 	"DELETE /v1/messaging":               "link",
+	"GET /v1/logins":                     "admin",
 	"POST /v1/links":                     "link",
 	"GET /v1/links/{id}":                 "link",
 	"POST /v1/links/{id}/confirm":        "link",

@@ -31,13 +31,16 @@ type Component struct {
 	Since  *time.Time `json:"since,omitempty"`
 }
 
+// Health is the answer of GET /healthz.
+type Health struct {
+	Status     string      `json:"status"`
+	Version    string      `json:"version,omitempty"`
+	Components []Component `json:"components,omitempty"`
+}
+
 // healthz tells how telegate is doing: 200 "ok" or "degraded", 503 "failing". The components are for whoever runs it.
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
-	answer := struct {
-		Status     string      `json:"status"`
-		Version    string      `json:"version,omitempty"`
-		Components []Component `json:"components,omitempty"`
-	}{Status: HealthOK}
+	answer := Health{Status: HealthOK}
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
 	components := s.o.Health(ctx)

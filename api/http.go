@@ -38,7 +38,10 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() {
-			if p := recover(); p != nil {
+			p := recover()
+			err, _ := p.(error)
+			cut := errors.Is(err, http.ErrAbortHandler)
+			if p != nil && !cut {
 				s.o.Logger.ErrorContext(r.Context(), "panic in a request", "request", id, "panic", p, "stack", string(debug.Stack()))
 				if seen.status == 0 {
 					writeProblem(seen, r, problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance."))
@@ -47,6 +50,9 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			route := s.routeOf(r)
 			s.requests.observe(route, seen.status, time.Since(start))
 			s.o.Logger.DebugContext(r.Context(), "request", "request", id, "route", route, "status", seen.status, "took", time.Since(start))
+			if cut { // the connection breaks off, so that nobody takes half an answer for the whole
+				panic(p)
+			}
 		}()
 		next.ServeHTTP(seen, r)
 	})

@@ -3,6 +3,7 @@ package api
 import (
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -62,7 +63,7 @@ func successStatus(method, path string) int {
 }
 
 // complete adds to the contract what the types of Go do not tell: the catalogue of problems, the objects that can be
-// null, and the second status of two calls.
+// null, the second status of two calls, and the two forms of the login report.
 func complete(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas.Map()
 	for _, slug := range slices.Sorted(maps.Keys(kinds)) {
@@ -78,6 +79,11 @@ func complete(doc *huma.OpenAPI) {
 				Description: object.Description, OneOf: []*huma.Schema{{Ref: object.Ref}, {Type: "null"}},
 			}
 		}
+	}
+	logins := doc.Paths[loginsPath].Get.Responses["200"]
+	logins.Content = map[string]*huma.MediaType{
+		"application/json": {Schema: doc.Components.Schemas.Schema(reflect.TypeFor[LoginList](), true, "")},
+		csvType:            {Schema: &huma.Schema{Type: huma.TypeString}},
 	}
 	for path, meaning := range map[string]string{
 		"/v1/messages": "An earlier message with the same dedupe_key", broadcastsPath: "After a dry run: nothing is stored",

@@ -133,6 +133,7 @@ func (s *Server) register(api huma.API) {
 	call(s, api, "POST", "/v1/verifications/{id}/check", scopeVerify, "Check a code", s.checkVerification)
 	call(s, api, "POST", "/v1/verifications/{id}/resend", scopeVerify, "Void the code and send a fresh one", s.resendVerification)
 	call(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
+	call(s, api, "GET", loginsPath, scopeAdmin, "The login report: who wanted to sign in, the newest first", s.listLogins)
 	call(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
 	call(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
 	call(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, the newest first", s.listMessages)

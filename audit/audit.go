@@ -42,6 +42,7 @@ type Entry struct {
 	User    string
 	Subject string // id of the link, verification or broadcast; the lane of a message that was refused
 	Outcome string
+	Purpose string // of a verification: login, recovery, confirm; empty elsewhere
 	Context Context
 }
 

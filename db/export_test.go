@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// ListQueries are the statements that lists of messages and traces come from, with the index each of them walks.
+// ListQueries are the statements that lists of messages, traces and the login report come from, with the index each of them walks.
 var ListQueries = map[string]struct{ Query, Index string }{
 	"of a user":          {listOfUser, "messages_user"},
 	"of a broadcast":     {listOfBroadcast, "messages_recipients"},
@@ -16,6 +16,10 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"audit":              {auditBetween, "audit_user"},
 	"refusals of all":    {refusalsOfDomain, "audit_refused"},
 	"refusals of a kind": {refusalsAlike, "audit_user"},
+	"sign-ins":           {signInsOfDomain, "audit_logins (domain=? AND at>? AND at<?)"},
+	"sign-ins alike":     {signInsAlike, "audit_outcomes (domain=? AND outcome=? AND at>? AND at<?)"},
+	"sign-ins of a user": {signInsOfUser, "audit_user (domain=? AND user=? AND at>? AND at<?)"},
+	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
 	"refusals to prune":  {pruneRefused, "audit_refused"},
 }

@@ -297,7 +297,7 @@ func TestEveryCheckLeavesAnAuditRow(t *testing.T) {
 		w.checkIn(v, code, session)
 		want = append(want, audit.Entry{
 			Time: w.clock.Now(), Event: audit.VerificationChecked, Domain: "corp", User: "user//alice", Subject: v.ID,
-			Outcome: string(outcome), Context: from,
+			Outcome: string(outcome), Purpose: string(twofa.Login), Context: from,
 		})
 	}
 	check(other(code), session("user//alice"), twofa.ResultIncorrect)

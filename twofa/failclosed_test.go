@@ -116,6 +116,11 @@ func (f faultyTx) SaveFactor(factor twofa.Factor) error {
 	return errors.Join(f.tx.SaveFactor(factor), f.s.fault("SaveFactor"))
 }
 
+func (f faultyTx) SignIns(q twofa.SignInQuery) ([]twofa.SignIn, error) {
+	list, err := f.tx.SignIns(q)
+	return list, first(f.s.fault("SignIns"), err)
+}
+
 func (f faultyTx) Enqueue(m delivery.Message) error {
 	return errors.Join(f.tx.Enqueue(m), f.s.fault("Enqueue"))
 }

@@ -139,7 +139,8 @@ func (s *Service) end(tx Tx, v *Verification, status Status, reason string) erro
 
 func (s *Service) entry(e audit.Event, v Verification, outcome string) audit.Entry {
 	return audit.Entry{
-		Time: s.now(), Event: e, Domain: v.Domain, User: v.User, Subject: v.ID, Outcome: outcome, Context: v.Context,
+		Time: s.now(), Event: e, Domain: v.Domain, User: v.User, Subject: v.ID, Outcome: outcome, Purpose: string(v.Purpose),
+		Context: v.Context,
 	}
 }
 

@@ -72,15 +72,20 @@ var browsers = map[string]bool{
 
 // Device names the browser and the system of a user agent: "Firefox on Windows". Empty when neither is known.
 func Device(userAgent string) string {
-	ua := useragent.Parse(userAgent)
-	switch {
-	case browsers[ua.Name] && ua.OS != "":
-		return ua.Name + " on " + ua.OS
-	case browsers[ua.Name]:
-		return ua.Name
-	default:
-		return ua.OS
+	browser, system := Client(userAgent)
+	if browser != "" && system != "" {
+		return browser + " on " + system
 	}
+	return browser + system
+}
+
+// Client names the browser and the system of a user agent: "Firefox", "Windows". What is not known is empty.
+func Client(userAgent string) (browser, system string) {
+	ua := useragent.Parse(userAgent)
+	if browsers[ua.Name] {
+		browser = ua.Name
+	}
+	return browser, ua.OS
 }
 
 func minutes(d time.Duration) string {

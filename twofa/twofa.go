@@ -202,6 +202,9 @@ type Tx interface {
 	FactorOfLink(linkID string) (Factor, error)
 	SaveFactor(Factor) error // the counters, and the suspension for too many failures
 
+	// SignIns lists checks of codes for signing in, the newest first.
+	SignIns(SignInQuery) ([]SignIn, error)
+
 	Enqueue(delivery.Message) error
 	CancelMessage(id string, now time.Time) error
 	audit.Refusals // and Audit

@@ -63,3 +63,10 @@ ALTER TABLE pauses ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
 -- The trail of a user; and messages that were refused, of which only some are written down (audit/refusal.go).
 CREATE INDEX audit_user ON audit (domain, user, at) WHERE user <> '';
 CREATE INDEX audit_refused ON audit (at, domain) WHERE event = 'message.refused';
+
+-- The login report reads the checks of codes for signing in: all of a domain, those that ended alike, those of a user, or both.
+ALTER TABLE audit ADD COLUMN purpose TEXT NOT NULL DEFAULT '';  -- of a verification
+DROP INDEX audit_checks;
+CREATE INDEX audit_logins ON audit (domain, at) WHERE event = 'verification.checked' AND purpose = 'login';
+CREATE INDEX audit_outcomes ON audit (domain, outcome, at) WHERE event = 'verification.checked' AND purpose = 'login';
+CREATE INDEX audit_tries ON audit (domain, user, outcome, at) WHERE event = 'verification.checked' AND purpose = 'login';

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/negotiation"
+
+	"telegate/twofa"
+)
+
+const (
+	loginsPath = "/v1/logins"
+	loginsPage = 100 // how many a page has unless it is told
+)
+
+// LoginList is a page of the login report, the newest first.
+type LoginList struct {
+	Logins []Login `json:"logins"`
+	Next   string  `json:"next" doc:"pass it as after for the next page; empty on the last"`
+}
+
+// Login is a check of a code with which somebody wanted to sign in. The address and the user agent are what the caller has told.
+type Login struct {
+	Time         time.Time `json:"time"`
+	Domain       string    `json:"domain"`
+	User         string    `json:"user"`
+	IP           string    `json:"ip"`
+	Browser      string    `json:"browser" doc:"such as Firefox; empty where it is not known"`
+	OS           string    `json:"os" doc:"such as Windows; empty where it is not known"`
+	SecondFactor string    `json:"second_factor" enum:"Messaging"`
+	Method       string    `json:"method" enum:"code"`
+	Outcome      string    `json:"outcome" enum:"approved,incorrect,denied,exhausted,expired,canceled,already_used,binding_mismatch,failed"`
+}
+
+func loginOf(i twofa.SignIn) Login {
+	return Login{i.Time, i.Domain, i.User, i.IP, i.Browser, i.System, "Messaging", "code", string(i.Result)}
+}
+
+func (s *Server) listLogins(ctx context.Context, in *struct {
+	Domain  string `query:"domain" maxLength:"64" doc:"absent: the default domain"`
+	From    string `query:"from" maxLength:"64" doc:"a date (its start in UTC) or an RFC 3339 time; absent: all that is kept"`
+	To      string `query:"to" maxLength:"64" doc:"a date (to its end in UTC), or an RFC 3339 time, before which it was; absent: now"`
+	User    string `query:"user" maxLength:"256" doc:"only this user"`
+	Outcome string `query:"outcome" enum:"approved,incorrect,denied,exhausted,expired,canceled,already_used,binding_mismatch,failed"`
+	After   string `query:"after" maxLength:"64" doc:"next of the page before"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"absent: 100 in JSON, all in CSV"`
+	Accept  string `header:"Accept" hidden:"true"`
+}) (*huma.StreamResponse, error) {
+	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+		return nil, err
+	}
+	q := twofa.SignInQuery{Domain: in.Domain, User: in.User, Result: twofa.Result(in.Outcome)}
+	var err error
+	if q.From, err = dayOrTime("query/from", in.From, 0); err != nil {
+		return nil, err
+	}
+	if q.Before.Time, err = dayOrTime("query/to", in.To, 1); err != nil {
+		return nil, err
+	}
+	if !q.Before.Time.IsZero() && !q.From.Before(q.Before.Time) {
+		return nil, invalid("query/to", "must be after from")
+	}
+	if in.After != "" {
+		after, err := placeOf(in.After)
+		if err != nil {
+			return nil, err
+		}
+		if q.Before.Time.IsZero() || after.Time.Before(q.Before.Time) {
+			q.Before = after
+		}
+	}
+	if negotiation.SelectQValueFast(in.Accept, []string{"application/json", csvType}) == csvType {
+		return s.loginsCSV(ctx, q, in.Limit)
+	}
+	limit := cmp.Or(in.Limit, loginsPage)
+	q.Limit = limit + 1
+	found, err := s.o.Verifications.SignIns(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	list := LoginList{Logins: []Login{}}
+	if len(found) > limit {
+		found = found[:limit]
+		list.Next = nextOf(found[limit-1].Place)
+	}
+	for _, i := range found {
+		list.Logins = append(list.Logins, loginOf(i))
+	}
+	return &huma.StreamResponse{Body: func(answer huma.Context) {
+		answer.SetHeader("Content-Type", "application/json")
+		_ = huma.DefaultJSONFormat.Marshal(answer.BodyWriter(), list) // whoever asked has gone away
+	}}, nil
+}
+
+// dayOrTime reads a date, as so many days after its start in UTC, or an RFC 3339 time. Nothing is the zero time.
+func dayOrTime(pointer, s string, days int) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.AddDate(0, 0, days), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, invalid(pointer, "must be a date such as 2026-11-02, or an RFC 3339 time such as 2026-11-02T09:00:00Z")
+	}
+	return t, nil
+}
+
+// nextOf writes a place in the report as callers pass it on.
+func nextOf(p twofa.Place) string { return fmt.Sprintf("%d-%d", p.Time.UnixMilli(), p.Seq) }
+
+func placeOf(after string) (twofa.Place, error) {
+	var at int64
+	var p twofa.Place
+	if n, err := fmt.Sscanf(after, "%d-%d", &at, &p.Seq); n != 2 || err != nil || p.Seq < 1 {
+		return p, invalid("query/after", "is not the next of a page of this report; begin without it")
+	}
+	if p.Time = time.UnixMilli(at); nextOf(p) != after {
+		return p, invalid("query/after", "is not the next of a page of this report; begin without it")
+	}
+	return p, nil
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"telegate/api"
+)
+
+type statusCmd struct {
+	gatewayFlags
+	JSON bool `help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (statusCmd) Help() string {
+	return `The exit status is 1 unless all is well, so that scripts can watch it. Any key will do; it shows the domains of the key.
+
+    telegate status`
+}
+
+// gatewayStatus is what telegate status prints as JSON.
+type gatewayStatus struct {
+	api.Health
+	api.DomainList
+}
+
+// Run shows how the gateway is doing. The error says that it is not well.
+func (c statusCmd) Run(ctx context.Context, con *console) error {
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
+	}
+	var s gatewayStatus
+	if s.Health, err = healthOf(ctx, client); err != nil {
+		return err
+	}
+	if err := client.call(ctx, "GET", "/v1/domains", nil, nil, &s.DomainList); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(con.stdout).Encode(s)
+	} else {
+		err = s.tell(con)
+	}
+	if err != nil {
+		return err
+	}
+	if s.Status != api.HealthOK {
+		return errors.New("the gateway is " + s.Status)
+	}
+	return nil
+}
+
+// healthOf asks /healthz, which answers 503 and as fully while the gateway is failing.
+func healthOf(ctx context.Context, client *apiClient) (api.Health, error) {
+	resp, err := client.send(ctx, "GET", "/healthz", nil, nil)
+	if err != nil {
+		return api.Health{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+		return api.Health{}, problemIn(resp)
+	}
+	var h api.Health
+	if err := decodeAnswer(resp, &h); err != nil {
+		return api.Health{}, err
+	}
+	if h.Status == "" {
+		return api.Health{}, errors.New("what answers there is no telegate: look at --api")
+	}
+	return h, nil
+}
+
+func (s gatewayStatus) tell(con *console) error {
+	if _, err := fmt.Fprintf(con.stdout, "telegate %s: %s\n\n", s.Version, s.Status); err != nil {
+		return err
+	}
+	table := newTable(con.stdout)
+	table.row("PART", "STATUS", "STATE", "SINCE", "WHAT TO DO")
+	for _, p := range s.Components {
+		table.row(p.Name, p.Status, p.State, timeOrNothing(p.Since), p.Detail)
+	}
+	if err := table.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(con.stdout)
+	table = newTable(con.stdout)
+	table.row("DOMAIN", "TITLE", "SECOND FACTOR", "BOT", "STATE")
+	for _, d := range s.Domains {
+		name, factor := d.ID, "on"
+		if name == "" {
+			name = "(default)"
+		}
+		if !d.Msg2Factor {
+			factor = "off"
+		}
+		table.row(name, d.Title, factor, d.Bot, d.State)
+	}
+	return table.flush()
+}

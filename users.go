@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"telegate/api"
+	"telegate/delivery"
+)
+
+type usersListCmd struct {
+	gatewayFlags
+	Domain string `placeholder:"ID" help:"The domain; empty for the default domain."`
+	Query  string `placeholder:"TEXT" help:"Only those with this in their id, handle or name."`
+	JSON   bool   `help:"Print JSON, one user a line."`
+}
+
+// Help implements kong.HelpProvider.
+func (usersListCmd) Help() string {
+	return `It needs a key with the scope admin. Users whose handle was set and not proven yet have no link, and are not listed.
+
+    telegate users list --query ali`
+}
+
+// Run lists users in the order of their ids.
+func (c usersListCmd) Run(ctx context.Context, con *console) error {
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
+	}
+	query := url.Values{"domain": {c.Domain}, "limit": {strconv.Itoa(listPage)}}
+	set(query, "query", c.Query)
+	table := newTable(con.stdout)
+	if !c.JSON {
+		table.row("USER", "HANDLE", "NAME", "STATUS", "SINCE")
+	}
+	for {
+		var page api.UserList
+		if err := client.call(ctx, "GET", "/v1/users?"+query.Encode(), nil, nil, &page); err != nil {
+			return err
+		}
+		for _, u := range page.Users {
+			if c.JSON {
+				if err := json.NewEncoder(con.stdout).Encode(u); err != nil {
+					return err
+				}
+				continue
+			}
+			table.row(u.User, u.Handle, u.Name, u.Status, timeOrNothing(u.VerifiedAt))
+		}
+		if page.Next == "" {
+			return table.flush()
+		}
+		query.Set("after", page.Next)
+	}
+}
+
+// userArg says which user a command is about.
+type userArg struct {
+	gatewayFlags
+	Domain string `placeholder:"ID" help:"The domain; empty for the default domain."`
+	User   string `arg:"" help:"The user at the server."`
+}
+
+// path is the call about the user.
+func (u userArg) path() string {
+	return "/v1/messaging?" + url.Values{"domain": {u.Domain}, "user": {u.User}}.Encode()
+}
+
+type usersShowCmd struct {
+	userArg
+	JSON bool `help:"Print JSON."`
+}
+
+// Run shows a user.
+func (c usersShowCmd) Run(ctx context.Context, con *console) error {
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
+	}
+	var m api.Messaging
+	if err := client.call(ctx, "GET", c.path(), nil, nil, &m); err != nil {
+		return err
+	}
+	return tellMessaging(con, m, c.JSON)
+}
+
+type usersSetCmd struct {
+	userArg
+	Handle string `arg:"" help:"The Telegram username, such as @alice."`
+	JSON   bool   `help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (usersSetCmd) Help() string {
+	return `Nothing goes to the handle until the user has proven it by linking: anybody could be behind a name. It needs a key with the
+scope admin.
+
+    telegate users set alice @alice_tg`
+}
+
+// Run sets a user's handle.
+func (c usersSetCmd) Run(ctx context.Context, con *console) error {
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
+	}
+	var m api.Messaging
+	invite := api.Invite{Domain: c.Domain, User: c.User, Handle: c.Handle}
+	if err := client.call(ctx, "PUT", "/v1/messaging", nil, invite, &m); err != nil {
+		return err
+	}
+	return tellMessaging(con, m, c.JSON)
+}
+
+type usersUnlinkCmd struct {
+	userArg
+	Yes bool `short:"y" help:"Do not ask."`
+}
+
+// Help implements kong.HelpProvider.
+func (usersUnlinkCmd) Help() string {
+	return `The chat is told, what waits for it is canceled, and codes for the user stop until the account is linked again: make sure there is
+another way in. It needs a key with the scope link.
+
+    telegate users unlink alice`
+}
+
+// Run unlinks a user.
+func (c usersUnlinkCmd) Run(ctx context.Context, con *console) error {
+	if !c.Yes && !isTerminal(con.stdin) {
+		return usageError{errors.New("nobody can be asked here whether to unlink the user: give --yes")}
+	}
+	client, err := newAPIClient(c.gatewayFlags)
+	if err != nil {
+		return usageError{err}
+	}
+	if !c.Yes {
+		question := fmt.Sprintf("Unlink %s? Codes stop until the account is linked again.", delivery.Displayable(c.User, 256))
+		if err := confirm(ctx, con, question, "nothing was changed"); err != nil {
+			return err
+		}
+	}
+	if err := client.call(ctx, "DELETE", c.path(), nil, nil, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
+	return err
+}
+
+// reasonWords say why Telegram cannot be used with a user, and what to do.
+var reasonWords = map[string]string{
+	"msg2factor_disabled": "The domain has msg2factor = false, so no codes go out.",
+	"not_linked":          "The user has no linked chat; he links one on the server's page, or with a link from POST /v1/links.",
+	"link_suspended":      "The link is suspended after too many wrong codes; the user has to link again.",
+	"chat_blocked_bot":    "The user has blocked the bot; he opens the chat and taps Start.",
+	"cooling_off":         "The user tapped Not me; codes go out again 20 minutes after that.",
+	"transport_down":      "Telegram cannot be reached; telegate status says why.",
+}
+
+// tellMessaging says what Telegram can be used for with a user.
+func tellMessaging(con *console, m api.Messaging, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(con.stdout).Encode(m)
+	}
+	table := newTable(con.stdout)
+	if m.Link != nil {
+		table.row("linked to", m.Link.Name+" "+m.Link.Handle)
+		table.row("since", timeOrNothing(m.Link.VerifiedAt))
+		table.row("link", m.Link.ID+", "+m.Link.Status)
+	} else {
+		table.row("linked to", "nobody")
+	}
+	if m.Invitation != nil {
+		table.row("invited", m.Invitation.Handle+" on "+localTime(m.Invitation.CreatedAt)+"; nothing goes there until it is proven")
+	}
+	table.row("sign-in codes", yesOrNo(m.UsableFor2FA))
+	table.row("messages", yesOrNo(m.UsableForNotifications))
+	for _, reason := range m.Reasons {
+		words, ok := reasonWords[reason]
+		if !ok {
+			words = reason
+		}
+		table.row("why not", words)
+	}
+	return table.flush()
+}
+
+func yesOrNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func timeOrNothing(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return localTime(*t)
+}
