@@ -3,7 +3,6 @@ package userclient_test
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/gotd/td/tgerr"
 
