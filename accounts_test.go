@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gotd/td/tgerr"
-
 	"telegate/api"
 	"telegate/bot"
 	"telegate/delivery"
@@ -159,7 +157,7 @@ func TestThePersonsAccountHelpsOutWithinItsRules(t *testing.T) {
 	w.eventually("the bot over MTProto has stopped", func() bool {
 		return g.mtproto.bots[testBotID].Status().State != userclient.StateConnected
 	})
-	tel.Fail("auth.importBotAuthorization", tgerr.New(400, "ACCESS_TOKEN_INVALID"))
+	tel.Fail("auth.importBotAuthorization", datacenter.Refusal(400, "ACCESS_TOKEN_INVALID"))
 	tel.Rename(w.person("bob").ID, "")
 	tel.Add(datacenter.Account{ID: 810000009, AccessHash: 79, Username: "bob_tg", Name: "Mallory", Phone: "+34600000009"})
 	w.telegram.SetFaults(sandbox.Faults{Down: true})
@@ -195,7 +193,7 @@ func TestALimitedAccountIsTurnedOffAndSaysSo(t *testing.T) {
 	w.connected()
 	w.link("", "alice")
 	w.clientConnected(g.mtproto.person)
-	tel.Fail("messages.sendMessage", tgerr.New(400, "PEER_FLOOD"))
+	tel.Fail("messages.sendMessage", datacenter.Refusal(400, "PEER_FLOOD"))
 	err := g.mtproto.person.Send(t.Context(), delivery.Recipient{ChatID: w.person("alice").ID, Lane: delivery.LaneCode, MessageID: "m"},
 		delivery.Part{Text: delivery.Plain("hello")})
 	if err == nil {
@@ -314,7 +312,7 @@ func TestARestartInAFloodWaitOfTheUserSession(t *testing.T) {
 	w.clientConnected(g.mtproto.person)
 	w.linkByHandle(tel, "alice")
 	w.shows(tel, "alice", "Connected.")
-	tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_12"))
+	tel.Fail("messages.sendMessage", datacenter.Refusal(420, "FLOOD_WAIT_12"))
 	asked := time.Now()
 	calls := tel.Calls("messages.sendMessage")
 	w.want(http.StatusAccepted, "POST", "/v1/messages", api.SendMessage{User: "alice", Text: "The backup is done.", Lane: "direct"}, nil)

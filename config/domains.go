@@ -9,8 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// domainShape is what a domain id in lower case may look like. It leaves out "*", which means all domains in a key.
-var domainShape = regexp.MustCompile(`^[\p{L}\p{N}._-]{0,64}$`)
+var domainCharacters = regexp.MustCompile(`^[\p{L}\p{N}._-]*$`)
+
+// isDomainID tells whether a text in lower case may be a domain's id. It leaves out "*", which means all domains in a key.
+// Lengths are counted here and not in patterns, which would take a twentieth of a second to compile at each start.
+func isDomainID(id string) bool {
+	return utf8.RuneCountInString(id) <= 64 && domainCharacters.MatchString(id)
+}
 
 // maxTitle is the length of a domain's title and of a key's name, in characters: they stand in short messages and log lines.
 const maxTitle = 64
@@ -25,7 +30,7 @@ func (t *table) domains(shared Telegram) map[string]Domain {
 		line := t.p.lines[all.at.key(e.key)]
 		values, isTable := e.value.(map[string]any)
 		switch {
-		case !domainShape.MatchString(lower):
+		case !isDomainID(lower):
 			t.p.faultAt(line, all.dotted(quoted(e.key)), `a domain id is up to 64 letters, digits, "-", "_" and "."`)
 			continue
 		case !isTable:

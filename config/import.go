@@ -140,7 +140,7 @@ func (i *importer) telegram(keys []member) {
 		case "bottoken":
 			i.secret(m, value, tokenShape.MatchString(value), "is a placeholder or not a token as @BotFather prints it")
 		case "session":
-			i.secret(m, value, sessionShape.MatchString(value), "is a placeholder or not a whole session, which is one line of at least 342 base64 characters")
+			i.secret(m, value, isSession(value), "is a placeholder or not a whole session, which is one line of at least 342 base64 characters")
 		case "proxy":
 			proxy = &m
 		case "usewss", "connectionretries":
@@ -214,7 +214,7 @@ func (i *importer) domain(m member) {
 	name := domainName(m.name)
 	keys := i.object("domains", m)
 	switch {
-	case !domainShape.MatchString(m.name):
+	case !isDomainID(m.name):
 		i.note(m.line, Attention, `%s was left out: an id is up to 64 letters, digits, "-", "_" and "."`, name)
 		return
 	case slices.Contains(refusedDomains, m.name):

@@ -193,10 +193,10 @@ func decodeProxySecret(text string) ([]byte, bool) {
 	return secret, err == nil && !hexDigits.MatchString(text)
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
 // validHost reports whether a text is an IP address or may be a host's name.
 func validHost(host string) bool {
 	_, err := netip.ParseAddr(host)
-	return err == nil || hostName.MatchString(host)
+	return err == nil || len(host) <= 253 && hostName.MatchString(host)
 }

@@ -10,11 +10,15 @@ import (
 var (
 	tokenShape   = regexp.MustCompile(`^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$`)
 	apiHashShape = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
-	sessionShape = regexp.MustCompile(`^[A-Za-z0-9+/_-]{342,}={0,2}$`)
 
 	hexDigits    = regexp.MustCompile(`^[0-9A-Fa-f]+$`)
 	base64Digits = regexp.MustCompile(`^[A-Za-z0-9+/_-]+={0,2}$`)
 )
+
+// isSession tells whether a text has the length and the characters of a session.
+func isSession(text string) bool {
+	return len(strings.TrimRight(text, "=")) >= 342 && base64Digits.MatchString(text)
+}
 
 // BotTokenFault says why a text is no bot token, as the end of a sentence that names it ("is a user session; …"); "" if it is one.
 // Like the two below it never repeats the text.
@@ -22,7 +26,7 @@ func BotTokenFault(text string) string {
 	switch {
 	case tokenShape.MatchString(text):
 		return ""
-	case sessionShape.MatchString(text):
+	case isSession(text):
 		return "is a user session, not a bot token; it belongs in session"
 	case apiHashShape.MatchString(text):
 		return "is an API hash, not a bot token; it belongs in apihash"
@@ -41,7 +45,7 @@ func APIHashFault(text string) string {
 		return ""
 	case tokenShape.MatchString(text):
 		return "is a bot token, not an API hash; it belongs in bottoken"
-	case sessionShape.MatchString(text):
+	case isSession(text):
 		return "is a user session, not an API hash; it belongs in session"
 	case hexDigits.MatchString(text):
 		return fmt.Sprintf(isNot, fmt.Sprintf(" and not %d", len(text)))
@@ -54,7 +58,7 @@ func APIHashFault(text string) string {
 func SessionFault(text string) string {
 	const isNot = "is not a session, which is one line of at least 342 base64 characters"
 	switch {
-	case sessionShape.MatchString(text):
+	case isSession(text):
 		return ""
 	case tokenShape.MatchString(text):
 		return "is a bot token, not a user session; it belongs in bottoken"

@@ -129,7 +129,7 @@ func (c *Client) answer(ctx context.Context, answer *tgerr.Error) *delivery.Send
 			break
 		}
 	}
-	err := fmt.Errorf("Telegram answered %d: %s", answer.Code, answer.Message)
+	err := fmt.Errorf("answered %d: %s", answer.Code, answer.Message)
 	e := refusal(o.class, o.reason, o.detail, err)
 	switch {
 	case answer.IsOneOf(peerFlood, "FROZEN_METHOD_INVALID"):

@@ -34,8 +34,8 @@ func (c *Client) signOn(ctx context.Context, library *telegram.Client) (Person, 
 	defer cancel()
 	user, err := library.Self(ctx)
 	if isUnauthorized(err) && c.bot != 0 && !tgerr.Is(err, "AUTH_KEY_DUPLICATED") {
-		switch {
-		case c.kept.record.Owner == 0: // a fresh key
+		switch c.kept.record.Owner {
+		case 0: // a fresh key
 			if c.o.Now().Sub(c.login) < loginPause {
 				return Person{}, err
 			}

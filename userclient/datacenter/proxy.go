@@ -3,6 +3,7 @@ package datacenter
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -28,10 +29,14 @@ type Proxy struct {
 // Connections counts those that were let through.
 func (p *Proxy) Connections() int64 { return p.count.Load() }
 
+func dial(address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(context.Background(), "tcp", address)
+}
+
 // serve runs a proxy. open does its handshake, and answers what to connect with what.
 func serve(t testing.TB, open func(client net.Conn) (io.ReadWriter, net.Conn, error)) *Proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +145,7 @@ func StartSOCKS5(t testing.TB, user, password string) *Proxy {
 		if _, err := io.ReadFull(client, port[:]); err != nil {
 			return nil, nil, err
 		}
-		far, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(binary.BigEndian.Uint16(port[:]))))
+		far, err := dial(net.JoinHostPort(host, fmt.Sprint(binary.BigEndian.Uint16(port[:]))))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -176,7 +181,7 @@ func StartHTTPProxy(t testing.TB, user, password string) *Proxy {
 		if req.Method != http.MethodConnect {
 			return nil, nil, errors.New("not CONNECT")
 		}
-		far, err := net.Dial("tcp", req.Host)
+		far, err := dial(req.Host)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -210,7 +215,7 @@ func StartMTProxy(t testing.TB, s *Telegram, secret []byte, fakeTLS bool) *Proxy
 			if server.DC != int(meta.DC) {
 				continue
 			}
-			far, err := net.Dial("tcp", server.Address)
+			far, err := dial(server.Address)
 			if err != nil {
 				return nil, nil, err
 			}
