@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"telegate/config"
 )
@@ -39,6 +40,9 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 	cfg, err := c.load(con)
 	if err != nil {
 		return err
+	}
+	if con.getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // memory that stays small is worth more here than the last message a second
 	}
 	log := newLogger(con.stderr, cfg)
 	for _, w := range cfg.Warnings {
