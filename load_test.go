@@ -26,7 +26,6 @@ type load struct {
 	verifications []verification
 	broadcasts    []broadcast
 	newcomers     []newcomer
-	noBroadcasts  bool // this telegate has none
 }
 
 type accepted struct {
@@ -151,26 +150,12 @@ func (l *load) verification(n int) {
 
 // broadcast writes to everybody, in every eighth turn.
 func (l *load) broadcast(n int) {
-	l.mu.Lock()
-	none := l.noBroadcasts
-	l.mu.Unlock()
-	if n%8 != 0 || none {
+	if n%8 != 0 {
 		return
 	}
 	text := fmt.Sprintf("broadcast %05d", n)
-	var sent struct {
-		ID string `json:"id"`
-	}
-	// SEAM: a telegate without POST /v1/broadcasts answers 404 or 405, and is tried without that lane.
-	if status, _, err := l.try("POST", "/v1/broadcasts", map[string]any{"users": l.people, "text": text, "dry_run": true}); err == nil &&
-		(status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
-		l.t.Log("this telegate has no broadcasts: the lane is left out")
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.noBroadcasts = true
-		return
-	}
-	if l.insist("/v1/broadcasts", map[string]any{"domain": "", "users": l.people, "text": text}, &sent) {
+	var sent api.AcceptedBroadcast
+	if l.insist("/v1/broadcasts", api.CreateBroadcast{Users: api.UserIDs(l.people), Text: text}, &sent) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.broadcasts = append(l.broadcasts, broadcast{sent.ID, text})
