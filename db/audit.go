@@ -69,3 +69,8 @@ func scanEntry(row scanner) (audit.Entry, error) {
 	e.Time = fromMillis(at)
 	return e, nil
 }
+
+// Note writes an entry that belongs to no act of the database's own.
+func (d *DB) Note(ctx context.Context, e audit.Entry) error {
+	return d.update(ctx, func(tx *Tx) error { return tx.Audit(e) })
+}
