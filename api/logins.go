@@ -37,7 +37,7 @@ type Login struct {
 }
 
 func loginOf(i twofa.SignIn) Login {
-	return Login{i.Time, i.Domain, i.User, i.IP, i.Browser, i.System, "Messaging", "code", string(i.Result)}
+	return Login{i.Time, i.Domain, i.User, i.IP, i.Browser, i.System, twofa.SecondFactor, twofa.Method, string(i.Result)}
 }
 
 func (s *Server) listLogins(ctx context.Context, in *struct {
