@@ -29,7 +29,7 @@ func (d consoleDomains) Domains() []pages.Domain {
 func consoleKeys(cfg *config.Config) []pages.Key {
 	keys := make([]pages.Key, len(cfg.API.Keys))
 	for i, k := range cfg.API.Keys {
-		keys[i] = pages.Key{Name: k.Name, Hash: k.Hash, Domains: k.Domains}
+		keys[i] = pages.Key{Name: k.Name, Hash: k.Hash, Domains: k.Domains, User: k.User, UserDomain: k.UserDomain}
 		for _, scope := range k.Scopes {
 			keys[i].Scopes = append(keys[i].Scopes, pages.Scope(scope))
 		}

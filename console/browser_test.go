@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -51,10 +53,9 @@ func (w *world) browser(t *testing.T, width, height int) *browser {
 	return b
 }
 
-// signIn signs in with a key.
+// signIn signs in with a key, on the page where any other has led to.
 func (b *browser) signIn(key string) {
 	b.t.Helper()
-	b.open("/console/sign-in")
 	b.typeInto(`[data-testid=key]`, key)
 	b.click(`[data-testid=submit]`)
 }
@@ -95,7 +96,9 @@ func (b *browser) click(selector string) {
 
 func (b *browser) typeInto(selector, text string) {
 	b.t.Helper()
-	b.within("type into "+selector, chromedp.WaitEnabled(selector), chromedp.Clear(selector), chromedp.SendKeys(selector, text))
+	b.within("find "+selector, chromedp.WaitEnabled(selector))
+	ask[bool](b, fmt.Sprintf(`(document.querySelector(%q).value = "") === ""`, selector))
+	b.within("type into "+selector, chromedp.SendKeys(selector, text))
 }
 
 // textHas waits until an element's text holds a phrase.
@@ -125,13 +128,43 @@ func ask[T any](b *browser, script string) T {
 	return v
 }
 
+// shots keeps pictures of the page as it looks on a desk and on a phone, by day and by night, and checks that it is never wider than
+// the screen.
+func (b *browser) shots(name string) {
+	b.t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{1280, 360} {
+			b.within("look at "+name, chromedp.EmulateViewport(width, 800), inScheme(scheme))
+			if ask[bool](b, `document.documentElement.scrollWidth > window.innerWidth`) {
+				b.shot("failed")
+				b.t.Errorf("%s is wider than a screen of %d", name, width)
+			}
+			b.shot(fmt.Sprintf("%s-%d-%s", name, width, scheme))
+		}
+	}
+	b.within("look at "+name, chromedp.EmulateViewport(1280, 900))
+}
+
+// inScheme shows the page by day ("light") or by night ("dark").
+func inScheme(scheme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		})
+		return err
+	})
+}
+
 // shot keeps a picture of the page where TELEGATE_SCREENSHOTS names a folder.
 func (b *browser) shot(name string) {
 	dir := os.Getenv("TELEGATE_SCREENSHOTS")
 	if dir == "" {
 		return
 	}
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	height := min(max(ask[int64](b, `document.documentElement.scrollHeight`), 600), 1600)
+	width := ask[int64](b, `window.innerWidth`)
+	b.within("look at "+name, chromedp.EmulateViewport(width, height))
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Logf("no picture %s: %v", name, err)
 		return

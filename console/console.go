@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"telegate/audit"
 	"telegate/linking"
 	"telegate/notify"
@@ -22,6 +24,12 @@ const Path = "/console"
 const (
 	maxURL  = 8 << 10   // path and query
 	maxForm = 256 << 10 // body
+)
+
+// How many refused sign-ins the audit takes: whoever tries from very many addresses must not fill the disk.
+const (
+	refusalsBurst = 100
+	refusalsEvery = 10 * time.Second
 )
 
 // Domain is a configured domain as the pages show it.
@@ -69,12 +77,15 @@ type Console struct {
 	keys     atomic.Pointer[keyring]
 	sessions *sessions
 	tries    *tries
+	refusals *rate.Limiter // of refused sign-ins in the audit
 	handler  http.Handler
 }
 
 // New builds the console.
 func New(o Options) *Console {
-	c := &Console{o: o, sessions: newSessions(o.Now), tries: newTries(o.Now)}
+	c := &Console{
+		o: o, sessions: newSessions(o.Now), tries: newTries(o.Now), refusals: rate.NewLimiter(rate.Every(refusalsEvery), refusalsBurst),
+	}
 	c.SetKeys(o.Keys)
 	c.handler = c.routes()
 	return c

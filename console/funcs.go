@@ -1,19 +1,27 @@
 package console
 
 import (
+	"fmt"
 	"html/template"
+	"math"
 	"net/url"
 	"time"
+
+	"telegate/delivery"
 )
 
 // funcs are what all pages may call.
 var funcs = template.FuncMap{
-	"at":     func(name string) string { return Path + "/" + name },
-	"query":  query,
-	"entry":  func(name, title string, p page) navEntry { return navEntry{name, title, p} },
-	"handle": handle,
-	"time":   clock,
-	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"at":      func(name string) string { return Path + "/" + name },
+	"query":   query,
+	"entry":   func(name, title string, p page) navEntry { return navEntry{name, title, p} },
+	"handle":  handle,
+	"time":    clock,
+	"span":    span,
+	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
+	"message": func(s delivery.Status) state { return messageStates[s] },
+	"plural":  plural,
+	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }
 
 // navEntry is a link of the navigation.
@@ -29,6 +37,29 @@ func query(pairs ...string) template.URL {
 		values.Set(pairs[i], pairs[i+1])
 	}
 	return template.URL(values.Encode()) //nolint:gosec // encoded just now
+}
+
+// span says a duration, rounded up, so that who waits that long has waited long enough.
+func span(d time.Duration) string {
+	switch s := int(math.Ceil(d.Seconds())); {
+	case s < 100:
+		return fmt.Sprintf("%d %s", s, plural(s, "second", "seconds"))
+	case s < 100*60:
+		m := (s + 59) / 60
+		return fmt.Sprintf("%d %s", m, plural(m, "minute", "minutes"))
+	case s < 48*3600:
+		h := (s + 3599) / 3600
+		return fmt.Sprintf("%d %s", h, plural(h, "hour", "hours"))
+	default:
+		return fmt.Sprintf("%d days", (s+86399)/86400)
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 func handle(username string) string {

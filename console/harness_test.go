@@ -24,12 +24,14 @@ import (
 	"go.uber.org/goleak"
 
 	"telegate/api"
+	"telegate/audit"
 	"telegate/console"
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/linking"
 	"telegate/notify"
+	"telegate/secret"
 	"telegate/twofa"
 )
 
@@ -245,6 +247,46 @@ func (w *world) claim(chat linking.Chat, startURL string) {
 func (w *world) accept(chat linking.Chat, linkID string) {
 	w.t.Helper()
 	if err := w.links.Accept(w.t.Context(), botID, chat.ID, linkID); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// acceptFrom is a tap on Link in the chat that has opened an address.
+func (w *world) acceptFrom(chat linking.Chat, startURL string) {
+	w.t.Helper()
+	u, err := url.Parse(startURL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var l linking.Link
+	err = w.db.ViewLinks(w.t.Context(), func(tx linking.Tx) (err error) {
+		l, err = tx.LinkByToken(secret.Hash(u.Query().Get("start")))
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.accept(chat, l.ID)
+}
+
+// wantActor checks that the audit names who did each of some things to a user.
+func (w *world) wantActor(user, actor string, events ...audit.Event) {
+	w.t.Helper()
+	trail, err := w.db.AuditTrail(w.t.Context(), "", user, time.Time{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, event := range events {
+		found := slices.ContainsFunc(trail, func(e audit.Entry) bool { return e.Event == event && e.Actor == actor })
+		if !found {
+			w.t.Errorf("the audit has no %s by %s: %+v", event, actor, trail)
+		}
+	}
+}
+
+func (w *world) noError(err error) {
+	w.t.Helper()
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -123,6 +123,9 @@ func (c *Console) refusalOf(err error) *refusal {
 	if errors.As(err, &ref) {
 		return ref
 	}
+	if ref := inWords(err); ref != nil {
+		return ref
+	}
 	status, detail := c.o.Explain(err)
 	title := "That was refused"
 	if status >= http.StatusInternalServerError {
@@ -145,6 +148,10 @@ func (c *Console) adapt(h handler) http.Handler {
 		}
 		if ref.after > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ref.after.Seconds()))))
+		}
+		if isLive(r) { // what stands there stays there
+			w.WriteHeader(ref.status)
+			return
 		}
 		p := page{Path: Path, Version: c.o.Version, Now: c.o.Now()}
 		if v, ok := c.visit(r); ok {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/hex"
 	"net/http"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type session struct {
 	verification string // the code that is owed before this is a session at all; empty once it is
 	next         string // where to go then
 	flash        flash
+	link         *begunLink // that was begun here last, with what the person needs to go on; nil: none
 }
 
 // flash is what is said once, on the page after an act.
@@ -48,10 +50,12 @@ func newSessions(now func() time.Time) *sessions {
 
 func digest(cookie string) string { return string(secret.Hash(cookie)) }
 
-// begin keeps a new session and answers its cookie, 256 random bits. Every change of rights begins a new one, which leaves nothing
-// to whoever planted the old.
-func (ss *sessions) begin(s session) (cookie string) {
-	cookie = secret.Token()
+// binding ties codes and links to a session without telling anybody its cookie.
+func binding(cookie string) string { return "console:" + hex.EncodeToString(secret.Hash(cookie)) }
+
+// begin keeps a new session under a fresh cookie, a secret.Token. Every change of rights begins a new one, which leaves nothing to
+// whoever planted the old.
+func (ss *sessions) begin(cookie string, s session) {
 	s.csrf, s.created = secret.Token(), ss.now()
 	s.seen = s.created
 	ss.mu.Lock()
@@ -60,7 +64,6 @@ func (ss *sessions) begin(s session) (cookie string) {
 		ss.evict()
 	}
 	ss.byID[digest(cookie)] = s
-	return cookie
 }
 
 // evict forgets the sessions that are over, or else the one unused for longest.

@@ -42,5 +42,17 @@ function keepLive(e) {
   setTimeout(refresh, every);
 }
 
+// <button data-copy="TEXT" hidden>
+for (const e of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) break;
+  e.hidden = false;
+  const label = e.textContent;
+  e.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(e.dataset.copy);
+    e.textContent = "Copied";
+    setTimeout(() => (e.textContent = label), 2000);
+  });
+}
+
 localTimes(document);
 for (const e of document.querySelectorAll("[data-live]")) keepLive(e);

@@ -1,0 +1,57 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/notify"
+)
+
+// words are refusals of the rooms for people who look at a page; where there are none, the API's will do.
+var words = []struct {
+	err    error
+	detail string
+}{
+	{linking.ErrBotUnknown, "Telegram has never told the bot's name yet, so there is no link to show. The page Status says what is wrong with the bot."},
+	{linking.ErrNeedsBot, "This domain has no bot, a user session stands in for it: there is nothing to open. Send the code to the user's handle instead."},
+	{linking.ErrRecipientUnknown, "The bot has not met the holder of this handle, or was blocked. They find the bot in Telegram and press Start; then try again."},
+	{linking.ErrUnknownDomain, "There is no such domain any more."},
+	{notify.ErrUnknownDomain, "There is no such domain any more."},
+	{notify.ErrNotLinked, "This user has no linked chat, so there is nowhere to send it. Begin a link first."},
+	{notify.ErrBlocked, "The person has blocked the bot. They open its chat in Telegram and press Unblock or Start; then try again."},
+	{delivery.ErrUsername, "That is no Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice."},
+}
+
+// inWords says an error of a room for people who look at a page; nil where there is nothing better than what the API says.
+func inWords(err error) *refusal {
+	var links *linking.RateError
+	var member *notify.InvalidError
+	switch {
+	case errors.As(err, &links):
+		return &refusal{
+			status: http.StatusTooManyRequests, title: "Too many links were begun", after: links.RetryAfter,
+			detail: "Too many links were begun for this " + links.Scope + ". " + tryAgainIn(links.RetryAfter),
+		}
+	case errors.As(err, &member):
+		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: "The " + member.Field + " " + member.Detail + "."}
+	}
+	for _, row := range words {
+		if errors.Is(err, row.err) {
+			return &refusal{status: http.StatusConflict, title: "That was refused", detail: row.detail}
+		}
+	}
+	return nil
+}
+
+// messageStates says how a message stands.
+var messageStates = map[delivery.Status]state{
+	delivery.StatusQueued:    {"Waiting", ""},
+	delivery.StatusSending:   {"On its way", ""},
+	delivery.StatusDelivered: {"Delivered", "good"},
+	delivery.StatusFailed:    {"Failed", "bad"},
+	delivery.StatusExpired:   {"Expired", "warn"},
+	delivery.StatusCanceled:  {"Canceled", "warn"},
+	delivery.StatusUnknown:   {"Unknown", "warn"},
+}
