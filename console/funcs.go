@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/twofa"
 )
 
 // funcs are what all pages may call.
@@ -19,6 +20,7 @@ var funcs = template.FuncMap{
 	"time":    clock,
 	"span":    span,
 	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
+	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
 	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

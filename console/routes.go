@@ -44,6 +44,8 @@ func (c *Console) routes() http.Handler {
 	write("POST /user/link", scopeLink, c.beginLink)
 	write("POST /user/confirm", scopeLink, c.confirmLink)
 	write("POST /user/message", scopeSend, c.write)
+	read("GET /logins", c.showLogins)
+	read("GET /logins.csv", c.loginsCSV)
 	read("GET /", c.notFound)
 
 	foreign := http.NewCrossOriginProtection()

@@ -3,6 +3,7 @@ package twofa
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -21,6 +22,20 @@ type SignIn struct {
 type Place struct {
 	Time time.Time
 	Seq  int64
+}
+
+// Text is the place as ParsePlace reads it.
+func (p Place) Text() string { return fmt.Sprintf("%d-%d", p.Time.UnixMilli(), p.Seq) }
+
+// ParsePlace reads a place of the report; false where it is none.
+func ParsePlace(s string) (Place, bool) {
+	var at int64
+	var p Place
+	if n, err := fmt.Sscanf(s, "%d-%d", &at, &p.Seq); n != 2 || err != nil || p.Seq < 1 {
+		return Place{}, false
+	}
+	p.Time = time.UnixMilli(at)
+	return p, p.Text() == s
 }
 
 // SignInQuery asks for a page of the login report of one domain.
