@@ -23,7 +23,10 @@ var funcs = template.FuncMap{
 	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
-	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+
+	"eventTone": eventTone,
+	"isMessage": isMessage,
+	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }
 
 // navEntry is a link of the navigation.
