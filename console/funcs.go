@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/url"
+	"strings"
 	"time"
 
 	"telegate/delivery"
@@ -19,6 +20,8 @@ var funcs = template.FuncMap{
 	"time":    clock,
 	"span":    span,
 	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
+	"lane":    laneState,
+	"words":   func(r delivery.Reason) string { return strings.ReplaceAll(string(r), "_", " ") },
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
 	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

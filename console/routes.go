@@ -44,6 +44,7 @@ func (c *Console) routes() http.Handler {
 	write("POST /user/link", scopeLink, c.beginLink)
 	write("POST /user/confirm", scopeLink, c.confirmLink)
 	write("POST /user/message", scopeSend, c.write)
+	read("GET /status", c.showStatus)
 	read("GET /", c.notFound)
 
 	foreign := http.NewCrossOriginProtection()
