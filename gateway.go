@@ -109,7 +109,7 @@ func (g *gateway) open(ctx context.Context) error {
 
 	g.console = pages.New(pages.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.tenants}, Store: g.db,
-		Keys: consoleKeys(cfg), QR: api.QRSVG, Explain: api.Explain, Version: version, Now: time.Now, Logger: log,
+		Keys: consoleKeys(cfg), Status: g.consoleStatus, QR: api.QRSVG, Explain: api.Explain, Version: version, Now: time.Now, Logger: log,
 	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: g.tenants,

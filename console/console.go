@@ -64,6 +64,7 @@ type Options struct {
 	Domains       Domains
 	Store         Store
 	Keys          []Key
+	Status        func(ctx context.Context) (Status, error)
 	QR            func(text string) (dataURL string, err error)
 	Explain       func(error) (status int, detail string) // says an error of a room in words, as the API does
 	Version       string

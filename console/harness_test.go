@@ -81,7 +81,7 @@ func newWorld(t testing.TB, change ...func(*console.Options)) *world {
 	})
 	o := console.Options{
 		Links: w.links, Verifications: w.codes, Messages: w.messages, Broadcasts: w.broadcasts, Domains: w.domains, Store: w.db,
-		Keys: keys(), QR: api.QRSVG, Explain: api.Explain, Version: "1.2.3", Now: w.clock.Now, Logger: logger,
+		Keys: keys(), Status: w.status, QR: api.QRSVG, Explain: api.Explain, Version: "1.2.3", Now: w.clock.Now, Logger: logger,
 	}
 	for _, f := range change {
 		f(&o)
@@ -109,6 +109,28 @@ func keys() []console.Key {
 func hash(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// status is how the page of that name finds the world: busy, with a bot in trouble.
+func (w *world) status(context.Context) (console.Status, error) {
+	now := w.clock.Now()
+	return console.Status{
+		Parts: []console.Part{
+			{Name: "database", Tone: "good", State: "ok"},
+			{Name: "bot @SomeBot", Tone: "good", State: "connected", Since: now.Add(-72 * time.Hour)},
+			{Name: "bot @CorpBot", Tone: "warn", State: "unauthorized", Since: now.Add(-10 * time.Minute),
+				Detail: "Telegram refuses the bot token. Take the current one from @BotFather (/mybots, API Token), put it into the config and restart telegate."},
+		},
+		Lanes: []console.Lane{
+			{Lane: delivery.LaneCode}, {Lane: delivery.LaneDirect, Waiting: 3, Oldest: now.Add(-2 * time.Minute)},
+			{Lane: delivery.LaneAlert}, {Lane: delivery.LaneBroadcast, Waiting: 1480, Oldest: now.Add(-4 * time.Minute)},
+		},
+		Pauses: []console.Pause{{Bot: "@SomeBot", ChatID: 501, Until: now.Add(35 * time.Second)}},
+		Limits: []console.Limit{
+			{Name: "bot_per_second", Value: "30", Words: "messages of a bot in a second, to all chats together"},
+			{Name: "chat_per_second", Value: "1", Words: "messages to one person in a second"},
+		},
+	}, nil
 }
 
 // domains is a configuration that a test can change: "" and corp.
@@ -284,6 +306,21 @@ func (w *world) wantActor(user, actor string, events ...audit.Event) {
 	}
 }
 
+// wantNoted checks that the audit has something about the console, with the key.
+func (w *world) wantNoted(event audit.Event, key string) {
+	w.t.Helper()
+	trail, err := w.db.AuditTrail(w.t.Context(), "", "", time.Time{})
+	w.noError(err)
+	alices, err := w.db.AuditTrail(w.t.Context(), "", "user//alice", time.Time{})
+	w.noError(err)
+	for _, e := range append(trail, alices...) {
+		if e.Event == event && e.Subject == key && e.Actor == "console:"+key {
+			return
+		}
+	}
+	w.t.Errorf("the audit has no %s of %s: %+v", event, key, append(trail, alices...))
+}
+
 func (w *world) noError(err error) {
 	w.t.Helper()
 	if err != nil {
@@ -348,18 +385,30 @@ func (w *world) signedIn(key string) *client {
 	if a := c.post("/console/sign-in", url.Values{"key": {key}}); a.status != http.StatusSeeOther {
 		w.t.Fatalf("sign-in: %d %s", a.status, a.body)
 	}
-	c.token()
+	c.tokenOf("/console/users")
 	return c
 }
 
-// token learns the token of the session's forms from a page.
-func (c *client) token() {
+// tokenOf learns the token of the session's forms from a page.
+func (c *client) tokenOf(path string) {
 	c.w.t.Helper()
-	m := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(c.get("/console/users").body)
+	m := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(c.get(path).body)
 	if m == nil {
-		c.w.t.Fatal("no form on the page of users")
+		c.w.t.Fatalf("no form at %s", path)
 	}
 	c.csrf = m[1]
+}
+
+// cookie is the header Cookie that the client sends.
+func (c *client) cookie() string {
+	u, err := url.Parse(c.w.server.URL)
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	for _, cookie := range c.http.Jar.Cookies(u) {
+		return cookie.Name + "=" + cookie.Value
+	}
+	return ""
 }
 
 // answer is a page as it came.

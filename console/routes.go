@@ -50,6 +50,7 @@ func (c *Console) routes() http.Handler {
 	read("GET /trace", c.showTrace)
 	read("GET /logins", c.showLogins)
 	read("GET /logins.csv", c.loginsCSV)
+	read("GET /status", c.showStatus)
 	read("GET /", c.notFound)
 
 	foreign := http.NewCrossOriginProtection()
