@@ -3,6 +3,8 @@ package console
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"telegate/delivery"
 	"telegate/linking"
@@ -21,6 +23,8 @@ var words = []struct {
 	{notify.ErrUnknownDomain, "There is no such domain any more."},
 	{notify.ErrNotLinked, "This user has no linked chat, so there is nowhere to send it. Begin a link first."},
 	{notify.ErrBlocked, "The person has blocked the bot. They open its chat in Telegram and press Unblock or Start; then try again."},
+	{notify.ErrTextGone, "The text of this message is not kept any more. Type what is to be sent."},
+	{notify.ErrRecipientUnknown, "The bot has not met the holder of this handle, or was blocked. They find the bot in Telegram and press Start; then try again."},
 	{delivery.ErrUsername, "That is no Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice."},
 }
 
@@ -28,12 +32,23 @@ var words = []struct {
 func inWords(err error) *refusal {
 	var links *linking.RateError
 	var member *notify.InvalidError
+	var alive *notify.NotResendableError
+	var html *delivery.HTMLError
 	switch {
 	case errors.As(err, &links):
 		return &refusal{
 			status: http.StatusTooManyRequests, title: "Too many links were begun", after: links.RetryAfter,
 			detail: "Too many links were begun for this " + links.Scope + ". " + tryAgainIn(links.RetryAfter),
 		}
+	case errors.As(err, &alive):
+		return &refusal{status: http.StatusConflict, title: "There is nothing to send again", detail: notResendable(alive.Status)}
+	case errors.As(err, &html):
+		return &refusal{
+			status: http.StatusUnprocessableEntity, title: "This cannot be accepted",
+			detail: "The text is not Telegram's HTML: " + html.Reason + ", at byte " + strconv.Itoa(html.Offset+1) + ".",
+		}
+	case errors.As(err, &member) && member.Field == "text":
+		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: sentence(member.Detail)}
 	case errors.As(err, &member):
 		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: "The " + member.Field + " " + member.Detail + "."}
 	}
@@ -43,6 +58,26 @@ func inWords(err error) *refusal {
 		}
 	}
 	return nil
+}
+
+// sentence makes one of a clause.
+func sentence(clause string) string {
+	if clause == "" {
+		return ""
+	}
+	return strings.ToUpper(clause[:1]) + clause[1:] + "."
+}
+
+// notResendable says why a message is not sent again.
+func notResendable(status delivery.Status) string {
+	switch {
+	case !status.Final():
+		return "This message is still on its way, so there is nothing to send again. Wait for its end."
+	case status.Dead():
+		return "This was a code or an answer of the bot, which is worth nothing any more. Have the user ask for a fresh code."
+	default:
+		return "This message is " + string(status) + ", so there is nothing to send again. Write a new one on the user's page."
+	}
 }
 
 // messageStates says how a message stands.

@@ -13,7 +13,8 @@ function localTimes(root) {
 }
 
 // A part of a page that changes by itself, <div id="…" data-live="ADDRESS" data-every="SECONDS">, is asked for anew while the page
-// is looked at. The answer is the inside of the element; an empty answer (204) ends it. data-state says how it goes.
+// is looked at. The answer is the inside of the element; an empty answer (204) ends it, and so does one that holds [data-final].
+// Who is inside with the keyboard is not thrown out: without an id to come back to, news wait. data-state says how it goes.
 function keepLive(e) {
   const every = Number(e.dataset.every || 5) * 1000;
   let last = "";
@@ -26,12 +27,13 @@ function keepLive(e) {
       if (answer.status === 204) return void (e.dataset.state = "ended");
       if (!answer.ok) throw new Error(answer.status);
       const text = await answer.text();
-      if (text !== last && !e.contains(document.activeElement?.closest?.("input, textarea, select"))) {
+      const inside = e.contains(document.activeElement) ? document.activeElement : null;
+      if (text !== last && (!inside || (inside.id && !inside.matches("input, textarea, select")))) {
         last = text;
-        const focused = document.activeElement?.id;
         e.innerHTML = text;
         localTimes(e);
-        if (focused) document.getElementById(focused)?.focus();
+        if (inside) document.getElementById(inside.id)?.focus();
+        if (e.querySelector("[data-final]")) return void (e.dataset.state = "ended");
       }
       e.dataset.state = "live";
     } catch {
