@@ -3,6 +3,7 @@ package console
 import (
 	"embed"
 	"errors"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -175,10 +176,14 @@ func withHeaders(next http.Handler) http.Handler {
 
 // serveStatic serves what is the same for everybody; a new version of telegate has other addresses for it.
 func serveStatic(w http.ResponseWriter, r *http.Request) error {
+	name := "static/" + r.PathValue("file")
+	if _, err := fs.Stat(static, name); err != nil {
+		return refuse(http.StatusNotFound, "There is no such file", "The pages name those that there are.")
+	}
 	if r.URL.Query().Get("v") != "" {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeFileFS(w, r, static, "static/"+r.PathValue("file"))
+	http.ServeFileFS(w, r, static, name)
 	return nil
 }
 

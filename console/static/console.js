@@ -13,33 +13,43 @@ function localTimes(root) {
 }
 
 // A part of a page that changes by itself, <div id="…" data-live="ADDRESS" data-every="SECONDS">, is asked for anew while the page
-// is looked at. The answer is the inside of the element; an empty answer (204) ends it. data-state says how it goes.
+// is looked at, and as soon as it is again. The answer is the inside of the element; an empty answer (204) ends it. data-state says
+// how it goes.
 function keepLive(e) {
   const every = Number(e.dataset.every || 5) * 1000;
-  let last = "";
+  let last = e.innerHTML;
+  let timer = setTimeout(refresh, every);
+  let busy = false;
   async function refresh() {
-    if (!e.isConnected) return;
-    if (document.hidden) return void setTimeout(refresh, every);
+    clearTimeout(timer);
+    if (busy || document.hidden || e.dataset.state === "ended") return;
+    busy = true;
     try {
       const answer = await fetch(e.dataset.live, { headers: { "X-Live": "1" }, cache: "no-store", redirect: "error" });
       if (answer.status === 401) return void location.reload(); // the session has ended
       if (answer.status === 204) return void (e.dataset.state = "ended");
       if (!answer.ok) throw new Error(answer.status);
-      const text = await answer.text();
-      if (text !== last && !e.contains(document.activeElement?.closest?.("input, textarea, select"))) {
-        last = text;
-        const focused = document.activeElement?.id;
-        e.innerHTML = text;
-        localTimes(e);
-        if (focused) document.getElementById(focused)?.focus();
-      }
+      show(await answer.text());
       e.dataset.state = "live";
     } catch {
       e.dataset.state = "waiting";
+    } finally {
+      busy = false;
     }
-    setTimeout(refresh, every);
+    timer = setTimeout(refresh, every);
   }
-  setTimeout(refresh, every);
+  // What has not changed is left alone, and so is what somebody types into; screen readers would say it again.
+  function show(text) {
+    const focused = document.activeElement;
+    const next = document.createElement("template");
+    next.innerHTML = text;
+    if (next.innerHTML === last || (e.contains(focused) && focused.matches("input, textarea, select"))) return;
+    last = next.innerHTML;
+    localTimes(next.content);
+    e.replaceChildren(next.content);
+    if (focused?.id && !focused.isConnected) document.getElementById(focused.id)?.focus();
+  }
+  document.addEventListener("visibilitychange", refresh);
 }
 
 // <button data-copy="TEXT" hidden>
@@ -54,5 +64,5 @@ for (const e of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
-localTimes(document);
 for (const e of document.querySelectorAll("[data-live]")) keepLive(e);
+localTimes(document);
