@@ -101,6 +101,24 @@ func (b *browser) typeInto(selector, text string) {
 	b.within("type into "+selector, chromedp.SendKeys(selector, text))
 }
 
+// keys presses keys where the focus is.
+func (b *browser) keys(text string) {
+	b.t.Helper()
+	b.within("press keys", chromedp.KeyEvent(text))
+}
+
+// tabTo presses Tab until an element has the focus.
+func (b *browser) tabTo(selector string) {
+	b.t.Helper()
+	for range 40 {
+		b.keys("\t")
+		if ask[bool](b, fmt.Sprintf(`!!document.activeElement?.matches(%q)`, selector)) {
+			return
+		}
+	}
+	b.t.Fatalf("Tab never gets to %s", selector)
+}
+
 // textHas waits until an element's text holds a phrase.
 func (b *browser) textHas(selector, phrase string) {
 	b.t.Helper()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"telegate/twofa"
@@ -14,40 +16,44 @@ const (
 	barWidth    = 10
 	barGap      = 2
 	chartHeight = 100
+
+	maxTableDays = 62 // of more the table beside the drawing has a row for each month
 )
 
 // chart is how many sign-ins there were on each day.
 type chart struct {
-	Days     []chartDay // without a gap; nil where there is nothing to draw
-	From, To time.Time  // the first and the last
-	Most     int        // on one day
-	Approved int
-	Others   int
-	Note     string // why it is not what one may expect
-}
-
-// chartDay is a bar of two pieces, one upon the other.
-type chartDay struct {
-	Day              time.Time
+	From, To         time.Time // the first day and the last
 	Approved, Others int
-	X                int
-	ApprovedHeight   int
-	OthersHeight     int
+	Most             int       // on one day; 0: there is nothing to draw
+	Width            int       // of the drawing
+	Bars             [2]string // outlines of the approved, and of the others upon them
+	Rows             []chartRow
+	Monthly          bool   // a row is a month, not a day
+	Note             string // why it is not what one may expect
 }
 
-// Width and the others are for the template.
-func (c chart) Width() int        { return len(c.Days) * barWidth }
-func (chart) Height() int         { return chartHeight }
-func (chart) Bar() int            { return barWidth - barGap }
-func (d chartDay) ApprovedY() int { return chartHeight - d.ApprovedHeight }
-func (d chartDay) OthersY() int   { return chartHeight - d.ApprovedHeight - d.OthersHeight }
-func (d chartDay) Date() string   { return d.Day.Format(time.DateOnly) }
-func (d chartDay) Any() bool      { return d.Approved+d.Others > 0 }
-func (d chartDay) Words() string {
-	return fmt.Sprintf("%s: %d signed in, %d others", d.Date(), d.Approved, d.Others)
+// chartRow is a line of the table beside the drawing: a day or, of very many, a month.
+type chartRow struct {
+	From, To         time.Time
+	Approved, Others int
 }
-func (c chart) Drawn() bool           { return c.Most > 0 }
-func height(count, most, all int) int { return (count*all + most - 1) / most } // one is to be seen beside a million
+
+// Height is that of the drawing.
+func (chart) Height() int { return chartHeight }
+
+// First and Last are as the filter takes them.
+func (r chartRow) First() string { return r.From.Format(time.DateOnly) }
+
+// Last is the last day.
+func (r chartRow) Last() string { return r.To.Format(time.DateOnly) }
+
+// Name is the day or the month.
+func (r chartRow) Name() string {
+	if r.From.Equal(r.To) {
+		return r.First()
+	}
+	return r.From.Format("January 2006")
+}
 
 // chart counts the days that are asked for, or the last of them.
 func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsData) (chart, error) {
@@ -73,24 +79,56 @@ func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsDat
 	if err != nil {
 		return drawn, err
 	}
+	drawn.Monthly = last.Sub(drawn.From) > maxTableDays*24*time.Hour
+	var days []chartRow
 	for at := drawn.From; !at.After(last); at = at.AddDate(0, 0, 1) {
-		bar := chartDay{Day: at, X: len(drawn.Days) * barWidth}
+		day := chartRow{From: at, To: at}
 		for ; len(counts) > 0 && counts[0].Day.Equal(at); counts = counts[1:] {
 			if counts[0].Result == twofa.ResultApproved {
-				bar.Approved += counts[0].Count
+				day.Approved += counts[0].Count
 			} else {
-				bar.Others += counts[0].Count
+				day.Others += counts[0].Count
 			}
 		}
-		drawn.Most = max(drawn.Most, bar.Approved+bar.Others)
-		drawn.Approved, drawn.Others = drawn.Approved+bar.Approved, drawn.Others+bar.Others
-		drawn.Days = append(drawn.Days, bar)
+		days = append(days, day)
+		drawn.count(day)
 	}
-	for i := range drawn.Days {
-		if bar := &drawn.Days[i]; bar.Any() {
-			bar.ApprovedHeight = height(bar.Approved, drawn.Most, chartHeight)
-			bar.OthersHeight = min(height(bar.Others, drawn.Most, chartHeight), chartHeight-bar.ApprovedHeight)
-		}
-	}
+	drawn.draw(days)
 	return drawn, nil
 }
+
+// count adds a day to the table.
+func (c *chart) count(day chartRow) {
+	c.Approved, c.Others, c.Most = c.Approved+day.Approved, c.Others+day.Others, max(c.Most, day.Approved+day.Others)
+	if day.Approved+day.Others == 0 {
+		return
+	}
+	if n := len(c.Rows) - 1; c.Monthly && n >= 0 && c.Rows[n].From.Month() == day.From.Month() && c.Rows[n].From.Year() == day.From.Year() {
+		c.Rows[n].To = day.To
+		c.Rows[n].Approved, c.Rows[n].Others = c.Rows[n].Approved+day.Approved, c.Rows[n].Others+day.Others
+		return
+	}
+	c.Rows = append(c.Rows, day)
+}
+
+// draw makes a bar of each day, of two pieces. The least of them is still to be seen beside a million.
+func (c *chart) draw(days []chartRow) {
+	c.Width = len(days) * barWidth
+	var bars [2]strings.Builder
+	for i, day := range days {
+		high := [2]int{c.high(day.Approved), c.high(day.Others)}
+		if over := high[0] + high[1] - chartHeight; over > 0 {
+			high[slices.Index(high[:], max(high[0], high[1]))] -= over
+		}
+		y := chartHeight
+		for n, h := range high {
+			if y -= h; h > 0 {
+				fmt.Fprintf(&bars[n], "M%d %dh%dv%dh-%dz", i*barWidth, y, barWidth-barGap, h, barWidth-barGap)
+			}
+		}
+	}
+	c.Bars = [2]string{bars[0].String(), bars[1].String()}
+}
+
+// high is how high so many are, rounded up.
+func (c *chart) high(count int) int { return (count*chartHeight + c.Most - 1) / max(c.Most, 1) }

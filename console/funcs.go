@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/notify"
 	"telegate/twofa"
 )
 
@@ -27,6 +28,7 @@ var funcs = template.FuncMap{
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
 
+	"broadcast": func(s notify.BroadcastStatus) state { return broadcastStates[s] },
 	"eventTone": eventTone,
 	"isMessage": isMessage,
 	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

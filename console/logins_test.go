@@ -153,7 +153,7 @@ func TestOneFailureBesideAThousandSignInsIsDrawn(t *testing.T) {
 	}
 	w.signIns(entries...)
 	w.signedIn(keyAdmin).get("/console/logins").want(t, http.StatusOK,
-		`<rect class="approved" x="290" y="0" width="8" height="100"/>`, "2026-11-02: 1000 signed in, 1 others")
+		`<path class="approved" d="M290 1h8v99h-8z"/><path class="others" d="M290 0h8v1h-8z"/>`, `<td data-name="Signed in">1000</td><td data-name="Did not">1</td>`)
 }
 
 func TestTheDownloadHoldsWhatTheFilterLetsThroughAndNoFormula(t *testing.T) {

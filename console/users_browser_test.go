@@ -63,6 +63,7 @@ func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
 
 	b.typeInto(`[data-testid=text]`, "The backup is done.")
 	b.click(`[data-testid=send]`)
+	b.textHas(`[data-testid=flash]`, "on its way")
 	b.see(`[data-testid=message][data-status=queued]`)
 	m := w.last(alice)
 	if m.Body.Parts[0].Text.Text != "The backup is done." || m.Lane != delivery.LaneDirect {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ func inWords(err error) *refusal {
 	var member *notify.InvalidError
 	var alive *notify.NotResendableError
 	var html *delivery.HTMLError
+	var nobody *notify.NoRecipientsError
 	switch {
 	case errors.As(err, &links):
 		return &refusal{
@@ -47,10 +49,11 @@ func inWords(err error) *refusal {
 			status: http.StatusUnprocessableEntity, title: "This cannot be accepted",
 			detail: "The text is not Telegram's HTML: " + html.Reason + ", at byte " + strconv.Itoa(html.Offset+1) + ".",
 		}
-	case errors.As(err, &member) && member.Field == "text":
-		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: sentence(member.Detail)}
+	case errors.As(err, &nobody):
+		return &refusal{status: http.StatusConflict, title: "Nobody would get it", detail: fmt.Sprintf(
+			"Nobody would get this broadcast: %d have no linked chat, %d have blocked the bot.", nobody.Audience.Unlinked, nobody.Audience.Blocked)}
 	case errors.As(err, &member):
-		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: "The " + member.Field + " " + member.Detail + "."}
+		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: memberWords(member)}
 	}
 	for _, row := range words {
 		if errors.Is(err, row.err) {
@@ -60,12 +63,18 @@ func inWords(err error) *refusal {
 	return nil
 }
 
-// sentence makes one of a clause.
-func sentence(clause string) string {
-	if clause == "" {
-		return ""
+// memberWords names the field of a form that is at fault.
+func memberWords(e *notify.InvalidError) string {
+	switch e.Field {
+	case "text": // its rules make whole sentences
+		return strings.ToUpper(e.Detail[:1]) + e.Detail[1:] + "."
+	case "send_at":
+		return "The time to send it " + strings.Replace(e.Detail, "leave it out", "leave it empty", 1) + "."
+	case "ttl":
+		return "The time that it is worth sending " + e.Detail + "."
+	default:
+		return "The " + e.Field + " " + e.Detail + "."
 	}
-	return strings.ToUpper(clause[:1]) + clause[1:] + "."
 }
 
 // notResendable says why a message is not sent again.
