@@ -135,7 +135,6 @@ func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
 				return outcome{}, err
 			}
 			took[page.key] = append(took[page.key], millis(time.Since(began)))
-			took["DBG "+page.key+" "+query] = append(took["DBG "+page.key+" "+query], millis(time.Since(began)))
 			if status != http.StatusOK || !strings.Contains(string(answer), page.holds) {
 				return outcome{}, &statusError{page.path + query, status, string(answer)}
 			}
@@ -143,10 +142,6 @@ func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
 	}
 	values := map[string]float64{}
 	for key, list := range took {
-		if strings.HasPrefix(key, "DBG") {
-			fmt.Fprintf(l.log, "%s p50 %.2f p99 %.2f\n", key, percentile(list, 0.5), percentile(list, 0.99))
-			continue
-		}
 		values[key], values[key+" p50"] = percentile(list, 0.99), percentile(list, 0.5)
 	}
 	values["mb"], err = st.gateway.memory()
