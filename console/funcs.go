@@ -30,7 +30,9 @@ var funcs = template.FuncMap{
 
 	"broadcast": func(s notify.BroadcastStatus) state { return broadcastStates[s] },
 	"eventTone": eventTone,
+	"eventName": eventName,
 	"isMessage": isMessage,
+	"nextStep":  nextStep,
 	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }
 

@@ -108,6 +108,18 @@ func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, v visit) 
 	return c.show(w, r, v, "messages.html", "messages", d, data)
 }
 
+// nextStep says why a message has not arrived, and what to do; empty for all others.
+func nextStep(m delivery.Message) string {
+	switch {
+	case m.Status == delivery.StatusUnknown:
+		return "It was sent, and Telegram's answer was lost. Ask the person whether they have it before it is sent again."
+	case m.Status.Final() && m.Failure != nil:
+		return m.Failure.Detail
+	default:
+		return ""
+	}
+}
+
 // messageData is the page of one message.
 type messageData struct {
 	Message delivery.Message

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +18,13 @@ const (
 
 // traceData is why a user did, or did not, get something.
 type traceData struct {
-	User  string // empty: nobody has been asked about yet
-	Days  int
-	Until string // an RFC 3339 time where an older part is looked at
-	State userData
-	Trace notify.Trace
-	Older string // until, for what is older; empty where nothing is
+	User   string // empty: nobody has been asked about yet
+	Days   int
+	Until  string // an RFC 3339 time where an older part is looked at
+	State  userData
+	Trace  notify.Trace
+	Events []notify.TraceEvent // of the trace, the newest first
+	Older  string              // until, for what is older; empty where nothing is
 }
 
 // Spans are how far back one may look.
@@ -67,7 +69,9 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 		if err != nil {
 			return err
 		}
-		if data.Trace.More {
+		data.Events = slices.Clone(data.Trace.Events)
+		slices.Reverse(data.Events)
+		if data.Trace.More && len(data.Events) > 0 {
 			data.Older = data.Trace.Events[0].Time.UTC().Format(time.RFC3339Nano)
 		}
 	}
@@ -87,6 +91,9 @@ func eventTone(e notify.TraceEvent) string {
 		return ""
 	}
 }
+
+// eventName is an event for people.
+func eventName(event string) string { return strings.NewReplacer(".", " ", "_", " ").Replace(event) }
 
 // isMessage tells whether an id is that of a message, which has a page.
 func isMessage(id string) bool { return strings.HasPrefix(id, "msg_") }
