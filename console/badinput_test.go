@@ -20,7 +20,8 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 	c := w.signedIn(keyAdmin)
 	for _, path := range []string{
 		"/console", "/console/", "/console/users", "/console/user?user=x", "/console/status", "/console/sign-in", "/console/static/console.js",
-		"/console/nothing", "/console/user", "/console/users?domain=unknown",
+		"/console/nothing", "/console/user", "/console/users?domain=unknown", "/console/messages", "/console/messages/msg_x", "/console/trace?user=x",
+		"/console/broadcasts", "/console/broadcasts/new", "/console/logins", "/console/logins.csv", "/console/logins?from=x",
 	} {
 		a := c.get(path)
 		for name, want := range map[string]string{
@@ -125,34 +126,34 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 	c := w.signedIn(keyAdmin)
 	long := strings.Repeat("a", 300)
 	for path, status := range map[string]int{
-		"/console/users?query=" + long:                               http.StatusUnprocessableEntity,
-		"/console/users?query=" + strings.Repeat("a", 9000):          http.StatusRequestURITooLong,
-		"/console/users?query=%ff%fe":                                http.StatusBadRequest,
-		"/console/users?query=%zz":                                   http.StatusBadRequest,
-		"/console/users?query=a;b":                                   http.StatusBadRequest,
-		"/console/users?query=%00":                                   http.StatusUnprocessableEntity,
-		"/console/users?query=%25_%5C":                               http.StatusOK,
-		"/console/users?query=%27%20OR%201%3D1%20--":                 http.StatusOK,
-		"/console/users?after=" + long:                               http.StatusUnprocessableEntity,
-		"/console/users?after=zzzz":                                  http.StatusOK,
-		"/console/users?after=%0Auser0001":                           http.StatusOK, // white space around is taken away
-		"/console/users?after=" + url.QueryEscape("user0001'; DROP"): http.StatusOK,
-		"/console/users?domain=" + long:                              http.StatusUnprocessableEntity,
-		"/console/users?domain=unknown":                              http.StatusNotFound,
-		"/console/users?page=-1&limit=1000000":                       http.StatusOK,
-		"/console/user":                                              http.StatusUnprocessableEntity,
-		"/console/user?user=":                                        http.StatusUnprocessableEntity,
-		"/console/user?user=" + long:                                 http.StatusUnprocessableEntity,
-		"/console/user?user=nobody":                                  http.StatusOK,
-		"/console/user?user=a%0Ab":                                   http.StatusUnprocessableEntity,
-		"/console/user?user=%F0%9F%99%82":                            http.StatusOK,
-		"/console/user?user=nobody&part=nothing":                     http.StatusOK,
-		"/console/user?user=nobody&part=link":                        http.StatusOK,
-		"/console/static/../console.go":                              http.StatusTemporaryRedirect,
-		"/console/static/%2e%2e%2fpages%2flayout.html":               http.StatusNotFound,
-		"/console/static/nothing.js":                                 http.StatusNotFound,
-		"/console/nothing":                                           http.StatusNotFound,
-		"/console/users/":                                            http.StatusNotFound,
+		"/console/users?query=" + long:                                 http.StatusUnprocessableEntity,
+		"/console/users?query=" + strings.Repeat("a", 9000):            http.StatusRequestURITooLong,
+		"/console/users?query=%ff%fe":                                  http.StatusBadRequest,
+		"/console/users?query=%zz":                                     http.StatusBadRequest,
+		"/console/users?query=a;b":                                     http.StatusBadRequest,
+		"/console/users?query=%00":                                     http.StatusUnprocessableEntity,
+		"/console/users?query=%25_%5C":                                 http.StatusOK,
+		"/console/users?query=%27%20OR%201%3D1%20--":                   http.StatusOK,
+		"/console/users?after=" + long:                                 http.StatusUnprocessableEntity,
+		"/console/users?after=zzzz":                                    http.StatusOK,
+		"/console/users?after=%0Auser000001":                           http.StatusOK, // white space around is taken away
+		"/console/users?after=" + url.QueryEscape("user000001'; DROP"): http.StatusOK,
+		"/console/users?domain=" + long:                                http.StatusUnprocessableEntity,
+		"/console/users?domain=unknown":                                http.StatusNotFound,
+		"/console/users?page=-1&limit=1000000":                         http.StatusOK,
+		"/console/user":                                                http.StatusUnprocessableEntity,
+		"/console/user?user=":                                          http.StatusUnprocessableEntity,
+		"/console/user?user=" + long:                                   http.StatusUnprocessableEntity,
+		"/console/user?user=nobody":                                    http.StatusOK,
+		"/console/user?user=a%0Ab":                                     http.StatusUnprocessableEntity,
+		"/console/user?user=%F0%9F%99%82":                              http.StatusOK,
+		"/console/user?user=nobody&part=nothing":                       http.StatusOK,
+		"/console/user?user=nobody&part=link":                          http.StatusOK,
+		"/console/static/../console.go":                                http.StatusTemporaryRedirect,
+		"/console/static/%2e%2e%2fpages%2flayout.html":                 http.StatusNotFound,
+		"/console/static/nothing.js":                                   http.StatusNotFound,
+		"/console/nothing":                                             http.StatusNotFound,
+		"/console/users/":                                              http.StatusNotFound,
 	} {
 		a := c.get(path)
 		if a.status != status {
@@ -162,7 +163,7 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 			t.Errorf("%.60s is not answered in words: %.300s", path, a.body)
 		}
 	}
-	user := "?domain=&user=user0001"
+	user := "?domain=&user=user000001"
 	for name, tt := range map[string]struct {
 		path   string
 		form   url.Values
@@ -244,7 +245,7 @@ func TestInvitationsStandAmongTheUsersAndAreTakenBack(t *testing.T) {
 	w := newWorld(t)
 	w.many("", 60)
 	c := w.signedIn(keyAdmin)
-	for _, user := range []string{"aaron", "user0010", "user0049", "user0049a", "zoe"} {
+	for _, user := range []string{"aaron", "user000010", "user000049", "user000049a", "zoe"} {
 		c.post("/console/user/handle?domain=&user="+user, url.Values{"handle": {"@h_" + user}}).want(t, http.StatusSeeOther)
 	}
 	var seen []string

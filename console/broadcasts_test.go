@@ -238,6 +238,9 @@ func TestABroadcastIsForItsDomainAndAKeyThatMaySend(t *testing.T) {
 	}
 	c.post("/console/broadcasts/preview", form("csrf", "forged")).want(t, http.StatusForbidden)
 	c.post("/console/broadcasts", form("csrf", "forged", "nonce", "1")).want(t, http.StatusForbidden)
+	for _, path := range []string{"/console/broadcasts", "/console/broadcasts/preview", a.location + "/cancel"} {
+		c.post(path, form("nonce", "1"), "Sec-Fetch-Site", "cross-site").want(t, http.StatusForbidden, "This came from another website")
+	}
 	c.get("/console/broadcasts?after=bc_nowhere").want(t, http.StatusOK, "Nothing is older.")
 	c.get("/console/broadcasts?after="+strings.Repeat("x", 65)).want(t, http.StatusUnprocessableEntity)
 }

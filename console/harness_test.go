@@ -471,14 +471,19 @@ func (a answer) want(t testing.TB, status int, texts ...string) answer {
 	return a
 }
 
-// many links that many users, user0000 and on.
+// many links that many users, user000000 and on.
 func (w *world) many(domain string, n int) {
 	w.t.Helper()
+	w.manyFrom(domain, 0, n)
+}
+
+func (w *world) manyFrom(domain string, first, n int) {
+	w.t.Helper()
 	err := w.db.UpdateLinks(w.t.Context(), func(tx linking.Tx) error {
-		for i := range n {
-			chat := person(int64(10_000+i), fmt.Sprintf("handle%04d", i), "User", fmt.Sprint(i))
+		for i := first; i < first+n; i++ {
+			chat := person(int64(10_000+i), fmt.Sprintf("handle%06d", i), "User", fmt.Sprint(i))
 			l := linking.Link{
-				ID: delivery.NewID("lnk"), Domain: domain, User: fmt.Sprintf("user%04d", i), Method: linking.ByBot, Status: linking.Verified,
+				ID: delivery.NewID("lnk"), Domain: domain, User: fmt.Sprintf("user%06d", i), Method: linking.ByBot, Status: linking.Verified,
 				BotID: botID, ChatID: chat.ID, Created: w.clock.Now(), Verified: w.clock.Now(),
 			}
 			if err := tx.SaveChat(chat); err != nil {

@@ -89,7 +89,6 @@ func TestTheQueueIsLiveAndLeavesTheKeyboardAlone(t *testing.T) {
 	b.tabTo(`[data-testid=open]`)
 	focused := ask[string](b, `document.activeElement.href`)
 	w.send(notify.Request{User: "alice", Lane: delivery.LaneAlert})
-	time.Sleep(0)
 	ask[bool](b, `(document.querySelector("#list").dataset.state = "asked") !== ""`)
 	b.eventually("it has asked", `document.querySelector("#list").dataset.state === "live"`)
 	if now := ask[string](b, `document.activeElement.href ?? ""`); now != focused {
@@ -134,8 +133,7 @@ func TestAnAdministratorReadsTheLoginReportInTheBrowser(t *testing.T) {
 	before := ask[int](b, `document.querySelectorAll("[data-outcome=already_used]").length`)
 	w.signIns(audit.Entry{User: "alice", Outcome: "already_used"})
 	b.eventually("a new one comes in by itself", `document.querySelectorAll("[data-outcome=already_used]").length > `+fmt.Sprint(before))
-	csv := ask[string](b, `(window.csv = null, fetch(document.querySelector("[data-testid=csv]").href).then((r) => r.text()).then((t) => (window.csv = t)), "")`)
-	_ = csv
+	ask[bool](b, `(window.csv = null, fetch(document.querySelector("[data-testid=csv]").href).then((r) => r.text()).then((t) => (window.csv = t)), true)`)
 	b.eventually("the file is there", `window.csv !== null`)
 	if file := ask[string](b, `window.csv`); strings.Count(file, "\r\n") != 136 || strings.Contains(file, ",bob,") {
 		t.Errorf("the file: %.300s", file)
@@ -202,6 +200,47 @@ func TestAnAdministratorBroadcastsInTheBrowser(t *testing.T) {
 	b.open("/console/broadcasts")
 	b.eventually("both are there", `document.querySelectorAll("[data-testid=broadcast]").length === 2`)
 	b.shots("broadcasts")
+}
+
+// As TestPagesCanBeReadAloudAndSeen, of the pages that report.
+func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
+	w := newWorld(t)
+	w.crowd()
+	w.signIns(audit.Entry{User: "alice", Outcome: "approved"}, audit.Entry{User: "alice", Outcome: "denied"}, audit.Entry{User: "bob", Outcome: "expired"})
+	dead, waiting := w.dead(notify.Request{User: "alice"}), w.send(notify.Request{User: "bob"})
+	announced, err := w.broadcasts.Announce(t.Context(), notify.Announcement{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)})
+	w.noError(err)
+	b := w.browser(t, 1280, 800)
+	b.open("/console/messages")
+	b.signIn(keyAdmin)
+	b.see(`[data-testid=messages]`)
+	for _, path := range []string{
+		"/console/messages", "/console/messages?status=dead", "/console/messages?status=nothing", "/console/messages/" + dead.ID, "/console/messages/" + waiting.ID,
+		"/console/trace", "/console/trace?user=alice", "/console/logins", "/console/logins?user=nobody", "/console/logins?from=x",
+		"/console/broadcasts", "/console/broadcasts/new", "/console/broadcasts/" + announced.Broadcast.ID,
+	} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.within("look", inScheme(scheme))
+			b.open(path)
+			b.see(`#main`)
+			ask[bool](b, `(document.querySelectorAll("details").forEach((e) => (e.open = true)), true)`)
+			for _, problem := range ask[[]string](b, readable) {
+				t.Errorf("%s, %s: %s", path, scheme, problem)
+			}
+		}
+	}
+	b.open("/console/broadcasts/new")
+	b.click(`[data-testid=everybody]`)
+	b.typeInto(`[data-testid=text]`, "Hello")
+	b.tabTo(`[data-testid=preview]`) // by keyboard alone
+	b.keys("\r")
+	b.see(`[data-testid=part]`)
+	for _, problem := range ask[[]string](b, readable) {
+		t.Errorf("the preview: %s", problem)
+	}
+	b.tabTo(`[data-testid=send]`)
+	b.keys("\r")
+	b.textHas(`[data-testid=flash]`, "on its way")
 }
 
 // Whatever a caller, a person or Telegram puts into a sign-in, a message or a broadcast is text on the pages that report of it.

@@ -83,7 +83,7 @@ func TestPagesCanBeReadAloudAndSeen(t *testing.T) {
 	b.see(`[data-testid=users]`)
 	w.link("", "user//alice", alice)
 	for _, path := range []string{
-		"/console/users?domain=", "/console/users?domain=&query=nobody", "/console/user?domain=&user=user0001", "/console/user?domain=&user=bob",
+		"/console/users?domain=", "/console/users?domain=&query=nobody", "/console/user?domain=&user=user000001", "/console/user?domain=&user=bob",
 		"/console/user?domain=&user=nobody", "/console/status", "/console/nothing",
 	} {
 		check(path)

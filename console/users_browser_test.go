@@ -18,10 +18,10 @@ func TestAnAdministratorFindsAUserInTheBrowser(t *testing.T) {
 	b.textHas(`[data-testid=user][data-user=bob]`, "Invited, not proven yet")
 	b.shots("users")
 	b.click(`[data-testid=next]`)
-	b.see(`[data-testid=user][data-user=user0060]`)
-	b.typeInto(`[data-testid=query]`, "Handle0007")
+	b.see(`[data-testid=user][data-user=user000060]`)
+	b.typeInto(`[data-testid=query]`, "Handle000007")
 	b.click(`[data-testid=search]`)
-	b.see(`[data-testid=user][data-user=user0007]`)
+	b.see(`[data-testid=user][data-user=user000007]`)
 	if n := ask[int](b, `document.querySelectorAll("[data-testid=user]").length`); n != 1 {
 		t.Errorf("%d users match, want 1", n)
 	}
