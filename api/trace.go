@@ -27,7 +27,7 @@ type Trace struct {
 // TraceEvent is one thing that happened.
 type TraceEvent struct {
 	Time    time.Time `json:"time"`
-	Event   string    `json:"event" doc:"link.…, verification.…, factor.throttled, message.refused, message.accepted, message.attempt, message.suppressed, message.ended"`
+	Event   string    `json:"event" doc:"link.…, verification.…, factor.throttled, message.refused, message.resent, message.by_hand, message.accepted, message.attempt, message.suppressed, message.ended"`
 	ID      string    `json:"id,omitempty" doc:"of the message, link or verification"`
 	Lane    string    `json:"lane,omitempty" doc:"of a message"`
 	Outcome string    `json:"outcome,omitempty"`
