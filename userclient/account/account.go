@@ -46,7 +46,9 @@ type Store interface {
 	// Waits are those in force.
 	Waits(ctx context.Context, name string) ([]Wait, error)
 	SaveWait(ctx context.Context, name string, w Wait) error
-	// CountSend counts one message of a day (2006-01-02, UTC), unless limit have been counted already, and tells whether
-	// it has.
-	CountSend(ctx context.Context, name, day string, limit int) (bool, error)
+	// CountSend counts one message of a day (2006-01-02, UTC), unless limit have been counted already; counted tells
+	// whether it has, left how many more it would.
+	CountSend(ctx context.Context, name, day string, limit int) (left int, counted bool, err error)
+	// Sends is how many have been counted of a day.
+	Sends(ctx context.Context, name, day string) (int, error)
 }
