@@ -42,19 +42,25 @@ func (d *DB) Hold(ctx context.Context, name string) (release func() error, err e
 // Session implements account.Store.
 func (d *DB) Session(ctx context.Context, name string) ([]byte, error) {
 	var data []byte
-	err := d.view(ctx, func(tx *Tx) error {
-		var sealed []byte
-		err := tx.q.row("SELECT data FROM sessions WHERE account = ?", name).Scan(&sealed)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read session: %w", err)
-		}
-		data, err = tx.keys.open(sealed, sessionName(name))
+	err := d.view(ctx, func(tx *Tx) (err error) {
+		data, err = readSession(tx.keys, tx.q.row(selectSession, name), name)
 		return err
 	})
 	return data, err
+}
+
+const selectSession = "SELECT data FROM sessions WHERE account = ?"
+
+func readSession(k keys, row scanner, name string) ([]byte, error) {
+	var sealed []byte
+	err := row.Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read session: %w", err)
+	}
+	return k.open(sealed, sessionName(name))
 }
 
 // SaveSession implements account.Store.

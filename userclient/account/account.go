@@ -28,12 +28,17 @@ type Wait struct {
 	Until  time.Time
 }
 
+// Sessions are the logins of accounts, for reading.
+type Sessions interface {
+	// Session reads what Store.SaveSession has written; nil where there is nothing. It is a password and kept as one.
+	Session(ctx context.Context, name string) ([]byte, error)
+}
+
 // Store keeps all that on disk. name tells accounts apart: "user", or "bot" and the bot's id.
 type Store interface {
 	// Hold takes the account for this process until release is called or the process dies. ErrHeld.
 	Hold(ctx context.Context, name string) (release func() error, err error)
-	// Session reads what SaveSession has written; nil where there is nothing. It is a password and kept as one.
-	Session(ctx context.Context, name string) ([]byte, error)
+	Sessions
 	// SaveSession replaces the session in one piece.
 	SaveSession(ctx context.Context, name string, data []byte) error
 	// Forget drops the session and the peers, whose access hashes are worth nothing to another session. Waits and counts
