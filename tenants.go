@@ -20,16 +20,13 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
 	domains map[string]config.Domain
-	session bool               // there is a user session for domains without a bot
 	bots    map[int64]*bot.Bot // filled in before anything runs
 	mtproto *mtproto
 	chats   linking.Store // likewise
 }
 
 func newTenants(cfg *config.Config, m *mtproto) *tenants {
-	return &tenants{
-		domains: cfg.Domains, session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m,
-	}
+	return &tenants{domains: cfg.Domains, bots: map[int64]*bot.Bot{}, mtproto: m}
 }
 
 // Title is a domain's title; false where there is no such domain.
@@ -46,7 +43,7 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 	d, ok := t.domains[domain]
 	token := d.Telegram.BotToken
 	switch {
-	case token == "" && ok && t.session:
+	case token == "" && ok && t.mtproto.alone:
 		return delivery.UserSession, ""
 	case token == "":
 		return 0, ""
