@@ -111,7 +111,9 @@ func TestTheMenuOfCommandsIsThereInEveryLanguage(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		var answer struct{ Result []struct{ Command, Description string } }
+		var answer struct {
+			Result []struct{ Command, Description string }
+		}
 		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 			t.Fatal(err)
 		}
@@ -149,4 +151,5 @@ func TestATapIsAnsweredInThePersonsLanguage(t *testing.T) {
 	question := w.message("Dieter", "Diesen Telegram-Chat mit dem Konto Dieter auf My Server verbinden?", 0)
 	w.tap("Dieter", question, "Das war ich nicht")
 	w.message("Dieter", "Es wurde nichts verbunden.", question.ID)
+	w.eventually("the tap is answered", func() bool { return w.telegram.Toast(w.person("Dieter").ID, testBot) == "Abgelehnt." })
 }

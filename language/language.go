@@ -37,18 +37,18 @@ var codes = func() []string {
 func Codes() []string { return slices.Clone(codes) }
 
 // Pick chooses the language to speak to somebody: what the call has asked for, else what the person's Telegram is set to, else the
-// domain's, else English. Each may be empty, a BCP 47 tag or an Accept-Language header; only the language in it counts (pt-BR is pt), and
-// one that is unknown counts as none.
+// domain's, else English. Each may be empty, a BCP 47 tag, or several as an Accept-Language header has them, the best first. Only the
+// language in a tag counts (pt-BR is pt): the rest is no standard's everywhere, as in Telegram's de-raw and MeshCentral's zh-chs. One
+// that is unknown counts as none.
 func Pick(call, person, domain string) string {
 	for _, wish := range []string{call, person, domain} {
-		if !strings.Contains(wish, ";") {
-			wish, _, _ = strings.Cut(wish, ".") // a POSIX locale, de_DE.UTF-8
-		}
-		preferred, _, _ := tags.ParseAcceptLanguage(wish)
-		for _, tag := range preferred {
-			base, certain := tag.Base() // a guess where the tag names no language
-			if code := base.String(); certain == tags.Exact && slices.Contains(codes, code) {
-				return code
+		for tag := range strings.SplitSeq(wish, ",") {
+			tag = strings.ToLower(strings.TrimSpace(tag))
+			if end := strings.IndexAny(tag, "-_.@;"); end >= 0 { // the middle three are a POSIX locale's
+				tag = tag[:end]
+			}
+			if slices.Contains(codes, tag) {
+				return tag
 			}
 		}
 	}

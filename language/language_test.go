@@ -22,12 +22,16 @@ func TestTheLanguageIsTheCallsElseThePersonsElseTheDomains(t *testing.T) {
 		{"DE-at", "", "", "de"},
 		{"de_CH.UTF-8", "", "", "de"},
 		{"C.UTF-8", "it", "", "it"},
-		{"da, en-gb;q=0.8, nl;q=0.9", "", "", "nl"}, // an Accept-Language header, as a login page has it
+		{"da, nl-BE;q=0.9,en;q=0.8", "", "", "nl"}, // an Accept-Language header, as a login page has it
+		{"", "de-raw", "", "de"},                   // Telegram's name for a translation by volunteers
+		{"zh-chs", "", "", "zh"},                   // MeshCentral's
+		{"de;q=0.9", "", "", "de"},
+		{"-de", "", "", "en"},
 		{"*", "pl", "", "pl"},
 		{"und", "pl", "", "pl"},
 		{"x-private", "pl", "", "pl"},
 		{"; DROP TABLE", "\x00", "🙂", "en"},
-		{strings.Repeat("de-", 10_000), "uk", "", "uk"},
+		{strings.Repeat("tlh-", 10_000), strings.Repeat(",", 10_000), "uk", "uk"},
 	} {
 		if got := language.Pick(tt.call, tt.person, tt.domain); got != tt.want {
 			t.Errorf("Pick(%.40q, %q, %q) = %s, want %s", tt.call, tt.person, tt.domain, got, tt.want)
