@@ -40,10 +40,12 @@ func newTenants(cfg *config.Config, m *mtproto) *tenants {
 		if len(d.Texts) > 0 {
 			t.texts[id] = t.general.With(d.Texts)
 		}
-		if botID, _ := t.Bot(id); botID != 0 {
-			if _, known := t.homes[botID]; !known {
-				t.homes[botID] = id
-			}
+		botID := int64(delivery.UserSession) // where there is one, it stands in for the bot
+		if token := d.Telegram.BotToken; token != "" {
+			botID = config.BotID(token)
+		}
+		if _, known := t.homes[botID]; !known {
+			t.homes[botID] = id
 		}
 	}
 	return t
