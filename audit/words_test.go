@@ -31,7 +31,7 @@ func TestEveryEntryIsASentence(t *testing.T) {
 		"The link ended: the user was unlinked. It was done in the console with the key ops.": {
 			Event: audit.LinkEnded, Outcome: "revoked: unlinked", Actor: audit.AtConsole("ops"),
 		},
-		"something.new: whatever else.":                                                                           {Event: "something.new", Outcome: "whatever_else"},
+		"something.new: whatever else.": {Event: "something.new", Outcome: "whatever_else"},
 	} {
 		if got := e.Words(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -120,6 +120,16 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 			`telegate.toml:6: api.keys.domains names "corp", which is not a configured domain; "*" means all`},
 		{"unknown scope", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send', 'read']",
 			`telegate.toml:7: api.keys.scopes holds "read", which is none of link, verify, send, admin`},
+		{"account without admin", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send']\nuser = 'alice'",
+			"telegate.toml:8: api.keys.user is the account of an administrator, whom the console asks for a code; a key without the scope admin has none"},
+		{"account of two lines", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = \"a\\nb\"",
+			"telegate.toml:8: api.keys.user must be one line of at most 256 characters"},
+		{"account in no domain", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = 'a'\nuser_domain = 'corp'",
+			`telegate.toml:9: api.keys.user_domain is "corp", which is not a configured domain`},
+		{"domain of no account", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser_domain = ''",
+			"telegate.toml:8: api.keys.user_domain says where user is, and there is no user beside it"},
+		{"domain of a kind", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = 'a'\nuser_domain = 1",
+			"telegate.toml:9: api.keys.user_domain must be a string in quotes, not an integer"},
 		{"no scope", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = []",
 			"telegate.toml:7: api.keys.scopes must not be empty"},
 		{"name twice", key + "[[api.keys]]\nname = 'mesh'\nhash = '" + otherHash + "'\ndomains = ['*']\nscopes = ['link']",
@@ -258,7 +268,7 @@ func TestFaultCarriesItsParts(t *testing.T) {
 func TestNoBotAtAllIsAFault(t *testing.T) {
 	want := []string{"telegate.toml: no bot token: set messaging.telegram.bottoken to the one @BotFather printed " +
 		"(or bottoken_file to a file that holds it, or the variable TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN); telegate setup asks for it and writes it"}
-	for _, source := range []string{"", "# nothing\n", "[messaging.telegram]\napiid = 5\napihash = '" + apiHash + "'"} {
+	for _, source := range []string{"", "# nothing\n", "[messaging.telegram]\napiid = 5", "[messaging.telegram]\napihash = '" + apiHash + "'"} {
 		if diff := cmp.Diff(want, faults(t, source, noEnv)); diff != "" {
 			t.Errorf("%q: %s", source, diff)
 		}

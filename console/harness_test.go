@@ -29,6 +29,7 @@ import (
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/secret"
@@ -77,7 +78,7 @@ func newWorld(t testing.TB, change ...func(*console.Options)) *world {
 	w.codes = twofa.New(w.db, w.domains, w.db.MACKey("code"), twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}, w.clock.Now, logger)
 	w.messages = notify.New(w.db, w.domains, outbox{}, w.clock.Now, logger)
 	w.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
-		Store: w.db, Domains: w.domains, Outbox: outbox{}, Watcher: w.db, PerSecond: 30, Now: w.clock.Now, Logger: logger,
+		Store: w.db, Domains: w.domains, Outbox: outbox{}, Watcher: w.db, Pace: notify.Pace{PerSecond: 30}, Now: w.clock.Now, Logger: logger,
 	})
 	o := console.Options{
 		Links: w.links, Verifications: w.codes, Messages: w.messages, Broadcasts: w.broadcasts, Domains: w.domains, Store: w.db,
@@ -185,6 +186,15 @@ func (d *domains) Title(id string) (string, bool) {
 	domain, ok := d.Domain(id)
 	return domain.Title, ok
 }
+
+// Words implements linking.Domains: in the language that is asked for.
+func (d *domains) Words(_, call, person string) *language.Words {
+	return catalogues[language.Pick(call, person, "")]()
+}
+
+func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
+
+var catalogues = language.New()
 
 func (d *domains) Bot(id string) (int64, string) {
 	domain, _ := d.Domain(id)
