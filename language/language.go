@@ -36,6 +36,12 @@ var codes = func() []string {
 // Codes lists the languages that there are by their ISO 639-1 codes, sorted.
 func Codes() []string { return slices.Clone(codes) }
 
+// File is the catalogue of a language as it is written; false where there is none.
+func File(code string) ([]byte, bool) {
+	data, err := files.ReadFile(code + ".toml")
+	return data, err == nil
+}
+
 // Pick chooses the language to speak to somebody: what the call has asked for, else what the person's Telegram is set to, else the
 // domain's, else English. Each may be empty, a BCP 47 tag, or several as an Accept-Language header has them, the best first. Only the
 // language in a tag counts (pt-BR is pt): the rest is no standard's everywhere, as in Telegram's de-raw and MeshCentral's zh-chs. One
