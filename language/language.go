@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"github.com/nicksnyder/go-i18n/v2/i18n/template"
 	tags "golang.org/x/text/language"
 
 	"telegate/delivery"
@@ -70,7 +72,8 @@ type Words struct {
 	code        string
 	rightToLeft bool
 	messages    []*i18n.Message
-	localizer   *i18n.Localizer
+	sentences   map[string]sentence // of the messages, by key
+	localizer   *i18n.Localizer     // for those that count
 }
 
 // New makes the catalogues.
@@ -100,10 +103,18 @@ func newWords(tag tags.Tag, messages []*i18n.Message) *Words {
 	bundle := i18n.NewBundle(tag)
 	bundle.MustAddMessages(tag, messages...)
 	script, _ := tag.Script()
-	return &Words{
-		code: tag.String(), messages: messages, localizer: i18n.NewLocalizer(bundle, tag.String()),
+	w := &Words{
+		code: tag.String(), messages: messages, sentences: map[string]sentence{}, localizer: i18n.NewLocalizer(bundle, tag.String()),
 		rightToLeft: script.String() == "Arab" || script.String() == "Hebr",
 	}
+	for _, m := range messages {
+		s, err := parse(m.Other)
+		if err != nil {
+			panic(fmt.Sprintf("language %s: %s %v", w.code, m.ID, err))
+		}
+		w.sentences[m.ID] = s
+	}
+	return w
 }
 
 // With puts an operator's own texts, by language and key, in the place of some. Each has passed Check.
@@ -131,17 +142,24 @@ type Values map[string]string
 func (w *Words) Code() string { return w.code }
 
 // Say writes a text. A key that the catalogues lack is a mistake of the program, which a test finds for all of them.
-func (w *Words) Say(key string, values Values) delivery.Text { return w.say(key, values, nil) }
+func (w *Words) Say(key string, values Values) delivery.Text {
+	s, ok := w.sentences[key]
+	if !ok {
+		panic(fmt.Sprintf("language %s: there is no text %q", w.code, key))
+	}
+	return s.render(values, w.rightToLeft)
+}
 
 // Short is Say for what takes no formatting: labels of buttons, descriptions of commands.
-func (w *Words) Short(key string, values Values) string { return w.say(key, values, nil).Text }
+func (w *Words) Short(key string, values Values) string { return w.Say(key, values).Text }
 
-// say is Say in the form that the language has for a count, where there is one.
-func (w *Words) say(key string, values Values, count any) delivery.Text {
-	r := rendering{values: values, rightToLeft: w.rightToLeft}
-	_, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: count, TemplateData: &r, TemplateParser: parser{}})
+// count says a number of something, in the form that the language has for it.
+func (w *Words) count(key string, n int) string {
+	text, err := w.localizer.Localize(&i18n.LocalizeConfig{
+		MessageID: key, PluralCount: n, TemplateParser: template.IdentityParser{},
+	})
 	if err != nil {
 		panic(fmt.Sprintf("language %s: %v", w.code, err))
 	}
-	return r.text
+	return strings.ReplaceAll(text, "{count}", strconv.Itoa(n))
 }
