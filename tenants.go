@@ -22,7 +22,6 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
 	domains map[string]config.Domain
-	session bool               // there is a user session for domains without a bot
 	bots    map[int64]*bot.Bot // filled in before anything runs
 	mtproto *mtproto
 	chats   linking.Store                  // likewise
@@ -33,7 +32,7 @@ type tenants struct {
 
 func newTenants(cfg *config.Config, m *mtproto) *tenants {
 	t := &tenants{
-		domains: cfg.Domains, session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m,
+		domains: cfg.Domains, bots: map[int64]*bot.Bot{}, mtproto: m,
 		texts: map[string]language.Catalogues{}, general: language.New(), homes: map[int64]string{},
 	}
 	for _, id := range slices.Sorted(maps.Keys(cfg.Domains)) {
@@ -41,10 +40,12 @@ func newTenants(cfg *config.Config, m *mtproto) *tenants {
 		if len(d.Texts) > 0 {
 			t.texts[id] = t.general.With(d.Texts)
 		}
-		if botID, _ := t.Bot(id); botID != 0 {
-			if _, known := t.homes[botID]; !known {
-				t.homes[botID] = id
-			}
+		botID := int64(delivery.UserSession) // where there is one, it stands in for the bot
+		if token := d.Telegram.BotToken; token != "" {
+			botID = config.BotID(token)
+		}
+		if _, known := t.homes[botID]; !known {
+			t.homes[botID] = id
 		}
 	}
 	return t
@@ -78,7 +79,7 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 	d, ok := t.domains[domain]
 	token := d.Telegram.BotToken
 	switch {
-	case token == "" && ok && t.session:
+	case token == "" && ok && t.mtproto.alone:
 		return delivery.UserSession, ""
 	case token == "":
 		return 0, ""
