@@ -108,11 +108,7 @@ func newWords(tag tags.Tag, messages []*i18n.Message) *Words {
 		rightToLeft: script.String() == "Arab" || script.String() == "Hebr",
 	}
 	for _, m := range messages {
-		s, err := parse(m.Other)
-		if err != nil {
-			panic(fmt.Sprintf("language %s: %s %v", w.code, m.ID, err))
-		}
-		w.sentences[m.ID] = s
+		w.sentences[m.ID] = mustParse(w.code, m.ID, m.Other)
 	}
 	return w
 }
@@ -122,17 +118,23 @@ func (c Catalogues) With(own map[string]map[string]string) Catalogues {
 	all := maps.Clone(c)
 	for code, texts := range own {
 		all[code] = sync.OnceValue(func() *Words {
-			standard := c[code]()
-			messages := slices.Clone(standard.messages)
-			for i, m := range messages {
-				if text, ok := texts[m.ID]; ok {
-					messages[i] = &i18n.Message{ID: m.ID, Other: text}
-				}
+			w := *c[code]()
+			w.sentences = maps.Clone(w.sentences)
+			for key, text := range texts {
+				w.sentences[key] = mustParse(code, key, text)
 			}
-			return newWords(tags.Make(code), messages)
+			return &w
 		})
 	}
 	return all
+}
+
+func mustParse(code, key, text string) sentence {
+	s, err := parse(text)
+	if err != nil {
+		panic(fmt.Sprintf("language %s: %s %v", code, key, err))
+	}
+	return s
 }
 
 // Values are what a text shows for its placeholders. Wherever they come from, they are made safe to show, and cut to 256 characters.
