@@ -137,6 +137,9 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 	}
 	chat := d.chat(m.Chat, m.From)
 	if command == "start" && argument != "" {
+		if data, ok := delivery.Tapped(argument); ok {
+			return d.tapByLink(ctx, updateID, chat.ID, data)
+		}
 		if !d.patience.has(chat.ID, updateID, false) {
 			return nil
 		}
@@ -181,11 +184,31 @@ func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, c
 
 // tap handles a button. What a button sends back is never trusted: the services check that it belongs to the chat.
 func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery) error {
-	action, id, _ := strings.Cut(q.Data, ":")
 	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
+	toast, err := d.act(ctx, chatID, q.Data)
+	if err != nil {
+		return err
+	}
+	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
+		d.taps.answer(q, toast)
+	}
+	return nil
+}
+
+// tapByLink is a tap of a button that could not be shown: a link has opened the bot instead. What the tap has come to, the services
+// tell in the chat themselves.
+func (d *Desk) tapByLink(ctx context.Context, updateID, chatID int64, data string) error {
+	toast, err := d.act(ctx, chatID, data)
+	if err != nil || toast != sayStale || !d.patience.has(chatID, updateID, false) {
+		return err
+	}
+	return d.replyLow(ctx, chatID, delivery.Compose(delivery.Plain(toast)))
+}
+
+// act does what a button says, and answers the sentence for it.
+func (d *Desk) act(ctx context.Context, chatID int64, data string) (toast string, err error) {
+	action, id, _ := strings.Cut(data, ":")
 	botID := d.client.ID()
-	var err error
-	var toast string
 	switch action {
 	case linking.ButtonAccept:
 		toast, err = sayCodeBelow, d.links.Accept(ctx, botID, chatID, id)
@@ -198,16 +221,10 @@ func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery)
 	default:
 		err = linking.ErrStale
 	}
-	switch {
-	case errors.Is(err, linking.ErrStale), errors.Is(err, twofa.ErrStale):
-		toast = sayStale
-	case err != nil:
-		return err
+	if errors.Is(err, linking.ErrStale) || errors.Is(err, twofa.ErrStale) {
+		return sayStale, nil
 	}
-	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
-		d.taps.answer(q, toast)
-	}
-	return nil
+	return toast, err
 }
 
 func (d *Desk) chat(c models.Chat, from *models.User) linking.Chat {

@@ -16,7 +16,7 @@ const ButtonNotMe = "deny"
 
 // codeText is the message that carries a code: the code first, so that a notification shows it, monospace and with a
 // button to copy it (D10), then what it is for and where the sign-in comes from.
-func codeText(v Verification, title, code string, lifetime time.Duration) delivery.Body {
+func codeText(v Verification, f Factor, title, code string, lifetime time.Duration) delivery.Body {
 	purpose := map[Purpose]string{Login: "sign-in", Recovery: "recovery", Confirm: "confirmation"}[v.Purpose]
 	t := delivery.Text{}.Code(code).
 		Plain(" is your " + purpose + " code for ").Bold(delivery.Displayable(title, 64)).
@@ -24,6 +24,9 @@ func codeText(v Verification, title, code string, lifetime time.Duration) delive
 	if from := origin(v.Context); from != "" {
 		// In monospace Telegram makes no links: an address to tap would lead to whoever is signing in.
 		t = t.Plain("\n\nAsked for by ").Code(from).Plain(".")
+	}
+	if f.BotID == delivery.UserSession { // nobody would hear a tap
+		return delivery.Compose(t.Plain("\n\nIf it was not you who asked, change your password and tell the administrator."))
 	}
 	return delivery.Compose(t,
 		[]delivery.Button{{Label: "Copy code", Copy: code}},
