@@ -202,8 +202,12 @@ func (a account) String() string {
 
 // signIn walks through the steps of a sign-in. It is canceled on every way out.
 func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error {
+	w.say("Connecting to Telegram…")
 	s, err := telegram.SignIn(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
 		return err
 	}
 	defer s.Cancel()
