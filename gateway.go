@@ -16,6 +16,7 @@ import (
 	"telegate/db"
 	"telegate/delivery"
 	"telegate/integrations/meshcentral"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -147,6 +148,7 @@ func (g *gateway) makeBots(links *linking.Service, messages *notify.Service) {
 		desk := bot.NewDesk(bot.DeskOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.tenants.Title(domain); return title },
+			Words: func(person string) *language.Words { return g.tenants.BotWords(id, person) },
 		})
 		g.desks = append(g.desks, desk)
 		g.tenants.bots[id] = bot.New(bot.BotOptions{

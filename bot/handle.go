@@ -10,6 +10,7 @@ import (
 	"github.com/go-telegram/bot/models"
 
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -48,10 +49,12 @@ type Desk struct {
 	codes    Codes
 	messages Messages
 	title    func(domain string) string
+	words    func(person string) *language.Words
 	now      func() time.Time
 	log      *slog.Logger
 	patience *patience
 	taps     tapAnswers
+	menus    menus
 }
 
 // DeskOptions are what a desk works with.
@@ -60,7 +63,8 @@ type DeskOptions struct {
 	Links    Links
 	Codes    Codes
 	Messages Messages
-	Title    func(domain string) string // a domain's title for people
+	Title    func(domain string) string          // a domain's title for people
+	Words    func(person string) *language.Words // in the language of a person's Telegram, else the bot's own; an IETF tag, or empty
 	Now      func() time.Time
 	Logger   *slog.Logger
 }
@@ -68,20 +72,10 @@ type DeskOptions struct {
 // NewDesk opens the desk of one bot.
 func NewDesk(o DeskOptions) *Desk {
 	return &Desk{
-		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, now: o.Now, log: o.Logger,
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
 		patience: newPatience(o.Now), taps: tapAnswers{client: o.Client, free: make(chan struct{}, tapsAtOnce)},
+		menus: menus{set: map[string]bool{}},
 	}
-}
-
-// Introduce sets the bot's menu of commands, beside the work. A failure is no matter: the next connection sets it again.
-func (d *Desk) Introduce() {
-	d.taps.busy.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), tapTimeout)
-		defer cancel()
-		if err := d.client.SetCommands(ctx, Commands); err != nil {
-			d.log.Debug("the menu of commands was not set", "error", err)
-		}
-	})
 }
 
 // Close waits for what the desk does beside the work.
@@ -138,7 +132,7 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 	chat := d.chat(m.Chat, m.From)
 	if command == "start" && argument != "" {
 		if data, ok := delivery.Tapped(argument); ok {
-			return d.tapByLink(ctx, updateID, chat.ID, data)
+			return d.tapByLink(ctx, updateID, chat, data)
 		}
 		if !d.patience.has(chat.ID, updateID, false) {
 			return nil
@@ -175,9 +169,9 @@ func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, c
 	}
 	switch command {
 	case "id":
-		return d.replyLow(ctx, m.Chat.ID, idText(m.Chat.ID))
+		return d.replyLow(ctx, m.Chat.ID, idText(d.words(m.From.LanguageCode), m.Chat.ID))
 	case "start":
-		return d.replyLow(ctx, m.Chat.ID, onlyInPrivate())
+		return d.replyLow(ctx, m.Chat.ID, onlyInPrivate(d.words(m.From.LanguageCode)))
 	}
 	return nil
 }
@@ -185,7 +179,7 @@ func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, c
 // tap handles a button. What a button sends back is never trusted: the services check that it belongs to the chat.
 func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery) error {
 	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
-	toast, err := d.act(ctx, chatID, q.Data)
+	toast, _, err := d.act(ctx, chatID, q.Data, d.words(q.From.LanguageCode))
 	if err != nil {
 		return err
 	}
@@ -197,34 +191,34 @@ func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery)
 
 // tapByLink is a tap of a button that could not be shown: a link has opened the bot instead. What the tap has come to, the services
 // tell in the chat themselves.
-func (d *Desk) tapByLink(ctx context.Context, updateID, chatID int64, data string) error {
-	toast, err := d.act(ctx, chatID, data)
-	if err != nil || toast != sayStale || !d.patience.has(chatID, updateID, false) {
+func (d *Desk) tapByLink(ctx context.Context, updateID int64, chat linking.Chat, data string) error {
+	toast, stale, err := d.act(ctx, chat.ID, data, d.words(chat.Language))
+	if err != nil || !stale || !d.patience.has(chat.ID, updateID, false) {
 		return err
 	}
-	return d.replyLow(ctx, chatID, delivery.Compose(delivery.Plain(toast)))
+	return d.replyLow(ctx, chat.ID, delivery.Compose(delivery.Plain(toast)))
 }
 
-// act does what a button says, and answers the sentence for it.
-func (d *Desk) act(ctx context.Context, chatID int64, data string) (toast string, err error) {
+// act does what a button says, and answers the sentence for it (up to 200 characters), and whether the button has lost its meaning.
+func (d *Desk) act(ctx context.Context, chatID int64, data string, w *language.Words) (toast string, stale bool, err error) {
 	action, id, _ := strings.Cut(data, ":")
 	botID := d.client.ID()
 	switch action {
 	case linking.ButtonAccept:
-		toast, err = sayCodeBelow, d.links.Accept(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.code_below", nil), d.links.Accept(ctx, botID, chatID, id)
 	case linking.ButtonNotMe:
-		toast, err = sayDenied, d.links.NotMe(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.denied", nil), d.links.NotMe(ctx, botID, chatID, id)
 	case linking.ButtonUnlink:
-		toast, err = sayUnlinked, d.links.UnlinkInChat(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.unlinked", nil), d.links.UnlinkInChat(ctx, botID, chatID, id)
 	case twofa.ButtonNotMe:
-		toast, err = sayDenied, d.codes.NotMe(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.denied", nil), d.codes.NotMe(ctx, botID, chatID, id)
 	default:
 		err = linking.ErrStale
 	}
 	if errors.Is(err, linking.ErrStale) || errors.Is(err, twofa.ErrStale) {
-		return sayStale, nil
+		return w.Short("toast.stale", nil), true, nil
 	}
-	return toast, err
+	return toast, false, err
 }
 
 func (d *Desk) chat(c models.Chat, from *models.User) linking.Chat {

@@ -101,6 +101,13 @@ type Domain struct {
 	// Title is "title", what people see in messages, 1 to 64 characters. Default the id; "telegate" for the default domain.
 	Title string
 
+	// Language is "language", the code of the language (language.Codes) to speak to people whose own is not known. Default en.
+	// MeshCentral has no such key: it goes by the browser.
+	Language string
+
+	// Texts are the tables "texts.LANGUAGE": texts of the operator's own by language and key, each of which has passed language.Check.
+	Texts map[string]map[string]string
+
 	// Msg2Factor is "passwordRequirements.msg2factor": whether Telegram may be a second factor. Default true; only the literal false
 	// turns it off, and anything but true and false is a fault.
 	Msg2Factor bool

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"telegate/language"
 )
 
 var domainCharacters = regexp.MustCompile(`^[\p{L}\p{N}._-]*$`)
@@ -71,6 +73,9 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	if title, ok := t.label("title"); ok {
 		d.Title = title
 	}
+
+	d.Language = t.choice("language", language.English, language.Codes()...)
+	d.Texts = t.texts("texts")
 
 	password := t.table("passwordRequirements")
 	defer password.close()
