@@ -22,6 +22,8 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"sign-ins of a user": {signInsOfUser, "audit_user (domain=? AND user=? AND at>? AND at<?)"},
 	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
 	"users":              {usersOfDomain, "links_current (domain=? AND user>?)"},
+	"users nearby":       {usersNearby, "links_current (domain=? AND user>?)"},
+	"users anywhere":     {usersAnywhere, "links_current (domain=? AND user=?)"},
 	"invitations":        {invitationsOfDomain, "PRIMARY KEY (domain=? AND user>?)"},
 	"a username's chat":  {passUsernameOn, "chats_username (bot_id=? AND username=?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
