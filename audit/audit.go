@@ -30,6 +30,7 @@ const (
 
 	MessageRefused Event = "message.refused" // subject: the lane; outcome: the reason; user: the user or the handle asked for
 	MessageByHand  Event = "message.by_hand" // subject: the message, which an administrator has written
+	MessageResent  Event = "message.resent"  // subject: the new message; outcome: the one that had not arrived
 
 	BroadcastAccepted Event = "broadcast.accepted" // outcome: whom it reaches, in numbers
 	BroadcastCanceled Event = "broadcast.canceled" // outcome: how far it had come

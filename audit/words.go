@@ -25,6 +25,7 @@ var words = map[Event]string{
 
 	MessageRefused:  "A message was refused and never stored: {}.",
 	MessageByHand:   "An administrator wrote a message to the user.",
+	MessageResent:   "A message that had not arrived was sent again.",
 	FactorThrottled: "A check had to wait after too many wrong codes in a row.",
 	PolicyChanged:   "The domain's policy was changed: {}.",
 

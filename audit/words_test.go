@@ -11,7 +11,7 @@ var events = []audit.Event{
 	audit.LinkStarted, audit.LinkClaimed, audit.LinkVerified, audit.LinkEnded, audit.LinkSuspended, audit.LinkResumed, audit.LinkRefused,
 	audit.VerificationCreated, audit.VerificationChecked, audit.VerificationRefused, audit.VerificationResent, audit.VerificationDenied,
 	audit.VerificationCanceled, audit.VerificationFailed, audit.MessageRefused, audit.FactorThrottled, audit.PolicyChanged,
-	audit.InvitationSet, audit.InvitationRemoved, audit.MessageByHand, audit.ConsoleSignedIn, audit.ConsoleSignedOut, audit.ConsoleRefused,
+	audit.InvitationSet, audit.InvitationRemoved, audit.MessageByHand, audit.MessageResent, audit.ConsoleSignedIn, audit.ConsoleSignedOut, audit.ConsoleRefused,
 }
 
 func TestEveryEntryIsASentence(t *testing.T) {

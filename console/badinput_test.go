@@ -20,7 +20,8 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 	c := w.signedIn(keyAdmin)
 	for _, path := range []string{
 		"/console", "/console/", "/console/users", "/console/user?user=x", "/console/status", "/console/sign-in", "/console/static/console.js",
-		"/console/nothing", "/console/user", "/console/users?domain=unknown",
+		"/console/nothing", "/console/user", "/console/users?domain=unknown", "/console/messages", "/console/messages/msg_x", "/console/trace?user=x",
+		"/console/broadcasts", "/console/broadcasts/new", "/console/logins", "/console/logins.csv", "/console/logins?from=x",
 	} {
 		a := c.get(path)
 		for name, want := range map[string]string{

@@ -125,13 +125,17 @@ func (b *browser) textHas(selector, phrase string) {
 	b.eventually(selector+" says "+phrase, fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").includes(%q)`, selector, phrase))
 }
 
-// eventually waits until a script answers true.
+// eventually waits until a script answers true. While a page makes way for the next one there is no answer.
 func (b *browser) eventually(what, script string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(patience); !ask[bool](b, script); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script))
+		if err == nil && holds {
+			return
+		}
 		if time.Now().After(deadline) {
 			b.shot("failed")
-			b.t.Fatalf("waited in vain until %s", what)
+			b.t.Fatalf("waited in vain until %s (%v)", what, err)
 		}
 	}
 }

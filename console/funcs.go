@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/notify"
+	"telegate/twofa"
 )
 
 // funcs are what all pages may call.
@@ -20,11 +22,18 @@ var funcs = template.FuncMap{
 	"time":    clock,
 	"span":    span,
 	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
+	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"lane":    laneState,
 	"words":   func(r delivery.Reason) string { return strings.ReplaceAll(string(r), "_", " ") },
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
-	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+
+	"broadcast": func(s notify.BroadcastStatus) state { return broadcastStates[s] },
+	"eventTone": eventTone,
+	"eventName": eventName,
+	"isMessage": isMessage,
+	"nextStep":  nextStep,
+	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }
 
 // navEntry is a link of the navigation.

@@ -13,6 +13,7 @@ const (
 	maxDomain = 64
 	maxUser   = 256
 	maxQuery  = 256
+	maxWord   = 64 // of a list, a day, a place in a list
 )
 
 // isText tells whether a query decodes, to UTF-8.

@@ -3,6 +3,7 @@ package console
 import (
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -25,7 +26,10 @@ func (c *Console) routes() http.Handler {
 	open := func(pattern string, h handler) { mux.Handle(at(pattern), c.adapt(h)) }
 	read := func(pattern string, h pageHandler) { mux.Handle(at(pattern), c.adapt(c.signedIn(h))) }
 	write := func(pattern string, scope Scope, h pageHandler) {
-		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(h)))))
+		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxForm, h)))))
+	}
+	writeList := func(pattern string, scope Scope, h pageHandler) { // a form with a list of users in it
+		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxListForm, h)))))
 	}
 
 	open("GET /static/{file}", serveStatic)
@@ -45,6 +49,19 @@ func (c *Console) routes() http.Handler {
 	write("POST /user/link", scopeLink, c.beginLink)
 	write("POST /user/confirm", scopeLink, c.confirmLink)
 	write("POST /user/message", scopeSend, c.write)
+	read("GET /messages", c.listMessages)
+	read("GET /messages/{id}", c.showMessage)
+	write("POST /messages/{id}/resend", scopeAdmin, c.resend)
+	read("GET /trace", c.showTrace)
+	read("GET /broadcasts", c.withScope(scopeSend, c.listBroadcasts))
+	read("GET /broadcasts/new", c.withScope(scopeSend, c.newBroadcast))
+	read("GET /broadcasts/{id}", c.withScope(scopeSend, c.showBroadcast))
+	writeList("POST /broadcasts/edit", scopeSend, c.editBroadcast)
+	writeList("POST /broadcasts/preview", scopeSend, c.previewBroadcast)
+	writeList("POST /broadcasts", scopeSend, c.sendBroadcast)
+	write("POST /broadcasts/{id}/cancel", scopeSend, c.cancelBroadcast)
+	read("GET /logins", c.showLogins)
+	read("GET /logins.csv", c.loginsCSV)
 	read("GET /status", c.showStatus)
 	read("GET /", c.notFound)
 
@@ -117,9 +134,9 @@ func (c *Console) withScope(scope Scope, h pageHandler) pageHandler {
 }
 
 // checked reads a form and refuses one that does not come from a page of this session.
-func checked(h pageHandler) pageHandler {
+func checked(max int64, h pageHandler) pageHandler {
 	return func(w http.ResponseWriter, r *http.Request, v visit) error {
-		if err := readForm(w, r); err != nil {
+		if err := readForm(w, r, max); err != nil {
 			return err
 		}
 		if !secret.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.session.csrf)) {
@@ -129,13 +146,13 @@ func checked(h pageHandler) pageHandler {
 	}
 }
 
-func readForm(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+func readForm(w http.ResponseWriter, r *http.Request, max int64) error {
+	r.Body = http.MaxBytesReader(w, r.Body, max)
 	err := r.ParseForm()
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return refuse(http.StatusRequestEntityTooLarge, "That is too much", "A form may have 256 KiB at most. Nothing was done.")
+		return refuse(http.StatusRequestEntityTooLarge, "That is too much", fmt.Sprintf("A form may have %d KiB at most. Nothing was done.", max>>10))
 	case err != nil:
 		return refuse(http.StatusBadRequest, "This form cannot be read", "Nothing was done. Go back, reload the page and do it again.")
 	}

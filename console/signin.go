@@ -47,7 +47,7 @@ func (c *Console) signInPage(w http.ResponseWriter, status int, data signInData)
 
 // signIn takes a key. It is told apart from no key at all only once the address may try.
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
-	if err := readForm(w, r); err != nil {
+	if err := readForm(w, r, maxForm); err != nil {
 		return err
 	}
 	next := ownPath(r.PostForm.Get("next"))

@@ -49,7 +49,7 @@ func (c *Console) owing(h func(w http.ResponseWriter, r *http.Request, v visit, 
 // owed is a form of somebody who still owes a code.
 func (c *Console) owed(h func(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error) handler {
 	return c.owing(func(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error {
-		return checked(func(w http.ResponseWriter, r *http.Request, v visit) error { return h(w, r, v, owed) })(w, r, v)
+		return checked(maxForm, func(w http.ResponseWriter, r *http.Request, v visit) error { return h(w, r, v, owed) })(w, r, v)
 	})
 }
 

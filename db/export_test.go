@@ -21,6 +21,7 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"sign-ins alike":     {signInsAlike, "audit_outcomes (domain=? AND outcome=? AND at>? AND at<?)"},
 	"sign-ins of a user": {signInsOfUser, "audit_user (domain=? AND user=? AND at>? AND at<?)"},
 	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
+	"days of a domain":   {daysOfDomain, "PRIMARY KEY (domain=? AND day>? AND day<?)"},
 	"users":              {usersOfDomain, "links_current (domain=? AND user>?)"},
 	"users nearby":       {usersNearby, "links_current (domain=? AND user>?)"},
 	"users anywhere":     {usersAnywhere, "links_current (domain=? AND user=?)"},
@@ -29,6 +30,12 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"texts to wipe":      {wipeDead, "messages_kept"},
 	"refusals to prune":  {pruneRefused, "audit_refused"},
 }
+
+// DaysOfUser groups what it finds, which are few days; otherwise it is like ListQueries.
+const (
+	DaysOfUser      = daysOfUser
+	DaysOfUserIndex = "COVERING INDEX audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"
+)
 
 var parameter = regexp.MustCompile(`\?([0-9]*)`)
 

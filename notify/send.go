@@ -10,7 +10,6 @@ import (
 
 	"telegate/audit"
 	"telegate/delivery"
-	"telegate/language"
 	"telegate/secret"
 )
 
@@ -86,7 +85,7 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 			return err
 		}
 		msg.BotID, msg.ChatID, msg.User = to.BotID, to.ChatID, to.User
-		msg.Body = noted(msg.Body, s.domains.Words(r.Domain, "", to.Language))
+		msg.Body = noted(msg.Body, s.domains, r.Domain, to)
 		if a, err = s.accept(tx, msg, to); err != nil || !r.ByHand {
 			return err
 		}
@@ -153,8 +152,11 @@ func compose(typed string, html bool) (delivery.Body, error) {
 }
 
 // noted tells the reader of a text that is too long for messages where the rest of it is.
-func noted(b delivery.Body, w *language.Words) delivery.Body {
-	return b.Noted(w.Short("message.attached", nil))
+func noted(b delivery.Body, domains Domains, domain string, to Recipient) delivery.Body {
+	if !b.IsFile() {
+		return b
+	}
+	return b.Noted(domains.Words(domain, "", to.Language).Short("message.attached", nil))
 }
 
 func lifetime(r Request) (time.Duration, error) {
