@@ -20,7 +20,9 @@ var words = map[Event]string{
 	VerificationCanceled: "The verification was canceled: {}.",
 	VerificationFailed:   "The verification failed: Telegram refuses to deliver its code.",
 
-	MessageRefused:  "A message was refused and never stored: {}.",
+	MessageRefused:  "A message was refused: {}.",
+	CodeReleased:    "The person has pressed Start, so the code that waited went out.",
+	TopicMade:       "The topic that programs write to this user by: {}.",
 	FactorThrottled: "A check had to wait after too many wrong codes in a row.",
 	PolicyChanged:   "The domain's policy was changed: {}.",
 }
@@ -50,6 +52,10 @@ var outcomes = map[string]string{
 	"verification_in_progress": "two codes were pending in other sessions; finish or cancel one",
 	"transport_down":           "Telegram could not be reached",
 	"recipient_unknown":        "the bot had not met the holder of the handle, or was blocked; the person has to press Start",
+	"waits_for_start":          "the bot had not met the holder of the handle, or was blocked; once the person presses Start the code goes out, if it is still valid then",
+	"first":                    "made on the person's word",
+	"anew":                     "made anew, and the one before is void",
+	"off":                      "switched off by the person",
 	"recipient_changed":        "the handle had passed to another Telegram account; its new holder has to link first",
 	"recipient_unproven":       "nobody had proven to own the handle; the holder has to link first",
 	"caller":                   "the server asked for it",

@@ -16,6 +16,7 @@ var Commands = []Command{
 	{Name: "mute", Description: "No messages for a while, as in /mute 2h; codes still arrive"},
 	{Name: "unmute", Description: "Messages again"},
 	{Name: "unlink", Description: "Disconnect an account from this chat"},
+	{Name: "topic", Description: "An address for programs that write to you; /topic new replaces it, /topic off ends it"},
 	{Name: "test", Description: "Send a test message"},
 	{Name: "id", Description: "The id of this chat"},
 	{Name: "help", Description: "What this bot does"},
@@ -43,6 +44,8 @@ func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.L
 		return d.reply(ctx, chat.ID, unmutedText())
 	case "unlink":
 		return d.reply(ctx, chat.ID, unlinkText(links, d.title))
+	case "topic":
+		return d.topic(ctx, chat, links, strings.ToLower(argument))
 	case "id":
 		return d.reply(ctx, chat.ID, idText(chat.ID))
 	case "test":
@@ -78,6 +81,30 @@ func (d *Desk) mute(ctx context.Context, chat linking.Chat, argument string) err
 		return err
 	}
 	return d.reply(ctx, chat.ID, mutedText(until))
+}
+
+// topic shows the topics of the chat's accounts, each of which gets one by that.
+func (d *Desk) topic(ctx context.Context, chat linking.Chat, links []linking.Link, argument string) error {
+	if argument == "off" {
+		for _, l := range links {
+			if err := d.topics.Off(ctx, l.ID); err != nil {
+				return err
+			}
+		}
+		return d.reply(ctx, chat.ID, topicsOffText())
+	}
+	find := d.topics.Of
+	if argument == "new" {
+		find = d.topics.Renew
+	}
+	topics := make([]string, len(links))
+	for i, l := range links {
+		var err error
+		if topics[i], err = find(ctx, l.ID); err != nil {
+			return err
+		}
+	}
+	return d.reply(ctx, chat.ID, topicsText(links, topics, d.title, argument == "new"))
 }
 
 // parseSpan reads "30m", "2h", "1d" or "1h30m"; without anything it is an hour.

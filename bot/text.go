@@ -107,4 +107,23 @@ func unmutedText() delivery.Body {
 	return delivery.Compose(delivery.Plain("Messages arrive again. What was muted is not sent after all."))
 }
 
+// topicsText shows each account's topic; they are in the order of the links.
+func topicsText(links []linking.Link, topics []string, title func(string) string, renewed bool) delivery.Body {
+	t := delivery.Plain("Programs can write to you here by a topic, as with ntfy: ")
+	if renewed {
+		t = delivery.Plain("The topic you had is void from now on. The new one: ")
+	}
+	for i, l := range links {
+		t = t.Plain("\n\n").Code(topics[i]).Plain("\nfor ").Code(l.Account()).Plain(" on ").Bold(delivery.Displayable(title(l.Domain), 64))
+	}
+	t = t.Plain("\n\nThe server's administrator knows the address it goes behind:\n").
+		Code("curl -d 'The backup is done' https://ADDRESS/" + topics[0]).
+		Plain("\n\nWhoever knows a topic can write to you, so treat it like a password. /topic new replaces it, /topic off ends it.")
+	return delivery.Compose(t)
+}
+
+func topicsOffText() delivery.Body {
+	return delivery.Compose(delivery.Plain("No program can write to you by a topic any more. /topic makes a new one."))
+}
+
 func clock(t time.Time) string { return t.UTC().Format("2 January 15:04 UTC") }
