@@ -215,3 +215,17 @@ func TestTheTraceTellsOfACodeThatWaits(t *testing.T) {
 		}
 	}
 }
+
+// Who was linked by the bot may still be addressed by his username after the link has ended: the name is his in that domain, so its next
+// holder gets nothing.
+func TestTheNameOfALinkedAccountStaysItsOwnAfterTheLinkHasEnded(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	renamed, usurper := alice, mallory
+	renamed.Username, usurper.Username = "alice_new", "alice_tg"
+	w.met(renamed, usurper)
+	w.wantRefused("a code to the old name", proof("alice_tg", "123456"), notify.ErrRecipientChanged)
+	w.send(proof("alice_new", "123456"))
+	w.wantTexts(usurper)
+}
