@@ -110,6 +110,18 @@ func (p *page) until(what, script string) {
 	}
 }
 
+// value is what a script answers.
+func (p *page) value(script string) string {
+	p.s.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+	if err != nil {
+		p.s.t.Fatalf("%s: %s: %v", p.name, script, err)
+	}
+	return value
+}
+
 // shot keeps a picture of the page where TELEGATE_SCREENSHOTS names a folder.
 func (p *page) shot(name string) {
 	dir := os.Getenv("TELEGATE_SCREENSHOTS")

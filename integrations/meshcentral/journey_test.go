@@ -12,10 +12,11 @@ import (
 
 // The elements of MeshCentral's dialogs.
 const (
-	dialogOK   = "#idx_dlgOkButton"
-	handleBox  = "#d2handleinput"
-	codeBox    = "#d2phoneCodeInput"
-	messageBox = "#d2smsText"
+	dialogOK     = "#idx_dlgOkButton"
+	dialogCancel = "#idx_dlgCancelButton"
+	handleBox    = "#d2handleinput"
+	codeBox      = "#d2phoneCodeInput"
+	messageBox   = "#d2smsText"
 )
 
 // The whole way through MeshCentral's own pages, as its documentation describes it. Each step goes on where the one before has ended.
@@ -26,8 +27,9 @@ func TestMeshCentral(t *testing.T) {
 		name string
 		do   func(*stage, context.Context)
 	}{
-		{"somebody who has not pressed Start gets no code, and the administrator sees why", unknownToTheBot},
+		{"who has not pressed Start gets the code when he does, and the administrator sees why", unknownToTheBot},
 		{"a handle is registered with a code", registers},
+		{"Connect Telegram links by the bot, in both interfaces", connects},
 		{"the code signs in", signsIn},
 		{"an administrator sees the handle and writes to it", administratorWrites},
 		{"the login report names the factor", loginReport},
@@ -35,6 +37,7 @@ func TestMeshCentral(t *testing.T) {
 		{"a handle set by an administrator is proven by the code that signs in", administratorEdits},
 		{"the gateway may be away at every step", gatewayIsAway},
 		{"the Plugins page installs it from the gateway, without a restart", pluginsPage},
+		{"without the plugin, ntfy's route takes codes to a topic", byTopic},
 		{"without msg2factor messages go on, and no code is asked for", withoutSecondFactor},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -124,6 +127,17 @@ func (p *page) register(handle string) {
 	p.see(codeBox)
 }
 
+// removeHandle takes one's own handle away.
+func (p *page) removeHandle() {
+	p.s.t.Helper()
+	p.manage()
+	p.reads("body", "Verified handle")
+	p.shot("remove")
+	p.click("#d2delPhone")
+	p.click(dialogOK)
+	p.until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
+}
+
 func (p *page) signOut() {
 	p.s.t.Helper()
 	p.follow("Logout")
@@ -172,6 +186,16 @@ func unknownToTheBot(s *stage, browser context.Context) {
 	if n := s.last("Alice"); n != 0 {
 		s.t.Errorf("alice's phone shows message %d", n)
 	}
+	if err := s.telegram.Start(s.person("Alice"), botName, ""); err != nil {
+		s.t.Fatal(err)
+	}
+	alice.write(codeBox, s.code("Alice", "My Server verification code is: ", 0)) // the dialog is still open
+	alice.click(dialogOK)
+	s.message("Alice", "Connected.", 0)
+	alice.see("#authMessagingCheck")
+	alice.removeHandle()
+	s.message("Alice", "Disconnected.", 0)
+	s.eventually("alice is not linked", func() bool { return !s.messaging("", "user//alice").Linked })
 }
 
 func registers(s *stage, browser context.Context) {
@@ -194,6 +218,58 @@ func registers(s *stage, browser context.Context) {
 	if !m.Linked || !m.UsableFor2FA || m.Link.Handle != "@alice_tg" {
 		s.t.Errorf("telegate has %+v", m)
 	}
+}
+
+// connect goes through the dialog of Connect Telegram, with a wrong code at first.
+func (p *page) connect(name string) {
+	p.s.t.Helper()
+	p.follow("Connect Telegram")
+	p.see("#telegateLink")
+	link := p.value(`document.querySelector("#telegateLink").href`)
+	after := p.s.last(name)
+	if err := p.s.telegram.Open(p.s.person(name), link); err != nil {
+		p.s.t.Fatal(err)
+	}
+	question := p.s.message(name, "Connect this Telegram chat", after)
+	p.reads("#telegateStatus", name+" (@")
+	if err := p.s.telegram.Tap(p.s.person(name), botName, question.ID, "Link"); err != nil {
+		p.s.t.Fatal(err)
+	}
+	code := p.s.code(name, "is the code to connect", question.ID)
+	p.write("#telegateCode", wrong(code))
+	p.click("#telegateConfirm")
+	p.reads("#telegateStatus", "That is not the code. 4 tries left.")
+	p.write("#telegateCode", code)
+	p.shot("connect")
+	p.click("#telegateConfirm")
+	p.reads("#telegateStatus", "Connected to "+name)
+	p.s.message(name, "Connected.", question.ID)
+	p.click(dialogCancel)
+	p.see("#authMessagingCheck")
+	p.s.eventually(name+" is linked", func() bool { return p.s.messaging("", "user//"+strings.ToLower(name)).Linked })
+}
+
+func connects(s *stage, browser context.Context) {
+	bob := s.signIn(browser, "bob", "")
+	bob.account()
+	bob.connect("Bob")
+	bob.signOut()
+
+	after := s.last("Bob") // MeshCentral has the handle, and sends its codes there
+	bob = s.signIn(browser, "bob", "?sitestyle=3")
+	bob.askForCode()
+	bob.typeCode(s.code("Bob", "My Server access token is: ", after))
+	bob.account()
+	bob.follow("Connect Telegram")
+	bob.reads("#telegateStatus", "Connected so far: Bob (@bob_tg).")
+	bob.shot("connect-modern")
+	bob.click(dialogCancel)
+	bob.until("the dialog is closed", `!document.querySelector("#xxAddAgentModal").offsetParent && !xxdialogMode`)
+	bob.connect("Bob")
+	bob.until("the dialog is closed", `!document.querySelector("#xxAddAgentModal").offsetParent && !xxdialogMode`)
+	bob.removeHandle()
+	s.message("Bob", "Disconnected.", after)
+	s.eventually("bob is not linked", func() bool { return !s.messaging("", "user//bob").Linked })
 }
 
 func signsIn(s *stage, browser context.Context) {
@@ -319,12 +395,7 @@ func gatewayIsAway(s *stage, browser context.Context) {
 	alice.typeCode(s.code("Alice", "My Server access token is: ", after))
 	alice.account()
 	s.stopGateway()
-	alice.manage()
-	alice.reads("body", "telegram:@alice_tg")
-	alice.shot("remove")
-	alice.click("#d2delPhone")
-	alice.click(dialogOK)
-	alice.until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
+	alice.removeHandle()
 	s.startGateway()
 	s.message("Alice", "Disconnected.", after)
 	if s.messaging("", "user//alice").Linked {
@@ -356,6 +427,31 @@ func pluginsPage(s *stage, browser context.Context) {
 	bob.click(dialogOK)
 	s.message("Bob", "Connected.", after)
 	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
+}
+
+// byTopic: MeshCentral's own ntfy provider, with the topic of a user of telegate who has nothing to do with MeshCentral's accounts.
+func byTopic(s *stage, browser context.Context) {
+	topic := s.topic("Mallory")
+	mallory := s.signIn(browser, "mallory", "")
+	mallory.account()
+	mallory.manage()
+	mallory.choose("#d2serviceselect", "64")
+	mallory.write(handleBox, topic)
+	after := s.last("Mallory")
+	mallory.shot("ntfy")
+	mallory.click(dialogOK)
+	mallory.write(codeBox, s.code("Mallory", "My Server verification code is: ", after))
+	mallory.click(dialogOK)
+	mallory.see("#authMessagingCheck")
+	mallory.signOut()
+	mallory = s.signIn(browser, "mallory", "")
+	mallory.askForCode()
+	mallory.typeCode(s.code("Mallory", "My Server access token is: ", after))
+	mallory.account()
+	admin := s.asAdmin(browser)
+	admin.userPage("mallory")
+	admin.writeTo("By the topic <b>&\"' – Grüße")
+	s.message("Mallory", "By the topic <b>&\"' – Grüße", after)
 }
 
 func withoutSecondFactor(s *stage, browser context.Context) {
