@@ -65,7 +65,7 @@ func (c meshcentralSetupCmd) Run(con *console) error {
     "plugins": { "enabled": true, "list": [ "telegate" ] }
     "messaging": { "telegate": %s }
 
-The key is shown this once. Every user then finds "Manage messaging" under My Account.
+The key is shown this once. Every user then finds "Connect Telegram" and "Manage messaging" under My Account.
 `, c.Data, table, gateway)
 	return err
 }

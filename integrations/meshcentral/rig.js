@@ -113,7 +113,8 @@ function meshcentral(t, url, change = (config) => config) {
     mc.webserver.users[id].msghandle = 'telegram:' + handle;
     mc.changed(id, 156);
   };
-  mc.changed = (id, msgid) => mc.DispatchEvent(['*'], mc, { action: 'accountchange', msgid, account: { _id: id }, userid: 'user//admin' });
+  mc.changed = (id, msgid, source = mc, fromPeer = undefined) => mc.DispatchEvent(
+    ['*'], source, { action: 'accountchange', msgid, account: { _id: id }, userid: 'user//admin' }, fromPeer);
   return mc;
 }
 

@@ -153,6 +153,22 @@ test("an administrator's edit is an invitation, and ends the link", async (t) =>
   assert.deepEqual(gw.calls.map((c) => (c.method === 'PUT' ? 'PUT ' + c.body.handle : `${c.method} ${c.path}`)), want);
 });
 
+test('what happens on a peered server is reported by that one', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  const alice = mc.user(ALICE), bob = mc.user('user//bob', '@bob');
+  mc.start();
+  mc.changed(ALICE, 156, mc, true); // told by the other server, before the database has
+  alice.msghandle = 'telegram:@alice';
+  mc.changed(ALICE, undefined, mc.db); // told by the database
+  delete bob.msghandle;
+  mc.changed(bob._id, 157, null, true);
+  alice.msghandle = 'telegram:@carol';
+  mc.changed(ALICE, 66); // and this one has happened here
+  await eventually('it is told', () => gw.calls.length === 2);
+  assert.deepEqual(gw.calls.map((c) => `${c.method} ${c.body ? c.body.handle : c.path}`),
+    ['DELETE /v1/messaging?domain=&user=user%2F%2Falice', 'PUT @carol']);
+});
+
 test('reports wait for the gateway, in their order, over a restart', async (t) => {
   let up = false;
   const gw = await gateway(t, {

@@ -105,7 +105,7 @@ const onWebUIStartupEnd = function () {
     if (!entry || entry.querySelector('.telegate')) continue;
     const link = make('a', { href: '#', className: 'telegate', textContent: title });
     link.onclick = () => pluginHandler.telegate.open();
-    if (id === 'manageMessaging1') entry.append(make('div', { className: 'p2AccountActions' }), ' ');
+    if (id === 'manageMessaging1') entry.append(make('div', { className: 'p2AccountActions' }));
     entry.append(make('span', {}, link, make('br', {})));
   }
 };

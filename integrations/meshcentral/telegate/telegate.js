@@ -33,6 +33,7 @@ class Plugin {
     this.proofs = new Map(); // "domain handle code" → the message that carried it
     this.confirming = ''; // the code that was typed to prove a handle; its event follows in the same turn
     this.firstCodes = new Map(); // user id → the code that proves his handle when he signs in with it
+    this.elsewhere = false; // what is being told right now has happened on another server
     this.connecting = ''; // who has just been connected by the bot; his event follows in the same turn
   }
 
@@ -98,6 +99,17 @@ class Plugin {
       const cookie = decodeCookie.apply(this, args);
       if (cookie && cookie.a === 'verifyMessaging') msgserver.telegate.confirming = cookie.c;
       return cookie;
+    };
+    // Peered servers pass their events on to each other. Whoever made a change reports it; the others only look.
+    const { DispatchEvent } = this.server;
+    this.server.DispatchEvent = function (ids, source, event, fromPeer) {
+      const plugin = msgserver.telegate, before = plugin.elsewhere;
+      plugin.elsewhere = Boolean(fromPeer);
+      try {
+        return DispatchEvent.call(this, ids, source, event, fromPeer);
+      } finally {
+        plugin.elsewhere = before;
+      }
     };
     // What a page asks of a plugin comes without the request, which says whether the session may change its account.
     const requests = msgserver.telegateRequests = new WeakMap(), handler = this.server.webserver.meshUserHandler;
@@ -186,7 +198,8 @@ class Plugin {
     if (this.retired || typeof event !== 'object' || event === null) return;
     try {
       switch (event.action) {
-        case 'accountchange': return this.changed(event.account && event.account._id, event.msgid === 156);
+        case 'accountchange': // which a database that servers share tells all of them, besides
+          return this.changed(event.account && event.account._id, event.msgid === 156, this.elsewhere || source === this.server.db);
         case 'accountremove': return this.removed(event.userid);
         case 'login': return event.twoFactorType === 'messenger' ? this.signedIn(event.userid) : undefined;
       }
@@ -196,12 +209,12 @@ class Plugin {
   }
 
   // changed compares a user's handle with the last that was seen. Event 156 says that he has proven the one he has.
-  changed(userid, proven) {
+  changed(userid, proven, elsewhere) {
     const user = this.server.webserver.users[userid];
     if (!user) return;
     const before = this.handles.get(userid) || '', now = handleOf(user);
     this.handles.set(userid, now);
-    if (userid === this.connecting) return;
+    if (elsewhere || userid === this.connecting) return;
     if (proven && now) return this.provenBy(user, now);
     if (now === before || nameOf(now) === nameOf(before)) return;
     this.firstCodes.delete(userid);
