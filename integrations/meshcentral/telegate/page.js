@@ -10,6 +10,7 @@ const onWebUIStartupEnd = function () {
   const telegate = pluginHandler.telegate;
   const title = 'Connect Telegram';
   let serial = 0; // of the dialog that is open, so that a late answer to an earlier one changes nothing
+  let seen = ''; // how the link stood last
 
   const make = (name, properties, ...children) => {
     const element = Object.assign(document.createElement(name), properties);
@@ -76,7 +77,8 @@ const onWebUIStartupEnd = function () {
     const now = link.connected ? `Connected so far: ${link.connected}. Another chat would take its place.` : '';
     fill(both, status(now), command);
     code.focus();
-    ask('follow', { seen: 'pending' });
+    seen = 'pending';
+    ask('follow', { seen });
   };
 
   const over = (sentence) => {
@@ -91,8 +93,10 @@ const onWebUIStartupEnd = function () {
     switch (message.step) {
       case 'offered': return offer(message);
       case 'followed':
-        if (message.label) say(`${message.label} has opened it. If that is not you, close this and start again.`);
-        return ask('follow', { seen: message.status });
+        if (!find('Code') || message.status === 'verified') return; // the answer to the code tells
+        if (message.status !== seen && message.label) say(`${message.label} has opened it. If that is not you, close this and start again.`);
+        seen = message.status;
+        return ask('follow', { seen });
       case 'wrong': find('Code').select(); return say(message.sentence, true);
       case 'connected': return fill(status(`Connected to ${message.label}. Sign-in codes and messages arrive there from now on.`));
       case 'over': return over(message.sentence);
