@@ -25,7 +25,7 @@ func (w *world) say(name, text, phrase string) string {
 // publish posts a text as a client of ntfy does, with nothing but the topic.
 func (w *world) publish(topic, text string) (int, string) {
 	w.t.Helper()
-	resp, err := http.Post(w.url+"/"+topic, "", strings.NewReader(text)) //nolint:noctx // as curl would
+	resp, err := http.Post(w.url+"/"+topic, "", strings.NewReader(text))
 	if err != nil {
 		w.t.Fatal(err)
 	}

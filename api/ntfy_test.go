@@ -36,14 +36,15 @@ func (g *gateway) publish(path, text string, headers ...string) answer {
 func (g *gateway) read() string {
 	g.t.Helper()
 	text := g.last(alice).Body.Parts[0].Text
-	for _, e := range text.Entities {
-		if e.Type != delivery.EntityBold || e.Offset != 0 {
-			g.t.Fatalf("formatted by %+v", e)
-		}
-		units := utf16.Encode([]rune(text.Text))
-		return "*" + string(utf16.Decode(units[:e.Length])) + "*" + string(utf16.Decode(units[e.Length:]))
+	if len(text.Entities) == 0 {
+		return text.Text
 	}
-	return text.Text
+	e := text.Entities[0]
+	if len(text.Entities) > 1 || e.Type != delivery.EntityBold || e.Offset != 0 {
+		g.t.Fatalf("formatted by %+v", text.Entities)
+	}
+	units := utf16.Encode([]rune(text.Text))
+	return "*" + string(utf16.Decode(units[:e.Length])) + "*" + string(utf16.Decode(units[e.Length:]))
 }
 
 func (a answer) isPublished(message string) answer {

@@ -76,10 +76,13 @@ func (p *page) click(selector string) {
 	p.do("click "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector), chromedp.Click(selector))
 }
 
+// write types a text, again where a dialog that is still moving has taken the focus away from it.
 func (p *page) write(selector, text string) {
 	p.s.t.Helper()
-	p.do("write into "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector),
-		chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%q).value = ''", selector)), chromedp.SendKeys(selector, text))
+	for typed := ""; typed != text; typed = p.value(fmt.Sprintf("document.querySelector(%q).value", selector)) {
+		p.do("write into "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector),
+			chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%q).value = ''", selector)), chromedp.SendKeys(selector, text))
+	}
 }
 
 // choose picks an entry of a list by its value.
