@@ -109,14 +109,14 @@ func unmutedText() delivery.Body {
 
 // topicsText shows each account's topic; they are in the order of the links.
 func topicsText(links []linking.Link, topics []string, title func(string) string, renewed bool) delivery.Body {
-	t := delivery.Plain("Programs can write to you here by a topic, as with ntfy: ")
+	t := delivery.Plain("Programs can write to you here by a topic, as with ntfy:")
 	if renewed {
-		t = delivery.Plain("The topic you had is void from now on. The new one: ")
+		t = delivery.Plain("The topic you had is void from now on. The new one:")
 	}
 	for i, l := range links {
 		t = t.Plain("\n\n").Code(topics[i]).Plain("\nfor ").Code(l.Account()).Plain(" on ").Bold(delivery.Displayable(title(l.Domain), 64))
 	}
-	t = t.Plain("\n\nThe server's administrator knows the address it goes behind:\n").
+	t = t.Plain("\n\nIt goes behind the address of the gateway, which the administrator knows:\n").
 		Code("curl -d 'The backup is done' https://ADDRESS/" + topics[0]).
 		Plain("\n\nWhoever knows a topic can write to you, so treat it like a password. /topic new replaces it, /topic off ends it.")
 	return delivery.Compose(t)
