@@ -12,8 +12,8 @@ import (
 
 var topicShape = regexp.MustCompile(`\b[a-z2-7]{32}\b`)
 
-// say writes to the bot and waits for what it answers.
-func (w *world) say(name, text, phrase string) string {
+// asked writes to the bot and waits for what it answers.
+func (w *world) asked(name, text, phrase string) string {
 	w.t.Helper()
 	after := w.last(name)
 	if _, err := w.telegram.Say(w.person(name).ID, testBot, text); err != nil {
@@ -44,7 +44,7 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 	w.connected()
 	w.link("", "alice")
 	w.link("corp", "alice")
-	said := w.say("alice", "/topic", "as with ntfy")
+	said := w.asked("alice", "/topic", "as with ntfy")
 	topics := topicShape.FindAllString(said, -1)
 	if len(topics) != 3 || topics[0] != topics[2] || topics[0] == topics[1] { // one for each account, and an example
 		t.Fatalf("the bot said %q", said)
@@ -56,18 +56,18 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 		}
 		w.message("alice", "The backup is done", after)
 	}
-	if again := w.say("alice", "/topic", "as with ntfy"); again != said {
+	if again := w.asked("alice", "/topic", "as with ntfy"); again != said {
 		t.Errorf("asked again: %q", again)
 	}
 
-	renewed := topicShape.FindAllString(w.say("alice", "/topic NEW", "is void"), -1)
+	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "is void"), -1)
 	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"Nobody has this topic`) {
 		t.Errorf("the old topic: %d %s", status, body)
 	}
 	if status, body := w.publish(renewed[0], "x"); status != http.StatusOK {
 		t.Errorf("the new one: %d %s", status, body)
 	}
-	w.say("alice", "/topic off", "No program can write to you")
+	w.asked("alice", "/topic off", "No program can write to you")
 	if status, _ := w.publish(renewed[0], "x"); status != http.StatusNotFound {
 		t.Errorf("after /topic off: %d", status)
 	}
