@@ -26,6 +26,7 @@ test('a link is offered, followed and proven, and MeshCentral gets the handle', 
   mc.start();
   const page = mc.page(ALICE);
   const answer = { action: 'plugin', plugin: 'telegate', method: 'answer', serial: 1 };
+  assert.deepEqual(await page.ask('bot'), { ...answer, step: 'bot', bot: 'SomeBot' }); // for the hint in MeshCentral's own dialog
   assert.deepEqual(await page.ask('start'), {
     ...answer, step: 'offered', url: STARTED.start_url, command: '/start TOKEN', qr: STARTED.qr_svg, bot: 'SomeBot', connected: '',
   });

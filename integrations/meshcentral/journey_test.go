@@ -69,6 +69,9 @@ func registers(s *stage, browser context.Context) {
 	alice := s.signIn(browser, "alice", "")
 	alice.account()
 	alice.shot("account")
+	alice.manage()
+	alice.reads("#telegateHint", "pressed Start at @TestBot")
+	alice.closeDialog()
 	after := s.last("Alice")
 	alice.register("alice_tg")
 	code := s.code("Alice", "My Server verification code is: ", after)
@@ -102,6 +105,9 @@ func connects(s *stage, browser context.Context) {
 	bob.closeDialog()
 	bob.connect("Bob")
 	bob.removeHandle()
+	bob.manage()
+	bob.reads("#telegateHint", "pressed Start at @TestBot")
+	bob.closeDialog()
 	s.message("Bob", "Disconnected.", after)
 	s.eventually("bob is not linked", func() bool { return !s.messaging("", "user//bob").Linked })
 }
@@ -217,6 +223,9 @@ func gatewayIsAway(s *stage, browser context.Context) {
 	bob := s.signIn(browser, "bob", "") // registering
 	bob.account()
 	bob.register("bob_tg")
+	bob.closeDialog()
+	bob.follow("Connect Telegram")
+	bob.reads("#telegateStatus", "This does not work right now. For the administrator: telegate does not answer")
 	alice := s.signIn(browser, "alice", "") // signing in
 	alice.askForCode()
 	s.running()

@@ -26,7 +26,7 @@ class Connect {
   // is for whichever dialog of the page has asked last.
   async serve(command, session) {
     const { step } = command;
-    if (!['start', 'follow', 'confirm'].includes(step)) return;
+    if (!['bot', 'start', 'follow', 'confirm'].includes(step)) return;
     const state = this.links.get(session.ws) || { id: '', busy: new Set() };
     this.links.set(session.ws, state);
     state.serial = Number(command.serial) || 0;
@@ -56,6 +56,13 @@ class Connect {
     if (user.siteadmin !== 0xFFFFFFFF && (user.siteadmin & 1024) !== 0) return 'The settings of this account are locked; ask the administrator.';
     if (rules && rules.lock2factor === true) return 'The second factor of accounts is locked here; ask the administrator.';
     return '';
+  }
+
+  // bot names the bot of a domain, empty where there is none.
+  async bot(command, { domain }) {
+    const { domains } = await this.gateway.call('GET', '/v1/domains');
+    const own = domains.find((d) => d.id === domain.id);
+    return { step: 'bot', bot: own ? own.bot.replace(/^@/, '') : '' };
   }
 
   async start(command, session, state) {

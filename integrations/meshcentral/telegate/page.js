@@ -88,7 +88,17 @@ const onWebUIStartupEnd = function () {
     say(sentence, true);
   };
 
+  // hint stands in MeshCentral's own dialog, which says nothing when a code does not arrive.
+  const hint = (bot) => {
+    const line = find('Hint');
+    if (!line || !bot) return;
+    line.replaceChildren('The code arrives in Telegram once you have pressed Start at ',
+      make('a', { href: 'https://t.me/' + bot, target: '_blank', rel: 'noopener noreferrer', textContent: '@' + bot }),
+      '. Without a username, use ', make('b', { textContent: title }), ' instead of this.');
+  };
+
   telegate.answer = (server, message) => {
+    if (message.step === 'bot') return hint(message.bot);
     if (message.serial !== serial || !find('Connect') || !xxdialogMode) return;
     switch (message.step) {
       case 'offered': return offer(message);
@@ -102,6 +112,20 @@ const onWebUIStartupEnd = function () {
       case 'over': return over(message.sentence);
     }
   };
+
+  if (typeof window.account_manageMessaging === 'function' && !window.account_manageMessaging.telegate) {
+    const { account_manageMessaging: manage } = window;
+    window.account_manageMessaging = function (...args) {
+      const result = manage.apply(this, args), handle = document.getElementById('d2handleinput');
+      if (handle && !find('Hint')) {
+        handle.closest('table').after(make('p', { id: 'telegateHint' }));
+        pluginHandler.telegate.hint();
+      }
+      return result;
+    };
+    window.account_manageMessaging.telegate = true;
+  }
+  telegate.hint = () => ask('bot');
 
   // The entry goes into MeshCentral's own, which there are two of, and is there whenever that one is.
   for (const id of ['manageMessaging1', 'manageMessaging2']) {
