@@ -106,7 +106,9 @@ func TestAPublicationReadsAsInNtfysApps(t *testing.T) {
 		{[]string{"Tags", "warning, nas,backup", "X-Priority", "1"}, "⚠️ text\n\nnas, backup", true},
 		{[]string{"Title", "=?UTF-8?B?R3LDvMOfZQ==?=", "Tags", "tada"}, "*🎉 Grüße*\ntext", false},
 		{[]string{"Title", "roh: Grüße"}, "*roh: Grüße*\ntext", false},
+		{[]string{"Title", "Latin: Gr\xfc\xdfe"}, "*Latin: Grüße*\ntext", false},
 		{[]string{"Click", "https://nas.example/?a=1&b=2", "Attach", "https://nas.example/log.txt"}, "text\n\nhttps://nas.example/?a=1&b=2\n\nhttps://nas.example/log.txt", false},
+		{[]string{"Attach", "https://nas.example/log.txt", "Filename", "log.txt"}, "text\n\nhttps://nas.example/log.txt", false},
 		{[]string{"Title", "T", "Click", "https://nas.example/?a=1&b=2"}, "*T*\ntext\n\nhttps://nas.example/?a=1&b=2", false},
 		{[]string{"Priority", "u=1, i"}, "text", false}, // a browser's own (RFC 9218)
 		{[]string{"Markdown", "yes", "Icon", "https://nas.example/i.png", "Actions", "view, Open, https://nas.example", "Cache", "no", "X-Whatever", "x"}, "text", false},
@@ -159,6 +161,7 @@ func TestWhatAPublicationCannotHaveIsSaid(t *testing.T) {
 		g.publish("/nobody", "text").isRefused(404, "not-found", "The command /topic")
 		g.publish("/"+topic[1:], "text").isRefused(404, "not-found", "Nobody has this topic")
 		g.publish("/"+topic, "\x89PNG\r\n\x1a\n\x00\xff").isRefused(400, "unsupported-publication", "no files")
+		g.publish("/"+topic, "\xff", "Attach", "https://nas.example/log.txt").isRefused(400, "unsupported-publication", "no files")
 		g.publish("/"+topic, "text", "Filename", "log.txt").isRefused(400, "unsupported-publication", "no files")
 		g.publish("/"+topic, "text", "In", "1h").isRefused(400, "unsupported-publication", "at once")
 		g.publish("/"+topic+"?delay=1h", "text").isRefused(400, "unsupported-publication", "at once")

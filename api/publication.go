@@ -27,6 +27,8 @@ type publication struct {
 	Delay    string   `json:"delay"`
 	Email    string   `json:"email"`
 	Call     string   `json:"call"`
+
+	binary bool // the body is no text
 }
 
 // readPublication reads the two forms: the topic in the path and all else in headers or the query, or everything in JSON. What only
@@ -84,8 +86,7 @@ func publicationOfHeaders(r *http.Request, body []byte) (publication, error) {
 		Attach: parameter(r, "attach", "a"), Filename: parameter(r, "filename", "file", "f"), Delay: parameter(r, "delay", "at", "in"),
 		Email: parameter(r, "email", "e-mail", "mail", "e"), Call: parameter(r, "call"),
 	}
-	if !utf8.Valid(body) {
-		p.Filename = cmp.Or(p.Filename, "a file")
+	if p.binary = !utf8.Valid(body); p.binary {
 		return p, nil
 	}
 	p.Message = cmp.Or(strings.TrimSpace(string(body)), p.Message)
@@ -113,7 +114,7 @@ func parameter(r *http.Request, names ...string) string {
 				if decoded, err := new(mime.WordDecoder).DecodeHeader(value); err == nil { // =?UTF-8?B?…?=
 					value = decoded
 				}
-				return strings.ToValidUTF8(value, "�")
+				return legible(value)
 			}
 		}
 	}
@@ -121,17 +122,29 @@ func parameter(r *http.Request, names ...string) string {
 	for _, name := range names {
 		for _, parameter := range []string{"x-" + name, name} {
 			if value := strings.TrimSpace(query.Get(parameter)); value != "" {
-				return strings.ToValidUTF8(value, "�")
+				return legible(value)
 			}
 		}
 	}
 	return ""
 }
 
+// legible reads text that is no UTF-8 as Latin-1, which some clients send in headers.
+func legible(value string) string {
+	if utf8.ValidString(value) {
+		return value
+	}
+	letters := make([]rune, len(value))
+	for i := range len(value) {
+		letters[i] = rune(value[i])
+	}
+	return string(letters)
+}
+
 // check refuses what cannot be done, so that nobody waits for it, and gives a message without a text one.
 func (p *publication) check() error {
 	switch {
-	case p.Filename != "":
+	case p.binary || p.Filename != "" && p.Attach == "": // of an address that is attached it is only the name
 		return problem("unsupported-publication", "telegate takes text, no files. Send the text as UTF-8, or give the address of the file in Attach.")
 	case p.Delay != "":
 		return problem("unsupported-publication", "telegate sends at once; leave out Delay, At and In.")
