@@ -50,6 +50,7 @@ type cli struct {
 	Users struct {
 		List   usersListCmd   `cmd:"" help:"List the users with a linked chat."`
 		Show   usersShowCmd   `cmd:"" help:"Show what Telegram can be used for with a user, and why not."`
+		Link   usersLinkCmd   `cmd:"" help:"Link a user to a chat, by a link that you pass on."`
 		Set    usersSetCmd    `cmd:"" help:"Set a user's handle: an invitation until it is proven."`
 		Unlink usersUnlinkCmd `cmd:"" help:"Unlink a user from the chat."`
 	} `cmd:"" help:"Users, and their links to Telegram."`
