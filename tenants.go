@@ -40,7 +40,7 @@ func newTenants(cfg *config.Config, m *mtproto) *tenants {
 		if len(d.Texts) > 0 {
 			t.texts[id] = t.general.With(d.Texts)
 		}
-		botID := int64(delivery.UserSession) // where there is one, it stands in for the bot
+		botID := delivery.UserSession // where there is one, it stands in for the bot
 		if token := d.Telegram.BotToken; token != "" {
 			botID = config.BotID(token)
 		}

@@ -130,6 +130,7 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 		return nil
 	}
 	chat := d.chat(m.Chat, m.From)
+	d.introduceTo(chat.Language)
 	if command == "start" && argument != "" {
 		if data, ok := delivery.Tapped(argument); ok {
 			return d.tapByLink(ctx, updateID, chat, data)

@@ -201,10 +201,13 @@ func Compose(t Text, buttons ...[]Button) Body {
 	return Body{Parts: parts}
 }
 
+// IsFile tells that the text goes out as a file, below a preview.
+func (b Body) IsFile() bool { return len(b.Parts) == 1 && b.Parts[0].File != nil }
+
 // Noted is the body with a note below the preview of a text that goes out as a file: a sentence in the reader's language of at
 // most MaxNoteUnits units. All other bodies come back as they are.
 func (b Body) Noted(note string) Body {
-	if len(b.Parts) != 1 || b.Parts[0].File == nil {
+	if !b.IsFile() {
 		return b
 	}
 	part := b.Parts[0]
