@@ -85,10 +85,15 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 		return 0, ""
 	}
 	id = config.BotID(token)
-	if b, ok := t.bots[id]; ok {
-		username = b.Status().Username
+	return id, t.botName(id)
+}
+
+// botName is a bot's username, empty until Telegram has told it once.
+func (t *tenants) botName(botID int64) string {
+	if b, ok := t.bots[botID]; ok {
+		return b.Status().Username
 	}
-	return id, username
+	return ""
 }
 
 // HasBot tells whether a bot is configured.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"telegate/audit"
 	"telegate/delivery"
 )
 
@@ -66,7 +67,12 @@ func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 		if a, err = s.accept(tx, msg, to); err != nil {
 			return err
 		}
-		return tx.SetResent(dead.ID, msg.ID)
+		if err := tx.SetResent(dead.ID, msg.ID); err != nil {
+			return err
+		}
+		return tx.Audit(audit.Entry{
+			Time: s.now(), Event: audit.MessageResent, Domain: msg.Domain, User: msg.User, Subject: msg.ID, Outcome: dead.ID,
+		})
 	})
 	if err != nil {
 		if asked.User != "" {

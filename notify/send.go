@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"telegate/audit"
 	"telegate/delivery"
 	"telegate/secret"
 )
@@ -39,6 +40,7 @@ type Request struct {
 	Silent       bool
 	DedupeKey    string
 	Admin        bool // the caller's key may do administrator's things
+	ByHand       bool // an administrator has written it: that stands in the audit
 }
 
 // Accepted is a message on disk, perhaps an earlier one with the same dedupe key, which has counted the repeat.
@@ -84,8 +86,12 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 		}
 		msg.BotID, msg.ChatID, msg.User = to.BotID, to.ChatID, to.User
 		msg.Body = noted(msg.Body, s.domains, r.Domain, to)
-		a, err = s.accept(tx, msg, to)
-		return err
+		if a, err = s.accept(tx, msg, to); err != nil || !r.ByHand {
+			return err
+		}
+		return tx.Audit(audit.Entry{
+			Time: s.now(), Event: audit.MessageByHand, Domain: msg.Domain, User: msg.User, Subject: msg.ID, Outcome: string(msg.Lane),
+		})
 	})
 	if err != nil {
 		return Accepted{}, err
