@@ -71,6 +71,7 @@ type cli struct {
 	BenchNoop  benchNoopCmd  `cmd:"" hidden:""`
 	Completion completionCmd `cmd:"" help:"Print the completion of commands, flags and values for a shell."`
 	Man        manCmd        `cmd:"" hidden:""`
+	BenchServe benchServeCmd `cmd:"" hidden:""`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

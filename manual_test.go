@@ -70,7 +70,7 @@ func TestEveryTableHasJSON(t *testing.T) {
 	_, commands := commandTree(t)
 	showNothing := []string{ // they do something and say so, or ask, or print what is for one reader alone
 		"serve", "sandbox", "setup", "users unlink", "config check", "config import", "meshcentral setup", "meshcentral adopt",
-		"session import", "session revoke", "completion",
+		"session import", "session revoke", "completion", "backup", "restore", "support",
 	}
 	for _, c := range commands {
 		has := slices.ContainsFunc(c.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.IsBool() })

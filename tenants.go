@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"telegate/bot"
 	"telegate/config"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/userclient"
 )
@@ -20,16 +22,47 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
 	domains map[string]config.Domain
-	session bool               // there is a user session for domains without a bot
 	bots    map[int64]*bot.Bot // filled in before anything runs
 	mtproto *mtproto
-	chats   linking.Store // likewise
+	chats   linking.Store                  // likewise
+	texts   map[string]language.Catalogues // of domains with texts of their own
+	general language.Catalogues            // of all others
+	homes   map[int64]string               // the domain that a bot belongs to, or the first of them
 }
 
 func newTenants(cfg *config.Config, m *mtproto) *tenants {
-	return &tenants{
-		domains: cfg.Domains, session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m,
+	t := &tenants{
+		domains: cfg.Domains, bots: map[int64]*bot.Bot{}, mtproto: m,
+		texts: map[string]language.Catalogues{}, general: language.New(), homes: map[int64]string{},
 	}
+	for _, id := range slices.Sorted(maps.Keys(cfg.Domains)) {
+		d := cfg.Domains[id]
+		if len(d.Texts) > 0 {
+			t.texts[id] = t.general.With(d.Texts)
+		}
+		botID := int64(delivery.UserSession) // where there is one, it stands in for the bot
+		if token := d.Telegram.BotToken; token != "" {
+			botID = config.BotID(token)
+		}
+		if _, known := t.homes[botID]; !known {
+			t.homes[botID] = id
+		}
+	}
+	return t
+}
+
+// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+func (t *tenants) Words(domain, call, person string) *language.Words {
+	texts, ok := t.texts[domain]
+	if !ok {
+		texts = t.general
+	}
+	return texts[language.Pick(call, person, t.domains[domain].Language)]()
+}
+
+// BotWords are what a bot says where it speaks of no domain: it speaks as its own does.
+func (t *tenants) BotWords(botID int64, person string) *language.Words {
+	return t.Words(t.homes[botID], "", person)
 }
 
 // Title is a domain's title; false where there is no such domain.
@@ -46,7 +79,7 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 	d, ok := t.domains[domain]
 	token := d.Telegram.BotToken
 	switch {
-	case token == "" && ok && t.session:
+	case token == "" && ok && t.mtproto.alone:
 		return delivery.UserSession, ""
 	case token == "":
 		return 0, ""

@@ -24,6 +24,7 @@ import (
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -173,6 +174,15 @@ func (d *domains) Title(id string) (string, bool) {
 	domain, ok := d.Domain(id)
 	return domain.Title, ok
 }
+
+// Words implements linking.Domains: in the language that is asked for.
+func (d *domains) Words(_, call, person string) *language.Words {
+	return catalogues[language.Pick(call, person, "")]()
+}
+
+func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
+
+var catalogues = language.New()
 
 func (d *domains) Bot(id string) (int64, string) {
 	domain, _ := d.Domain(id)

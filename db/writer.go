@@ -169,6 +169,7 @@ func (d *DB) runBatch(batch []*job) (err error) {
 	begun := time.Now()
 	_, err = d.conn.exec("COMMIT")
 	d.took = time.Since(begun)
+	d.logs.committed()
 	return err
 }
 
