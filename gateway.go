@@ -13,6 +13,7 @@ import (
 	"telegate/api"
 	"telegate/bot"
 	"telegate/config"
+	pages "telegate/console"
 	"telegate/db"
 	"telegate/delivery"
 	"telegate/integrations/meshcentral"
@@ -37,6 +38,7 @@ type gateway struct {
 	codes      *twofa.Service
 	metrics    *metrics
 	server     *api.Server
+	console    *pages.Console
 	listener   net.Listener
 }
 
@@ -109,10 +111,14 @@ func (g *gateway) open(ctx context.Context) error {
 	})
 	g.makeBots(links, messages)
 
+	g.console = pages.New(pages.Options{
+		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.tenants}, Store: g.db,
+		Keys: consoleKeys(cfg), Status: g.consoleStatus, QR: api.QRSVG, Explain: api.Explain, Version: version, Now: time.Now, Logger: log,
+	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: g.tenants,
 		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
-		Pages:   meshcentral.Pages(version),
+		Pages: meshcentral.Pages(version), Console: g.console,
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
 	})
 	g.listener, err = api.Listen(ctx, cfg.API.Listen, cfg.API.TLSCert, cfg.API.TLSKey)

@@ -61,6 +61,7 @@ type cli struct {
 	Config struct {
 		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print how it is understood."`
 		Import configImportCmd `cmd:"" help:"Make a configuration out of MeshCentral's."`
+		Texts  configTextsCmd  `cmd:"" help:"Print what people read in a language, to change it per domain."`
 	} `cmd:"" help:"The configuration file."`
 	Meshcentral struct {
 		Setup meshcentralSetupCmd `cmd:"" help:"Put the plugin into MeshCentral's data folder."`

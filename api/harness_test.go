@@ -76,7 +76,7 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 	g.codes = twofa.New(g.store, g.domains, g.db.MACKey("code"), twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}, g.clock.Now, logger)
 	g.messages = notify.New(g.store, g.domains, g.outbox, g.clock.Now, logger)
 	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
-		Store: g.store, Domains: g.domains, Outbox: g.outbox, Watcher: g.db, PerSecond: 30, Now: g.clock.Now, Logger: logger,
+		Store: g.store, Domains: g.domains, Outbox: g.outbox, Watcher: g.db, Pace: notify.Pace{PerSecond: 30}, Now: g.clock.Now, Logger: logger,
 	})
 	every := []api.Scope{"link", "verify", "send", "admin"}
 	o := api.Options{

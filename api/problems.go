@@ -130,6 +130,12 @@ var plain = []struct {
 	{twofa.ErrSendsExhausted, "sends-exhausted", "The code has been sent 3 times; create a new verification."},
 }
 
+// Explain says an error of a room as the API answers it: with a status and a sentence that holds no more than callers may know.
+func Explain(err error) (status int, detail string) {
+	p := problemOf(err)
+	return p.Status, p.Detail
+}
+
 // problemOf turns an error of a room into a problem. What it does not know is an internal error, whose reason is for
 // the log only.
 func problemOf(err error) *Problem {

@@ -77,6 +77,7 @@ type Options struct {
 	Ready         func(ctx context.Context) error // nil while messages can be accepted and stored
 	Metrics       *prometheus.Registry
 	Pages         map[string]http.Handler // further pages that need no key, by their patterns: "GET /path"
+	Console       http.Handler            // answers /console and everything under it; nil: there is none
 	Private       bool                    // reachable from this machine only: health details and metrics need no key
 	Version       string
 	Now           func() time.Time
@@ -113,7 +114,7 @@ func New(o Options) *Server {
 		s.mux.Handle(pattern, page)
 	}
 
-	s.handler = s.observed(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))
+	s.handler = s.observed(s.console(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux))))))
 	return s
 }
 

@@ -12,6 +12,9 @@ var words = map[Event]string{
 	LinkResumed:   "The link is in use again: the person has unblocked the bot.",
 	LinkRefused:   "An attempt on the link was refused: {}.",
 
+	InvitationSet:     "A handle was set for the user, an invitation until it is proven: {}.",
+	InvitationRemoved: "The invitation of the user was taken back: {}.",
+
 	VerificationCreated:  "A code was asked for ({}).",
 	VerificationChecked:  "A code was checked: {}.",
 	VerificationRefused:  "A check was refused: {}.",
@@ -21,8 +24,14 @@ var words = map[Event]string{
 	VerificationFailed:   "The verification failed: Telegram refuses to deliver its code.",
 
 	MessageRefused:  "A message was refused and never stored: {}.",
+	MessageByHand:   "An administrator wrote a message to the user.",
+	MessageResent:   "A message that had not arrived was sent again.",
 	FactorThrottled: "A check had to wait after too many wrong codes in a row.",
 	PolicyChanged:   "The domain's policy was changed: {}.",
+
+	ConsoleSignedIn:  "The user signed in to the console with {}.",
+	ConsoleSignedOut: "The user signed out of the console.",
+	ConsoleRefused:   "A sign-in to the console was refused: {}.",
 }
 
 // outcomes are the outcomes that do not say enough by themselves.
@@ -56,7 +65,7 @@ var outcomes = map[string]string{
 	"token of another chat":    "somebody else came with a start command that was used already",
 }
 
-// Words says the entry in a sentence for people.
+// Words says the entry in a sentence for people, and in another who did it, if a person at the console did.
 func (e Entry) Words() string {
 	sentence, ok := words[e.Event]
 	if !ok {
@@ -66,5 +75,9 @@ func (e Entry) Words() string {
 	if !ok {
 		outcome = strings.ReplaceAll(e.Outcome, "_", " ")
 	}
-	return strings.Replace(sentence, "{}", outcome, 1)
+	sentence = strings.Replace(sentence, "{}", outcome, 1)
+	if key, ok := strings.CutPrefix(e.Actor, console); ok {
+		sentence += " It was done in the console with the key " + key + "."
+	}
+	return sentence
 }

@@ -130,7 +130,11 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 		return nil
 	}
 	chat := d.chat(m.Chat, m.From)
+	d.introduceTo(chat.Language)
 	if command == "start" && argument != "" {
+		if data, ok := delivery.Tapped(argument); ok {
+			return d.tapByLink(ctx, updateID, chat, data)
+		}
 		if !d.patience.has(chat.ID, updateID, false) {
 			return nil
 		}
@@ -175,12 +179,31 @@ func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, c
 
 // tap handles a button. What a button sends back is never trusted: the services check that it belongs to the chat.
 func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery) error {
-	action, id, _ := strings.Cut(q.Data, ":")
 	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
+	toast, _, err := d.act(ctx, chatID, q.Data, d.words(q.From.LanguageCode))
+	if err != nil {
+		return err
+	}
+	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
+		d.taps.answer(q, toast)
+	}
+	return nil
+}
+
+// tapByLink is a tap of a button that could not be shown: a link has opened the bot instead. What the tap has come to, the services
+// tell in the chat themselves.
+func (d *Desk) tapByLink(ctx context.Context, updateID int64, chat linking.Chat, data string) error {
+	toast, stale, err := d.act(ctx, chat.ID, data, d.words(chat.Language))
+	if err != nil || !stale || !d.patience.has(chat.ID, updateID, false) {
+		return err
+	}
+	return d.replyLow(ctx, chat.ID, delivery.Compose(delivery.Plain(toast)))
+}
+
+// act does what a button says, and answers the sentence for it (up to 200 characters), and whether the button has lost its meaning.
+func (d *Desk) act(ctx context.Context, chatID int64, data string, w *language.Words) (toast string, stale bool, err error) {
+	action, id, _ := strings.Cut(data, ":")
 	botID := d.client.ID()
-	w := d.words(q.From.LanguageCode)
-	var err error
-	var toast string // up to 200 characters
 	switch action {
 	case linking.ButtonAccept:
 		toast, err = w.Short("toast.code_below", nil), d.links.Accept(ctx, botID, chatID, id)
@@ -193,16 +216,10 @@ func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery)
 	default:
 		err = linking.ErrStale
 	}
-	switch {
-	case errors.Is(err, linking.ErrStale), errors.Is(err, twofa.ErrStale):
-		toast = w.Short("toast.stale", nil)
-	case err != nil:
-		return err
+	if errors.Is(err, linking.ErrStale) || errors.Is(err, twofa.ErrStale) {
+		return w.Short("toast.stale", nil), true, nil
 	}
-	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
-		d.taps.answer(q, toast)
-	}
-	return nil
+	return toast, false, err
 }
 
 func (d *Desk) chat(c models.Chat, from *models.User) linking.Chat {

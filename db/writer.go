@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"telegate/audit"
 	"telegate/delivery"
 )
 
@@ -33,6 +34,7 @@ type Tx struct {
 	queued  []delivery.Queued  // accepted messages, told to the dispatcher after the commit
 	ended   []delivery.Message // messages that this transaction has ended, told after the commit
 	touched []string           // ids whose rows have changed, for those who wait on them
+	actor   string             // who is behind it, for the audit
 }
 
 // update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
@@ -179,7 +181,7 @@ func (d *DB) runJob(j *job, fenced bool) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
 	}
-	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now()}
+	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now(), actor: audit.Actor(j.ctx)}
 	if fenced {
 		if _, err := d.conn.exec("SAVEPOINT job"); err != nil {
 			return err

@@ -133,7 +133,7 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, otherWay, m.Expires.Sub(l.d.o.Now())))
 	defer cancel()
-	to := Recipient{ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
+	to := Recipient{BotID: l.botID, ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
 	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
 	if err == nil {

@@ -197,6 +197,7 @@ type Tx interface {
 
 	SaveInvitation(Invitation) error
 	Invitation(domain, user string) (Invitation, error)
+	ListInvitations(domain, query, after string, limit int) ([]Invitation, error)
 	DeleteInvitation(domain, user string) error
 
 	// CancelVerifications ends what waits on the second factor of a link.
