@@ -256,7 +256,7 @@ func TestTheTraceSaysWhyAliceDidNotGetIt(t *testing.T) {
 	if _, err := w.messages.Send(t.Context(), notify.Request{User: "alice", Text: "Hello", Lane: delivery.LaneDirect}); err == nil {
 		t.Fatal("sent to nobody")
 	}
-	c.get("/console/trace?user=alice").want(t, http.StatusOK, "A message was refused and never stored: the user had no linked chat", `data-tone="bad">message refused`)
+	c.get("/console/trace?user=alice").want(t, http.StatusOK, "A message was refused: the user had no linked chat", `data-tone="bad">message refused`)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
 	c.get("/console/trace?user=alice").want(t, http.StatusOK, "Alice (@alice)", "The link was proven", "/console/messages/"+m.ID, "ended as failed", "Telegram knows no such chat.")
