@@ -142,7 +142,7 @@ const (
 		WHERE l.domain = ? AND l.user > ? AND l.status IN ('verified', 'suspended')
 		ORDER BY l.user LIMIT ?`
 	usersNearby = `WITH l AS NOT MATERIALIZED (
-			SELECT * FROM links WHERE domain = ?1 AND user > ?2 AND status IN ('verified', 'suspended') ORDER BY user LIMIT 500
+			SELECT * FROM links WHERE domain = ?1 AND user > ?2 AND status IN ('verified', 'suspended') ORDER BY user LIMIT 10000
 		)` + selectOf + `FROM l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id
 		WHERE l.user LIKE ?3 ESCAPE '\' OR c.username LIKE ?3 ESCAPE '\' OR c.first_name || ' ' || c.last_name LIKE ?3 ESCAPE '\'
 		ORDER BY l.user LIMIT ?4`
