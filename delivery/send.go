@@ -106,6 +106,9 @@ func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
 		l.took(ctx, &m, l.transport, try, &r)
 		return r
 	}
+	if len(p.ways) > 0 && e.Unknown && try.Took >= shortTimeout {
+		e.Network = true // it hangs, and would with every message: others need not find that out one by one
+	}
 	r.err, r.last = e, &e.Failure
 	if ways := l.helping(ctx, m, e, p.ways); len(ways) > 0 {
 		l.log.Info("send failed; trying the fallback", "message", m.ID, "lane", m.Lane, "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
