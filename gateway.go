@@ -70,6 +70,12 @@ func (g *gateway) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.db.AuditBroken(); err != nil {
+		log.Error("the audit was tampered with, or damaged", "error", err)
+	}
+	if g.db.Unchecked() {
+		log.Info("the database is too large to be looked over whole at the start; telegate doctor does that while telegate runs")
+	}
 	if err := g.mtproto.open(ctx, g); err != nil {
 		return err
 	}
@@ -207,7 +213,7 @@ func (g *gateway) prune(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if err := g.db.Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := g.db.Prune(ctx, time.Now(), retention(g.cfg)); err != nil && ctx.Err() == nil {
 			g.log.Error("old rows were not deleted; trying again in an hour", "error", err)
 		}
 		select {
@@ -215,6 +221,14 @@ func (g *gateway) prune(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+func retention(cfg *config.Config) db.Retention {
+	const day = 24 * time.Hour
+	r := cfg.Retention
+	return db.Retention{
+		Messages: time.Duration(r.MessagesDays) * day, Updates: time.Duration(r.UpdatesDays) * day, Audit: time.Duration(r.AuditDays) * day,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/linking"
 	"telegate/twofa"
@@ -120,7 +121,7 @@ var problemCases = map[string]problemCase{
 	}, `{"current_status":"delivered"}`},
 	"text-gone": {func(t *testing.T) answer {
 		g, id := dead(t)
-		if err := g.db.Prune(t.Context(), g.clock.Now().Add(8*24*time.Hour)); err != nil {
+		if err := g.db.Prune(t.Context(), g.clock.Now().Add(8*24*time.Hour), dbtest.Retention); err != nil {
 			t.Fatal(err)
 		}
 		return g.call("POST", "/v1/messages/"+id+"/resend", object{})

@@ -32,6 +32,9 @@ const (
 
 	FactorThrottled Event = "factor.throttled"
 	PolicyChanged   Event = "domain.policy_changed"
+
+	ConfigReloaded   Event = "config.reloaded"   // outcome: what has changed, by the names of the configuration
+	DatabaseRestored Event = "database.restored" // subject: the backup's file; outcome: what waited in it was kept or dropped
 )
 
 // Entry is one line of the audit. It never holds a code, a token or a message text.

@@ -23,6 +23,12 @@ var words = map[Event]string{
 	MessageRefused:  "A message was refused and never stored: {}.",
 	FactorThrottled: "A check had to wait after too many wrong codes in a row.",
 	PolicyChanged:   "The domain's policy was changed: {}.",
+
+	BroadcastAccepted: "A broadcast was accepted: {}.",
+	BroadcastCanceled: "A broadcast was canceled: {}.",
+
+	ConfigReloaded:   "The configuration was read again: {}.",
+	DatabaseRestored: "The database was put back from a backup; what waited in it was {}.",
 }
 
 // outcomes are the outcomes that do not say enough by themselves.

@@ -11,6 +11,7 @@ var events = []audit.Event{
 	audit.LinkStarted, audit.LinkClaimed, audit.LinkVerified, audit.LinkEnded, audit.LinkSuspended, audit.LinkResumed, audit.LinkRefused,
 	audit.VerificationCreated, audit.VerificationChecked, audit.VerificationRefused, audit.VerificationResent, audit.VerificationDenied,
 	audit.VerificationCanceled, audit.VerificationFailed, audit.MessageRefused, audit.FactorThrottled, audit.PolicyChanged,
+	audit.BroadcastAccepted, audit.BroadcastCanceled, audit.ConfigReloaded, audit.DatabaseRestored,
 }
 
 func TestEveryEntryIsASentence(t *testing.T) {

@@ -21,7 +21,6 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"sign-ins of a user": {signInsOfUser, "audit_user (domain=? AND user=? AND at>? AND at<?)"},
 	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
-	"refusals to prune":  {pruneRefused, "audit_refused"},
 }
 
 var parameter = regexp.MustCompile(`\?([0-9]*)`)
