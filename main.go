@@ -56,6 +56,7 @@ type cli struct {
 	Report struct {
 		Logins reportLoginsCmd `cmd:"" help:"Show who signed in with a code: when, from where, with which outcome."`
 	} `cmd:"" help:"Reports."`
+	Reload reloadCmd `cmd:"" help:"Have a running gateway read its configuration again."`
 	Status statusCmd `cmd:"" help:"Show how a running gateway is doing, and what to do."`
 	Key    struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`

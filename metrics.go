@@ -15,6 +15,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	ends     *prometheus.CounterVec
 	took     *prometheus.HistogramVec
+	reloads  *prometheus.CounterVec
 }
 
 func newMetrics(g *gateway) *metrics {
@@ -28,7 +29,10 @@ func newMetrics(g *gateway) *metrics {
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"lane"}),
 	}
-	m.registry.MustRegister(m.ends, m.took, gauges{g},
+	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "telegate_config_reloads_total", Help: "Times the configuration was read again while running, by result: ok or refused.",
+	}, []string{"result"})
+	m.registry.MustRegister(m.ends, m.took, m.reloads, gauges{g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -43,6 +47,15 @@ func (m *metrics) ended(msg delivery.Message) {
 	if msg.Status == delivery.StatusDelivered {
 		m.took.WithLabelValues(string(msg.Lane)).Observe(msg.Ended.Sub(msg.Created).Seconds())
 	}
+}
+
+// reloaded counts a reload.
+func (m *metrics) reloaded(err error) {
+	result := "ok"
+	if err != nil {
+		result = "refused"
+	}
+	m.reloads.WithLabelValues(result).Inc()
 }
 
 // gauges are read when somebody asks.

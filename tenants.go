@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"telegate/api"
 	"telegate/bot"
@@ -19,7 +20,7 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
-	domains map[string]config.Domain
+	domains atomic.Pointer[map[string]config.Domain]
 	session bool               // there is a user session for domains without a bot
 	bots    map[int64]*bot.Bot // filled in before anything runs
 	mtproto *mtproto
@@ -27,23 +28,35 @@ type tenants struct {
 }
 
 func newTenants(cfg *config.Config, m *mtproto) *tenants {
-	return &tenants{
-		domains: cfg.Domains, session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m,
-	}
+	t := &tenants{session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m}
+	t.set(cfg.Domains)
+	return t
+}
+
+// set puts domains in force, from the next question on.
+func (t *tenants) set(domains map[string]config.Domain) { t.domains.Store(&domains) }
+
+// domain is a domain; false where there is none of that name.
+func (t *tenants) domain(id string) (config.Domain, bool) {
+	d, ok := (*t.domains.Load())[id]
+	return d, ok
 }
 
 // Title is a domain's title; false where there is no such domain.
 func (t *tenants) Title(domain string) (string, bool) {
-	d, ok := t.domains[domain]
+	d, ok := t.domain(domain)
 	return d.Title, ok
 }
 
 // Msg2Factor is a domain's switch; off where there is no such domain.
-func (t *tenants) Msg2Factor(domain string) bool { return t.domains[domain].Msg2Factor }
+func (t *tenants) Msg2Factor(domain string) bool {
+	d, _ := t.domain(domain)
+	return d.Msg2Factor
+}
 
 // Bot is a domain's bot, delivery.UserSession where the user session stands in for one, 0 where it has neither.
 func (t *tenants) Bot(domain string) (id int64, username string) {
-	d, ok := t.domains[domain]
+	d, ok := t.domain(domain)
 	token := d.Telegram.BotToken
 	switch {
 	case token == "" && ok && t.session:
@@ -90,7 +103,7 @@ func (t *tenants) Meet(ctx context.Context, botID int64, username string) (bool,
 
 // Domain is a domain as callers see it.
 func (t *tenants) Domain(id string) (api.Domain, bool) {
-	d, ok := t.domains[id]
+	d, ok := t.domain(id)
 	if !ok {
 		return api.Domain{}, false
 	}
@@ -109,10 +122,11 @@ func (t *tenants) Domain(id string) (api.Domain, bool) {
 
 // Domains lists all domains in the order of their ids.
 func (t *tenants) Domains() []api.Domain {
-	list := make([]api.Domain, 0, len(t.domains))
-	for id := range t.domains {
-		d, _ := t.Domain(id)
-		list = append(list, d)
+	list := []api.Domain{}
+	for id := range *t.domains.Load() {
+		if d, ok := t.Domain(id); ok { // it may go meanwhile
+			list = append(list, d)
+		}
 	}
 	slices.SortFunc(list, func(a, b api.Domain) int { return strings.Compare(a.ID, b.ID) })
 	return list

@@ -86,6 +86,24 @@ func (p *pacer) newChat(id int64) *chat {
 	return c
 }
 
+// setLimits changes the limits. What was sent so far counts on, at the new spacing.
+func (p *pacer) setLimits(l Limits) {
+	due := p.bot.due
+	p.limits = l
+	p.bot = newBucket(l.BotPerSecond, l.BotPerSecond*botBurst)
+	p.bot.due = due
+	p.bot.every = each(l.BotPerSecond * p.pace)
+}
+
+// adapt gives a chat the spacing of the limits there are now. A burst that a flood has taken away stays away.
+func (p *pacer) adapt(c *chat) {
+	fresh := p.newChat(c.id).bucket
+	c.bucket.every = fresh.every
+	if c.bucket.ahead > 0 {
+		c.bucket.ahead = fresh.ahead
+	}
+}
+
 // free tells from when on the bot may send in a lane.
 func (p *pacer) free(rank int) time.Time {
 	if rank == LaneBroadcast.rank() {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"telegate/audit"
@@ -30,10 +31,20 @@ type BroadcasterOptions struct {
 }
 
 // Broadcaster accepts broadcasts; Run makes messages of them.
-type Broadcaster struct{ o BroadcasterOptions }
+type Broadcaster struct {
+	o         BroadcasterOptions
+	perSecond atomic.Pointer[float64]
+}
 
 // NewBroadcaster makes a broadcaster.
-func NewBroadcaster(o BroadcasterOptions) *Broadcaster { return &Broadcaster{o} }
+func NewBroadcaster(o BroadcasterOptions) *Broadcaster {
+	b := &Broadcaster{o: o}
+	b.SetPace(o.PerSecond)
+	return b
+}
+
+// SetPace changes BroadcasterOptions.PerSecond.
+func (b *Broadcaster) SetPace(perSecond float64) { b.perSecond.Store(&perSecond) }
 
 // Announcement is a request for a broadcast.
 type Announcement struct {
@@ -118,7 +129,7 @@ func acceptedBefore(tx BroadcastTx, bc *Broadcast) (bool, error) {
 }
 
 func (b *Broadcaster) takes(sends int) time.Duration {
-	return time.Duration(math.Ceil(float64(sends)/b.o.PerSecond)) * time.Second
+	return time.Duration(math.Ceil(float64(sends) / *b.perSecond.Load())) * time.Second
 }
 
 // broadcast checks what can be checked without the database and renders the text.

@@ -37,7 +37,7 @@ func TestMsg2FactorOffRefusesNewCodesAndVoidsPendingOnes(t *testing.T) {
 		t.Errorf("reasons: %v, %v", reasons, err)
 	}
 
-	n, err := w.codes.CancelDisabled(t.Context(), "")
+	n, err := w.codes.ApplyPolicy(t.Context(), []string{""})
 	if err != nil || n != 1 {
 		t.Errorf("cancel what is pending: %d, %v, want 1", n, err)
 	}
@@ -47,7 +47,7 @@ func TestMsg2FactorOffRefusesNewCodesAndVoidsPendingOnes(t *testing.T) {
 	}
 	for range 2 { // nothing is left, and nothing is off
 		for _, domain := range []string{"", "corp"} {
-			if n, err := w.codes.CancelDisabled(t.Context(), domain); err != nil || n != 0 {
+			if n, err := w.codes.ApplyPolicy(t.Context(), []string{domain}); err != nil || n != 0 {
 				t.Errorf("cancel in %q: %d, %v, want 0", domain, n, err)
 			}
 		}
