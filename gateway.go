@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"telegate/api"
+	"telegate/audit"
 	"telegate/bot"
 	"telegate/config"
 	"telegate/db"
@@ -32,6 +33,7 @@ type gateway struct {
 	source     func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
 	reloading  sync.Mutex                     // one reload at a time
 	log        *slog.Logger
+	started    time.Time
 	db         *db.DB
 	tenants    *tenants
 	clients    map[int64]*bot.Client
@@ -50,7 +52,7 @@ type gateway struct {
 // beyond: trouble with Telegram is a state of the running gateway, not a failure to start.
 // servers take the place of Telegram's data centres in tests.
 func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, servers ...userclient.Server) (*gateway, error) {
-	g := &gateway{log: log, clients: map[int64]*bot.Client{}, tables: map[int64]config.Telegram{}, mtproto: &mtproto{servers: servers}}
+	g := &gateway{log: log, started: time.Now(), clients: map[int64]*bot.Client{}, tables: map[int64]config.Telegram{}, mtproto: &mtproto{servers: servers}}
 	g.cfg.Store(cfg)
 	g.tenants = newTenants(cfg, g.mtproto)
 	if err := g.open(ctx); err != nil {
@@ -68,7 +70,8 @@ func (g *gateway) open(ctx context.Context) error {
 	var err error
 	g.db, err = db.Open(ctx, db.Options{
 		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, Now: time.Now,
-		OnQueued: func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+		OnQueued:  func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+		OnAudited: func(entries []audit.Entry) { g.metrics.audited(entries) },
 		OnEnded: func(ended []delivery.Message) {
 			for _, m := range ended {
 				g.metrics.ended(m)
@@ -108,6 +111,7 @@ func (g *gateway) open(ctx context.Context) error {
 				return links.Blocked(ctx, m.BotID, m.ChatID)
 			},
 			Ended: g.metrics.ended,
+			Tried: g.metrics.tried,
 		},
 		Now: time.Now, Logger: log,
 	})

@@ -24,7 +24,7 @@ func (tx *Tx) Audit(e audit.Entry) error {
 		return fmt.Errorf("write audit: %w", err)
 	}
 	tx.chain.seq, tx.chain.head[s] = seq, mark{seq, m}
-	tx.audited = append(tx.audited, e.Event)
+	tx.audited = append(tx.audited, e)
 	return nil
 }
 

@@ -360,3 +360,34 @@ func overwrite(t testing.TB, file string, at int64, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+// Looking at a database that nobody has open puts nothing beside it, and keeps telegate from changing it meanwhile.
+func TestInspectingLeavesNoTrace(t *testing.T) {
+	path, backup := stopped(t)
+	for _, file := range []string{path, backup} {
+		before, err := os.ReadDir(filepath.Dir(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := db.Inspect(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := i.Check(t.Context(), true); err != nil {
+			t.Error(err)
+		}
+		if d, err := openNow(t, path); file == path && !errors.Is(err, db.ErrInUse) {
+			t.Errorf("opened meanwhile: %v %v", d, err)
+		} else if err == nil {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+		if after, err := os.ReadDir(filepath.Dir(file)); err != nil || len(after) != len(before) {
+			t.Errorf("beside %s: %v %v", file, after, err)
+		}
+	}
+}

@@ -105,7 +105,7 @@ func TestTamperingWithTheAuditShows(t *testing.T) {
 		"time changed":      {[]string{"UPDATE audit SET at = at - 1 WHERE seq = 11"}, 11, "changed"},
 		"refusal changed":   {[]string{"UPDATE audit SET user = 'bob' WHERE seq = 12"}, 12, "changed"},
 		"moved to a column": {[]string{"UPDATE audit SET user = user || domain, domain = '', subject = outcome, outcome = subject WHERE seq = 10"}, 10, "changed"},
-		"removed":           {[]string{"DELETE FROM audit WHERE seq = 10"}, 10, "Entries 10 were removed"},
+		"removed":           {[]string{"DELETE FROM audit WHERE seq = 10"}, 10, "Entry 10 was removed"},
 		"several removed":   {[]string{"DELETE FROM audit WHERE seq BETWEEN 10 AND 14"}, 10, "Entries 10 to 14 were removed"},
 		"first removed":     {[]string{"DELETE FROM audit WHERE seq = 1"}, 1, "removed"},
 		"last removed":      {[]string{"DELETE FROM audit WHERE seq >= 29"}, 29, "removed from the end"},

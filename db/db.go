@@ -46,7 +46,7 @@ type DB struct {
 
 	onQueued  func([]delivery.Queued) // set before the first write, like the next two
 	onEnded   func([]delivery.Message)
-	onAudited func([]audit.Event)
+	onAudited func([]audit.Entry)
 
 	// The writing goroutine's own: how many jobs shared the last commit, and how long the disk took for it.
 	company int
@@ -63,8 +63,8 @@ type Options struct {
 	// OnEnded is called likewise, with the messages (ID, Lane, Status and Failure) that a room has ended: those it has
 	// canceled, and those it has stored for the record only. What the dispatcher ends, it tells of itself.
 	OnEnded func([]delivery.Message)
-	// OnAudited is called likewise, with the events that were written to the audit.
-	OnAudited func([]audit.Event)
+	// OnAudited is called likewise, with what was written to the audit.
+	OnAudited func([]audit.Entry)
 }
 
 // Open opens or creates the database and brings its schema up to date. It refuses a database that another telegate has

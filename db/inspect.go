@@ -29,6 +29,7 @@ type Inspection struct {
 	db   *sql.DB
 	conn *stmtCache
 	keys keys
+	lock *lock // keeps telegate from starting meanwhile; nil where it runs, or never has
 }
 
 // Inspect opens the database at a path for reading. ErrNoDatabase where it is none. The caller must Close it.
@@ -41,15 +42,38 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 		return nil, err
 	}
 	i := &Inspection{path: abs}
-	if i.db, err = sql.Open("sqlite", uri(abs)+"?mode=ro&_pragma=busy_timeout(5000)"); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	if err := i.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, damaged(err)), i.Close())
+	}
+	return i, nil
+}
+
+// open leaves no trace. A database that nobody has open is read as the one file it is then; otherwise SQLite would put its log beside it,
+// which would be root's where root looks.
+func (i *Inspection) open(ctx context.Context) error {
+	mode := "mode=ro"
+	if !taken(i.path + "-wal") {
+		mode = "immutable=1"
+		if taken(i.path + ".lock") {
+			l, err := lockDatabase(ctx, i.path)
+			if err != nil && !errors.Is(err, ErrInUse) {
+				return err
+			}
+			if i.lock = l; l == nil {
+				mode = "mode=ro"
+			}
+		}
+	}
+	var err error
+	if i.db, err = sql.Open("sqlite", uri(i.path)+"?"+mode+"&_pragma=busy_timeout(5000)"); err != nil {
+		return err
 	}
 	conn, err := i.db.Conn(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, damaged(err)), i.db.Close())
+		return err
 	}
 	i.conn = newStmtCache(conn)
-	return i, nil
+	return nil
 }
 
 // checkMagic looks at how the file begins (sqlite.org/fileformat.html §1.3.1), so that nothing else is ever given to SQLite.
@@ -67,7 +91,19 @@ func checkMagic(path string) error {
 }
 
 // Close lets go of the files.
-func (i *Inspection) Close() error { return errors.Join(i.conn.Close(), i.db.Close()) }
+func (i *Inspection) Close() error {
+	var errs []error
+	if i.conn != nil {
+		errs = append(errs, i.conn.Close())
+	}
+	if i.db != nil {
+		errs = append(errs, i.db.Close())
+	}
+	if i.lock != nil {
+		errs = append(errs, i.lock.close())
+	}
+	return errors.Join(errs...)
+}
 
 // Schema is the version of the database, and the newest that this telegate knows. ErrNoDatabase, ErrNewerSchema, ErrDamaged.
 func (i *Inspection) Schema() (have, newest int64, err error) {

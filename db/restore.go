@@ -74,6 +74,13 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 			return r, err
 		}
 	}
+	owner := path
+	if r.Kept == "" {
+		owner = filepath.Dir(path)
+	}
+	likeOwner(trial, owner)
+	likeOwner(o.KeyFile, owner)
+	likeOwner(path+".lock", owner)
 	if err := os.Rename(trial, path); err != nil {
 		return r, fmt.Errorf("put the backup in place: %w", err)
 	}

@@ -129,7 +129,7 @@ func (w *auditWalk) take(e chained) {
 	// Behind both beginnings numbers have no gaps; before that the other strand has been pruned further.
 	first := max(w.start[strandMain].seq, w.start[strandRefused].seq)
 	if from := max(w.seen, first); e.seq > from+1 && e.seq > first {
-		w.bad(from+1, "Entries %s were removed: number %d follows on %d.", span(from+1, e.seq-1), e.seq, from)
+		w.bad(from+1, "%s removed: number %d follows on %d.", entriesWere(from+1, e.seq-1), e.seq, from)
 		return
 	}
 	want := w.c.next(w.at[s].mac, e.seq, e.Entry)
@@ -163,9 +163,9 @@ func (w *auditWalk) finish() {
 	}
 }
 
-func span(from, to int64) string {
+func entriesWere(from, to int64) string {
 	if from == to {
-		return strconv.FormatInt(from, 10)
+		return fmt.Sprintf("Entry %d was", from)
 	}
-	return fmt.Sprintf("%d to %d", from, to)
+	return fmt.Sprintf("Entries %d to %d were", from, to)
 }

@@ -35,7 +35,7 @@ type Tx struct {
 	ended   []delivery.Message // messages that this transaction has ended, told after the commit
 	touched []string           // ids whose rows have changed, for those who wait on them
 	chain   *chain             // of the audit; nil in a reading transaction
-	audited []audit.Event      // what the audit was told, counted after the commit
+	audited []audit.Entry      // what the audit was told, counted after the commit
 	request string             // the request that it belongs to; empty for none
 }
 
@@ -134,7 +134,7 @@ func (d *DB) commit(batch []*job) {
 	}
 	var queued []delivery.Queued
 	var ended []delivery.Message
-	var audited []audit.Event
+	var audited []audit.Entry
 	for _, j := range batch {
 		if j.err == nil {
 			queued = append(queued, j.tx.queued...)

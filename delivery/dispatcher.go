@@ -36,6 +36,8 @@ type Listener struct {
 	Failed func(ctx context.Context, m Message, f Failure, gone bool) error
 	// Ended is called once a final status is on disk.
 	Ended func(m Message)
+	// Tried is called after each send, whatever came of it.
+	Tried func(a Attempt)
 }
 
 // Options say what a dispatcher works with.
@@ -75,6 +77,9 @@ func NewDispatcher(o Options) *Dispatcher {
 	}
 	if o.Listener.Ended == nil {
 		o.Listener.Ended = func(Message) {}
+	}
+	if o.Listener.Tried == nil {
+		o.Listener.Tried = func(Attempt) {}
 	}
 	return &Dispatcher{o: o, recovered: make(chan struct{}), lines: map[int64]*line{}, limits: o.Limits}
 }

@@ -132,6 +132,7 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 	to := Recipient{ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
 	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
+	defer func() { l.d.o.Listener.Tried(*try) }()
 	if err == nil {
 		try.Outcome = OutcomeTaken
 		return try, nil, nil
