@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -75,4 +77,21 @@ func TestARequestIsFollowedFromTheCallToTheAttempts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually("the log names the answer's send", func() bool { return strings.Contains(w.log.String(), "request=update-2000000002-") })
+}
+
+// A log that is told of another configuration goes by its level and hides its secrets, and those of before.
+func TestALogGoesByAnotherConfiguration(t *testing.T) {
+	var out bytes.Buffer
+	cfg := &config.Config{}
+	cfg.Messaging.Telegram.BotToken = "the-old-token"
+	log := newLogger(&out, cfg)
+	child := log.With("bot", 1)
+	child.Debug("before")
+	next := &config.Config{}
+	next.Log.Level, next.Messaging.Telegram.BotToken = slog.LevelDebug, "the-new-token"
+	reconfigureLogger(log, next)
+	child.Debug("after", "error", errors.New("the-old-token and the-new-token"))
+	if got := out.String(); strings.Contains(got, "before") || !strings.Contains(got, "msg=after bot=1 error=\"[secret] and [secret]\"") {
+		t.Errorf("%s", got)
+	}
 }

@@ -391,3 +391,49 @@ func TestInspectingLeavesNoTrace(t *testing.T) {
 		}
 	}
 }
+
+// Pruning takes turns with everybody else: those who write meanwhile wait for a few milliseconds' worth of rows, not for all of them.
+func TestPruningLeavesTheWriterToOthersInBetween(t *testing.T) {
+	clock := dbtest.NewClock()
+	d := dbtest.Open(t, clock.Now)
+	var old []audit.Entry
+	for range 2000 {
+		old = append(old, audit.Entry{Time: clock.Now(), Event: audit.LinkStarted, User: "alice"})
+	}
+	writeAudit(t, d, old...)
+	clock.Advance(401 * 24 * time.Hour)
+	pruned := make(chan error, 1)
+	go func() { pruned <- d.Prune(t.Context(), clock.Now(), dbtest.Retention) }()
+	for written := 0; ; written++ {
+		select {
+		case err := <-pruned:
+			if err != nil {
+				t.Fatal(err)
+			}
+			if written < 10 { // 2000 rows are ten steps
+				t.Errorf("only %d writes came through while 2000 rows were pruned", written)
+			}
+			return
+		default:
+			writeAudit(t, d, audit.Entry{Time: clock.Now(), Event: audit.LinkStarted, User: "bob"})
+		}
+	}
+}
+
+// A log that belongs to a damaged database, and so could not be settled, is kept with it and never meets the new one.
+func TestTheLogOfADamagedDatabaseIsKeptWithIt(t *testing.T) {
+	path, backup := stopped(t)
+	write(t, path, bytes.Repeat([]byte{0xa5}, 8192))
+	write(t, path+"-wal", []byte("what is left of a log"))
+	r, err := restoreTo(t, backup, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(r.Kept + "-wal"); err != nil || string(data) != "what is left of a log" {
+		t.Errorf("%q %v", data, err)
+	}
+	d := dbtest.OpenAt(t, path, time.Now, nil)
+	if _, err := d.Load(t.Context(), "msg_old"); err != nil {
+		t.Error(err)
+	}
+}

@@ -205,15 +205,28 @@ func keep(ctx context.Context, path, keyFile, newKey string, now time.Time) (kep
 	return kept, nil
 }
 
-// settle moves what the log of a database holds into the database itself. One that is damaged may not have it so; then the log is
-// kept with it.
+// settle moves what the log of a database holds into the database itself. That of a damaged one stays as it is, and is kept with it:
+// SQLite would throw away what it cannot make sense of.
 func settle(ctx context.Context, path string) {
+	if !taken(path+"-wal") || sound(ctx, path) != nil {
+		return
+	}
 	old, err := sql.Open("sqlite", uri(path))
 	if err != nil {
 		return
 	}
 	_, _ = old.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 	_ = old.Close()
+}
+
+// sound tells whether a database holds together.
+func sound(ctx context.Context, path string) (err error) {
+	i, err := Inspect(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, i.Close()) }()
+	return i.Check(ctx, false)
 }
 
 func taken(path string) bool {

@@ -160,9 +160,10 @@ func (l *line) takeInbox() {
 
 // setLimits changes the pace of the bot and of every chat, and looks at all who wait once more.
 func (l *line) setLimits(limits Limits) {
-	l.pacer.setLimits(limits)
+	now := time.Now()
+	l.pacer.setLimits(limits, now)
 	for _, c := range l.chats {
-		l.pacer.adapt(c)
+		l.pacer.adapt(c, now)
 	}
 	for s := l.waiting.first(); s != nil; s = l.waiting.first() {
 		l.ready.put(s)

@@ -92,3 +92,41 @@ func TestAPendingCodeCanBeCheckedWhileTelegramIsOutOfReach(t *testing.T) {
 	}
 	wantResult(t, "right code", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 }
+
+// Each change of the switch is written down, also one that came with a restart, and nothing else is.
+func TestEachChangeOfMsg2FactorIsInTheAudit(t *testing.T) {
+	w := newWorld(t)
+	apply := func() {
+		t.Helper()
+		again := w.service(w.db, twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}) // as after a restart
+		if _, err := again.ApplyPolicy(t.Context(), []string{"", "corp"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply() // the first look makes no change
+	apply()
+	for _, off := range []bool{true, true, false, false, true} {
+		w.domains.setOff("", off)
+		apply()
+	}
+	want := []string{"domain.policy_changed msg2factor off", "domain.policy_changed msg2factor on", "domain.policy_changed msg2factor off"}
+	if got := w.trail("", "", audit.PolicyChanged); !cmp.Equal(got, want) {
+		t.Errorf("audit: %v, want %v", got, want)
+	}
+	if got := w.trail("corp", "", audit.PolicyChanged); got != nil {
+		t.Errorf("the other domain's: %v", got)
+	}
+}
+
+// What is written with a change is written with it or not at all.
+func TestAPolicyThatCannotBeWrittenIsNotApplied(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.domains.setOff("", true)
+	if _, err := w.service(&faultyStore{w.db, "Audit"}, twofa.Settings{}).ApplyPolicy(t.Context(), []string{""}, audit.Entry{Event: audit.ConfigReloaded}); err == nil {
+		t.Fatal("it was written")
+	}
+	w.domains.setOff("", false)
+	w.wantStatus(v, twofa.Pending, "")
+}
