@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"net/url"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"telegate/db/dbtest"
 	"telegate/sandbox"
 )
 
@@ -90,11 +90,7 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: spoil FILE STATEMENT")
 	}
-	database, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0]))
-	ts.Check(err)
-	defer database.Close()
-	_, err = database.ExecContext(context.Background(), args[1])
-	ts.Check(err)
+	ts.Check(dbtest.Tamper(context.Background(), ts.MkAbs(args[0]), args[1]))
 }
 
 // exitStatus is "status N command…": the command must end with the exit status N.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"telegate/api"
 	"telegate/config"
+	"telegate/db/dbtest"
 )
 
 // filed is a world whose gateway has a configuration file that a test changes.
@@ -72,31 +72,10 @@ func (f *filed) refused() api.Problem {
 	return p
 }
 
-// auditOf are the outcomes of the entries with an event, in their order; the gateway has ended.
+// auditOf are the outcomes of the entries with an event, in their order.
 func (f *filed) auditOf(event string) []string {
 	f.t.Helper()
-	database, err := sql.Open("sqlite", filepath.Join(f.dir, "telegate.db"))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer database.Close()
-	rows, err := database.QueryContext(f.t.Context(), "SELECT outcome FROM audit WHERE event = ? ORDER BY seq", event)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer rows.Close()
-	var outcomes []string
-	for rows.Next() {
-		var outcome string
-		if err := rows.Scan(&outcome); err != nil {
-			f.t.Fatal(err)
-		}
-		outcomes = append(outcomes, outcome)
-	}
-	if err := rows.Err(); err != nil {
-		f.t.Fatal(err)
-	}
-	return outcomes
+	return dbtest.AuditOutcomes(f.t, filepath.Join(f.dir, "telegate.db"), event)
 }
 
 func (f *filed) title(domain string) string {

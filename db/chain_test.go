@@ -1,7 +1,6 @@
 package db_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -33,18 +32,10 @@ func verify(t testing.TB, path, noted string) db.AuditReport {
 	return r
 }
 
-// tamper does to a database what somebody does who can write to the file and has no key.
 func tamper(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	other, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
+	if err := dbtest.Tamper(t.Context(), path, statements...); err != nil {
 		t.Fatal(err)
-	}
-	defer other.Close()
-	for _, s := range statements {
-		if _, err := other.ExecContext(t.Context(), s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
 	}
 }
 
