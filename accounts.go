@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"telegate/config"
+	"telegate/db"
 	"telegate/delivery"
 	"telegate/userclient"
 )
@@ -50,13 +51,13 @@ func (m *mtproto) app(t config.Telegram, log *slog.Logger) (userclient.App, erro
 
 // open makes the clients that the configuration asks for; g.db is open. It touches no network.
 func (m *mtproto) open(ctx context.Context, g *gateway) error {
-	shared := g.cfg.Load().Messaging.Telegram
+	shared, lacking := g.cfg.Load().Messaging.Telegram, false
 	m.bots, m.fallback = map[int64]*userclient.Client{}, shared.Fallback.Enabled
 	for id, d := range g.cfg.Load().Domains {
 		t := d.Telegram
 		bot := config.BotID(t.BotToken)
 		if bot == 0 {
-			m.alone = m.alone || shared.Session != ""
+			lacking = true
 			continue
 		}
 		if !m.fallback || m.bots[bot] != nil {
@@ -68,18 +69,19 @@ func (m *mtproto) open(ctx context.Context, g *gateway) error {
 		}
 		m.bots[bot] = c
 	}
-	if !m.alone && !m.fallback {
+	if !lacking && !m.fallback {
 		return nil
 	}
-	if shared.Session == "" {
-		_, err := userclient.Kept(ctx, g.db)
-		if errors.Is(err, userclient.ErrNoSession) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	there, err := hasSession(ctx, shared, g.db)
+	switch {
+	case err != nil:
+		return err
+	case !there && len(g.clients) == 0:
+		return usageError{errNoWay}
+	case !there:
+		return nil
 	}
+	m.alone = lacking
 	o := userclient.Options{Session: shared.Session.Reveal(), DailyCap: shared.Fallback.PerDay}
 	if m.alone {
 		o.DailyCap, o.Broadcasts = g.cfg.Load().Limits.UserPerDay, true
@@ -90,6 +92,24 @@ func (m *mtproto) open(ctx context.Context, g *gateway) error {
 	}
 	m.person = c
 	return nil
+}
+
+var errNoWay = errors.New("there is no way to Telegram: the configuration has neither a bottoken nor a session, and the database keeps no session; " +
+	"run telegate setup, or keep a session with telegate session import")
+
+// hasSession tells whether there is a session of a person's account: in the configuration, or kept in the database.
+func hasSession(ctx context.Context, shared config.Telegram, d *db.DB) (bool, error) {
+	if shared.Session != "" {
+		return true, nil
+	}
+	if shared.APIID == 0 || shared.APIHash == "" { // one of the database could not be used
+		return false, nil
+	}
+	_, err := userclient.Kept(ctx, d)
+	if errors.Is(err, userclient.ErrNoSession) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (m *mtproto) client(g *gateway, t config.Telegram, o userclient.Options) (*userclient.Client, error) {
@@ -136,7 +156,7 @@ func (m *mtproto) up(botID int64) bool {
 
 // accountStates are all states of an account.
 var accountStates = []userclient.State{
-	userclient.StateConnecting, userclient.StateConnected, userclient.StateFloodWait, userclient.StateLimited,
+	userclient.StateConnecting, userclient.StateConnected, userclient.StateFloodWait, userclient.StateLimited, userclient.StateUsedUp,
 	userclient.StateSignedOut, userclient.StateRevoked, userclient.StateDuplicated,
 }
 

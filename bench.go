@@ -12,7 +12,7 @@ import (
 
 type benchCmd struct {
 	Runs  int      `default:"3" placeholder:"N" help:"How often each is measured (default ${default})."`
-	Only  []string `placeholder:"NAME" help:"Only these, with commas between them: A, B, H, U, K, F, accept, wire, check, idle, scale, bots."`
+	Only  []string `placeholder:"NAME" help:"Only these, with commas between them: A, B, H, U, K, F, accept, wire, check, idle, fallback, scale, bots."`
 	Quick bool     `help:"Small sizes and one run, to see that it works; times are not judged."`
 	JSON  bool     `help:"Print JSON instead of a table."`
 	Out   string   `type:"path" placeholder:"DIR" help:"Also write results.json, table.md and the charts there."`
@@ -62,6 +62,23 @@ func (c benchCmd) Run(ctx context.Context, con *console) error {
 		err = errors.Join(err, report.Save(c.Out))
 	}
 	return err
+}
+
+type benchServeCmd struct {
+	serveCmd
+	Server []string `required:"" sep:"none"`
+}
+
+// Run serves with other data centres than Telegram's.
+func (c benchServeCmd) Run(ctx context.Context, con *console) error {
+	for _, text := range c.Server {
+		s, err := bench.ParseServer(text)
+		if err != nil {
+			return usageError{err}
+		}
+		con.servers = append(con.servers, s)
+	}
+	return c.serveCmd.Run(ctx, con)
 }
 
 type benchNoopCmd struct{}

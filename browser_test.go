@@ -83,6 +83,40 @@ func TestStoryInBrowser(t *testing.T) {
 	b.shot("8-blocked")
 }
 
+// Whose Telegram is in another language reads that: also from right to left.
+func TestAPhoneSpeaksItsLanguageInBrowser(t *testing.T) {
+	page, _ := runSandbox(t)
+	b := openBrowser(t, page, 1280, 1000)
+	speak := func(language string) {
+		b.click(phone("alice") + ` [data-testid=phone-menu] summary`)
+		field := phone("alice") + ` [data-testid=phone-language]`
+		b.eventually("the menu is open", fmt.Sprintf(`document.querySelector(%q).value !== ""`, field), func() {})
+		ask[bool](b, fmt.Sprintf(`(() => { document.querySelector(%q).select(); return true })()`, field)) // typing takes its place
+		b.within("type the language", chromedp.SendKeys(field, language))
+		b.click(phone("alice") + ` [data-testid=phone-language-save]`)
+		b.textHas(phone("alice"), "@alice · "+language)
+	}
+	speak("de")
+	b.click(`[data-testid=signin-submit]`)
+	b.click(`[data-testid=link-start]`)
+	b.click(`[data-testid=link-open]`)
+	b.click(phone("alice") + ` [data-testid=inline-button][data-label="Verbinden"]`)
+	b.typeInto(`[data-testid=link-code]`, b.code("alice", "ist der Code, um das Konto"))
+	b.click(`[data-testid=link-confirm]`)
+	b.see(`[data-testid=telegram][data-linked=true][data-usable=true]`)
+	b.textHas(lastMessage("alice"), "Verbunden.")
+	b.shot("german")
+
+	speak("ar")
+	b.typeInto(phone("alice")+` [data-testid=phone-input]`, "/status")
+	b.click(phone("alice") + ` [data-testid=phone-send]`)
+	b.textHas(lastMessage("alice"), "رموز تسجيل الدخول والرسائل")
+	b.signInToFactor()
+	b.click(`[data-testid=factor-send]`)
+	b.code("alice", "هو رمز تسجيل دخولك")
+	b.shot("arabic")
+}
+
 // The page works on the screen of a phone.
 func TestPageFitsAPhone(t *testing.T) {
 	page, _ := runSandbox(t)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"telegate/config"
+	"telegate/userclient"
 )
 
 type doctorCmd struct {
@@ -60,10 +61,12 @@ type doctor struct {
 	cfg  *config.Config // defaults alone where the file cannot be used
 	bad  error          // why the file cannot be used
 	net  network
+
+	servers []userclient.Server // take the place of Telegram's data centres in tests
 }
 
-func newDoctor(path string, getenv func(string) string, net network) *doctor {
-	d := &doctor{path: path, net: net}
+func newDoctor(path string, getenv func(string) string, net network, servers []userclient.Server) *doctor {
+	d := &doctor{path: path, net: net, servers: servers}
 	if d.cfg, d.bad = config.Load(path, getenv); d.bad != nil {
 		d.cfg = &config.Config{}
 	}
@@ -72,7 +75,7 @@ func newDoctor(path string, getenv func(string) string, net network) *doctor {
 
 // Run examines and prints.
 func (c doctorCmd) Run(ctx context.Context, con *console) error {
-	d := newDoctor(c.Config, con.getenv, con.network)
+	d := newDoctor(c.Config, con.getenv, con.network, con.servers)
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	findings := d.examine(ctx)
@@ -100,11 +103,20 @@ func (c doctorCmd) Run(ctx context.Context, con *console) error {
 
 // examine climbs all rungs, side by side, and returns what it found in the order of the ladder.
 func (d *doctor) examine(ctx context.Context) []finding {
-	rungs := []func(context.Context) []finding{d.configuration, d.files}
+	looked := make(chan struct{}) // both this and the session keep the database for themselves meanwhile
+	files := func(ctx context.Context) []finding {
+		defer close(looked)
+		return d.files(ctx)
+	}
+	session := func(ctx context.Context) []finding {
+		<-looked
+		return d.session(ctx)
+	}
+	rungs := []func(context.Context) []finding{d.configuration, files}
 	for _, w := range d.ways() {
 		rungs = append(rungs, w.examine)
 	}
-	rungs = append(rungs, d.bots, d.mtproto, d.gateway)
+	rungs = append(rungs, d.bots, d.mtproto, session, d.gateway)
 	results := make([][]finding, len(rungs))
 	var all sync.WaitGroup
 	for i, rung := range rungs {

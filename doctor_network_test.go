@@ -87,7 +87,7 @@ func TestDoctorTellsTheFamiliesApart(t *testing.T) {
 // doctor is the one that the command would make.
 func (p *patient) doctor() *doctor {
 	p.t.Helper()
-	return newDoctor(p.file, func(string) string { return "" }, p.net)
+	return newDoctor(p.file, func(string) string { return "" }, p.net, nil)
 }
 
 func TestDoctorLooksAtTheClock(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"telegate/config"
 )
 
-// bots asks Telegram about each bot.
-func (d *doctor) bots(ctx context.Context) []finding {
+// botTables are the tables of the configuration that have a bot, one for each.
+func (d *doctor) botTables() []config.Telegram {
 	var tables []config.Telegram
 	for _, id := range slices.Sorted(maps.Keys(d.cfg.Domains)) {
 		t := d.cfg.Domains[id].Telegram
@@ -22,6 +22,12 @@ func (d *doctor) bots(ctx context.Context) []finding {
 			tables = append(tables, t)
 		}
 	}
+	return tables
+}
+
+// bots asks Telegram about each bot.
+func (d *doctor) bots(ctx context.Context) []finding {
+	tables := d.botTables()
 	results := make([][]finding, len(tables))
 	var all sync.WaitGroup
 	for i, t := range tables {
@@ -67,18 +73,12 @@ func askBot(ctx context.Context, t config.Telegram) []finding {
 
 // mtproto tries to reach Telegram's data centres. Only a user session, and a bot over MTProto, need them.
 func (d *doctor) mtproto(ctx context.Context) []finding {
-	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
-	defer cancel()
 	t := d.cfg.Messaging.Telegram
 	if p := t.MTProxy; p.Host != "" {
-		conn, err := d.net.dial(ctx, "tcp", p.Address())
-		if err != nil {
-			detail, _ := connectionTrouble(err)
-			return []finding{{"mtproto", rungFail, "The MTProxy " + p.Address() + " " + detail, "Check ip and port of proxy, and whether it runs."}}
-		}
-		_ = conn.Close()
-		return []finding{{"mtproto", rungOK, "The MTProxy " + p.Address() + " answers; whether it takes the secret shows at the sign-in.", ""}}
+		return []finding{d.mtproxy(ctx, p)}
 	}
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
+	defer cancel()
 	reach := func(ctx context.Context, address string) error {
 		conn, err := d.net.dial(ctx, "tcp", address)
 		if err != nil {

@@ -87,7 +87,7 @@ func (p *patient) write(way string) {
 func (p *patient) examine(args ...string) (status int, text string, by map[string]finding) {
 	p.t.Helper()
 	var out, errOut syncBuffer
-	con := &console{getenv: func(string) string { return "" }, stdout: &out, stderr: &errOut, network: p.net}
+	con := &console{getenv: func(string) string { return "" }, stdout: &out, stderr: &errOut, network: p.net, servers: p.servers}
 	args = append([]string{"doctor", "--config", p.file}, args...)
 	status = runCommand(p.t.Context(), append(args, "--json"), con)
 	var answer struct {
@@ -234,7 +234,7 @@ func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 		{app, []string{good, "127.0.0.1:1"}, rungWarn, "Data centres 2 cannot be reached"},
 		{app, []string{"127.0.0.1:1", "127.0.0.1:1"}, rungFail, "None of Telegram's data centres"},
 		{"", []string{"127.0.0.1:1", "127.0.0.1:1"}, rungSkip, "only apiid, apihash and session need them"},
-		{app + "proxy = 'mtproxy://" + secret + "@" + good + "'", nil, rungOK, "The MTProxy " + good + " answers"},
+		{"baseurl = " + strconv.Quote(p.botAPI) + "\nproxy = 'mtproxy://" + secret + "@" + good + "'", nil, rungSkip, "The MTProxy " + good + " takes connections"},
 		{app + "proxy = 'mtproxy://" + secret + "@127.0.0.1:1'", nil, rungFail, "The MTProxy 127.0.0.1:1 refuses the connection"},
 	} {
 		p.net.dataCentres = test.dataCentres

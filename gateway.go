@@ -21,6 +21,7 @@ import (
 	"telegate/db"
 	"telegate/delivery"
 	"telegate/integrations/meshcentral"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -97,11 +98,12 @@ func (g *gateway) open(ctx context.Context) error {
 	g.codes = twofa.New(g.db, g.tenants, g.db.MACKey("code"),
 		codeSettings(cfg), time.Now, log)
 	g.metrics = newMetrics(g)
+	userBroadcasts := notify.Pace{PerSecond: cfg.Limits.UserBroadcastsPerMinute / 60, PerDay: cfg.Limits.UserPerDay}
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
 		Store: g.db, Transports: transports, Fallbacks: fallbacks,
 		Limits: sendingLimits(cfg),
 		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
-			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: cfg.Limits.UserBroadcastsPerMinute / 60,
+			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: userBroadcasts.PerSecond,
 		}},
 		Listener: delivery.Listener{
 			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
@@ -117,7 +119,9 @@ func (g *gateway) open(ctx context.Context) error {
 	})
 	messages := notify.New(g.db, g.tenants, g.dispatcher, time.Now, log)
 	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
-		Store: g.db, Domains: g.tenants, Outbox: g.dispatcher, Watcher: g.db, PerSecond: cfg.Limits.BotPerSecond, Now: time.Now, Logger: log,
+		Store: g.db, Domains: g.tenants, Outbox: g.dispatcher, Watcher: g.db, Now: time.Now, Logger: log,
+		Pace:    notify.Pace{PerSecond: cfg.Limits.BotPerSecond},
+		OwnPace: map[int64]notify.Pace{delivery.UserSession: userBroadcasts},
 	})
 	g.makeBots(links, messages)
 
@@ -160,6 +164,7 @@ func (g *gateway) makeBots(links *linking.Service, messages *notify.Service) {
 		desk := bot.NewDesk(bot.DeskOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.tenants.Title(domain); return title },
+			Words: func(person string) *language.Words { return g.tenants.BotWords(id, person) },
 		})
 		g.desks = append(g.desks, desk)
 		g.tenants.bots[id] = bot.New(bot.BotOptions{

@@ -75,10 +75,11 @@ type cli struct {
 		Setup meshcentralSetupCmd `cmd:"" help:"Put the plugin into MeshCentral's data folder."`
 		Adopt meshcentralAdoptCmd `cmd:"" help:"Take over the handles that MeshCentral has already."`
 	} `cmd:"" help:"The plugin for MeshCentral."`
-	Session   sessionCmd   `cmd:"" help:"The login of the Telegram account that telegate may use."`
-	Bench     benchCmd     `cmd:"" help:"Measure the gateway on this machine."`
-	BenchNoop benchNoopCmd `cmd:"" hidden:""`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Session    sessionCmd    `cmd:"" help:"The login of the Telegram account that telegate may use."`
+	Bench      benchCmd      `cmd:"" help:"Measure the gateway on this machine."`
+	BenchNoop  benchNoopCmd  `cmd:"" hidden:""`
+	BenchServe benchServeCmd `cmd:"" hidden:""`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // console is what a command has of the world.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
@@ -26,25 +27,32 @@ const (
 	proxyPassword = "looking-glass"
 )
 
+// serveProxy does a proxy's side until the tunnel is there, and returns what the client is to be read from and written to.
+type serveProxy func(p *testProxy, c net.Conn, r *bufio.Reader) (io.Reader, io.Writer, bool)
+
 // testProxy is a proxy for SOCKS5 (RFC 1928, 1929) or HTTP, with a user and a password. Whatever host it is asked for, it connects to
 // the same address: nobody else can bring telegate there.
 type testProxy struct {
 	address string
 	target  string
-	serve   func(p *testProxy, c net.Conn, r *bufio.Reader) bool
+	serve   serveProxy
+	tls     *tls.Config // of one that is reached over TLS
 	tunnels atomic.Int64
 	refused atomic.Int64
 	asked   sync.Map // the hosts, as they were named
 }
 
-func newTestProxy(t *testing.T, target string, serve func(*testProxy, net.Conn, *bufio.Reader) bool) *testProxy {
+func newTestProxy(t *testing.T, target string, serve serveProxy) *testProxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	p := &testProxy{address: l.Addr().String(), target: target, serve: serve}
+	certified := httptest.NewTLSServer(nil) // the certificate is the same for all of these servers
+	t.Cleanup(certified.Close)
+	p := &testProxy{address: l.Addr().String(), target: target, serve: serve, tls: certified.TLS.Clone()}
+	p.tls.NextProtos = nil
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -59,8 +67,8 @@ func newTestProxy(t *testing.T, target string, serve func(*testProxy, net.Conn, 
 
 func (p *testProxy) handle(c net.Conn) {
 	defer c.Close()
-	r := bufio.NewReader(c)
-	if !p.serve(p, c, r) {
+	from, to, ok := p.serve(p, c, bufio.NewReader(c))
+	if !ok {
 		p.refused.Add(1)
 		return
 	}
@@ -70,14 +78,14 @@ func (p *testProxy) handle(c net.Conn) {
 		return
 	}
 	go func() {
-		_, _ = io.Copy(far, r)
+		_, _ = io.Copy(far, from)
 		far.Close()
 	}()
-	_, _ = io.Copy(c, far)
+	_, _ = io.Copy(to, far)
 }
 
 // socks5 speaks SOCKS5 until the tunnel is there.
-func socks5(p *testProxy, c net.Conn, r *bufio.Reader) bool {
+func socks5(p *testProxy, c net.Conn, r *bufio.Reader) (io.Reader, io.Writer, bool) {
 	take := func(n int) []byte {
 		b := make([]byte, n)
 		_, _ = io.ReadFull(r, b)
@@ -86,14 +94,14 @@ func socks5(p *testProxy, c net.Conn, r *bufio.Reader) bool {
 	methods := take(int(take(2)[1]))
 	if !strings.Contains(string(methods), "\x02") {
 		_, _ = c.Write([]byte{5, 0xff})
-		return false
+		return nil, nil, false
 	}
 	_, _ = c.Write([]byte{5, 2})
 	user := take(int(take(2)[1]))
 	password := take(int(take(1)[0]))
 	if string(user) != proxyUser || string(password) != proxyPassword {
 		_, _ = c.Write([]byte{1, 1})
-		return false
+		return nil, nil, false
 	}
 	_, _ = c.Write([]byte{1, 0})
 	host := ""
@@ -103,32 +111,46 @@ func socks5(p *testProxy, c net.Conn, r *bufio.Reader) bool {
 	case 3:
 		host = string(take(int(take(1)[0])))
 	default:
-		return false
+		return nil, nil, false
 	}
 	p.asked.Store(net.JoinHostPort(host, strconv.Itoa(int(binary.BigEndian.Uint16(take(2))))), true)
 	_, _ = c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
-	return true
+	return r, c, true
 }
 
 // httpConnect speaks HTTP until the tunnel is there.
-func httpConnect(p *testProxy, c net.Conn, r *bufio.Reader) bool {
+func httpConnect(p *testProxy, c net.Conn, r *bufio.Reader) (io.Reader, io.Writer, bool) {
 	req, err := http.ReadRequest(r)
 	if err != nil {
-		return false
+		return nil, nil, false
 	}
 	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(proxyUser+":"+proxyPassword))
 	switch {
 	case req.Header.Get("Proxy-Authorization") != want:
 		_, _ = io.WriteString(c, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-		return false
+		return nil, nil, false
 	case req.Method != http.MethodConnect:
 		_, _ = io.WriteString(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-		return false
+		return nil, nil, false
 	}
 	p.asked.Store(req.Host, true)
 	_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
-	return true
+	return r, c, true
 }
+
+// httpsConnect is httpConnect over TLS, with the certificate of overTLS.
+func httpsConnect(p *testProxy, c net.Conn, r *bufio.Reader) (io.Reader, io.Writer, bool) {
+	secure := tls.Server(buffered{c, r}, p.tls)
+	return httpConnect(p, secure, bufio.NewReader(secure))
+}
+
+// buffered is a connection of which something may have been read already.
+type buffered struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (b buffered) Read(data []byte) (int, error) { return b.r.Read(data) }
 
 // tlsServer is a Bot API server that can be https://example.com, for whoever is brought to it.
 type tlsServer struct {
@@ -154,7 +176,7 @@ func (w *world) overTLS() tlsServer {
 
 // proxied are the proxies that carry the Bot API, each with the URL that a configuration names it by.
 var proxied = map[string]struct {
-	serve func(*testProxy, net.Conn, *bufio.Reader) bool
+	serve serveProxy
 	url   func(address string) string
 }{
 	"socks5": {socks5, func(address string) string {
@@ -163,6 +185,9 @@ var proxied = map[string]struct {
 	}},
 	"http": {httpConnect, func(address string) string {
 		return `"http://` + proxyUser + ":" + proxyPassword + "@" + address + `"`
+	}},
+	"https": {httpsConnect, func(address string) string {
+		return `"https://` + proxyUser + ":" + proxyPassword + "@" + address + `"`
 	}},
 }
 

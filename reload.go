@@ -17,6 +17,7 @@ import (
 	"telegate/bot"
 	"telegate/config"
 	"telegate/delivery"
+	"telegate/notify"
 	"telegate/twofa"
 )
 
@@ -210,7 +211,7 @@ func (g *gateway) adopt(cfg *config.Config, grants map[int64]*bot.Grant) {
 	}
 	g.server.SetKeys(apiKeys(cfg))
 	g.dispatcher.SetLimits(sendingLimits(cfg))
-	g.broadcasts.SetPace(cfg.Limits.BotPerSecond)
+	g.broadcasts.SetPace(notify.Pace{PerSecond: cfg.Limits.BotPerSecond})
 	g.codes.Set(codeSettings(cfg))
 	g.cfg.Store(cfg)
 }

@@ -48,7 +48,7 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
-	g, err := openGateway(ctx, cfg, log)
+	g, err := openGateway(ctx, cfg, log, con.servers...)
 	if err != nil {
 		return err
 	}

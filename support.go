@@ -49,7 +49,7 @@ func (c supportCmd) Run(ctx context.Context, con *console) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*doctorTimeout)
 	defer cancel()
-	d := newDoctor(c.Config, con.getenv, con.network)
+	d := newDoctor(c.Config, con.getenv, con.network, con.servers)
 	files := []supportFile{
 		{"README.txt", "What telegate support has packed on " + now.Format(time.RFC3339) + ", with secrets and users' names removed.\n"},
 		{"version.txt", fmt.Sprintf("telegate %s\n%s %s/%s, %d processors\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())},

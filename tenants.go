@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"telegate/bot"
 	"telegate/config"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/userclient"
 )
@@ -20,26 +22,64 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
-	domains atomic.Pointer[map[string]config.Domain]
-	session bool               // there is a user session for domains without a bot
+	current atomic.Pointer[realm]
 	bots    map[int64]*bot.Bot // filled in before anything runs
 	mtproto *mtproto
-	chats   linking.Store // likewise
+	chats   linking.Store       // likewise
+	general language.Catalogues // of domains without texts of their own
 }
 
 func newTenants(cfg *config.Config, m *mtproto) *tenants {
-	t := &tenants{session: cfg.Messaging.Telegram.Session != "", bots: map[int64]*bot.Bot{}, mtproto: m}
+	t := &tenants{bots: map[int64]*bot.Bot{}, mtproto: m, general: language.New()}
 	t.set(cfg.Domains)
 	return t
 }
 
+// realm is what one configuration says of the domains.
+type realm struct {
+	domains map[string]config.Domain
+	texts   map[string]language.Catalogues // of domains with texts of their own
+	homes   map[int64]string               // the domain that a bot belongs to, or the first of them
+}
+
 // set puts domains in force, from the next question on.
-func (t *tenants) set(domains map[string]config.Domain) { t.domains.Store(&domains) }
+func (t *tenants) set(domains map[string]config.Domain) {
+	r := &realm{domains: domains, texts: map[string]language.Catalogues{}, homes: map[int64]string{}}
+	for _, id := range slices.Sorted(maps.Keys(domains)) {
+		d := domains[id]
+		if len(d.Texts) > 0 {
+			r.texts[id] = t.general.With(d.Texts)
+		}
+		botID := int64(delivery.UserSession) // where there is one, it stands in for the bot
+		if token := d.Telegram.BotToken; token != "" {
+			botID = config.BotID(token)
+		}
+		if _, known := r.homes[botID]; !known {
+			r.homes[botID] = id
+		}
+	}
+	t.current.Store(r)
+}
 
 // domain is a domain; false where there is none of that name.
 func (t *tenants) domain(id string) (config.Domain, bool) {
-	d, ok := (*t.domains.Load())[id]
+	d, ok := t.current.Load().domains[id]
 	return d, ok
+}
+
+// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+func (t *tenants) Words(domain, call, person string) *language.Words {
+	r := t.current.Load()
+	texts, ok := r.texts[domain]
+	if !ok {
+		texts = t.general
+	}
+	return texts[language.Pick(call, person, r.domains[domain].Language)]()
+}
+
+// BotWords are what a bot says where it speaks of no domain: it speaks as its own does.
+func (t *tenants) BotWords(botID int64, person string) *language.Words {
+	return t.Words(t.current.Load().homes[botID], "", person)
 }
 
 // Title is a domain's title; false where there is no such domain.
@@ -59,7 +99,7 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 	d, ok := t.domain(domain)
 	token := d.Telegram.BotToken
 	switch {
-	case token == "" && ok && t.session:
+	case token == "" && ok && t.mtproto.alone:
 		return delivery.UserSession, ""
 	case token == "":
 		return 0, ""
@@ -123,7 +163,7 @@ func (t *tenants) Domain(id string) (api.Domain, bool) {
 // Domains lists all domains in the order of their ids.
 func (t *tenants) Domains() []api.Domain {
 	list := []api.Domain{}
-	for id := range *t.domains.Load() {
+	for id := range t.current.Load().domains {
 		if d, ok := t.Domain(id); ok { // it may go meanwhile
 			list = append(list, d)
 		}

@@ -24,6 +24,7 @@ import (
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -75,7 +76,7 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 	g.codes = twofa.New(g.store, g.domains, g.db.MACKey("code"), twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}, g.clock.Now, logger)
 	g.messages = notify.New(g.store, g.domains, g.outbox, g.clock.Now, logger)
 	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
-		Store: g.store, Domains: g.domains, Outbox: g.outbox, Watcher: g.db, PerSecond: 30, Now: g.clock.Now, Logger: logger,
+		Store: g.store, Domains: g.domains, Outbox: g.outbox, Watcher: g.db, Pace: notify.Pace{PerSecond: 30}, Now: g.clock.Now, Logger: logger,
 	})
 	every := []api.Scope{"link", "verify", "send", "admin"}
 	o := api.Options{
@@ -177,6 +178,15 @@ func (d *domains) Title(id string) (string, bool) {
 	domain, ok := d.Domain(id)
 	return domain.Title, ok
 }
+
+// Words implements linking.Domains: in the language that is asked for.
+func (d *domains) Words(_, call, person string) *language.Words {
+	return catalogues[language.Pick(call, person, "")]()
+}
+
+func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
+
+var catalogues = language.New()
 
 func (d *domains) Bot(id string) (int64, string) {
 	domain, _ := d.Domain(id)

@@ -18,7 +18,7 @@ type StartLink struct {
 	Domain         string `json:"domain,omitempty" maxLength:"64"`
 	User           string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	DisplayName    string `json:"display_name,omitempty" maxLength:"256" doc:"shown in the chat beside the user's id"`
-	Locale         string `json:"locale,omitempty" maxLength:"35" doc:"IETF language tag"`
+	Locale         string `json:"locale,omitempty" maxLength:"256" doc:"the language to write to the person in: a BCP 47 tag, or an Accept-Language header; an unknown one counts as none"`
 	SessionBinding string `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's session, opaque; confirm must then name the same"`
 	Handle         string `json:"handle,omitempty" maxLength:"256" doc:"by handle: the code goes to this Telegram username at once"`
 	VerifiedBy     string `json:"verified_by,omitempty" enum:"caller" doc:"caller: the caller has sent a code of its own to handle and the user has typed it; needs message, and the scope send too"`

@@ -15,7 +15,7 @@ type CreateVerification struct {
 	User           string  `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	Purpose        string  `json:"purpose" enum:"login,recovery,confirm"`
 	SessionBinding string  `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's login session, opaque; required for login, and check must name the same"`
-	Locale         string  `json:"locale,omitempty" maxLength:"35"`
+	Locale         string  `json:"locale,omitempty" maxLength:"256" doc:"the language of the code's message: a BCP 47 tag, or an Accept-Language header; an unknown one counts as none"`
 	Context        Context `json:"context,omitempty"`
 }
 

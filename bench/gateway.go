@@ -19,6 +19,7 @@ import (
 
 	"telegate/api"
 	"telegate/config"
+	"telegate/userclient"
 )
 
 const (
@@ -33,6 +34,13 @@ type setup struct {
 	telegram  *telegram
 	bots      []benchBot // the first is the default domain's; the others have domains of their own
 	perSecond int        // messages a second; 0: the default
+	account   *accountSetup
+}
+
+// accountSetup is what a gateway needs to know of MTProto; nil: it knows nothing of it.
+type accountSetup struct {
+	session string // of a person's account
+	servers []userclient.Server
 }
 
 // domainNumber is the domain of bot n.
@@ -46,6 +54,9 @@ func domainNumber(n int) string {
 func (s setup) config(key string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[messaging.telegram]\nbottoken = %q\nbaseurl = %q\n", s.bots[0].token, s.telegram.url)
+	if s.account != nil {
+		fmt.Fprintf(&b, "apiid = %d\napihash = %q\nsession = %q\n[messaging.telegram.fallback]\nenabled = true\n", appID, appHash, s.account.session)
+	}
 	for n, bot := range s.bots[1:] {
 		fmt.Fprintf(&b, "[domains.%s.messaging.telegram]\nbottoken = %q\nbaseurl = %q\n", domainNumber(n+1), bot.token, s.telegram.url)
 	}
@@ -86,7 +97,14 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	g := &gateway{key: key, ended: make(chan struct{})}
-	lines, err := g.run(l.command(ctx, "serve", "--config", file))
+	command := []string{"serve", "--config", file}
+	if s.account != nil {
+		command[0] = ServeCommand
+		for _, server := range s.account.servers {
+			command = append(command, "--server", FormatServer(server))
+		}
+	}
+	lines, err := g.run(l.command(ctx, command...))
 	if err != nil {
 		return nil, err
 	}

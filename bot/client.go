@@ -224,14 +224,14 @@ type Command struct {
 	Description string // 1-256 characters
 }
 
-// SetCommands sets that menu for everybody.
-func (c *Client) SetCommands(ctx context.Context, commands []Command) error {
+// SetCommands sets that menu for people whose Telegram is in a language (ISO 639-1); empty for all that have none of their own.
+func (c *Client) SetCommands(ctx context.Context, language string, commands []Command) error {
 	menu := make([]models.BotCommand, len(commands))
 	for i, command := range commands {
 		menu[i] = models.BotCommand{Command: command.Name, Description: command.Description}
 	}
 	return c.call(ctx, func(ctx context.Context) error {
-		_, err := c.lib().SetMyCommands(ctx, &tg.SetMyCommandsParams{Commands: menu})
+		_, err := c.lib().SetMyCommands(ctx, &tg.SetMyCommandsParams{Commands: menu, LanguageCode: language})
 		return err
 	})
 }

@@ -6,31 +6,36 @@ import (
 	"strings"
 	"time"
 
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 )
 
-// Commands is the menu that Telegram shows beside the text field.
-var Commands = []Command{
-	{Name: "status", Description: "What is connected to this chat"},
-	{Name: "mute", Description: "No messages for a while, as in /mute 2h; codes still arrive"},
-	{Name: "unmute", Description: "Messages again"},
-	{Name: "unlink", Description: "Disconnect an account from this chat"},
-	{Name: "test", Description: "Send a test message"},
-	{Name: "id", Description: "The id of this chat"},
-	{Name: "help", Description: "What this bot does"},
+// menu is what Telegram shows beside the text field.
+func menu(w *language.Words) []Command {
+	return []Command{
+		{Name: "status", Description: w.Short("command.status", nil)},
+		{Name: "mute", Description: w.Short("command.mute", nil)},
+		{Name: "unmute", Description: w.Short("command.unmute", nil)},
+		{Name: "unlink", Description: w.Short("command.unlink", nil)},
+		{Name: "test", Description: w.Short("command.test", nil)},
+		{Name: "id", Description: w.Short("command.chat_id", nil)},
+		{Name: "help", Description: w.Short("command.help", nil)},
+	}
 }
 
 // stranger gets one short answer that tells nothing about anybody.
 func (d *Desk) stranger(ctx context.Context, chat linking.Chat, command string) error {
+	w := d.words(chat.Language)
 	if command == "id" {
-		return d.replyLow(ctx, chat.ID, idText(chat.ID))
+		return d.replyLow(ctx, chat.ID, idText(w, chat.ID))
 	}
-	return d.replyLow(ctx, chat.ID, strangerText())
+	return d.replyLow(ctx, chat.ID, strangerText(w))
 }
 
 // command answers somebody whose chat has a link.
 func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.Link, command, argument string) error {
+	w := d.words(chat.Language)
 	switch command {
 	case "start", "status":
 		return d.status(ctx, chat, links, command == "start")
@@ -40,15 +45,15 @@ func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.L
 		if err := d.messages.Mute(ctx, chat.BotID, chat.ID, time.Time{}); err != nil {
 			return err
 		}
-		return d.reply(ctx, chat.ID, unmutedText())
+		return d.reply(ctx, chat.ID, unmutedText(w))
 	case "unlink":
-		return d.reply(ctx, chat.ID, unlinkText(links, d.title))
+		return d.reply(ctx, chat.ID, unlinkText(w, links, d.title))
 	case "id":
-		return d.reply(ctx, chat.ID, idText(chat.ID))
+		return d.reply(ctx, chat.ID, idText(w, chat.ID))
 	case "test":
-		return d.reply(ctx, chat.ID, testText())
+		return d.reply(ctx, chat.ID, testText(w))
 	default:
-		return d.reply(ctx, chat.ID, helpText())
+		return d.reply(ctx, chat.ID, helpText(w))
 	}
 }
 
@@ -65,19 +70,19 @@ func (d *Desk) status(ctx context.Context, chat linking.Chat, links []linking.Li
 		}
 		accounts[i] = accountStatus{link: l, title: d.title(l.Domain), reasons: reasons, gone: err != nil}
 	}
-	return d.reply(ctx, chat.ID, statusText(accounts, muted, started))
+	return d.reply(ctx, chat.ID, statusText(d.words(chat.Language), accounts, muted, started))
 }
 
 func (d *Desk) mute(ctx context.Context, chat linking.Chat, argument string) error {
 	span, ok := parseSpan(argument)
 	if !ok {
-		return d.reply(ctx, chat.ID, muteUsage())
+		return d.reply(ctx, chat.ID, muteUsage(d.words(chat.Language)))
 	}
 	until := d.now().Add(min(span, notify.LongestMute))
 	if err := d.messages.Mute(ctx, chat.BotID, chat.ID, until); err != nil {
 		return err
 	}
-	return d.reply(ctx, chat.ID, mutedText(until))
+	return d.reply(ctx, chat.ID, mutedText(d.words(chat.Language), until))
 }
 
 // parseSpan reads "30m", "2h", "1d" or "1h30m"; without anything it is an hour.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-telegram/bot/models"
 
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -48,10 +49,12 @@ type Desk struct {
 	codes    Codes
 	messages Messages
 	title    func(domain string) string
+	words    func(person string) *language.Words
 	now      func() time.Time
 	log      *slog.Logger
 	patience *patience
 	taps     tapAnswers
+	menus    menus
 }
 
 // DeskOptions are what a desk works with.
@@ -60,7 +63,8 @@ type DeskOptions struct {
 	Links    Links
 	Codes    Codes
 	Messages Messages
-	Title    func(domain string) string // a domain's title for people
+	Title    func(domain string) string          // a domain's title for people
+	Words    func(person string) *language.Words // in the language of a person's Telegram, else the bot's own; an IETF tag, or empty
 	Now      func() time.Time
 	Logger   *slog.Logger
 }
@@ -68,20 +72,10 @@ type DeskOptions struct {
 // NewDesk opens the desk of one bot.
 func NewDesk(o DeskOptions) *Desk {
 	return &Desk{
-		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, now: o.Now, log: o.Logger,
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
 		patience: newPatience(o.Now), taps: tapAnswers{client: o.Client, free: make(chan struct{}, tapsAtOnce)},
+		menus: menus{set: map[string]bool{}},
 	}
-}
-
-// Introduce sets the bot's menu of commands, beside the work. A failure is no matter: the next connection sets it again.
-func (d *Desk) Introduce() {
-	d.taps.busy.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), tapTimeout)
-		defer cancel()
-		if err := d.client.SetCommands(ctx, Commands); err != nil {
-			d.log.Debug("the menu of commands was not set", "error", err)
-		}
-	})
 }
 
 // Close waits for what the desk does beside the work.
@@ -172,9 +166,9 @@ func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, c
 	}
 	switch command {
 	case "id":
-		return d.replyLow(ctx, m.Chat.ID, idText(m.Chat.ID))
+		return d.replyLow(ctx, m.Chat.ID, idText(d.words(m.From.LanguageCode), m.Chat.ID))
 	case "start":
-		return d.replyLow(ctx, m.Chat.ID, onlyInPrivate())
+		return d.replyLow(ctx, m.Chat.ID, onlyInPrivate(d.words(m.From.LanguageCode)))
 	}
 	return nil
 }
@@ -184,23 +178,24 @@ func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery)
 	action, id, _ := strings.Cut(q.Data, ":")
 	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
 	botID := d.client.ID()
+	w := d.words(q.From.LanguageCode)
 	var err error
-	var toast string
+	var toast string // up to 200 characters
 	switch action {
 	case linking.ButtonAccept:
-		toast, err = sayCodeBelow, d.links.Accept(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.code_below", nil), d.links.Accept(ctx, botID, chatID, id)
 	case linking.ButtonNotMe:
-		toast, err = sayDenied, d.links.NotMe(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.denied", nil), d.links.NotMe(ctx, botID, chatID, id)
 	case linking.ButtonUnlink:
-		toast, err = sayUnlinked, d.links.UnlinkInChat(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.unlinked", nil), d.links.UnlinkInChat(ctx, botID, chatID, id)
 	case twofa.ButtonNotMe:
-		toast, err = sayDenied, d.codes.NotMe(ctx, botID, chatID, id)
+		toast, err = w.Short("toast.denied", nil), d.codes.NotMe(ctx, botID, chatID, id)
 	default:
 		err = linking.ErrStale
 	}
 	switch {
 	case errors.Is(err, linking.ErrStale), errors.Is(err, twofa.ErrStale):
-		toast = sayStale
+		toast = w.Short("toast.stale", nil)
 	case err != nil:
 		return err
 	}

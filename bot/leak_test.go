@@ -64,7 +64,7 @@ func (c *told) callAll(client *bot.Client, chat int64) {
 		client.Send(ctx, delivery.Recipient{ChatID: chat}, delivery.Part{File: &delivery.File{Name: "a.txt", Content: []byte("x")}}),
 		client.AnswerCallback(ctx, "1", "x", false),
 		client.RemoveButtons(ctx, chat, 1),
-		client.SetCommands(ctx, []bot.Command{{Name: "a", Description: "b"}}))
+		client.SetCommands(ctx, "", []bot.Command{{Name: "a", Description: "b"}}))
 }
 
 func TestTokenNeverShowsUpWhateverTelegramDoes(t *testing.T) {

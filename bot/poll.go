@@ -28,13 +28,14 @@ type Record struct {
 	Name      string    // as people see it
 	Offset    int64     // the first update that is not stored yet
 	NotBefore time.Time // Telegram asked for quiet until then (F1); zero or past otherwise
+	Asked     time.Time // when it did
 }
 
 // Store keeps what the loop needs on disk.
 type Store interface {
 	// Record is what is known about the bot; a zero one with the id where nothing is.
 	Record(ctx context.Context, botID int64) (Record, error)
-	// SaveRecord stores username, name and not-before. The offset is left alone.
+	// SaveRecord stores username, name, not-before and asked. The offset is left alone.
 	SaveRecord(ctx context.Context, r Record) error
 	// SaveUpdates stores the raw updates and the new offset in one transaction. Ids that are there already are ignored.
 	SaveUpdates(ctx context.Context, botID int64, updates []Update, offset int64) error
@@ -141,6 +142,9 @@ func (b *Bot) tidy(ctx context.Context) error {
 		}
 		b.record, b.loaded = r, true
 		b.record.ID = b.client.id
+		if latest := b.now().Add(r.NotBefore.Sub(r.Asked)); r.NotBefore.After(latest) { // the clock has been set back
+			b.record.NotBefore = latest
+		}
 		b.board.named(r.Username)
 	}
 	return b.handleStored(ctx)
@@ -153,6 +157,7 @@ func (b *Bot) introduce(ctx context.Context) time.Duration {
 		return b.telegramFailed(ctx, err)
 	}
 	b.record.Username, b.record.Name, b.record.NotBefore = me.Username, me.Name, time.Time{}
+	b.record.Asked = time.Time{}
 	if err := b.store.SaveRecord(ctx, b.record); err != nil {
 		return b.storeFailed(ctx, err)
 	}
@@ -217,7 +222,8 @@ func (b *Bot) telegramFailed(ctx context.Context, err error) time.Duration {
 	}
 	var answer *answerError
 	if errors.As(err, &answer) && answer.retryAfter > 0 {
-		b.record.NotBefore = b.now().Add(answer.retryAfter)
+		b.record.Asked = b.now()
+		b.record.NotBefore = b.record.Asked.Add(answer.retryAfter)
 		if err := b.store.SaveRecord(ctx, b.record); err != nil {
 			b.logger.Error("a flood wait could not be stored; a restart would forget it", "until", b.record.NotBefore, "error", err)
 		}

@@ -318,7 +318,7 @@ func TestCommandsAndCallbackAnswersReachTelegram(t *testing.T) {
 	if err := errors.Join(
 		c.AnswerCallback(t.Context(), "42", "Too late.", true),
 		c.RemoveButtons(t.Context(), 7, 8),
-		c.SetCommands(t.Context(), []bot.Command{{Name: "help", Description: "What I can do"}}),
+		c.SetCommands(t.Context(), "", []bot.Command{{Name: "help", Description: "What I can do"}}),
 	); err != nil {
 		t.Fatal(err)
 	}

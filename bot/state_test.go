@@ -321,6 +321,22 @@ func TestFloodWaitIsHonouredAndStored(t *testing.T) {
 	})
 }
 
+// A clock that is set back while telegate is down makes no wait longer than Telegram has asked for.
+func TestClockSetBackMakesNoFloodWaitLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, _, transport := telegram(t)
+		asked := time.Now().Add(24 * time.Hour) // as the clock was
+		store := &memory{record: bot.Record{ID: 1, NotBefore: asked.Add(100 * time.Second), Asked: asked}}
+		r := run(t, transport, store, nil)
+		time.Sleep(99 * time.Second)
+		if s := expect(t, r, bot.StateFloodWait, false); !s.Until.Equal(asked.Add(100*time.Second - 24*time.Hour)) {
+			t.Errorf("until %v", s.Until)
+		}
+		time.Sleep(3 * time.Second)
+		expect(t, r, bot.StateConnected, true)
+	})
+}
+
 func TestFloodWaitThatCannotBeStoredIsHonouredAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tg, _, transport := telegram(t)

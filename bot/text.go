@@ -5,43 +5,32 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/twofa"
 )
 
-// The short sentences that a tap is answered with (Telegram shows up to 200 characters).
-const (
-	sayCodeBelow = "The code is in the next message."
-	sayDenied    = "Denied."
-	sayUnlinked  = "Disconnected."
-	sayStale     = "This button has lost its meaning: what it was for is over."
-)
-
-func strangerText() delivery.Body {
-	return delivery.Compose(delivery.Plain("This chat is not connected to an account. To connect one, sign in at your server and start " +
-		"there: its page shows a link to this bot.\n\nIf you come from that page and nothing happened, copy the whole command it shows " +
-		"(it begins with ").Code("/start").Plain(") and send it here."))
+func strangerText(w *language.Words) delivery.Body {
+	return delivery.Compose(w.Say("bot.stranger", nil))
 }
 
-func helpText() delivery.Body {
-	t := delivery.Plain("This bot brings you sign-in codes and messages of the accounts that are connected to this chat.\n")
-	for _, c := range Commands {
-		t = t.Plain("\n/" + c.Name + " – " + c.Description)
+func helpText(w *language.Words) delivery.Body {
+	t := w.Say("bot.help", nil).Plain("\n")
+	for _, c := range menu(w) {
+		t = t.Plain("\n" + w.Isolated("/"+c.Name) + " – " + c.Description)
 	}
 	return delivery.Compose(t)
 }
 
-func idText(chatID int64) delivery.Body {
-	return delivery.Compose(delivery.Plain("The id of this chat is ").Code(strconv.FormatInt(chatID, 10)).Plain("."))
+func idText(w *language.Words, chatID int64) delivery.Body {
+	return delivery.Compose(w.Say("bot.chat_id", language.Values{"id": strconv.FormatInt(chatID, 10)}))
 }
 
-func onlyInPrivate() delivery.Body {
-	return delivery.Compose(delivery.Plain("An account can only be connected to a private chat. Open the link again and choose no group."))
+func onlyInPrivate(w *language.Words) delivery.Body {
+	return delivery.Compose(w.Say("bot.only_private", nil))
 }
 
-func testText() delivery.Body {
-	return delivery.Compose(delivery.Plain("This is a test message. It took the same way that codes and messages take: delivery works."))
-}
+func testText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("bot.test", nil)) }
 
 // accountStatus is one line of /status.
 type accountStatus struct {
@@ -51,60 +40,55 @@ type accountStatus struct {
 	gone    bool           // its domain is not configured any more
 }
 
-func (a accountStatus) sentence() string {
+func (a accountStatus) line(w *language.Words) delivery.Text {
+	account := a.link.Account()
 	if a.gone {
-		return "the server is not set up any more"
+		return w.Say("status.gone", language.Values{"account": account, "title": a.title})
 	}
 	for _, r := range a.reasons {
 		switch r {
 		case twofa.ReasonDisabled:
-			return "messages only; the administrator has turned codes off"
+			return w.Say("status.codes_off", language.Values{"account": account, "title": a.title})
 		case twofa.ReasonSuspended:
-			return "suspended after too many wrong codes; connect it again on the account's page"
+			return w.Say("status.suspended", language.Values{"account": account, "title": a.title})
 		case twofa.ReasonCoolingOff:
-			return "no codes for a while, because you tapped Not me"
+			return w.Say("status.paused", language.Values{"account": account, "title": a.title, "button": w.Short("button.not_me", nil)})
 		case twofa.ReasonBlocked, twofa.ReasonNotLinked, twofa.ReasonTransportDown:
 		}
 	}
-	return "sign-in codes and messages"
+	return w.Say("status.active", language.Values{"account": account, "title": a.title})
 }
 
 // statusText lists accounts; somebody who has pressed Start may have come to connect another one (F21).
-func statusText(accounts []accountStatus, muted time.Time, started bool) delivery.Body {
-	t := delivery.Plain("Connected to this chat:")
+func statusText(w *language.Words, accounts []accountStatus, muted time.Time, started bool) delivery.Body {
+	t := w.Say("status.heading", nil)
 	for _, a := range accounts {
-		t = t.Plain("\n• ").Code(a.link.Account()).Plain(" on ").Bold(delivery.Displayable(a.title, 64)).Plain(": " + a.sentence())
+		t = t.Plain("\n").Append(a.line(w))
 	}
 	if !muted.IsZero() {
-		t = t.Plain("\n\nMessages are muted until " + clock(muted) + "; codes still arrive. /unmute ends that.")
+		t = t.Plain("\n\n").Append(w.Say("status.muted", language.Values{"until": w.Moment(muted)}))
 	}
 	if started {
-		t = t.Plain("\n\nIf you come from a page to connect another account and nothing happened, copy the whole command it shows " +
-			"(it begins with ").Code("/start").Plain(") and send it here.")
+		t = t.Plain("\n\n").Append(w.Say("status.another", nil))
 	}
-	return delivery.Compose(t.Plain("\n\n/unlink disconnects, /help lists the commands."))
+	return delivery.Compose(t.Plain("\n\n").Append(w.Say("status.commands", nil)))
 }
 
-func unlinkText(links []linking.Link, title func(string) string) delivery.Body {
+func unlinkText(w *language.Words, links []linking.Link, title func(string) string) delivery.Body {
 	var rows [][]delivery.Button
 	for _, l := range links {
-		label := delivery.Displayable(l.Account()+" on "+title(l.Domain), 48)
-		rows = append(rows, []delivery.Button{linking.UnlinkButton(l, "Disconnect "+label)})
+		label := w.Short("button.disconnect", language.Values{
+			"account": delivery.Displayable(l.Account(), 32), "title": delivery.Displayable(title(l.Domain), 24),
+		})
+		rows = append(rows, []delivery.Button{linking.UnlinkButton(l, label)})
 	}
-	return delivery.Compose(delivery.Plain("Which account shall this chat be disconnected from? Its sign-in codes and messages stop at once."), rows...)
+	return delivery.Compose(w.Say("link.choose", nil), rows...)
 }
 
-func muteUsage() delivery.Body {
-	return delivery.Compose(delivery.Plain("Say for how long: ").Code("/mute 30m").Plain(", ").Code("/mute 2h").Plain(" or ").Code("/mute 1d").
-		Plain(", a week at most."))
+func muteUsage(w *language.Words) delivery.Body { return delivery.Compose(w.Say("mute.usage", nil)) }
+
+func mutedText(w *language.Words, until time.Time) delivery.Body {
+	return delivery.Compose(w.Say("mute.done", language.Values{"until": w.Moment(until)}))
 }
 
-func mutedText(until time.Time) delivery.Body {
-	return delivery.Compose(delivery.Plain("Muted until " + clock(until) + ". Sign-in codes still arrive. /unmute ends it."))
-}
-
-func unmutedText() delivery.Body {
-	return delivery.Compose(delivery.Plain("Messages arrive again. What was muted is not sent after all."))
-}
-
-func clock(t time.Time) string { return t.UTC().Format("2 January 15:04 UTC") }
+func unmutedText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("mute.ended", nil)) }

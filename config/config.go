@@ -52,7 +52,8 @@ type Messaging struct {
 type Telegram struct {
 	// BotToken is "bottoken", the token @BotFather printed: 6 to 12 digits, a colon, and at least 30 letters, digits, "-" or "_". Also
 	// from bottoken_file or TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN; for a domain TELEGATE_DOMAINS_<ID>_MESSAGING_TELEGRAM_BOTTOKEN, the
-	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one, or a Session.
+	// id in upper case with "_" for all but A-Z and 0-9. Empty where there is no bot; a Config has at least one, or a Session, or APIID
+	// and APIHash for one that the database keeps.
 	BotToken Secret
 
 	// APIID is "apiid", the number of the application at https://my.telegram.org/apps, above 0; 0 where not set. Also from
@@ -102,6 +103,13 @@ type Domain struct {
 
 	// Title is "title", what people see in messages, 1 to 64 characters. Default the id; "telegate" for the default domain.
 	Title string
+
+	// Language is "language", the code of the language (language.Codes) to speak to people whose own is not known. Default en.
+	// MeshCentral has no such key: it goes by the browser.
+	Language string
+
+	// Texts are the tables "texts.LANGUAGE": texts of the operator's own by language and key, each of which has passed language.Check.
+	Texts map[string]map[string]string
 
 	// Msg2Factor is "passwordRequirements.msg2factor": whether Telegram may be a second factor. Default true; only the literal false
 	// turns it off, and anything but true and false is a fault.

@@ -68,7 +68,7 @@ func TestShortestFileHasAllDefaults(t *testing.T) {
 	telegram := config.Telegram{BotToken: config.Secret(token), BaseURL: "https://api.telegram.org", Fallback: config.Fallback{PerDay: 50}}
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: telegram},
-		Domains:   map[string]config.Domain{"": {Title: "telegate", Msg2Factor: true, Telegram: telegram}},
+		Domains:   map[string]config.Domain{"": {Title: "telegate", Language: "en", Msg2Factor: true, Telegram: telegram}},
 		API:       config.API{Listen: "127.0.0.1:8080"},
 		Database:  config.Database{Path: "telegate.db", KeyFile: "telegate.db.key"},
 		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
@@ -141,8 +141,8 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: shared},
 		Domains: map[string]config.Domain{
-			"":     {ID: "", Title: "My Server", Msg2Factor: true, Telegram: shared},
-			"corp": {ID: "corp", Title: "Corp", Msg2Factor: true, Telegram: corp},
+			"":     {ID: "", Title: "My Server", Language: "en", Msg2Factor: true, Telegram: shared},
+			"corp": {ID: "corp", Title: "Corp", Language: "en", Msg2Factor: true, Telegram: corp},
 		},
 		API: config.API{Listen: "127.0.0.1:8080", Keys: []config.Key{{
 			Name: "meshcentral", Hash: hash, Domains: []string{"*"}, Scopes: []string{"link", "verify", "send"},
@@ -205,8 +205,8 @@ Format = "JSON"
 	want := &config.Config{
 		Messaging: config.Messaging{Telegram: telegram},
 		Domains: map[string]config.Domain{
-			"":     {Title: "telegate", Msg2Factor: true, Telegram: telegram},
-			"corp": {ID: "corp", Title: "Corp Inc.", Msg2Factor: false, Telegram: telegram},
+			"":     {Title: "telegate", Language: "en", Msg2Factor: true, Telegram: telegram},
+			"corp": {ID: "corp", Title: "Corp Inc.", Language: "en", Msg2Factor: false, Telegram: telegram},
 		},
 		API: config.API{Listen: "[::1]:9090", Keys: []config.Key{{
 			Name: "mesh", Hash: hash, Domains: []string{"corp"}, Scopes: []string{"admin"},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"telegate/language"
 )
 
 var domainCharacters = regexp.MustCompile(`^[\p{L}\p{N}._-]*$`)
@@ -72,6 +74,9 @@ func (t *table) domain(id string, shared Telegram) Domain {
 		d.Title = title
 	}
 
+	d.Language = t.choice("language", language.English, language.Codes()...)
+	d.Texts = t.texts("texts")
+
 	password := t.table("passwordRequirements")
 	defer password.close()
 	if found, there := password.lookup("msg2factor"); there {
@@ -89,7 +94,11 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	bot, token := telegram.bot("TELEGATE_DOMAINS_" + envWord(id) + "_MESSAGING_TELEGRAM_")
 	if !token.there {
 		if shared.BotToken == "" && !t.p.hasUser && len(t.values) > 0 {
-			t.p.warn("%s has no bot: nobody there can link an account until it or [messaging.telegram] has a bottoken", t.name)
+			unless := ""
+			if t.p.hasApp {
+				unless = ", or telegate session import has kept a user's session"
+			}
+			t.p.warn("%s has no bot: nobody there can link an account until it or [messaging.telegram] has a bottoken%s", t.name, unless)
 		}
 		for _, name := range []string{"baseurl", "proxy"} {
 			if _, there := telegram.lookup(name); there {

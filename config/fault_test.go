@@ -262,7 +262,7 @@ func TestFaultCarriesItsParts(t *testing.T) {
 func TestNoBotAtAllIsAFault(t *testing.T) {
 	want := []string{"telegate.toml: no bot token: set messaging.telegram.bottoken to the one @BotFather printed " +
 		"(or bottoken_file to a file that holds it, or the variable TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN); telegate setup asks for it and writes it"}
-	for _, source := range []string{"", "# nothing\n", "[messaging.telegram]\napiid = 5\napihash = '" + apiHash + "'"} {
+	for _, source := range []string{"", "# nothing\n", "[messaging.telegram]\napiid = 5", "[messaging.telegram]\napihash = '" + apiHash + "'"} {
 		if diff := cmp.Diff(want, faults(t, source, noEnv)); diff != "" {
 			t.Errorf("%q: %s", source, diff)
 		}

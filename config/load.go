@@ -19,7 +19,7 @@ const maxFile = 256 << 10
 
 // Load reads the configuration at path. getenv is os.Getenv, or a stand-in; the variables it is asked for are those of Telegram's fields.
 //
-// The error is an *Error with every fault of the file, one without any bot token included, or says why the file cannot be read and wraps
+// The error is an *Error with every fault of the file, one without any way to Telegram included, or says why the file cannot be read and wraps
 // the reason, such as fs.ErrNotExist.
 func Load(path string, getenv func(string) string) (*Config, error) {
 	data, open, err := readFile(path, maxFile)
@@ -68,6 +68,7 @@ type parser struct {
 	cfg    *Config
 
 	hasUser bool // there is a user session, good or not
+	hasApp  bool // there are apiid and apihash, good or not
 	faults  []Fault
 }
 
@@ -159,7 +160,12 @@ func (p *parser) config(top *table) {
 	p.cfg.Retention = top.retention()
 	p.cfg.Log = top.log()
 	top.close()
-	if len(p.bots) == 0 && !p.hasUser {
+	switch {
+	case len(p.bots) > 0 || p.hasUser:
+	case p.hasApp: // the session may be in the database, where telegate session import keeps it
+		p.warn("messaging.telegram has neither a bottoken nor a session: telegate works as the user whose session " +
+			"telegate session import has kept, and does not start without one")
+	default:
 		p.faultAt(0, "messaging.telegram.bottoken", "no bot token: set messaging.telegram.bottoken to the one @BotFather printed "+
 			"(or bottoken_file to a file that holds it, or the variable %sBOTTOKEN); telegate setup asks for it and writes it", SharedEnv)
 	}

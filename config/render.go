@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"telegate/language"
 )
 
 // Render writes the configuration as TOML, defaults and all, with paths as they will be opened. A secret shows as "(set)" or "(set, from
@@ -71,11 +73,18 @@ func (r *renderer) domain(d Domain, shared Telegram, origin string) {
 	}
 	r.header("domains", d.ID)
 	r.value("title", d.Title, fallback)
+	r.value("language", d.Language, language.English)
 	switch {
 	case d.Telegram.BotToken == "":
 		r.out.WriteString("# it has no bot\n")
 	case d.Telegram == shared:
 		r.out.WriteString("# its bot is the shared one\n")
+	}
+	for _, code := range slices.Sorted(maps.Keys(d.Texts)) {
+		r.header("domains", d.ID, "texts", code)
+		for _, key := range slices.Sorted(maps.Keys(d.Texts[code])) {
+			fmt.Fprintf(&r.out, "%s = %s\n", key, tomlValue(d.Texts[code][key]))
+		}
 	}
 	r.header("domains", d.ID, "passwordRequirements")
 	r.value("msg2factor", d.Msg2Factor, true)

@@ -67,6 +67,7 @@ per_day = 50 # default
 
 [domains.""]
 title = "telegate" # default
+language = "en" # default
 # its bot is the shared one
 
 [domains."".passwordRequirements]
@@ -74,6 +75,7 @@ msg2factor = true # default
 
 [domains.corp]
 title = "corp" # default
+language = "en" # default
 
 [domains.corp.passwordRequirements]
 msg2factor = false
@@ -85,6 +87,7 @@ proxy = "socks5://alice:xxxxx@127.0.0.1:1080"
 
 [domains."north.west"]
 title = "The \"North\""
+language = "en" # default
 # its bot is the shared one
 
 [domains."north.west".passwordRequirements]

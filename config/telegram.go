@@ -44,7 +44,7 @@ func (t *table) messaging() Messaging {
 	bot.APIID, apiID = telegram.apiID()
 	bot.APIHash, apiHash = telegram.shaped("apihash", APIHashFault)
 	bot.Session, session = telegram.shaped("session", SessionFault)
-	t.p.hasUser = session
+	t.p.hasUser, t.p.hasApp = session, apiID && apiHash
 	for _, needed := range []struct {
 		name  string
 		there bool

@@ -40,8 +40,8 @@ func restoreTo(t testing.TB, file, path string) (db.Restored, error) {
 	return db.Restore(t.Context(), db.RestoreOptions{File: file, Path: path, KeyFile: path + ".key", Now: time.Now()})
 }
 
-// contents are every file in a folder with its content, so that a test can see that nothing was lost or left.
-func contents(t testing.TB, dir string) map[string]string {
+// everything is every file in a folder with its content, so that a test can see that nothing was lost or left.
+func everything(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -63,7 +63,7 @@ func contents(t testing.TB, dir string) map[string]string {
 
 func unchanged(t testing.TB, dir string, before map[string]string) {
 	t.Helper()
-	after := contents(t, dir)
+	after := everything(t, dir)
 	for name, data := range before {
 		if after[name] != data {
 			t.Errorf("%s has changed or is gone", name)
@@ -130,7 +130,7 @@ func TestABackupReplacesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	here, away := contents(t, dir), contents(t, elsewhere)
+	here, away := everything(t, dir), everything(t, elsewhere)
 	for file, says := range map[string]string{
 		path:                                   "the database itself",
 		link:                                   "the database itself",
@@ -282,7 +282,7 @@ func TestABadBackupIsRefusedAndNothingIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path, backup := stopped(t)
 			c.spoil(t, backup)
-			before := contents(t, filepath.Dir(path))
+			before := everything(t, filepath.Dir(path))
 			r, err := restoreTo(t, backup, path)
 			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%+v %v", r, err)
@@ -292,7 +292,7 @@ func TestABadBackupIsRefusedAndNothingIsLost(t *testing.T) {
 	}
 	t.Run("the database itself", func(t *testing.T) {
 		path, _ := stopped(t)
-		before := contents(t, filepath.Dir(path))
+		before := everything(t, filepath.Dir(path))
 		if _, err := restoreTo(t, path, path); err == nil || !strings.Contains(err.Error(), "itself") {
 			t.Error(err)
 		}
@@ -314,7 +314,7 @@ func TestABadBackupIsRefusedAndNothingIsLost(t *testing.T) {
 func TestADamagedDatabaseIsRefusedAtTheStartAndReplaced(t *testing.T) {
 	path, backup := stopped(t)
 	overwrite(t, path, 4096*3, bytes.Repeat([]byte{0xa5}, 4096*4))
-	before := contents(t, filepath.Dir(path))
+	before := everything(t, filepath.Dir(path))
 	d, err := openNow(t, path)
 	if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), "telegate restore FILE") {
 		t.Fatalf("opened: %v %v", d, err)

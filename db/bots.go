@@ -15,15 +15,15 @@ var _ bot.Store = (*DB)(nil)
 // Record implements bot.Store.
 func (d *DB) Record(ctx context.Context, botID int64) (bot.Record, error) {
 	r := bot.Record{ID: botID}
-	var notBefore int64
+	var notBefore, asked int64
 	err := d.view(ctx, func(tx *Tx) error {
-		return tx.q.row("SELECT username, name, next_update, not_before FROM bots WHERE bot_id = ?", botID).
-			Scan(&r.Username, &r.Name, &r.Offset, &notBefore)
+		return tx.q.row("SELECT username, name, next_update, not_before, asked_at FROM bots WHERE bot_id = ?", botID).
+			Scan(&r.Username, &r.Name, &r.Offset, &notBefore, &asked)
 	})
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("read bot: %w", err)
 	}
-	r.NotBefore = fromMillis(notBefore)
+	r.NotBefore, r.Asked = fromMillis(notBefore), fromMillis(asked)
 	return r, nil
 }
 
@@ -31,9 +31,10 @@ func (d *DB) Record(ctx context.Context, botID int64) (bot.Record, error) {
 func (d *DB) SaveRecord(ctx context.Context, r bot.Record) error {
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec(`
-			INSERT INTO bots (bot_id, username, name, not_before) VALUES (?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET username = excluded.username, name = excluded.name, not_before = excluded.not_before`,
-			r.ID, r.Username, r.Name, millis(r.NotBefore))
+			INSERT INTO bots (bot_id, username, name, not_before, asked_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET username = excluded.username, name = excluded.name, not_before = excluded.not_before,
+				asked_at = excluded.asked_at`,
+			r.ID, r.Username, r.Name, millis(r.NotBefore), millis(r.Asked))
 		if err != nil {
 			return fmt.Errorf("save bot: %w", err)
 		}

@@ -87,7 +87,7 @@ func (tx *Tx) SetMute(botID, chatID int64, until time.Time) error {
 func scanRecipient(row scanner) (notify.Recipient, error) {
 	var r notify.Recipient
 	var muted, named int64
-	err := row.Scan(&r.User, &r.BotID, &r.ChatID, &r.Blocked, &muted, &named)
+	err := row.Scan(&r.User, &r.BotID, &r.ChatID, &r.Blocked, &muted, &named, &r.Language)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, notify.ErrNotFound
 	}
@@ -99,7 +99,8 @@ func scanRecipient(row scanner) (notify.Recipient, error) {
 }
 
 const selectLinked = `
-	SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0), coalesce(c.named_at, 0)
+	SELECT l.user, l.bot_id, l.chat_id, coalesce(c.blocked, 0), coalesce(c.muted_until, 0), coalesce(c.named_at, 0),
+	       coalesce(c.language, '')
 	FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
 
 // Recipient implements notify.Tx.
@@ -111,13 +112,13 @@ func (tx *Tx) Recipient(domain, user string) (notify.Recipient, error) {
 // RecipientByChat implements notify.Tx.
 func (tx *Tx) RecipientByChat(botID, chatID int64) (notify.Recipient, error) {
 	return scanRecipient(tx.q.row(
-		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at FROM chats WHERE bot_id = ? AND chat_id = ?", botID, chatID))
+		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at, language FROM chats WHERE bot_id = ? AND chat_id = ?", botID, chatID))
 }
 
 // RecipientByUsername implements notify.Tx.
 func (tx *Tx) RecipientByUsername(botID int64, username string) (notify.Recipient, error) {
 	return scanRecipient(tx.q.row(
-		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at FROM chats WHERE bot_id = ? AND username = ? AND username <> ''",
+		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at, language FROM chats WHERE bot_id = ? AND username = ? AND username <> ''",
 		botID, username))
 }
 

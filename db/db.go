@@ -2,7 +2,8 @@
 // it. Its types and errors are those of the rooms it stores for; each room declares the interface it needs.
 //
 // One goroutine writes: functions that come in while it commits share the next commit (group commit), so a durable
-// write costs a share of an fsync. Reads have connections of their own and never wait for writes.
+// write costs a share of an fsync. Another moves what is committed from the log into the database. Reads have
+// connections of their own and never wait for writes.
 package db
 
 import (
@@ -31,6 +32,7 @@ type DB struct {
 	reader    *sql.DB
 	readers   chan *stmtCache // its connections lie here while nobody reads with them
 	reading   int             // how many they are
+	logs      *checkpointer
 	keys      keys
 	chain     *chain // the writing goroutine's
 	unchecked bool   // the check at the start was not finished
@@ -38,8 +40,9 @@ type DB struct {
 	now       func() time.Time
 
 	jobs    chan *job
-	stop    chan struct{} // closed by Close: no more jobs are taken
-	stopped chan struct{} // closed when the writer has ended
+	stop    chan struct{}  // closed by Close: no more jobs are taken
+	stopped chan struct{}  // closed when the writer has ended
+	moving  sync.WaitGroup // of the checkpointer
 	closing sync.Once
 	closed  error // of the files; set once closing is done
 	watch   watchers
@@ -87,6 +90,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.Join(err, d.closeFiles())
 	}
 	go d.commitLoop()
+	d.moving.Go(func() { d.logs.run(d.stop) })
 	return d, nil
 }
 
@@ -95,7 +99,8 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 	if d.lock, err = lockDatabase(ctx, path); err != nil {
 		return err
 	}
-	if d.writer, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=synchronous(FULL)")); err != nil {
+	if d.writer, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=synchronous(FULL)",
+		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", longestLog))); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	d.writer.SetMaxOpenConns(1)
@@ -114,6 +119,9 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 	}
 	d.conn = newStmtCache(conn)
 	if d.chain, d.broken, err = openChain(ctx, d.conn, d.keys, d.now()); err != nil {
+		return err
+	}
+	if d.logs, err = newCheckpointer(path); err != nil {
 		return err
 	}
 	if d.reader, err = sql.Open("sqlite", dsn(path, "mode=ro", "_pragma=query_only(1)")); err != nil {
@@ -193,6 +201,7 @@ func (d *DB) Close() error {
 	d.closing.Do(func() {
 		close(d.stop)
 		<-d.stopped
+		d.moving.Wait()
 		d.closed = d.closeFiles()
 	})
 	return d.closed
@@ -202,6 +211,9 @@ func (d *DB) closeFiles() error {
 	var errs []error
 	if d.conn != nil {
 		errs = append(errs, d.conn.Close())
+	}
+	if d.logs != nil {
+		errs = append(errs, d.logs.conn.Close())
 	}
 	for range d.reading { // waits for those who are reading
 		errs = append(errs, (<-d.readers).Close())

@@ -80,3 +80,16 @@ func (d *DB) Fill(t testing.TB) (free func()) {
 	d.Pragma(t, "max_page_count = "+strconv.FormatInt(pages, 10))
 	return func() { d.Pragma(t, "max_page_count = 1000000") }
 }
+
+// Protect makes the file read-only, as a system does with a disk that fails, and answers what ends that. Nobody may write
+// meanwhile but to be refused.
+func (d *DB) Protect(t testing.TB) (release func()) {
+	t.Helper()
+	set := func(value string) {
+		if _, err := d.conn.exec("PRAGMA query_only = " + value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("1")
+	return func() { set("0") }
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,11 +12,13 @@ import (
 
 	"telegate/db"
 	"telegate/db/dbtest"
+	"telegate/delivery"
 	"telegate/linking"
+	"telegate/notify"
 	"telegate/twofa"
 )
 
-// keyV1 is the key file that belongs to testdata/schema_v1.sql.
+// keyV1 is the key file that belongs to testdata/schema_v1.sql and schema_v3.sql.
 const keyV1 = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 
 // restore makes a database file out of a dump.
@@ -42,7 +45,63 @@ func restore(t *testing.T, dump string) (path string) {
 
 // A database that the first version has written opens, and everything in it can be read.
 func TestTheFirstSchemaMigrates(t *testing.T) {
-	d := dbtest.OpenAt(t, restore(t, "testdata/schema_v1.sql"), time.Now, nil)
+	mustHoldV1(t, dbtest.OpenAt(t, restore(t, "testdata/schema_v1.sql"), time.Now, nil))
+}
+
+// A database of version 3, which brought broadcasts, attempts, dead letters and Telegram accounts, opens, and everything in
+// it can be read.
+func TestTheThirdSchemaMigrates(t *testing.T) {
+	d := dbtest.OpenAt(t, restore(t, "testdata/schema_v3.sql"), time.Now, nil)
+	mustHoldV1(t, d)
+	ctx, at := t.Context(), time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	m, err := d.Load(ctx, "msg_v3")
+	if err != nil || m.Status != delivery.StatusFailed || m.Body.Parts[0].Text.Text != "a message of version 3 that did not arrive" {
+		t.Errorf("dead letter: %+v, %v", m, err)
+	}
+	err = d.ViewMessages(ctx, func(tx notify.Tx) error {
+		list, err := tx.Attempts("msg_v3")
+		if len(list) != 1 || !list[0].At.Equal(at) || list[0].Failure.Reason != delivery.ReasonNoRights {
+			t.Errorf("attempts: %+v", list)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	updateBroadcasts(t, d, func(tx notify.BroadcastTx) error {
+		bc, err := tx.Broadcast("bc_v3")
+		if err != nil || !bc.SendAt.Equal(at) {
+			t.Errorf("broadcast: %+v, %v", bc, err)
+		}
+		if body, err := tx.BroadcastBody("bc_v3"); err != nil || body.Parts[0].Text.Text != "a notice of version 3" {
+			t.Errorf("its text: %+v, %v", body, err)
+		}
+		users, err := tx.TakeUsers("bc_v3")
+		if fmt.Sprint(users) != "[alice bob]" {
+			t.Errorf("its list: %q", users)
+		}
+		return err
+	})
+	if data, err := d.Session(ctx, "user"); err != nil || string(data) != "a login of version 3" {
+		t.Errorf("session: %q, %v", data, err)
+	}
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.AccessHash != 71 || !p.Known || p.Asked != "alice" || p.Username != "alice" {
+		t.Errorf("peer: %+v, %v", p, err)
+	}
+	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 || w[0].Until.Year() != 2126 {
+		t.Errorf("flood waits: %+v, %v", w, err)
+	}
+	if n, err := d.Sends(ctx, "user", "2026-11-02"); err != nil || n != 2 {
+		t.Errorf("messages of a day: %d, %v", n, err)
+	}
+	if p, err := d.Pauses(ctx); err != nil || len(p) != 1 || !p[0].Asked.Equal(at) {
+		t.Errorf("pauses: %+v, %v", p, err)
+	}
+}
+
+// mustHoldV1 checks what stands in schema_v1.sql, and so in all that follow.
+func mustHoldV1(t *testing.T, d *db.DB) {
+	t.Helper()
 	ctx := t.Context()
 	if m, err := d.Load(ctx, "msg_v1"); err != nil || m.Body.Parts[0].Text.Text != "a message of version 1" {
 		t.Errorf("message: %+v, %v", m, err)

@@ -141,10 +141,12 @@ func TestUpdatesAreKeptOnceAndTheOffsetWithThem(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := d.SaveRecord(ctx, bot.Record{ID: botID, Username: "TestBot", Name: "Test"}); err != nil {
+	asked := time.UnixMilli(1_800_000_000_123).UTC()
+	want := bot.Record{ID: botID, Username: "TestBot", Name: "Test", Offset: 12, NotBefore: asked.Add(time.Minute), Asked: asked}
+	if err := d.SaveRecord(ctx, want); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := d.Record(ctx, botID); err != nil || r.Offset != 12 || r.Username != "TestBot" {
+	if r, err := d.Record(ctx, botID); err != nil || r != want {
 		t.Errorf("record: %+v, %v", r, err)
 	}
 	if err := d.FinishUpdate(ctx, botID, 10, ""); err != nil {

@@ -36,6 +36,8 @@ func troubleOf(err error) error {
 		return delivery.ErrStorageFull
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return delivery.ErrStorageBusy
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN: // a disk that fails, or has become read-only for it
+		return delivery.ErrStorageBusy
 	default:
 		return nil
 	}

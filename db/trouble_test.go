@@ -42,6 +42,25 @@ func TestFullDiskIsNamedAndPasses(t *testing.T) {
 	}
 }
 
+// A disk that has become read-only is a trouble of the disk, which the operator can read, and no fault of telegate.
+func TestReadOnlyDiskIsNamedAndPasses(t *testing.T) {
+	d, _ := openFiles(t)
+	enqueue(t, d, message("msg_before", "hello", time.Now()))
+	release := d.Protect(t)
+	err := d.UpdateMessages(t.Context(), func(tx notify.Tx) error { return tx.Enqueue(message("msg_refused", "hello", time.Now())) })
+	if !errors.Is(err, delivery.ErrStorageBusy) {
+		t.Errorf("a message on a read-only disk: %v", err)
+	}
+	if err := d.Ready(t.Context()); !errors.Is(err, delivery.ErrStorageBusy) {
+		t.Errorf("ready on a read-only disk: %v", err)
+	}
+	release()
+	enqueue(t, d, message("msg_after", "hello", time.Now()))
+	if _, err := d.Load(t.Context(), "msg_refused"); !errors.Is(err, delivery.ErrNotFound) {
+		t.Errorf("what was refused is there: %v", err)
+	}
+}
+
 // Whoever shares a commit with what finds no room is stored, or told of the full disk: nobody is told anything else, and
 // nobody is told that he is stored who is not.
 func TestFullDiskInASharedCommit(t *testing.T) {

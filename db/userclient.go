@@ -42,19 +42,25 @@ func (d *DB) Hold(ctx context.Context, name string) (release func() error, err e
 // Session implements account.Store.
 func (d *DB) Session(ctx context.Context, name string) ([]byte, error) {
 	var data []byte
-	err := d.view(ctx, func(tx *Tx) error {
-		var sealed []byte
-		err := tx.q.row("SELECT data FROM sessions WHERE account = ?", name).Scan(&sealed)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read session: %w", err)
-		}
-		data, err = tx.keys.open(sealed, sessionName(name))
+	err := d.view(ctx, func(tx *Tx) (err error) {
+		data, err = readSession(tx.keys, tx.q.row(selectSession, name), name)
 		return err
 	})
 	return data, err
+}
+
+const selectSession = "SELECT data FROM sessions WHERE account = ?"
+
+func readSession(k keys, row scanner, name string) ([]byte, error) {
+	var sealed []byte
+	err := row.Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read session: %w", err)
+	}
+	return k.open(sealed, sessionName(name))
 }
 
 // SaveSession implements account.Store.
@@ -151,21 +157,36 @@ func (d *DB) SaveWait(ctx context.Context, name string, w account.Wait) error {
 }
 
 // CountSend implements account.Store.
-func (d *DB) CountSend(ctx context.Context, name, day string, limit int) (bool, error) {
+func (d *DB) CountSend(ctx context.Context, name, day string, limit int) (left int, counted bool, err error) {
 	if limit <= 0 {
-		return false, nil
+		return 0, false, nil
 	}
-	var counted bool
-	err := d.update(ctx, func(tx *Tx) error {
-		res, err := tx.q.exec(`INSERT INTO daily_sends (account, day, sent, last_at) VALUES (?, ?, 1, ?)
-			ON CONFLICT DO UPDATE SET sent = sent + 1, last_at = excluded.last_at WHERE sent < ?`,
-			name, day, millis(tx.now), limit)
+	err = d.update(ctx, func(tx *Tx) error {
+		var sent int
+		err := tx.q.row(`INSERT INTO daily_sends (account, day, sent, last_at) VALUES (?, ?, 1, ?)
+			ON CONFLICT DO UPDATE SET sent = sent + 1, last_at = excluded.last_at WHERE sent < ? RETURNING sent`,
+			name, day, millis(tx.now), limit).Scan(&sent)
+		if errors.Is(err, sql.ErrNoRows) {
+			left, counted = 0, false
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("count send: %w", err)
 		}
-		n, err := res.RowsAffected()
-		counted = n == 1
-		return err
+		left, counted = limit-sent, true
+		return nil
 	})
-	return counted, err
+	return left, counted, err
+}
+
+// Sends implements account.Store.
+func (d *DB) Sends(ctx context.Context, name, day string) (int, error) {
+	var sent int
+	err := d.view(ctx, func(tx *Tx) error {
+		return tx.q.row("SELECT coalesce(sum(sent), 0) FROM daily_sends WHERE account = ? AND day = ?", name, day).Scan(&sent)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read sends: %w", err)
+	}
+	return sent, nil
 }

@@ -113,19 +113,24 @@ func TestADaysMessagesAreCounted(t *testing.T) {
 	d, _ := openFiles(t)
 	ctx := t.Context()
 	for i := range 4 {
-		ok, err := d.CountSend(ctx, "user", "2026-11-02", 3)
-		if err != nil || ok != (i < 3) {
-			t.Errorf("message %d: %v, %v", i+1, ok, err)
+		left, ok, err := d.CountSend(ctx, "user", "2026-11-02", 3)
+		if err != nil || ok != (i < 3) || left != max(0, 2-i) {
+			t.Errorf("message %d: %d left, %v, %v", i+1, left, ok, err)
 		}
 	}
-	if ok, err := d.CountSend(ctx, "user", "2026-11-03", 3); err != nil || !ok {
-		t.Errorf("the next day: %v, %v", ok, err)
+	if left, ok, err := d.CountSend(ctx, "user", "2026-11-03", 3); err != nil || !ok || left != 2 {
+		t.Errorf("the next day: %d left, %v, %v", left, ok, err)
 	}
-	if ok, err := d.CountSend(ctx, "bot 1", "2026-11-02", 3); err != nil || !ok {
+	if _, ok, err := d.CountSend(ctx, "bot 1", "2026-11-02", 3); err != nil || !ok {
 		t.Errorf("another account: %v, %v", ok, err)
 	}
-	if ok, err := d.CountSend(ctx, "user", "2026-11-04", 0); err != nil || ok {
+	if _, ok, err := d.CountSend(ctx, "user", "2026-11-04", 0); err != nil || ok {
 		t.Errorf("a limit of nothing: %v, %v", ok, err)
+	}
+	for day, want := range map[string]int{"2026-11-02": 3, "2026-11-03": 1, "2026-11-04": 0} {
+		if n, err := d.Sends(ctx, "user", day); err != nil || n != want {
+			t.Errorf("sent on %s: %d, %v; want %d", day, n, err, want)
+		}
 	}
 }
 

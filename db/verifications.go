@@ -162,14 +162,14 @@ func (tx *Tx) CreatedFromNetwork(domain, network string, since time.Time) (int, 
 }
 
 const selectFactor = `
-	SELECT id, status <> 'verified', status = 'suspended' AND reason = 'blocked', bot_id, chat_id, failures, wait_until,
-	       cooling_until
-	FROM links `
+	SELECT l.id, l.status <> 'verified', l.status = 'suspended' AND l.reason = 'blocked', l.bot_id, l.chat_id, l.failures, l.wait_until,
+	       l.cooling_until, coalesce(c.language, '')
+	FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
 
 func scanFactor(row scanner) (twofa.Factor, error) {
 	var f twofa.Factor
 	var wait, cooling int64
-	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling)
+	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling, &f.Language)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, twofa.ErrNotFound
 	}
@@ -183,12 +183,12 @@ func scanFactor(row scanner) (twofa.Factor, error) {
 // Factor implements twofa.Tx.
 func (tx *Tx) Factor(domain, user string) (twofa.Factor, error) {
 	return scanFactor(tx.q.row(selectFactor+
-		"WHERE domain = ? AND user = ? AND status IN ('verified', 'suspended')", domain, user))
+		"WHERE l.domain = ? AND l.user = ? AND l.status IN ('verified', 'suspended')", domain, user))
 }
 
 // FactorOfLink implements twofa.Tx.
 func (tx *Tx) FactorOfLink(linkID string) (twofa.Factor, error) {
-	return scanFactor(tx.q.row(selectFactor+"WHERE id = ?", linkID))
+	return scanFactor(tx.q.row(selectFactor+"WHERE l.id = ?", linkID))
 }
 
 // SaveFactor implements twofa.Tx.

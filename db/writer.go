@@ -185,6 +185,7 @@ func (d *DB) runBatch(batch []*job) (err error) {
 		d.chain.saved = d.chain.ends
 	}
 	d.took = time.Since(begun)
+	d.logs.committed()
 	return err
 }
 

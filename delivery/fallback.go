@@ -25,7 +25,8 @@ type Fallback struct {
 }
 
 const (
-	// shortTimeout bounds a send of a code where there is another way to try: a hanging Bot API must not eat up its worth.
+	// shortTimeout bounds a send of a code where there is another way to try, and of a direct message whose time is nearly
+	// over: a hanging Bot API must not eat up their worth.
 	shortTimeout = 3 * time.Second
 	// maxFalling is how many messages of one bot are on their way by the fallback alone. Its pace is a few a second.
 	maxFalling = 8

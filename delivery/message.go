@@ -168,7 +168,7 @@ type Button struct {
 }
 
 // Compose makes the body of a text: split into parts where it is long, and beyond MaxParts a preview with the whole text
-// as a file. The buttons go under the last part.
+// as a file, which Noted points to. The buttons go under the last part.
 func Compose(t Text, buttons ...[]Button) Body {
 	texts, ok := Split(t)
 	if !ok {
@@ -181,6 +181,17 @@ func Compose(t Text, buttons ...[]Button) Body {
 	}
 	parts[len(parts)-1].Buttons = buttons
 	return Body{Parts: parts}
+}
+
+// Noted is the body with a note below the preview of a text that goes out as a file: a sentence in the reader's language of at
+// most MaxNoteUnits units. All other bodies come back as they are.
+func (b Body) Noted(note string) Body {
+	if len(b.Parts) != 1 || b.Parts[0].File == nil {
+		return b
+	}
+	part := b.Parts[0]
+	part.Text = part.Text.Plain("\n\n").Italic(note)
+	return Body{Parts: []Part{part}}
 }
 
 // NewID makes an identifier: the prefix, "_" and 128 random bits in lower-case base32 (OWASP ASVS 11.5.1: at least

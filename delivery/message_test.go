@@ -39,6 +39,29 @@ func TestComposeSendsWhatIsTooLongAsAFile(t *testing.T) {
 	}
 }
 
+func TestANoteBelowThePreviewFitsIntoTheCaption(t *testing.T) {
+	note := strings.Repeat("n", delivery.MaxNoteUnits)
+	for name, text := range map[string]string{"words": strings.Repeat("word ", 10_000), "no white space": strings.Repeat("x", 50_000)} {
+		body := delivery.Compose(delivery.Plain(text))
+		noted := body.Noted(note).Parts[0].Text
+		if units := noted.Units(); units > delivery.MaxCaptionUnits || units < delivery.MaxCaptionUnits-8 {
+			t.Errorf("%s: the caption has %d units", name, units)
+		}
+		if last := noted.Entities[len(noted.Entities)-1]; !strings.HasSuffix(noted.Text, "…\n\n"+note) || last.Type != delivery.EntityItalic || last.Length != len(note) {
+			t.Errorf("%s: the note is %q with %+v", name, noted.Text[len(noted.Text)-110:], last)
+		}
+		if strings.Contains(body.Parts[0].Text.Text, note) {
+			t.Errorf("%s: the body itself has changed", name)
+		}
+	}
+	for _, text := range []string{"short", strings.Repeat("word ", 3000)} {
+		body := delivery.Compose(delivery.Plain(text))
+		if diff := cmp.Diff(body, body.Noted(note)); diff != "" {
+			t.Errorf("a text of %d bytes needs no note:\n%s", len(text), diff)
+		}
+	}
+}
+
 func TestIDsAreRandomAndNameTheirKind(t *testing.T) {
 	shape, seen := regexp.MustCompile(`^ver_[a-z2-7]{26}$`), map[string]bool{}
 	for range 1000 {

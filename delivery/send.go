@@ -8,16 +8,22 @@ import (
 	"time"
 )
 
-// sendTimeout bounds one send; after it the outcome is unknown. A code is worth more early and twice than late.
-func sendTimeout(lane Lane, otherWay bool) time.Duration {
+// longTimeout bounds a send that nothing hurries.
+const longTimeout = 30 * time.Second
+
+// sendTimeout bounds one send of a message that has so much time left; after it the outcome is unknown. A code is worth more
+// early and twice than late. Where there is another way to try, a direct message's send must leave time for that.
+func sendTimeout(lane Lane, otherWay bool, left time.Duration) time.Duration {
+	timeout := longTimeout
 	switch {
 	case lane == LaneCode && otherWay:
-		return shortTimeout
+		timeout = shortTimeout
 	case lane == LaneCode:
-		return 8 * time.Second
-	default:
-		return 30 * time.Second
+		timeout = 8 * time.Second
+	case otherWay:
+		timeout = max(shortTimeout, min(longTimeout, left/10))
 	}
+	return min(timeout, left)
 }
 
 // Waits between failed sends of one message.
@@ -126,8 +132,7 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 			return nil, nil, err
 		}
 	}
-	timeout := min(sendTimeout(m.Lane, otherWay), m.Expires.Sub(l.d.o.Now()))
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, otherWay, m.Expires.Sub(l.d.o.Now())))
 	defer cancel()
 	to := Recipient{ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
@@ -345,6 +350,9 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 	limit := retryLimit
 	if it.Lane == LaneCode && !e.Unknown { // what may have arrived is not worth a second copy every other second
 		limit = codeRetryLimit
+	}
+	if len(l.ways) > 0 && it.Lane.falls() { // a pause must leave time for another way
+		limit = min(limit, max(codeRetryLimit, it.Expires.Sub(l.d.o.Now())/10))
 	}
 	wait := retryWait(it.failures, limit)
 	it.failures++

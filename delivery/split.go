@@ -56,18 +56,17 @@ func splitWithin(t Text, reach int) (parts []Text, ok bool) {
 	}
 }
 
-// Preview is the beginning of a text that is too long for MaxParts messages, followed by "…" and a sentence that the full text is
-// attached: at most MaxCaptionUnits units, to be the caption of that file. A text of that size or less comes back as it is.
+// Preview is the beginning of a text that is too long for MaxParts messages, followed by "…": the caption of a file with the whole
+// text, with room for a note that says so (Body.Noted). A text that short comes back as it is.
 func Preview(t Text) Text {
-	if t.Units() <= MaxCaptionUnits {
+	const room = MaxCaptionUnits - MaxNoteUnits - 3 // for "…" and an empty line
+	if t.Units() <= room {
 		return t
 	}
-	note := Plain("…\n\n").Italic("The full text is in the attached file.")
-	room := MaxCaptionUnits - note.Units()
 	from := leadingSpace(t.Text)
 	next := from + cutPoint(t.Text[from:], room, room/2)
 	to := from + len(strings.TrimRightFunc(t.Text[from:next], isBreakSpace))
-	return t.slice(from, to, countUnits(t.Text[:from])).Append(note)
+	return t.slice(from, to, countUnits(t.Text[:from])).Plain("…")
 }
 
 // cut is a place in a text where it may be cut.

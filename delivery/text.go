@@ -17,6 +17,8 @@ const (
 	MaxParts = 4
 	// MaxCaptionUnits is the longest caption of a file.
 	MaxCaptionUnits = 1024
+	// MaxNoteUnits is the longest note below such a caption (Body.Noted).
+	MaxNoteUnits = 100
 	// MaxTextUnits is the longest text that is accepted at all.
 	MaxTextUnits = 100_000
 )

@@ -20,15 +20,16 @@ func (s *Service) Claim(ctx context.Context, chat Chat, token string) error {
 			return err
 		}
 		if !found || l.BotID != chat.BotID {
-			return s.answer(tx, chat, invalidToken())
+			return s.answer(tx, chat, s.invalidToken(chat))
 		}
 		owner := l.ChatID == chat.ID
+		l.Chat = chat // who is spoken to
 		switch status := s.judged(l).Status; {
 		case status == Expired && l.Status.Open():
 			if err := s.end(tx, &l, Expired, ""); err != nil {
 				return err
 			}
-			return s.answer(tx, chat, expiredToken(s.title(l.Domain)))
+			return s.answer(tx, chat, s.voice(l).expired())
 		case status == Pending:
 			l.Status, l.ChatID, l.Claimed = Claimed, chat.ID, s.now()
 			if err := tx.UpdateLink(l); err != nil {
@@ -37,21 +38,21 @@ func (s *Service) Claim(ctx context.Context, chat Chat, token string) error {
 			if err := tx.Audit(s.entry(audit.LinkClaimed, l, "")); err != nil {
 				return err
 			}
-			return s.tell(tx, l, delivery.LaneCode, l.Expires.Sub(s.now()), question(l, s.title(l.Domain)))
+			return s.tell(tx, l, delivery.LaneCode, l.Expires.Sub(s.now()), s.voice(l).question())
 		case status == Claimed && owner && l.ConfirmMAC == nil:
-			return s.tell(tx, l, delivery.LaneCode, l.Expires.Sub(s.now()), question(l, s.title(l.Domain)))
+			return s.tell(tx, l, delivery.LaneCode, l.Expires.Sub(s.now()), s.voice(l).question())
 		case status == Claimed && owner:
-			return s.answer(tx, chat, codeAlreadyShown())
+			return s.answer(tx, chat, s.voice(l).codeShown())
 		case status.Current() && owner:
-			return s.answer(tx, chat, alreadyLinked(l, s.title(l.Domain)))
+			return s.answer(tx, chat, s.voice(l).already())
 		case status == Claimed || status.Current():
 			s.log.WarnContext(ctx, "start token of another chat refused", "link", l.ID)
 			if err := tx.Audit(s.entry(audit.LinkRefused, l, "token of another chat")); err != nil {
 				return err
 			}
-			return s.answer(tx, chat, invalidToken())
+			return s.answer(tx, chat, s.invalidToken(chat))
 		default:
-			return s.answer(tx, chat, invalidToken())
+			return s.answer(tx, chat, s.invalidToken(chat))
 		}
 	})
 }
@@ -71,7 +72,7 @@ func (s *Service) Accept(ctx context.Context, botID, chatID int64, linkID string
 		if err := tx.UpdateLink(l); err != nil {
 			return err
 		}
-		return s.tell(tx, l, delivery.LaneCode, l.Expires.Sub(s.now()), confirmCode(l, s.title(l.Domain), code))
+		return s.tell(tx, l, delivery.LaneCode, l.Expires.Sub(s.now()), s.voice(l).confirmCode(code))
 	})
 }
 
@@ -83,18 +84,17 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, linkID string)
 		if err != nil {
 			return err
 		}
-		title := s.title(l.Domain)
 		switch status := s.judged(l).Status; {
 		case status.Open():
 			if err := s.end(tx, &l, Denied, ReasonNotMe); err != nil {
 				return err
 			}
-			return s.tell(tx, l, delivery.LaneDirect, noticeTTL, denied(l, title))
+			return s.tell(tx, l, delivery.LaneDirect, noticeTTL, s.voice(l).denied())
 		case status.Current():
 			if err := s.revoke(tx, &l, ReasonNotMe); err != nil {
 				return err
 			}
-			return s.tell(tx, l, delivery.LaneDirect, noticeTTL, unlinked(l, title))
+			return s.tell(tx, l, delivery.LaneDirect, noticeTTL, s.voice(l).ended())
 		default:
 			return ErrStale
 		}

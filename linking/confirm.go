@@ -109,7 +109,6 @@ func (s *Service) wrong(tx Tx, l *Link, r Result) (Result, error) {
 // verify makes the link the user's own. The chat that was linked before, if any, is told, and so is the new one, with a
 // way to undo it (NIST SP 800-63B-4 §4.6).
 func (s *Service) verify(tx Tx, l *Link) error {
-	title := s.title(l.Domain)
 	old, had, err := absent(tx.CurrentLink(l.Domain, l.User))
 	if err != nil {
 		return err
@@ -123,7 +122,7 @@ func (s *Service) verify(tx Tx, l *Link) error {
 			return err
 		}
 		if reason == ReasonReplaced {
-			if err := s.tell(tx, old, delivery.LaneDirect, noticeTTL, replaced(old, title)); err != nil {
+			if err := s.tell(tx, old, delivery.LaneDirect, noticeTTL, s.voice(old).replaced()); err != nil {
 				return err
 			}
 		}
@@ -143,5 +142,5 @@ func (s *Service) verify(tx Tx, l *Link) error {
 			return err
 		}
 	}
-	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, linked(*l, title))
+	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, s.voice(*l).connected())
 }

@@ -16,6 +16,7 @@ import (
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 )
 
@@ -27,7 +28,7 @@ const (
 // The people: each has a private chat with the bot.
 var (
 	alice   = linking.Chat{BotID: botID, ID: 5001, Type: "private", Username: "alice_tg", FirstName: "Alice", LastName: "Liddell", Language: "en"}
-	bob     = linking.Chat{BotID: botID, ID: 5002, Type: "private", Username: "bob_tg", FirstName: "Bob", Language: "de"}
+	bob     = linking.Chat{BotID: botID, ID: 5002, Type: "private", Username: "bob_tg", FirstName: "Bob", Language: "en-gb"}
 	mallory = linking.Chat{BotID: botID, ID: 5666, Type: "private", FirstName: "Mallory"}
 )
 
@@ -261,6 +262,15 @@ func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]
 	return title, ok
 }
+
+// Words implements linking.Domains: in the language that is asked for.
+func (d *domains) Words(_, call, person string) *language.Words {
+	return catalogues[language.Pick(call, person, "")]()
+}
+
+func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
+
+var catalogues = language.New()
 
 func (d *domains) Bot(domain string) (int64, string) { return d.ids[domain], d.bots[domain] }
 

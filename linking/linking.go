@@ -9,6 +9,7 @@ import (
 
 	"telegate/audit"
 	"telegate/delivery"
+	"telegate/language"
 )
 
 // The numbers of linking. NIST SP 800-63B-4 §4.1.2.2: a binding code lives at most 10 minutes and is used once.
@@ -86,7 +87,7 @@ type Link struct {
 	Domain      string
 	User        string
 	DisplayName string // what the server calls the user; can be empty
-	Locale      string // can be empty
+	Locale      string // in which the caller asked to write to the person; can be empty
 	Method      Method
 	Status      Status
 	Reason      string // why it is suspended or ended
@@ -149,6 +150,10 @@ type Invitation struct {
 type Domains interface {
 	// Title is the domain's title for people; false where there is no such domain.
 	Title(domain string) (string, bool)
+	// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+	Words(domain, call, person string) *language.Words
+	// BotWords are what a bot says where it speaks of no domain.
+	BotWords(botID int64, person string) *language.Words
 	// Bot is the domain's bot; the username is empty until Telegram has told it once.
 	Bot(domain string) (id int64, username string)
 	// Meet makes sure that whoever has a username now is known under it, where that can be asked: delivery.UserSession can,

@@ -94,7 +94,7 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 		if err := s.begin(tx, l); err != nil {
 			return err
 		}
-		return s.tell(tx, l, delivery.LaneCode, Lifetime, handleCode(l, s.title(l.Domain), code))
+		return s.tell(tx, l, delivery.LaneCode, Lifetime, s.voice(l).handleCode(code))
 	})
 	if err != nil {
 		return Started{}, err

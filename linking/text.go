@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/language"
 )
 
 // noticeTTL is how long a notice about a link may wait for a chat that cannot be reached.
@@ -16,8 +17,27 @@ const (
 	ButtonUnlink = "unlink"
 )
 
-func notMe(l Link) delivery.Button {
-	return delivery.Button{Label: "Not me", Callback: ButtonNotMe + ":" + l.ID, Style: "danger"}
+// voice is how people are told about a link: in their language, with the title of its domain.
+type voice struct {
+	*language.Words
+	link  Link
+	title string
+}
+
+// voice speaks to the chat of a link.
+func (s *Service) voice(l Link) voice {
+	return voice{s.domains.Words(l.Domain, l.Locale, l.Chat.Language), l, s.title(l.Domain)}
+}
+
+// buttons tells whether the sender can show any.
+func (v voice) buttons() bool { return v.link.BotID != delivery.UserSession }
+
+func (v voice) notMe() delivery.Button {
+	return delivery.Button{Label: v.Short("button.not_me", nil), Callback: ButtonNotMe + ":" + v.link.ID, Style: "danger"}
+}
+
+func (v voice) copyCode(code string) delivery.Button {
+	return delivery.Button{Label: v.Short("button.copy", nil), Copy: code}
 }
 
 // UnlinkButton is a button that takes the link away when its chat taps it.
@@ -25,7 +45,8 @@ func UnlinkButton(l Link, label string) delivery.Button {
 	return delivery.Button{Label: label, Callback: ButtonUnlink + ":" + l.ID, Style: "danger"}
 }
 
-// Account is how people are shown whose account it is: "Alice (user//alice)".
+// Account is how people are shown whose account it is: "Alice (user//alice)". Texts show it in monospace: there Telegram makes no
+// links of a name, which people choose themselves.
 func (l Link) Account() string {
 	user := delivery.Displayable(l.User, 64)
 	if name := delivery.Displayable(l.DisplayName, 64); name != "" && name != user {
@@ -34,83 +55,58 @@ func (l Link) Account() string {
 	return user
 }
 
-// account puts "the account Alice (user//alice) on My Server" behind a sentence's beginning. The name, which people choose
-// themselves, stands in monospace: there Telegram makes no links of what looks like one.
-func account(t delivery.Text, l Link, title string) delivery.Text {
-	return t.Plain("the account ").Code(l.Account()).Plain(" on ").Bold(delivery.Displayable(title, 64))
+func (v voice) question() delivery.Body {
+	accept := delivery.Button{Label: v.Short("button.link", nil), Callback: ButtonAccept + ":" + v.link.ID, Style: "success"}
+	t := v.Say("link.question", language.Values{"account": v.link.Account(), "title": v.title, "button": accept.Label})
+	return delivery.Compose(t, []delivery.Button{accept, v.notMe()})
 }
 
-func question(l Link, title string) delivery.Body {
-	t := account(delivery.Plain("Connect this Telegram chat to "), l, title).
-		Plain("?\n\nSign-in codes and messages for that account will then arrive here. " +
-			"Tap Link only if you have just asked for this on a page where you are signed in.")
-	accept := delivery.Button{Label: "Link", Callback: ButtonAccept + ":" + l.ID, Style: "success"}
-	return delivery.Compose(t, []delivery.Button{accept, notMe(l)})
+func (v voice) confirmCode(code string) delivery.Body {
+	t := v.Say("link.code", language.Values{"code": code, "account": v.link.Account(), "title": v.title})
+	return delivery.Compose(t, []delivery.Button{v.copyCode(code)}, []delivery.Button{v.notMe()})
 }
 
-func confirmCode(l Link, title, code string) delivery.Body {
-	t := account(delivery.Text{}.Code(code).Plain(" is the code to connect "), l, title).
-		Plain(".\n\nType it on the page you came from. Give it to nobody: it connects that account, whoever owns it, to this chat.")
-	copyCode := delivery.Button{Label: "Copy code", Copy: code}
-	return delivery.Compose(t, []delivery.Button{copyCode}, []delivery.Button{notMe(l)})
-}
-
-func handleCode(l Link, title, code string) delivery.Body {
-	t := account(delivery.Text{}.Code(code).Plain(" is the code to connect this Telegram chat to "), l, title).
-		Plain(".\n\nType it on the page where you asked for it. If you did not ask, " + l.unasked("tap Not me and ") + "give the code to nobody.")
-	copyCode := delivery.Button{Label: "Copy code", Copy: code}
-	return delivery.Compose(t, []delivery.Button{copyCode}, []delivery.Button{notMe(l)})
-}
-
-// unasked is what a person does with a button, where the sender can show buttons.
-func (l Link) unasked(button string) string {
-	if l.BotID == delivery.UserSession {
-		return ""
+func (v voice) handleCode(code string) delivery.Body {
+	notMe := v.notMe()
+	t := v.Say("link.handle_code", language.Values{"code": code, "account": v.link.Account(), "title": v.title, "button": notMe.Label})
+	if !v.buttons() {
+		t = v.Say("link.handle_code_plain", language.Values{"code": code, "account": v.link.Account(), "title": v.title})
 	}
-	return button
+	return delivery.Compose(t, []delivery.Button{v.copyCode(code)}, []delivery.Button{notMe})
 }
 
-func linked(l Link, title string) delivery.Body {
-	t := account(delivery.Plain("Connected. Sign-in codes and messages for "), l, title)
-	if l.BotID == delivery.UserSession {
-		return delivery.Compose(t.Plain(" arrive here from now on. Nobody reads what you write here.\n\n" +
-			"If it was not you who did this, tell the administrator of the account."))
+func (v voice) connected() delivery.Body {
+	if !v.buttons() {
+		return delivery.Compose(v.Say("link.connected_plain", language.Values{"account": v.link.Account(), "title": v.title}))
 	}
-	t = t.Plain(" arrive here from now on. /status shows what is connected, /unlink undoes it.\n\n" +
-		"If it was not you who did this, tap Not me: the connection ends at once.")
-	return delivery.Compose(t, []delivery.Button{notMe(l)})
+	notMe := v.notMe()
+	t := v.Say("link.connected", language.Values{"account": v.link.Account(), "title": v.title, "button": notMe.Label})
+	return delivery.Compose(t, []delivery.Button{notMe})
 }
 
-func replaced(l Link, title string) delivery.Body {
-	return delivery.Compose(account(delivery.Plain("This chat is no longer connected to "), l, title).
-		Plain(": another Telegram chat has been connected in its place. If that was not you, " +
-			"change the account's password and tell its administrator."))
+func (v voice) replaced() delivery.Body {
+	return delivery.Compose(v.Say("link.replaced", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func unlinked(l Link, title string) delivery.Body {
-	return delivery.Compose(account(delivery.Plain("Disconnected. Nothing about "), l, title).
-		Plain(" arrives here any more. If that was not you, tell the administrator of the account."))
+func (v voice) ended() delivery.Body {
+	return delivery.Compose(v.Say("link.ended", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func denied(l Link, title string) delivery.Body {
-	return delivery.Compose(account(delivery.Plain("Nothing was connected. Somebody who is signed in to "), l, title).
-		Plain(" tried to connect it to this chat. You need not do anything."))
+func (v voice) denied() delivery.Body {
+	return delivery.Compose(v.Say("link.denied", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func alreadyLinked(l Link, title string) delivery.Body {
-	return delivery.Compose(account(delivery.Plain("This chat is already connected to "), l, title).Plain("."))
+func (v voice) already() delivery.Body {
+	return delivery.Compose(v.Say("link.already", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func codeAlreadyShown() delivery.Body {
-	return delivery.Compose(delivery.Plain("The code for the page is in a message above. If it is gone, start again on the page where you are signed in."))
+func (v voice) codeShown() delivery.Body { return delivery.Compose(v.Say("link.code_shown", nil)) }
+
+func (v voice) expired() delivery.Body {
+	return delivery.Compose(v.Say("link.expired", language.Values{"time": v.Span(Lifetime), "title": v.title}))
 }
 
-func expiredToken(title string) delivery.Body {
-	return delivery.Compose(delivery.Plain("This link is too old: it works for 10 minutes. Start again on the page of ").
-		Bold(delivery.Displayable(title, 64)).Plain(" where you are signed in."))
-}
-
-func invalidToken() delivery.Body {
-	return delivery.Compose(delivery.Plain("This link cannot be used (any more): each one works once, for one person. " +
-		"Start again on the page where you are signed in."))
+// invalidToken answers whoever comes with a token that is none of theirs: it tells nothing about any link.
+func (s *Service) invalidToken(chat Chat) delivery.Body {
+	return delivery.Compose(s.domains.BotWords(chat.BotID, chat.Language).Say("link.invalid", nil))
 }

@@ -53,7 +53,7 @@ func (s *Service) unlink(tx Tx, l *Link) error {
 	if err := s.revoke(tx, l, ReasonUnlinked); err != nil {
 		return err
 	}
-	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, unlinked(*l, s.title(l.Domain)))
+	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, s.voice(*l).ended())
 }
 
 // Invite keeps the handle an administrator has set for a user; it proves nothing. delivery.ErrUsername, ErrUnknownDomain.

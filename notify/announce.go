@@ -21,30 +21,47 @@ type Watcher interface {
 
 // BroadcasterOptions say what a Broadcaster works with.
 type BroadcasterOptions struct {
-	Store     BroadcastStore
-	Domains   Domains
-	Outbox    Outbox
-	Watcher   Watcher
-	PerSecond float64 // messages a bot may send, for the estimate
-	Now       func() time.Time
-	Logger    *slog.Logger
+	Store   BroadcastStore
+	Domains Domains
+	Outbox  Outbox
+	Watcher Watcher
+	Pace    Pace           // of bots, for the estimate
+	OwnPace map[int64]Pace // of those with a pace of their own, by bot id
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Pace is how fast a bot may send a broadcast.
+type Pace struct {
+	PerSecond float64
+	PerDay    int // 0: as many as the pace gives
+}
+
+// takes is how long so many messages take, if nothing else is sent.
+func (p Pace) takes(sends int) time.Duration {
+	days := 0
+	if p.PerDay > 0 && sends > p.PerDay {
+		days = (sends - 1) / p.PerDay // the last day's rest goes at the pace
+		sends -= days * p.PerDay
+	}
+	return time.Duration(days)*24*time.Hour + time.Duration(math.Ceil(float64(sends)/p.PerSecond))*time.Second
 }
 
 // Broadcaster accepts broadcasts; Run makes messages of them.
 type Broadcaster struct {
-	o         BroadcasterOptions
-	perSecond atomic.Pointer[float64]
+	o    BroadcasterOptions
+	pace atomic.Pointer[Pace]
 }
 
 // NewBroadcaster makes a broadcaster.
 func NewBroadcaster(o BroadcasterOptions) *Broadcaster {
 	b := &Broadcaster{o: o}
-	b.SetPace(o.PerSecond)
+	b.SetPace(o.Pace)
 	return b
 }
 
-// SetPace changes BroadcasterOptions.PerSecond.
-func (b *Broadcaster) SetPace(perSecond float64) { b.perSecond.Store(&perSecond) }
+// SetPace changes BroadcasterOptions.Pace.
+func (b *Broadcaster) SetPace(p Pace) { b.pace.Store(&p) }
 
 // Announcement is a request for a broadcast.
 type Announcement struct {
@@ -108,7 +125,12 @@ func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, 
 			return Announced{}, err
 		}
 	}
-	return Announced{bc, b.takes(bc.Audience.Reachable * parts)}, nil
+	bot, _ := b.o.Domains.Bot(bc.Domain)
+	pace, own := b.o.OwnPace[bot]
+	if !own {
+		pace = *b.pace.Load()
+	}
+	return Announced{bc, pace.takes(bc.Audience.Reachable * parts)}, nil
 }
 
 // acceptedBefore tells whether the broadcast is on disk already: the same call again, after a crash between its commit and its
@@ -126,10 +148,6 @@ func acceptedBefore(tx BroadcastTx, bc *Broadcast) (bool, error) {
 	}
 	*bc = found
 	return true, nil
-}
-
-func (b *Broadcaster) takes(sends int) time.Duration {
-	return time.Duration(math.Ceil(float64(sends) / *b.perSecond.Load())) * time.Second
 }
 
 // broadcast checks what can be checked without the database and renders the text.

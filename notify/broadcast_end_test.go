@@ -235,7 +235,7 @@ func TestAHundredThousandRecipientsStreamThroughBoundedMemory(t *testing.T) {
 	}
 	b := notify.NewBroadcaster(notify.BroadcasterOptions{
 		Store: k.db, Domains: &domains{titles: map[string]string{"": "My Server"}, bots: map[string]int64{"": botID}}, Outbox: k,
-		Watcher: k.db, PerSecond: 30, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Watcher: k.db, Pace: notify.Pace{PerSecond: 30}, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

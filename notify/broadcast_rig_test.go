@@ -113,7 +113,9 @@ func (s *station) start() {
 	})
 	s.dispatcher = dispatcher
 	s.broadcaster = notify.NewBroadcaster(notify.BroadcasterOptions{
-		Store: s.db, Domains: s.domains, Outbox: dispatcher, Watcher: s.db, PerSecond: 30, Now: time.Now, Logger: log,
+		Store: s.db, Domains: s.domains, Outbox: dispatcher, Watcher: s.db, Now: time.Now, Logger: log,
+		Pace:    notify.Pace{PerSecond: 30},
+		OwnPace: map[int64]notify.Pace{delivery.UserSession: {PerSecond: 0.1, PerDay: 200}},
 	})
 	s.links = linking.New(s.db, s.domains, s.db.MACKey("confirm code"), time.Now, log)
 	ctx, cancel := context.WithCancel(s.Context())

@@ -262,3 +262,20 @@ func TestAnnouncementsThatContradictTheRules(t *testing.T) {
 		}
 	})
 }
+
+// The estimate goes by the pace of whoever sends, and by what it may send in a day.
+func TestTheEstimateGoesByThePaceOfTheSender(t *testing.T) {
+	inBubble(t, func(s *station) {
+		populate(s, s.db, "", 0, 250)
+		for bot, want := range map[int64]time.Duration{
+			botID:                9 * time.Second,                // 30 a second
+			delivery.UserSession: 24*time.Hour + 500*time.Second, // 6 a minute, 200 a day
+		} {
+			s.domains.bots[""] = bot
+			a, err := s.broadcaster.Announce(s.Context(), notify.Announcement{Text: "news", DryRun: true})
+			if err != nil || a.Takes != want {
+				s.Errorf("bot %d: 250 messages take %v (%v), want %v", bot, a.Takes, err, want)
+			}
+		}
+	})
+}

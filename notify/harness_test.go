@@ -12,6 +12,7 @@ import (
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 )
@@ -173,6 +174,15 @@ func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]
 	return title, ok
 }
+
+// Words implements linking.Domains: in the language that is asked for.
+func (d *domains) Words(_, call, person string) *language.Words {
+	return catalogues[language.Pick(call, person, "")]()
+}
+
+func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
+
+var catalogues = language.New()
 
 func (d *domains) Bot(domain string) (int64, string) { return d.bots[domain], "SomeBot" }
 func (d *domains) Msg2Factor(domain string) bool     { return !d.off[domain] }

@@ -10,6 +10,7 @@ import (
 
 	"telegate/audit"
 	"telegate/delivery"
+	"telegate/language"
 )
 
 // The numbers of accepting messages.
@@ -73,6 +74,7 @@ type Recipient struct {
 	Blocked       bool
 	MutedUntil    time.Time
 	NamedAt       time.Time // since when the chat has its username
+	Language      string    // of the person's Telegram, an IETF tag; can be empty
 }
 
 // Standing is what speaks against sending sign-in codes to a chat in a domain.
@@ -93,6 +95,8 @@ type Domains interface {
 	Title(domain string) (string, bool)
 	Bot(domain string) (id int64, username string)
 	Msg2Factor(domain string) bool
+	// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+	Words(domain, call, person string) *language.Words
 	// Meet makes sure that whoever has a username now is known under it, where that can be asked: delivery.UserSession can,
 	// a bot knows only those who have pressed Start. False where nobody has it. An error of Telegram's is a *delivery.SendError.
 	Meet(ctx context.Context, botID int64, username string) (bool, error)

@@ -60,6 +60,9 @@ func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 			return err
 		}
 		msg.BotID, msg.ChatID = to.BotID, to.ChatID
+		if r.Text != "" { // else it has been noted already
+			msg.Body = noted(msg.Body, s.domains.Words(dead.Domain, "", to.Language))
+		}
 		if a, err = s.accept(tx, msg, to); err != nil {
 			return err
 		}

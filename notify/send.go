@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/language"
 	"telegate/secret"
 )
 
@@ -83,6 +84,7 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 			return err
 		}
 		msg.BotID, msg.ChatID, msg.User = to.BotID, to.ChatID, to.User
+		msg.Body = noted(msg.Body, s.domains.Words(r.Domain, "", to.Language))
 		a, err = s.accept(tx, msg, to)
 		return err
 	})
@@ -142,6 +144,11 @@ func compose(typed string, html bool) (delivery.Body, error) {
 		return delivery.Body{}, &InvalidError{"text", err.Error()}
 	}
 	return delivery.Compose(text), nil
+}
+
+// noted tells the reader of a text that is too long for messages where the rest of it is.
+func noted(b delivery.Body, w *language.Words) delivery.Body {
+	return b.Noted(w.Short("message.attached", nil))
 }
 
 func lifetime(r Request) (time.Duration, error) {

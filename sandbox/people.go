@@ -102,6 +102,19 @@ func (t *Telegram) SetUsername(id int64, username string) error {
 	return nil
 }
 
+// SetLanguage sets the language of a person's Telegram, an IETF tag; "" hides it, as some clients do.
+func (t *Telegram) SetLanguage(id int64, code string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p, err := t.active(id)
+	if err != nil {
+		return fmt.Errorf("set language: %w", err)
+	}
+	p.LanguageCode = code
+	t.publish(Event{Kind: "person", Person: id})
+	return nil
+}
+
 // takeUsername moves a username to p, away from the person who had it, and
 // releases the one p had. That of a bot cannot be taken.
 func (t *Telegram) takeUsername(p *person, username string) {

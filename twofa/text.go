@@ -1,7 +1,6 @@
 package twofa
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 
 	"telegate/audit"
 	"telegate/delivery"
+	"telegate/language"
 )
 
 // ButtonNotMe is what "Not me" under a code sends back, followed by ":" and the verification's id.
@@ -16,44 +16,50 @@ const ButtonNotMe = "deny"
 
 // codeText is the message that carries a code: the code first, so that a notification shows it, monospace and with a
 // button to copy it (D10), then what it is for and where the sign-in comes from.
-func codeText(v Verification, title, code string, lifetime time.Duration) delivery.Body {
-	purpose := map[Purpose]string{Login: "sign-in", Recovery: "recovery", Confirm: "confirmation"}[v.Purpose]
-	t := delivery.Text{}.Code(code).
-		Plain(" is your " + purpose + " code for ").Bold(delivery.Displayable(title, 64)).
-		Plain(fmt.Sprintf(".\n\nIt works once, for %s, on the page that asked for it. Give it to nobody.", minutes(lifetime)))
-	if from := origin(v.Context); from != "" {
-		// In monospace Telegram makes no links: an address to tap would lead to whoever is signing in.
-		t = t.Plain("\n\nAsked for by ").Code(from).Plain(".")
+func codeText(w *language.Words, v Verification, title, code string, lifetime time.Duration) delivery.Body {
+	var t delivery.Text
+	switch span := w.Span(lifetime); v.Purpose {
+	case Recovery:
+		t = w.Say("code.recovery", language.Values{"code": code, "title": title, "time": span})
+	case Confirm:
+		t = w.Say("code.confirm", language.Values{"code": code, "title": title, "time": span})
+	default:
+		t = w.Say("code.login", language.Values{"code": code, "title": title, "time": span})
+	}
+	if from := origin(w, v.Context); from != "" {
+		// In monospace, where Telegram makes no links: an address to tap would lead to whoever is signing in.
+		t = t.Plain("\n\n").Append(w.Say("code.origin", language.Values{"origin": from}))
 	}
 	return delivery.Compose(t,
-		[]delivery.Button{{Label: "Copy code", Copy: code}},
-		[]delivery.Button{{Label: "Not me", Callback: ButtonNotMe + ":" + v.ID, Style: "danger"}})
+		[]delivery.Button{{Label: w.Short("button.copy", nil), Copy: code}},
+		[]delivery.Button{{Label: w.Short("button.not_me", nil), Callback: ButtonNotMe + ":" + v.ID, Style: "danger"}})
 }
 
-func reportedText(p Purpose, title string, used bool) delivery.Body {
-	name := delivery.Displayable(title, 64)
-	t := delivery.Plain("Denied. Somebody who knows your password for ").Bold(name).
-		Plain(" tried to sign in. Change the password. No codes are sent for the next 20 minutes.")
+func reportedText(w *language.Words, p Purpose, title string, used bool) delivery.Body {
+	pause := w.Span(CoolingOff)
 	switch {
 	case p != Login:
-		t = delivery.Plain("Denied. Somebody tried to do something in your name on ").Bold(name).
-			Plain(" that needs a code. Look at your account there and tell the administrator. No codes are sent for the next 20 minutes.")
+		return delivery.Compose(w.Say("report.action", language.Values{"title": title, "time": pause}))
 	case used:
-		t = delivery.Plain("The code had already been used: somebody is signed in to your account on ").Bold(name).
-			Plain(". Sign out all sessions there, change the password and tell the administrator. " +
-				"No codes are sent for the next 20 minutes.")
+		return delivery.Compose(w.Say("report.used", language.Values{"title": title, "time": pause}))
+	default:
+		return delivery.Compose(w.Say("report.login", language.Values{"title": title, "time": pause}))
 	}
-	return delivery.Compose(t)
 }
 
 // origin tells where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES". What is no address is left out.
-func origin(c audit.Context) string {
+func origin(w *language.Words, c audit.Context) string {
 	ip := ""
 	if addr, err := address(c.IP); err == nil {
 		ip = addr.String()
 	}
+	browser, system := Client(c.UserAgent)
+	device := browser + system
+	if browser != "" && system != "" {
+		device = w.Short("code.device", language.Values{"browser": browser, "system": system})
+	}
 	var parts []string
-	for _, p := range []string{Device(c.UserAgent), ip, c.Location} {
+	for _, p := range []string{device, ip, c.Location} {
 		if p = delivery.Displayable(p, 80); p != "" {
 			parts = append(parts, p)
 		}
@@ -70,15 +76,6 @@ var browsers = map[string]bool{
 	"Android browser": true, "Huawei Browser": true, "Miui Browser": true,
 }
 
-// Device names the browser and the system of a user agent: "Firefox on Windows". Empty when neither is known.
-func Device(userAgent string) string {
-	browser, system := Client(userAgent)
-	if browser != "" && system != "" {
-		return browser + " on " + system
-	}
-	return browser + system
-}
-
 // Client names the browser and the system of a user agent: "Firefox", "Windows". What is not known is empty.
 func Client(userAgent string) (browser, system string) {
 	ua := useragent.Parse(userAgent)
@@ -86,11 +83,4 @@ func Client(userAgent string) (browser, system string) {
 		browser = ua.Name
 	}
 	return browser, ua.OS
-}
-
-func minutes(d time.Duration) string {
-	if d = d.Round(time.Second); d < 2*time.Minute {
-		return fmt.Sprintf("%d seconds", int(d.Seconds()))
-	}
-	return fmt.Sprintf("%d minutes", int(d.Round(time.Minute).Minutes()))
 }

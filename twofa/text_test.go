@@ -151,36 +151,35 @@ func TestHostileValuesCannotSpeakForTheBot(t *testing.T) {
 	}
 }
 
-func TestDeviceNamesTheBrowsersThatPeopleUse(t *testing.T) {
-	for userAgent, want := range map[string]string{
-		firefox: "Firefox on Windows",
-		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36":                                      "Chrome on Linux",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36 Edg/141.0.0.0":              "Edge on Windows",
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15":                      "Safari on macOS",
-		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1":    "Safari on iOS",
-		"Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36": "Samsung Browser on Android",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36 OPR/122.0.0.0":              "Opera on Windows",
-		"Mozilla/5.0 (X11; Linux x86_64) MeshCentral": "Linux",
-		"curl/8.5.0": "",
-		"":           "",
+func TestClientNamesTheBrowsersThatPeopleUse(t *testing.T) {
+	for userAgent, want := range map[string][2]string{
+		firefox: {"Firefox", "Windows"},
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36":                                      {"Chrome", "Linux"},
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36 Edg/141.0.0.0":              {"Edge", "Windows"},
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15":                      {"Safari", "macOS"},
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1":    {"Safari", "iOS"},
+		"Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36": {"Samsung Browser", "Android"},
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36 OPR/122.0.0.0":              {"Opera", "Windows"},
+		"Mozilla/5.0 (X11; Linux x86_64) MeshCentral": {"", "Linux"},
+		"curl/8.5.0": {},
+		"":           {},
 	} {
-		if got := twofa.Device(userAgent); got != want {
-			t.Errorf("Device(%q) = %q, want %q", userAgent, got, want)
+		if browser, system := twofa.Client(userAgent); browser != want[0] || system != want[1] {
+			t.Errorf("Client(%q) = %q, %q, want %q", userAgent, browser, system, want)
 		}
 	}
 }
 
 // Nothing of the header is repeated: whatever it holds, the answer is one of a few.
-func FuzzDevice(f *testing.F) {
+func FuzzClient(f *testing.F) {
 	for _, s := range []string{firefox, "curl/8.5.0", "evil.example/1.0 (Linux; Android)", "a/b (c; d) e/f", "((((", ";;;;/", "\xff/\xff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, userAgent string) {
-		device := twofa.Device(userAgent)
-		browser, system, both := strings.Cut(device, " on ")
+		browser, system := twofa.Client(userAgent)
 		for _, name := range []string{browser, system} {
 			if len(name) > 24 || strings.ContainsFunc(name, func(r rune) bool { return r != ' ' && (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) }) {
-				t.Errorf("Device(%q) = %q (both: %v)", userAgent, device, both)
+				t.Errorf("Client(%q) = %q, %q", userAgent, browser, system)
 			}
 		}
 	})

@@ -12,6 +12,7 @@ import (
 
 	"telegate/audit"
 	"telegate/delivery"
+	"telegate/language"
 )
 
 // The numbers of the code method.
@@ -161,12 +162,15 @@ type Factor struct {
 	Failures     int // consecutive wrong answers; a new code does not reset it
 	WaitUntil    time.Time
 	CoolingUntil time.Time
+	Language     string // of the person's Telegram, an IETF tag; can be empty
 }
 
 // Domains answers what the second factor has to know about the configured domains.
 type Domains interface {
 	// Title is the domain's title for people; false where there is no such domain.
 	Title(domain string) (string, bool)
+	// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+	Words(domain, call, person string) *language.Words
 	// Msg2Factor is the domain's switch.
 	Msg2Factor(domain string) bool
 	// CanSend tells whether the bot has a way to Telegram right now.

@@ -84,6 +84,8 @@ type Client struct {
 	kept  *kept
 	pacer pacer
 
+	allowed *allowance // of a person's account; a bot never takes from it
+
 	api     atomic.Pointer[tg.Client] // nil until connected once; works across reconnects of one library client
 	check   chan struct{}             // tells Run to ask Telegram whose the session is
 	resolve chan struct{}             // taken by whoever looks up a peer: one at a time
@@ -132,11 +134,13 @@ func New(o Options) (*Client, error) {
 	}
 	logger := c.o.Logger
 	c.waits = &waits{name: c.name, store: o.Store, now: c.o.Now, log: logger, table: map[string]time.Time{}}
+	c.allowed = &allowance{name: c.name, store: o.Store, limit: c.o.DailyCap, now: c.o.Now, log: logger}
 	c.kept = &kept{name: c.name, store: o.Store, log: logger}
 	c.pacer = pacer{limiter: limiter, now: c.o.Now}
 	c.board = &board{
-		now: c.o.Now, log: logger, onConnected: c.o.OnConnected, onAlarm: c.o.OnAlarm, waits: c.waits, changed: make(chan struct{}),
-		status: Status{State: StateConnecting, Since: c.o.Now()},
+		now: c.o.Now, log: logger, onConnected: c.o.OnConnected, onAlarm: c.o.OnAlarm, waits: c.waits, allowed: c.allowed,
+		changed: make(chan struct{}),
+		status:  Status{State: StateConnecting, Since: c.o.Now()},
 	}
 	return c, nil
 }
@@ -223,6 +227,11 @@ func (c *Client) trouble(err error) time.Duration {
 func (c *Client) live(ctx context.Context) error {
 	if err := c.waits.load(ctx); err != nil {
 		return storeError{err}
+	}
+	if c.bot == 0 {
+		if err := c.allowed.load(ctx); err != nil {
+			return storeError{err}
+		}
 	}
 	if err := c.open(ctx); err != nil {
 		return err

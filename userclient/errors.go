@@ -181,7 +181,7 @@ func (c *Client) unconnected(s Status) *delivery.SendError {
 	switch {
 	case s.State.Final():
 		return refusal(delivery.Unauthorized, delivery.ReasonUnauthorized, s.Detail, err)
-	case s.State == StateFloodWait, s.State == StateLimited:
+	case s.State == StateFloodWait, s.State == StateLimited, s.State == StateUsedUp:
 		e := refusal(delivery.Flood, delivery.ReasonLimited, s.Detail, err)
 		e.RetryAfter = max(s.Until.Sub(c.o.Now()), time.Second)
 		return e

@@ -103,22 +103,31 @@ type record struct {
 	State  json.RawMessage `json:"state"`  // the library's
 }
 
+// readRecord reads what lies there; an empty record where nothing does.
+func readRecord(ctx context.Context, from account.Sessions, name string) (record, error) {
+	data, err := from.Session(ctx, name)
+	if err != nil {
+		return record{}, fmt.Errorf("read session: %w", err)
+	}
+	var r record
+	if data != nil {
+		if err := json.Unmarshal(data, &r); err != nil {
+			return record{}, fmt.Errorf("read session: %w", err)
+		}
+	}
+	return r, nil
+}
+
 // load reads the session of an account. A stored session that was made from something else than what is configured now is
 // dropped.
 func (k *kept) load(ctx context.Context, configured string) error {
-	data, err := k.store.Session(ctx, k.name)
-	if err != nil {
-		return fmt.Errorf("read session: %w", err)
-	}
-	k.record = record{}
-	if data != nil {
-		if err := json.Unmarshal(data, &k.record); err != nil {
-			return fmt.Errorf("read session: %w", err)
-		}
+	var err error
+	if k.record, err = readRecord(ctx, k.store, k.name); err != nil {
+		return err
 	}
 	if configured != "" {
 		origin := sha256.Sum256([]byte("telegate session " + configured))
-		if data != nil && !bytes.Equal(origin[:], k.record.Origin) {
+		if k.record.State != nil && !bytes.Equal(origin[:], k.record.Origin) {
 			if err := k.store.Forget(ctx, k.name); err != nil {
 				return fmt.Errorf("forget the session before: %w", err)
 			}
@@ -181,17 +190,17 @@ func Keep(ctx context.Context, store account.Store, s Session, me Person) error 
 }
 
 // Kept reads the stored session of a person. ErrNoSession.
-func Kept(ctx context.Context, store account.Store) (Session, error) {
-	k := &kept{name: nameUser, store: store}
-	if err := k.load(ctx, ""); err != nil {
+func Kept(ctx context.Context, store account.Sessions) (Session, error) {
+	r, err := readRecord(ctx, store, nameUser)
+	if err != nil {
 		return Session{}, err
 	}
-	if k.record.State == nil {
+	if r.State == nil {
 		return Session{}, ErrNoSession
 	}
-	data, err := (&session.Loader{Storage: k.state}).Load(ctx)
+	data, err := (&session.Loader{Storage: newState(r.State)}).Load(ctx)
 	if err != nil {
 		return Session{}, fmt.Errorf("read the library's session: %w", err)
 	}
-	return newSession(FormatOwn, data.DC, k.record.Owner, data.AuthKey)
+	return newSession(FormatOwn, data.DC, r.Owner, data.AuthKey)
 }

@@ -3,9 +3,13 @@ package userclient_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +31,31 @@ func TestMain(m *testing.M) {
 	if settings := os.Getenv(childEnv); settings != "" {
 		panic(connectedChild(settings))
 	}
+	if err := trust(&certificate); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// certificate is that of a proxy which is reached over TLS.
+var certificate tls.Certificate
+
+// trust has the system's roots, which are read when they are first used, hold the certificate of net/http/httptest alone.
+func trust(certificate *tls.Certificate) error {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	*certificate = server.TLS.Certificates[0]
+	file, err := os.CreateTemp("", "telegate-ca-*.pem")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	err = pem.Encode(file, &pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
+	if err := errors.Join(err, file.Close(), os.Setenv("SSL_CERT_FILE", file.Name())); err != nil {
+		return err
+	}
+	_, err = x509.SystemCertPool()
+	return err
 }
 
 // The people of the tests. carol is the account that telegate writes with.

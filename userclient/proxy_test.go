@@ -27,6 +27,7 @@ func TestMTProtoThroughProxies(t *testing.T) {
 	login := datacenter.StartSOCKS5(t, "user", "p@ss word")
 	tunnel := datacenter.StartHTTPProxy(t, "", "")
 	tunnelLogin := datacenter.StartHTTPProxy(t, "user", "p@ss word")
+	secure := datacenter.StartHTTPSProxy(t, certificate, "user", "p@ss word")
 	mtproxy := datacenter.StartMTProxy(t, r.tel, proxyKey, false)
 	fakeTLS := datacenter.StartMTProxy(t, r.tel, proxyKey, true)
 	userinfo := url.UserPassword("user", "p@ss word").String()
@@ -38,6 +39,7 @@ func TestMTProtoThroughProxies(t *testing.T) {
 		"SOCKS5 with a login":   {"socks5h://" + userinfo + "@" + login.Address, login},
 		"HTTP":                  {"http://" + tunnel.Address, tunnel},
 		"HTTP with a login":     {"http://" + userinfo + "@" + tunnelLogin.Address, tunnelLogin},
+		"HTTPS with a login":    {"https://" + userinfo + "@" + secure.Address, secure},
 		"MTProxy":               {"mtproxy://" + plainKey + "@" + mtproxy.Address, mtproxy},
 		"MTProxy with padding":  {"mtproxy://" + paddedKey + "@" + mtproxy.Address, mtproxy},
 		"MTProxy as a website":  {"mtproxy://" + fakeTLSKey + "@" + fakeTLS.Address, fakeTLS},
@@ -59,7 +61,7 @@ func TestMTProtoThroughProxies(t *testing.T) {
 			}
 		})
 	}
-	if n := len(r.tel.Sent()); n != 8 {
+	if n := len(r.tel.Sent()); n != 9 {
 		t.Errorf("%d messages", n)
 	}
 }
@@ -73,6 +75,7 @@ func TestAProxyThatRefuses(t *testing.T) {
 		"wrong SOCKS5 login": "socks5://user:wrong@" + datacenter.StartSOCKS5(t, "user", "right").Address,
 		"wrong HTTP login":   "http://user:wrong@" + datacenter.StartHTTPProxy(t, "user", "right").Address,
 		"nobody there":       "socks5://127.0.0.1:1",
+		"no TLS there":       "https://user:wrong@" + datacenter.StartHTTPProxy(t, "", "").Address,
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxy, err := userclient.ParseProxy(address)

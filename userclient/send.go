@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gotd/td/tg"
 	"github.com/gotd/td/tgerr"
@@ -56,7 +55,7 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 	}
 	if c.bot == 0 {
 		part.Text, part.Buttons = withoutButtons(part), nil
-		if err := c.count(ctx); err != nil {
+		if err := c.allowed.take(ctx); err != nil {
 			return err
 		}
 	}
@@ -78,21 +77,6 @@ func (c *Client) permit(to delivery.Recipient) error {
 		return refusal(delivery.MessagePermanent, delivery.ReasonLimited, sayBroadcast, errors.New("a broadcast through a person's account"))
 	case to.ChatID <= 0:
 		return refusal(delivery.RecipientPermanent, delivery.ReasonNoRights, sayGroup, errors.New("a group through a person's account"))
-	}
-	return nil
-}
-
-// count takes one of the day's messages.
-func (c *Client) count(ctx context.Context) error {
-	now := c.o.Now().UTC()
-	ok, err := c.o.Store.CountSend(ctx, c.name, now.Format("2006-01-02"), c.o.DailyCap)
-	if err != nil {
-		return storeError{fmt.Errorf("count message: %w", err)}
-	}
-	if !ok {
-		e := refusal(delivery.Flood, delivery.ReasonLimited, sayCap, fmt.Errorf("%d messages today", c.o.DailyCap))
-		e.RetryAfter = now.Truncate(day).Add(day).Sub(now)
-		return e
 	}
 	return nil
 }
@@ -145,8 +129,6 @@ func randomID(message string, part int) int64 {
 	}
 	return int64(binary.LittleEndian.Uint64(b[:]))
 }
-
-const day = 24 * time.Hour
 
 // uploadPart is how much of a file goes in one call (core.telegram.org/api/files: 1 KB to 512 KB, a divisor of 512 KB).
 const uploadPart = 512 << 10

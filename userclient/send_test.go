@@ -337,8 +337,20 @@ func TestAPersonsAccountIsSpared(t *testing.T) {
 		if i == 2 && (e == nil || e.Class != delivery.Flood || e.RetryAfter != 15*time.Hour || !strings.Contains(e.Failure.Detail, "daily limit")) {
 			t.Errorf("beyond the cap: %+v", e)
 		}
+		if s := c.Status(); (s.State == userclient.StateUsedUp) != (i > 0) {
+			t.Errorf("after message %d of 2: %+v", i+1, s)
+		}
+	}
+	c.stop()
+	c = r.start(func(o *userclient.Options) { o.DailyCap = 2 })
+	await(t, c.connected)
+	if s := c.Status(); s.State != userclient.StateUsedUp || !s.Until.Equal(clock.Now().Add(15*time.Hour)) || !strings.Contains(s.Detail, "daily limit") {
+		t.Errorf("after a restart: %+v", s)
 	}
 	clock.Advance(15 * time.Hour)
+	if s := c.Status(); s.State != userclient.StateConnected {
+		t.Errorf("the next day: %+v", s)
+	}
 	c.must(code(alice.ID, "msg_4"))
 	c.stop()
 	c = r.start(func(o *userclient.Options) { o.Broadcasts = true })

@@ -16,6 +16,7 @@ const (
 	StateConnected  State = "connected"  // messages can leave
 	StateFloodWait  State = "flood_wait" // Telegram asks for quiet until Status.Until
 	StateLimited    State = "limited"    // Telegram has limited the account for writing to strangers (PEER_FLOOD)
+	StateUsedUp     State = "used_up"    // telegate's own daily cap is reached; Status.Until is when the next day begins
 	StateSignedOut  State = "signed_out" // there is nothing to sign in with, or Telegram refuses it
 	StateRevoked    State = "revoked"    // the login was ended: in Telegram's list of devices, or by Telegram
 	StateDuplicated State = "duplicated" // the session was used from two places and is void
@@ -30,7 +31,7 @@ func (s State) Final() bool {
 type Status struct {
 	State  State
 	Since  time.Time // when the state began
-	Until  time.Time // StateFloodWait and StateLimited: when it ends; otherwise zero
+	Until  time.Time // StateFloodWait, StateLimited and StateUsedUp: when it ends; otherwise zero
 	Detail string    // what is wrong, with the next step; empty where nothing is
 	Me     Person    // the account; zero until Telegram has told
 }
@@ -70,6 +71,7 @@ type board struct {
 	onConnected func(Status)
 	onAlarm     func(Status)
 	waits       *waits
+	allowed     *allowance
 
 	mu      sync.Mutex // guards what follows
 	status  Status
@@ -87,6 +89,8 @@ func (b *board) current() Status {
 	}
 	if until := b.waits.until(peerFlood); until.After(b.now()) {
 		s.State, s.Until, s.Detail = StateLimited, until, sayLimited
+	} else if until := b.allowed.spent(); until.After(b.now()) {
+		s.State, s.Until, s.Detail = StateUsedUp, until, sayCap
 	} else if until := b.waits.until(sendMessage); until.After(b.now()) {
 		s.State, s.Until, s.Detail = StateFloodWait, until, sayQuiet
 	}

@@ -116,6 +116,17 @@ func (v *visit) session(ctx context.Context, userID int64) (Session, error) {
 	return s, nil
 }
 
+// Reach tells whether a data centre answers on the app's way, with a key made for it: a proxy that drops what it does not
+// understand, for one, is found out by that alone. ErrUnreachable, ErrApp, ErrProxy. It uses no session.
+func Reach(ctx context.Context, app App) error {
+	v, err := app.newVisit(ctx, nil, nil)
+	if err != nil {
+		return err
+	}
+	v.close()
+	return nil
+}
+
 // Verify asks Telegram whose a session is. ErrDead where it is nobody's any more, ErrUnreachable, ErrApp, ErrProxy. It
 // must not be called while something else uses the session.
 func Verify(ctx context.Context, app App, s Session) (Person, error) {

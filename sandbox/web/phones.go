@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ type phone struct {
 	Key      string    `json:"key"` // stable and readable: "alice"; what data-phone holds
 	Name     string    `json:"name"`
 	Username string    `json:"username,omitempty"`
+	Language string    `json:"language,omitempty"`
 	Started  bool      `json:"started"`
 	Blocked  bool      `json:"blocked"`
 	Deleted  bool      `json:"deleted"`
@@ -82,6 +84,7 @@ func (s *Server) phones() []phone {
 			Key:      key,
 			Name:     strings.TrimSpace(p.FirstName + " " + p.LastName),
 			Username: p.Username,
+			Language: p.LanguageCode,
 			Started:  s.telegram.Started(p.ID, s.bot),
 			Blocked:  s.telegram.Blocked(p.ID, s.bot),
 			Deleted:  s.isDeleted(p.ID),
@@ -234,6 +237,21 @@ func (s *Server) handleUsername(w http.ResponseWriter, r *http.Request) error {
 		Username string `json:"username"` // "" gives it up
 	}
 	return s.act(w, r, &in, func(person int64) error { return s.telegram.SetUsername(person, in.Username) })
+}
+
+// languageTag is what a Telegram client may send as language_code.
+var languageTag = regexp.MustCompile(`^([A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3})?$`)
+
+func (s *Server) handleLanguage(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Language string `json:"language"` // "" hides it
+	}
+	return s.act(w, r, &in, func(person int64) error {
+		if !languageTag.MatchString(in.Language) {
+			return newProblem(http.StatusUnprocessableEntity, "Not a language", "A language is a tag such as de, pt-br or zh-hans.")
+		}
+		return s.telegram.SetLanguage(person, in.Language)
+	})
 }
 
 func (s *Server) handleDeleteAccount(w http.ResponseWriter, r *http.Request) error {

@@ -13,6 +13,7 @@ import (
 type phone struct {
 	ID                        int64
 	Key, Name, Username       string
+	Language                  string
 	Started, Blocked, Deleted bool
 	Messages                  []message
 }
@@ -46,9 +47,9 @@ func TestAliceBobAndCarolAreThereFromTheStart(t *testing.T) {
 	p := newPage(t)
 	var got []string
 	for _, person := range p.telegram.People() {
-		got = append(got, person.FirstName+" @"+person.Username)
+		got = append(got, person.FirstName+" @"+person.Username+" "+person.LanguageCode)
 	}
-	if diff := cmp.Diff([]string{"Alice @alice", "Bob @bob_tg", "Carol @carol"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"Alice @alice en", "Bob @bob_tg en", "Carol @carol de"}, got); diff != "" {
 		t.Error(diff)
 	}
 	for _, person := range p.telegram.People() {
@@ -158,6 +159,20 @@ func TestUsernameChangesHands(t *testing.T) {
 	for _, name := range []string{"a b", "1abc", "abc", strings.Repeat("x", 33), "<b>", botName} {
 		p.refused(http.StatusUnprocessableEntity, "PUT", p.phone("Bob", "username"), object{"username": name})
 	}
+}
+
+func TestATelegramHasItsLanguage(t *testing.T) {
+	p := newPage(t)
+	for _, language := range []string{"pt-br", "zh-hans", ""} {
+		if ph := do[phone](p, "PUT", p.phone("Carol", "language"), object{"language": language}); ph.Language != language {
+			t.Errorf("Carol's phone is in %q, want %q", ph.Language, language)
+		}
+	}
+	for _, language := range []string{"d", "german", "de_AT", "de-", "<b>", "de\n", strings.Repeat("de-", 20)} {
+		p.refused(http.StatusUnprocessableEntity, "PUT", p.phone("Carol", "language"), object{"language": language})
+	}
+	do[phone](p, "DELETE", p.phone("Carol", ""), nil)
+	p.refused(http.StatusConflict, "PUT", p.phone("Carol", "language"), object{"language": "de"})
 }
 
 func TestDeletedAccountStaysDeleted(t *testing.T) {

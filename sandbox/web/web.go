@@ -73,8 +73,8 @@ func New(o Options) *Server {
 	}
 	s.closing, s.end = context.WithCancel(context.Background())
 	if len(s.telegram.People()) == 0 {
-		for _, name := range []string{"Alice", "Bob", "Carol"} {
-			s.telegram.AddPerson(sandbox.Person{FirstName: name, Username: usernameOf(name), LanguageCode: "en"})
+		for _, p := range []struct{ name, language string }{{"Alice", "en"}, {"Bob", "en"}, {"Carol", "de"}} {
+			s.telegram.AddPerson(sandbox.Person{FirstName: p.name, Username: usernameOf(p.name), LanguageCode: p.language})
 		}
 	}
 	s.handler = s.routes()
@@ -107,6 +107,7 @@ func (s *Server) routes() http.Handler {
 	handle("POST /phones/{person}/block", s.handleBlock)
 	handle("POST /phones/{person}/unblock", s.handleUnblock)
 	handle("PUT /phones/{person}/username", s.handleUsername)
+	handle("PUT /phones/{person}/language", s.handleLanguage)
 	handle("DELETE /phones/{person}", s.handleDeleteAccount)
 	handle("GET /phones/{person}/documents/{message}", s.handleDocument)
 

@@ -28,12 +28,17 @@ type Wait struct {
 	Until  time.Time
 }
 
+// Sessions are the logins of accounts, for reading.
+type Sessions interface {
+	// Session reads what Store.SaveSession has written; nil where there is nothing. It is a password and kept as one.
+	Session(ctx context.Context, name string) ([]byte, error)
+}
+
 // Store keeps all that on disk. name tells accounts apart: "user", or "bot" and the bot's id.
 type Store interface {
 	// Hold takes the account for this process until release is called or the process dies. ErrHeld.
 	Hold(ctx context.Context, name string) (release func() error, err error)
-	// Session reads what SaveSession has written; nil where there is nothing. It is a password and kept as one.
-	Session(ctx context.Context, name string) ([]byte, error)
+	Sessions
 	// SaveSession replaces the session in one piece.
 	SaveSession(ctx context.Context, name string, data []byte) error
 	// Forget drops the session and the peers, whose access hashes are worth nothing to another session. Waits and counts
@@ -46,7 +51,9 @@ type Store interface {
 	// Waits are those in force.
 	Waits(ctx context.Context, name string) ([]Wait, error)
 	SaveWait(ctx context.Context, name string, w Wait) error
-	// CountSend counts one message of a day (2006-01-02, UTC), unless limit have been counted already, and tells whether
-	// it has.
-	CountSend(ctx context.Context, name, day string, limit int) (bool, error)
+	// CountSend counts one message of a day (2006-01-02, UTC), unless limit have been counted already; counted tells
+	// whether it has, left how many more it would.
+	CountSend(ctx context.Context, name, day string, limit int) (left int, counted bool, err error)
+	// Sends is how many have been counted of a day.
+	Sends(ctx context.Context, name, day string) (int, error)
 }

@@ -1,4 +1,4 @@
-// Package datacenter is a simulated Telegram that speaks MTProto, for tests: the library's own server with accounts,
+// Package datacenter is a simulated Telegram that speaks MTProto, for tests and benchmarks: the library's own server with accounts,
 // sign-in, names and messages behind it, and failures that can be switched on. It keeps Telegram's rules as far as
 // userclient depends on them.
 package datacenter
@@ -37,7 +37,8 @@ type Account struct {
 
 // Sent is a message that has arrived.
 type Sent struct {
-	From, To int64 // account ids; a group's is negative, as in the Bot API
+	At       time.Time // when the call was taken
+	From, To int64     // account ids; a group's is negative, as in the Bot API
 	RandomID int64
 	Text     string
 	Entities []tg.MessageEntityClass
@@ -68,6 +69,10 @@ type Telegram struct {
 	faults   map[string][]fault
 	calls    map[string]int
 	changed  chan struct{}
+
+	stop  context.CancelFunc
+	ended chan struct{} // closed when the data centres have ended, of which err is the reason
+	err   error         // nil where Close is
 }
 
 type key = [8]byte
@@ -90,11 +95,28 @@ type fault struct {
 // Start runs data centres with these numbers until the test ends.
 func Start(t testing.TB, dcs ...int) *Telegram {
 	t.Helper()
+	s, err := Open(dcs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		switch err := s.Close(); {
+		case errors.Is(err, io.EOF): // a client that left before it said anything ends the library's server
+			t.Log(err)
+		case err != nil:
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Open runs data centres with these numbers until Close.
+func Open(dcs ...int) (*Telegram, error) {
 	s := &Telegram{
 		servers: map[int]*tgtest.Server{}, accounts: map[int64]*Account{}, signedIn: map[key]int64{}, pending: map[key]int64{},
 		codes: map[string]code{}, tokens: map[string]*loginToken{}, secrets: map[int64]*srpSecret{}, sessions: map[int64]session{},
 		files: map[int64][]byte{}, groups: map[int64]int64{}, seen: map[[2]int64]bool{}, faults: map[string][]fault{}, calls: map[string]int{},
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	c := cluster.NewCluster(cluster.Options{})
 	for _, id := range dcs {
@@ -103,24 +125,19 @@ func Start(t testing.TB, dcs ...int) *Telegram {
 		s.register(c, d)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
+	s.stop = stop
 	go func() {
-		defer close(ended)
-		err := c.Up(ctx)
-		switch {
-		case err == nil || ctx.Err() != nil:
-		case errors.Is(err, io.EOF): // a client that left before it said anything ends the library's server
-			t.Log(err)
-		default:
-			t.Error(err)
+		defer close(s.ended)
+		if err := c.Up(ctx); ctx.Err() == nil {
+			s.err = err
 		}
 	}()
-	t.Cleanup(func() {
+	select {
+	case <-c.Ready():
+	case <-s.ended:
 		stop()
-		s.Disconnect()
-		<-ended
-	})
-	<-c.Ready()
+		return nil, s.err
+	}
 	for _, id := range dcs {
 		for _, o := range c.List().Options {
 			if o.ID == id {
@@ -128,7 +145,15 @@ func Start(t testing.TB, dcs ...int) *Telegram {
 			}
 		}
 	}
-	return s
+	return s, nil
+}
+
+// Close ends the data centres, and answers what has ended them before.
+func (s *Telegram) Close() error {
+	s.stop()
+	s.Disconnect()
+	<-s.ended
+	return s.err
 }
 
 // Servers is what App.Servers takes.

@@ -111,7 +111,7 @@ func (c *call) take(peer tg.InputPeerClass, m Sent) (bin.Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.From = me.ID
+	m.From, m.At = me.ID, time.Now()
 	switch peer := peer.(type) {
 	case *tg.InputPeerUser:
 		a, ok := c.accounts[peer.UserID]

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -167,27 +168,37 @@ func sized(r io.Reader, skip int) ([]byte, error) {
 
 // StartHTTPProxy runs an HTTP proxy that knows CONNECT alone; user is empty where none is asked for.
 func StartHTTPProxy(t testing.TB, user, password string) *Proxy {
+	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) { return connect(client, user, password) })
+}
+
+// StartHTTPSProxy is StartHTTPProxy over TLS.
+func StartHTTPSProxy(t testing.TB, certificate tls.Certificate, user, password string) *Proxy {
 	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
-		r := bufio.NewReader(client)
-		req, err := http.ReadRequest(r)
-		if err != nil {
-			return nil, nil, err
-		}
-		want := "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-		if user != "" && req.Header.Get("Proxy-Authorization") != want {
-			_, err := io.WriteString(client, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-			return nil, nil, errors.Join(err, errors.New("wrong login"))
-		}
-		if req.Method != http.MethodConnect {
-			return nil, nil, errors.New("not CONNECT")
-		}
-		far, err := dial(req.Host)
-		if err != nil {
-			return nil, nil, err
-		}
-		_, err = io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
-		return pair{r, client}, far, err
+		return connect(tls.Server(client, &tls.Config{Certificates: []tls.Certificate{certificate}}), user, password)
 	})
+}
+
+// connect answers an HTTP proxy's one request.
+func connect(client net.Conn, user, password string) (io.ReadWriter, net.Conn, error) {
+	r := bufio.NewReader(client)
+	req, err := http.ReadRequest(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	if user != "" && req.Header.Get("Proxy-Authorization") != want {
+		_, err := io.WriteString(client, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+		return nil, nil, errors.Join(err, errors.New("wrong login"))
+	}
+	if req.Method != http.MethodConnect {
+		return nil, nil, errors.New("not CONNECT")
+	}
+	far, err := dial(req.Host)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, err = io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
+	return pair{r, client}, far, err
 }
 
 type pair struct {
@@ -201,11 +212,11 @@ func StartMTProxy(t testing.TB, s *Telegram, secret []byte, fakeTLS bool) *Proxy
 	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
 		var outer io.ReadWriter = client
 		if fakeTLS {
-			tls := &fakeTLSConn{conn: client}
-			if err := tls.handshake(secret); err != nil {
+			disguise := &fakeTLSConn{conn: client}
+			if err := disguise.handshake(secret); err != nil {
 				return nil, nil, err
 			}
-			outer = tls
+			outer = disguise
 		}
 		inner, meta, err := obfuscated2.Accept(outer, secret)
 		if err != nil {

@@ -22,7 +22,7 @@ export function messageNode(person, message, actions) {
   const bubble = el("div", { class: "bubble" });
   if (message.document) bubble.append(documentNode(person, message));
   if (message.text) {
-    bubble.append(el("div", { class: "message-text", "data-testid": "message-text" }, ...textNodes(message, actions)));
+    bubble.append(el("div", { class: "message-text", dir: "auto", "data-testid": "message-text" }, ...textNodes(message, actions)));
   }
   bubble.append(metaNode(message));
   const node = el("div", {

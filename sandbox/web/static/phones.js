@@ -54,7 +54,9 @@ class Phone {
     find("phone-delete", this.node).addEventListener("click", () => show(find("phone-delete-sure", this.node), true));
     this.menu.addEventListener("toggle", () => {
       show(find("phone-delete-sure", this.node), false);
-      if (this.menu.open) find("phone-username", this.node).value = this.data.username ?? "";
+      if (!this.menu.open) return;
+      find("phone-username", this.node).value = this.data.username ?? "";
+      find("phone-language", this.node).value = this.data.language ?? "";
     });
     this.menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -69,6 +71,7 @@ class Phone {
       if (await this.open(link)) target.reset();
     });
     onSubmit(form("username", this.node), ({ username }) => this.act("PUT", "username", { username }));
+    onSubmit(form("language", this.node), ({ language }) => this.act("PUT", "language", { language: language.trim() }));
   }
 
   /**
@@ -101,7 +104,7 @@ class Phone {
     setText(this.tabName, data.name);
     setText(slot("owner", this.node), data.name);
     const account = data.deleted ? "deleted account" : data.username ? `@${data.username}` : "no user name";
-    setText(slot("owner-username", this.node), account);
+    setText(slot("owner-username", this.node), data.language ? `${account} · ${data.language}` : account);
     this.tab.title = account;
     paintAvatar(this.tabAvatar, data.name);
     this.showFoot();

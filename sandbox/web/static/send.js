@@ -11,6 +11,7 @@ const lastLook = 2000; // up to this
 export class SendPart {
   constructor(server) {
     this.list = slot("sent");
+    this.user = null; // who is signed in
     onSubmit(form("send"), async (values) => {
       const state = await server.act(find("send-submit"), "POST", "/server/messages", values);
       if (state) this.add(state.message, values);
@@ -18,8 +19,10 @@ export class SendPart {
   }
 
   /** Whoever signs in does not see what was sent before. */
-  show({ stage }) {
+  show({ stage, user }) {
     if (stage !== "signed_in") this.list.replaceChildren();
+    else if (user !== this.user) find("send-user").value = user;
+    this.user = user;
   }
 
   async add(message, { user, text }) {

@@ -167,7 +167,9 @@ export class MyServer {
     find("factor").dataset.status = status;
     setText(slot("factor-name"), user ?? "");
     setText(slot("factor-hint"), hint ? `(${hint})` : "");
-    show(find("factor-send"), !pending);
+    const send = find("factor-send");
+    show(send, !pending);
+    send.classList.toggle("primary", status !== "denied"); // after Not me no code is sent for a while
     show(form("factor"), pending);
     show(find("factor-resend"), pending);
     const line = find("factor-status");

@@ -1,0 +1,91 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"telegate/userclient/account"
+)
+
+var _ account.Sessions = (*Idle)(nil)
+
+// Idle is a database that no telegate has open, for looking into: nothing in it is changed, not even its schema, and no
+// telegate can open it until Close.
+type Idle struct {
+	lock   *lock // nil where the database has never had one: no telegate that uses locks has it open
+	reader *sql.DB
+	keys   keys // without a master where there are no sessions to read
+}
+
+// OpenIdle opens the database at a path, with its key file. ErrInUse, fs.ErrNotExist.
+func OpenIdle(ctx context.Context, path, keyFile string) (*Idle, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find database: %w", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("find database: %w", err)
+	}
+	d := &Idle{}
+	if err := d.open(ctx, path, keyFile); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Idle) open(ctx context.Context, path, keyFile string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("find database: %w", err)
+	}
+	if _, err := os.Stat(real + ".lock"); err == nil { // it is not made here: it might be another user's then
+		if d.lock, err = lockDatabase(ctx, path); err != nil {
+			return err
+		}
+	}
+	how := "?mode=ro&_pragma=busy_timeout(5000)"
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) { // it was closed well: SQLite need not leave files of its own
+		how += "&immutable=1"
+	}
+	if d.reader, err = sql.Open("sqlite", uri(path)+how); err != nil {
+		return fmt.Errorf("open database for reading: %w", err)
+	}
+	var there bool
+	if err := d.reader.QueryRowContext(ctx, "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'sessions'").Scan(&there); err != nil {
+		return fmt.Errorf("open database for reading: %w", err)
+	}
+	if there { // and somebody has signed in: then the key file is there too, and none is made
+		if err := d.reader.QueryRowContext(ctx, "SELECT count(*) > 0 FROM sessions").Scan(&there); err != nil {
+			return fmt.Errorf("read sessions: %w", err)
+		}
+	}
+	if there {
+		d.keys, err = openKeys(ctx, d.reader, keyFile)
+	}
+	return err
+}
+
+// Session implements account.Sessions.
+func (d *Idle) Session(ctx context.Context, name string) ([]byte, error) {
+	if d.keys.master == nil {
+		return nil, nil
+	}
+	return readSession(d.keys, d.reader.QueryRowContext(ctx, selectSession, name), name)
+}
+
+// Close lets go of the database.
+func (d *Idle) Close() error {
+	var errs []error
+	if d.reader != nil {
+		errs = append(errs, d.reader.Close())
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.close())
+	}
+	return errors.Join(errs...)
+}

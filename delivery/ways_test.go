@@ -1,0 +1,119 @@
+package delivery_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"telegate/delivery"
+)
+
+// botFailures are all ways in which the bot itself fails for a whole minute.
+var botFailures = map[string]fault{
+	"no network": {err: lineDown()}, "5xx": {err: serverError()}, "token": {err: badToken()}, "hanging": {hang: true},
+	"answer lost": {err: noAnswer()}, "answer lost after delivery": {err: noAnswer(), taken: true},
+	"never started": {err: stranger(delivery.ReasonNeverStarted)}, "blocked": {err: blocked()},
+}
+
+// wayFailures are those of another way; "down" has it say so before anybody asks.
+var wayFailures = map[string]fault{
+	"works": {}, "down": {}, "flood": {err: flood(5 * time.Minute)}, "revoked": {err: notConnected()}, "no network": {err: lineDown()},
+	"hanging": {hang: true}, "answer lost after delivery": {err: noAnswer(), taken: true}, "may not write": {err: stranger(delivery.ReasonNoRights)},
+}
+
+// Every lane meets every failure of the bot with every failure of its other way over MTProto, while the person's account works
+// or fails alike: each message has one outcome and is never sent after its time, codes and direct messages arrive in it by the
+// first way that works, nobody sees a message oftener than answers were lost, and alerts and broadcasts take no other way.
+func TestEveryLaneWithEveryFailureOfEveryWay(t *testing.T) {
+	for botName, botFault := range botFailures {
+		for wayName, wayFault := range wayFailures {
+			for _, rescue := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/%s/%t", botName, wayName, rescue), func(t *testing.T) {
+					inBubble(t, func(r *rig) {
+						bot, person := r.fallback()
+						up := func() bool { return wayName != "down" }
+						bot.fault, r.ways[0].Up = func(call) fault { return wayFault }, up
+						if !rescue {
+							person.fault, r.ways[1].Up = bot.fault, up
+						}
+						r.tg.fault = func(call) fault { return botFault }
+						r.reopen()
+						r.run()
+						for i, lane := range lanes {
+							r.accept(expiringIn(time.Minute, message(lane, 1000+int64(i), string(lane))))
+						}
+						r.pass(90 * time.Second)
+						for _, lane := range lanes {
+							r.mustHold(lane, bot, person)
+							if lane != delivery.LaneCode && lane != delivery.LaneDirect || botName == "blocked" {
+								if len(bot.with(string(lane)))+len(person.with(string(lane))) > 0 {
+									r.Errorf("%s took another way", lane)
+								}
+								continue
+							}
+							r.mustArrive(lane, botName == "never started", wayName == "works", rescue || wayName == "works")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// mustHold checks what holds of every message, whatever fails.
+func (r *rig) mustHold(lane delivery.Lane, ways ...*telegram) {
+	r.Helper()
+	m := r.message(string(lane))
+	var reason delivery.Reason
+	if m.Failure != nil {
+		reason = m.Failure.Reason
+	}
+	if !m.Status.Final() {
+		r.Errorf("%s has no outcome: %s", lane, m.Status)
+	}
+	r.mustEnd(m.ID, m.Status, reason)
+	taken, lost := 0, 0
+	for _, tg := range append(ways, r.tg) {
+		for _, c := range tg.with(m.ID) {
+			f := fault{}
+			if tg.fault != nil {
+				f = tg.fault(c)
+			}
+			if c.taken {
+				taken++
+			}
+			if f.taken {
+				lost++
+			}
+			if !c.at.Before(m.Expires) {
+				r.Errorf("%s was sent by %s %v after its time", lane, tg.Name(), c.at.Sub(m.Expires))
+			}
+		}
+	}
+	if taken > 1+lost || lane == delivery.LaneBroadcast && taken > 1 {
+		r.Errorf("%s was seen %d times, %d answers were lost", lane, taken, lost)
+	}
+}
+
+// mustArrive checks that a message went by the first way that could take it, and in which time.
+func (r *rig) mustArrive(lane delivery.Lane, stranger, bot, person bool) {
+	r.Helper()
+	limit := 10 * time.Second // the bot and its other way may both hang, for 3 s each
+	if lane == delivery.LaneDirect && !stranger {
+		limit = time.Minute // it waits for the bot first
+	}
+	switch {
+	case stranger && person:
+		r.mustGo(string(lane), "user", limit)
+	case stranger:
+		r.mustEnd(string(lane), delivery.StatusFailed, delivery.ReasonNeverStarted)
+	case bot:
+		r.mustGo(string(lane), "bot-mtproto", limit)
+	case person:
+		r.mustGo(string(lane), "user", limit)
+	default:
+		if m := r.message(string(lane)); m.Status != delivery.StatusExpired {
+			r.Errorf("%s has ended as %s, and no way works", lane, m.Status)
+		}
+	}
+}
