@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,8 +40,8 @@ func (g *gateway) reload(ctx context.Context) (api.Reloaded, error) {
 		g.log.ErrorContext(ctx, "the configuration was not read again; the old one stays in force", "error", err)
 		return done, err
 	}
-	g.log.InfoContext(ctx, "the configuration was read again", "changed", strings.Join(done.Changed, " "),
-		"needs_restart", strings.Join(done.NeedsRestart, " "), "canceled", done.Canceled)
+	g.log.InfoContext(ctx, "the configuration was read again", "changed", inShort(done.Changed),
+		"needs_restart", inShort(done.NeedsRestart), "canceled", done.Canceled)
 	return done, nil
 }
 
@@ -61,7 +62,7 @@ func (g *gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 	if err := api.Renew(g.listener, cfg.API.TLSCert, cfg.API.TLSKey); err != nil {
 		return api.Reloaded{}, &api.ReloadError{Detail: err.Error() + ". The old configuration stays in force."}
 	}
-	if len(done.Changed) > 0 {
+	if len(done.Changed) > 0 || !reflect.DeepEqual(old.Domains, cfg.Domains) {
 		if done.Canceled, err = g.changeDomains(ctx, old, cfg, done.Changed); err != nil {
 			return api.Reloaded{}, err
 		}
@@ -194,12 +195,21 @@ func (g *gateway) changeDomains(ctx context.Context, old, cfg *config.Config, ch
 	slices.Sort(domains)
 	g.tenants.set(cfg.Domains)
 	canceled, err = g.codes.ApplyPolicy(ctx, domains, audit.Entry{
-		Time: time.Now(), Event: audit.ConfigReloaded, Outcome: strings.Join(changed, " "),
+		Time: time.Now(), Event: audit.ConfigReloaded, Outcome: inShort(changed),
 	})
 	if err != nil {
 		g.tenants.set(old.Domains)
 	}
 	return canceled, err
+}
+
+// inShort are the first of many names.
+func inShort(names []string) string {
+	const most = 20
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], " "), len(names)-most)
+	}
+	return strings.Join(names, " ")
 }
 
 // adopt puts the rest of a configuration in force; nothing here can fail.

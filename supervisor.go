@@ -79,7 +79,7 @@ func (g *gateway) watchdog(ctx context.Context) {
 func (g *gateway) alive(ctx context.Context, within time.Duration) bool {
 	answered := make(chan struct{})
 	go func() {
-		_ = g.db.Ready(ctx)
+		g.db.Alive(ctx)
 		close(answered)
 	}()
 	timer := time.NewTimer(within)

@@ -437,3 +437,27 @@ func TestTheLogOfADamagedDatabaseIsKeptWithIt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Under whatever name a database is opened that is in use, the backup has the newest of it.
+func TestABackupThroughALinkHasWhatTheLogHolds(t *testing.T) {
+	d, dir := openFiles(t)
+	path := filepath.Join(dir, "telegate.db")
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	enqueue(t, d, message("msg_newest", "hello", time.Now()))
+	i, err := db.Inspect(t.Context(), link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	file := filepath.Join(t.TempDir(), "copy.db")
+	if err := i.Backup(t.Context(), file, path+".key"); err != nil {
+		t.Fatal(err)
+	}
+	back := dbtest.OpenAt(t, file, time.Now, nil)
+	if _, err := back.Load(t.Context(), "msg_newest"); err != nil {
+		t.Error(err)
+	}
+}

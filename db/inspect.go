@@ -38,6 +38,9 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real // its log and its lock lie there
+	}
 	if err := checkMagic(abs); err != nil {
 		return nil, err
 	}
