@@ -117,7 +117,7 @@ func (m *mtproto) client(g *gateway, t config.Telegram, o userclient.Options) (*
 	if err != nil {
 		return nil, err
 	}
-	o.App, o.Store, o.Logger = app, g.db, g.log
+	o.App, o.Store, o.Logger, o.BotName = app, g.db, g.log, g.tenants.botName
 	o.OnConnected = func(userclient.Status) { g.dispatcher.Resume(delivery.UserSession) }
 	o.OnAlarm = func(s userclient.Status) {
 		g.log.Error("Telegram account cannot send.", "state", s.State, "until", s.Until, "detail", s.Detail)

@@ -12,7 +12,7 @@ import (
 
 type benchCmd struct {
 	Runs  int      `default:"3" placeholder:"N" help:"How often each is measured (default ${default})."`
-	Only  []string `placeholder:"NAME" help:"Only these, with commas between them: A, B, H, U, K, F, accept, wire, check, idle, fallback, scale, bots."`
+	Only  []string `placeholder:"NAME" help:"Only these, with commas between them: A, B, H, U, K, F, accept, wire, check, idle, fallback, scale, bots, report."`
 	Quick bool     `help:"Small sizes and one run, to see that it works; times are not judged."`
 	JSON  bool     `help:"Print JSON instead of a table."`
 	Out   string   `type:"path" placeholder:"DIR" help:"Also write results.json, table.md and the charts there."`

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"
@@ -53,6 +54,11 @@ func TestDocsAreComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	operations := read(t, "docs/operations.md")
+	for _, code := range language.Codes() {
+		if !strings.Contains(calls, "`"+code+"`") {
+			t.Errorf("docs/api.md does not name the language %s", code)
+		}
+	}
 	for _, m := range regexp.MustCompile(`(?m)^# HELP (telegate_\S+)`).FindAllStringSubmatch(string(data), -1) {
 		if !strings.Contains(operations, "`"+m[1]) {
 			t.Errorf("docs/operations.md does not explain the metric %s", m[1])

@@ -28,6 +28,9 @@ func (d *doctor) botTables() []config.Telegram {
 // bots asks Telegram about each bot.
 func (d *doctor) bots(ctx context.Context) []finding {
 	tables := d.botTables()
+	if len(tables) == 0 && d.bad == nil {
+		return []finding{{"bot", rungSkip, "None is configured. " + withoutBot, ""}}
+	}
 	results := make([][]finding, len(tables))
 	var all sync.WaitGroup
 	for i, t := range tables {

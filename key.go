@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,14 +19,18 @@ type keyNewCmd struct {
 	Name    string   `required:"" placeholder:"NAME" help:"Who will use the key, such as meshcentral; it stands in the log."`
 	Domains []string `default:"*" placeholder:"ID" help:"Domains it may act for, separated by commas: \"*\" for all, \"\" for the default domain (default ${default})."`
 	Scopes  []string `default:"link,verify,send" enum:"link,verify,send,admin" placeholder:"SCOPE" help:"What it may do: ${enum} (default ${default})."`
+	User    string   `placeholder:"ID" help:"The account of the administrator who gets the key: once it is linked, the console asks for a code too."`
 	JSON    bool     `help:"Print JSON."`
+
+	UserDomain string `placeholder:"ID" help:"The domain of --user; empty for the default domain."`
 }
 
 // Help implements kong.HelpProvider.
 func (keyNewCmd) Help() string {
 	return `The key goes to the caller and is kept nowhere; the configuration takes its hash.
 
-    telegate key new --name meshcentral --domains '*' --scopes link,verify,send`
+    telegate key new --name meshcentral --domains '*' --scopes link,verify,send
+    telegate key new --name alice --scopes admin,link,send --user alice`
 }
 
 // Run prints a fresh key once, and the table that makes it known. The key itself is kept nowhere.
@@ -39,15 +44,20 @@ func (c keyNewCmd) Run(con *console) error {
 	if len(c.Domains) == 0 { // --domains ""
 		c.Domains = []string{""}
 	}
+	if c.User != "" && !slices.Contains(c.Scopes, "admin") || c.User == "" && c.UserDomain != "" {
+		return usageError{errors.New("--user is for a key with the scope admin, and --user-domain goes with it")}
+	}
 	key, err := config.NewAPIKey()
 	if err != nil {
 		return err
 	}
-	k := config.Key{Name: c.Name, Hash: config.HashAPIKey(key), Domains: c.Domains, Scopes: c.Scopes}
+	k := config.Key{Name: c.Name, Hash: config.HashAPIKey(key), Domains: c.Domains, Scopes: c.Scopes, User: c.User, UserDomain: c.UserDomain}
 	if c.JSON {
-		return json.NewEncoder(con.stdout).Encode(map[string]any{
-			"key": key, "name": k.Name, "hash": k.Hash, "domains": k.Domains, "scopes": k.Scopes,
-		})
+		out := map[string]any{"key": key, "name": k.Name, "hash": k.Hash, "domains": k.Domains, "scopes": k.Scopes}
+		if k.User != "" {
+			out["user"], out["user_domain"] = k.User, k.UserDomain
+		}
+		return json.NewEncoder(con.stdout).Encode(out)
 	}
 	_, err = fmt.Fprintf(con.stdout, "The key, shown this once; give it to the caller:\n\n%s\n\nAdd this to telegate.toml and restart:\n\n%s",
 		key, config.KeyTable(k))

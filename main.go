@@ -50,6 +50,7 @@ type cli struct {
 	Users struct {
 		List   usersListCmd   `cmd:"" help:"List the users with a linked chat."`
 		Show   usersShowCmd   `cmd:"" help:"Show what Telegram can be used for with a user, and why not."`
+		Link   usersLinkCmd   `cmd:"" help:"Link a user to a chat, by a link that you pass on."`
 		Set    usersSetCmd    `cmd:"" help:"Set a user's handle: an invitation until it is proven."`
 		Unlink usersUnlinkCmd `cmd:"" help:"Unlink a user from the chat."`
 	} `cmd:"" help:"Users, and their links to Telegram."`
@@ -70,6 +71,7 @@ type cli struct {
 	Config struct {
 		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print how it is understood."`
 		Import configImportCmd `cmd:"" help:"Make a configuration out of MeshCentral's."`
+		Texts  configTextsCmd  `cmd:"" help:"Print what people read in a language, to change it per domain."`
 	} `cmd:"" help:"The configuration file."`
 	Meshcentral struct {
 		Setup meshcentralSetupCmd `cmd:"" help:"Put the plugin into MeshCentral's data folder."`

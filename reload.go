@@ -220,6 +220,7 @@ func (g *gateway) adopt(cfg *config.Config, grants map[int64]*bot.Grant) {
 		g.tenants.bots[id].Nudge()
 	}
 	g.server.SetKeys(apiKeys(cfg))
+	g.console.SetKeys(consoleKeys(cfg))
 	g.dispatcher.SetLimits(sendingLimits(cfg))
 	g.broadcasts.SetPace(notify.Pace{PerSecond: cfg.Limits.BotPerSecond})
 	g.codes.Set(codeSettings(cfg))

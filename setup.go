@@ -90,10 +90,11 @@ func (c setupCmd) Run(ctx context.Context, con *console) error {
 
 const setupIntro = `telegate reaches Telegram as a bot or as a user.
 
-  bot   Recommended. It needs one thing: a token, which @BotFather gives out in Telegram.
-        apiid and apihash are not needed.
-  user  A person's own account writes the messages. It needs apiid and apihash from
-        https://my.telegram.org/apps, and a sign-in. Telegram may limit or close such an account.
+  bot   Recommended. It needs one thing: a token, which @BotFather gives out
+        in Telegram. apiid and apihash are not needed.
+  user  A person's own account writes the messages. It needs apiid and apihash
+        from https://my.telegram.org/apps, and a sign-in. Telegram may limit or
+        close such an account.
 `
 
 // open reads the configuration and makes sure that it can be changed, before anybody types anything.
@@ -248,9 +249,26 @@ func (w *wizard) finish(ctx context.Context) error {
 	for _, do := range w.after {
 		do(ctx)
 	}
+	for _, warning := range w.newWarnings(cfg) {
+		w.say("Attention: %s.", warning)
+	}
 	w.nextSteps(cfg)
 	return nil
 }
+
+// newWarnings are those that the configuration did not give before, but for that about keys, which the next steps speak of.
+func (w *wizard) newWarnings(cfg *config.Config) []string {
+	var before []string
+	if old, err := config.Parse(w.Config, w.old, w.con.getenv); err == nil {
+		before = old.Warnings
+	}
+	return slices.DeleteFunc(slices.Clone(cfg.Warnings), func(text string) bool {
+		return slices.Contains(before, text) || strings.Contains(text, "[[api.keys]]")
+	})
+}
+
+// command prints a command to copy, in one line however long.
+func (w *wizard) command(args string) { fmt.Fprintln(w.out, "  telegate "+args) }
 
 // keys names what is to be written.
 func (w *wizard) keys() string {
@@ -271,9 +289,10 @@ func (w *wizard) nextSteps(cfg *config.Config) {
 	}
 	w.say("\nNext:")
 	if len(cfg.API.Keys) == 0 {
-		w.say("  telegate key new --name my-server    prints a key for your server, and the table to add to %s", w.Config)
+		w.command("key new --name my-server")
+		w.say("      prints a key for your server, and the table to add to %s", w.Config)
 	}
-	w.say("  telegate config check%s", flag)
-	w.say("  telegate serve%s", flag)
+	w.command("config check" + flag)
+	w.command("serve" + flag)
 	w.say("If something does not work, telegate doctor%s says why.", flag)
 }

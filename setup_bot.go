@@ -15,9 +15,10 @@ import (
 )
 
 const botIntro = `
-To get a token, open https://t.me/BotFather in Telegram and send /newbot. It asks for a name, which people
-will see, and for a username that ends in "bot", and answers with the token: a number, a colon and about
-35 letters. Whoever has the token is the bot; show it to nobody.
+To get a token, open https://t.me/BotFather in Telegram and send /newbot. It
+asks for a name, which people will see, and for a username that ends in "bot",
+and answers with the token: a number, a colon and about 35 letters. Whoever has
+the token is the bot; show it to nobody.
 `
 
 // sampleToken stands for the one that is to come.

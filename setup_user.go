@@ -12,27 +12,32 @@ import (
 
 const userRisk = `
 Before you use a person's account, know this:
-  - Telegram limits or closes accounts that write to many people who do not know them, sometimes right after
-    the first sign-in by a program, and there is no way to prevent that for sure. Use an account you can do
-    without, not your own.
-  - Whoever reads the session in the configuration can read and write everything in that account.
-  - A session is for one program. If MeshCentral uses the same one, stop it first: Telegram voids a session
-    that is used from two places.
+  - Telegram limits or closes accounts that write to many people who do not
+    know them, sometimes right after the first sign-in by a program, and there
+    is no way to prevent that for sure. Use an account you can do without, not
+    your own.
+  - Whoever reads the session in the configuration can read and write
+    everything in that account.
+  - A session is for one program. If MeshCentral uses the same one, stop it
+    first: Telegram voids a session that is used from two places.
 As a bot telegate has none of these troubles.
 `
 
 const appIntro = `
-A user session needs the apiid and apihash of an application (one for everything is enough, and the same as in
-MeshCentral does). To get them, sign in at https://my.telegram.org with the phone number of the account, open
-"API development tools", and create an application with any title and name. The page then shows "App api_id", a
-number, and "App api_hash", 32 characters.
+A user session needs the apiid and apihash of an application (one for
+everything is enough, and the same as in MeshCentral does). To get them, sign in
+at https://my.telegram.org with the phone number of the account, open "API
+development tools", and create an application with any title and name. The page
+then shows "App api_id", a number, and "App api_hash", 32 characters.
 `
 
 const sessionIntro = `
 How does the account sign in?
-  1) phone     with its phone number, the code Telegram sends, and its two-step password if it has one
+  1) phone     with its phone number, the code Telegram sends, and its two-step
+               password if it has one
   2) qr        by scanning a code with a phone that is signed in already
-  3) session   with a session string you have: MeshCentral's (GramJS), Telethon's or telegate's own
+  3) session   with a session string you have: MeshCentral's (GramJS),
+               Telethon's or telegate's own
 `
 
 // setUpUser gets the session of a user's account.
@@ -197,8 +202,12 @@ func (a account) String() string {
 
 // signIn walks through the steps of a sign-in. It is canceled on every way out.
 func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error {
+	w.say("Connecting to Telegram…")
 	s, err := telegram.SignIn(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
 		return err
 	}
 	defer s.Cancel()
@@ -231,10 +240,6 @@ func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error
 
 // answer asks for what a step wants.
 func (w *wizard) answer(ctx context.Context, s signIn, step signInStep) (signInStep, error) {
-	hint := step.Hint
-	if hint != "" {
-		hint += " "
-	}
 	switch step.Want {
 	case wantPhone:
 		number, err := w.ask(ctx, "Phone number, with + and the country's code:")
@@ -243,7 +248,10 @@ func (w *wizard) answer(ctx context.Context, s signIn, step signInStep) (signInS
 		}
 		return s.Phone(ctx, number)
 	case wantCode:
-		code, err := w.askHidden(ctx, hint+"The code (it is not shown; Enter alone has it sent in another way):")
+		if step.Hint != "" {
+			w.say("%s", step.Hint)
+		}
+		code, err := w.askHidden(ctx, "The code (it is not shown; Enter alone has it sent in another way):")
 		if err != nil {
 			return step, err
 		}
@@ -252,7 +260,8 @@ func (w *wizard) answer(ctx context.Context, s signIn, step signInStep) (signInS
 		}
 		return s.Code(ctx, code)
 	case wantPassword:
-		if hint != "" {
+		hint := ""
+		if step.Hint != "" {
 			hint = "(hint: " + step.Hint + ") "
 		}
 		password, err := w.askPassword(ctx, "The account's two-step password "+hint+"(it is not shown):")

@@ -90,15 +90,27 @@ func (s gatewayStatus) tell(con *console) error {
 	fmt.Fprintln(con.stdout)
 	table = newTable(con.stdout)
 	table.row("DOMAIN", "TITLE", "SECOND FACTOR", "BOT", "STATE")
+	lacking := false
 	for _, d := range s.Domains {
-		name, factor := d.ID, "on"
+		name, factor, bot := d.ID, "on", d.Bot
 		if name == "" {
 			name = "(default)"
 		}
 		if !d.Msg2Factor {
 			factor = "off"
 		}
-		table.row(name, d.Title, factor, d.Bot, d.State)
+		if len(d.Unavailable) > 0 {
+			lacking, bot = true, "none"
+		}
+		table.row(name, d.Title, factor, bot, d.State)
 	}
-	return table.flush()
+	if err := table.flush(); err != nil || !lacking {
+		return err
+	}
+	_, err := fmt.Fprintf(con.stdout, "\n%s\n", withoutBot)
+	return err
 }
+
+// withoutBot says what a domain does not have that has no bot, and why.
+const withoutBot = "Where there is no bot, a user session stands in for it. It gets no news of what people do in Telegram, so there are no links to open " +
+	"(people link by handle), no buttons such as Not me, and no commands such as /mute. telegate setup bot sets up a bot."

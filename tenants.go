@@ -50,7 +50,7 @@ func (t *tenants) set(domains map[string]config.Domain) {
 		if len(d.Texts) > 0 {
 			r.texts[id] = t.general.With(d.Texts)
 		}
-		botID := int64(delivery.UserSession) // where there is one, it stands in for the bot
+		botID := delivery.UserSession // where there is one, it stands in for the bot
 		if token := d.Telegram.BotToken; token != "" {
 			botID = config.BotID(token)
 		}
@@ -105,10 +105,15 @@ func (t *tenants) Bot(domain string) (id int64, username string) {
 		return 0, ""
 	}
 	id = config.BotID(token)
-	if b, ok := t.bots[id]; ok {
-		username = b.Status().Username
+	return id, t.botName(id)
+}
+
+// botName is a bot's username, empty until Telegram has told it once.
+func (t *tenants) botName(botID int64) string {
+	if b, ok := t.bots[botID]; ok {
+		return b.Status().Username
 	}
-	return id, username
+	return ""
 }
 
 // HasBot tells whether a bot is configured.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -27,6 +29,7 @@ type terminal struct {
 	in     *bufio.Reader
 	tty    *os.File // the input where that is a terminal; nil otherwise
 	escape bool     // the output understands colours and cursor movements
+	width  int      // of a line of the output, in characters; 0: as long as it likes
 }
 
 func newTerminal(in io.Reader, out io.Writer) *terminal {
@@ -36,13 +39,49 @@ func newTerminal(in io.Reader, out io.Writer) *terminal {
 	}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		t.escape = true
+		t.width, _, _ = term.GetSize(int(f.Fd())) // one that does not know is left to itself
 	}
 	return t
 }
 
 // say prints a paragraph or a line.
 func (t *terminal) say(format string, args ...any) {
-	fmt.Fprintf(t.out, format+"\n", args...)
+	fmt.Fprintln(t.out, wrap(fmt.Sprintf(format, args...), t.width))
+}
+
+// label is what stands before the text of a line, under which its continuation begins: "  - ", "  bot   " or "  1) phone     ".
+var label = regexp.MustCompile(`^ *(- |(\d\) )?\S+ {2,})?`)
+
+// wrap breaks lines that are longer than width at blanks; a word that is longer by itself stays whole.
+func wrap(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if width <= 0 || utf8.RuneCountInString(line) <= width {
+			continue
+		}
+		head := label.FindString(line)
+		indent := strings.Repeat(" ", utf8.RuneCountInString(head))
+		var b strings.Builder
+		b.WriteString(head)
+		column, first := len(indent), true
+		for word := range strings.FieldsSeq(line[len(head):]) {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case first:
+				first = false
+			case column+1+n > width:
+				b.WriteString("\n" + indent)
+				column = len(indent)
+			default:
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(word)
+			column += n
+		}
+		lines[i] = b.String()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // ask asks for a line and returns it without the blanks around it.
@@ -58,7 +97,7 @@ func (t *terminal) askHidden(ctx context.Context, question string) (string, erro
 }
 
 func (t *terminal) askLine(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(t.out, question+" ")
+	fmt.Fprint(t.out, wrap(question, t.width)+" ")
 	return t.await(ctx, func() (string, error) {
 		line, err := t.in.ReadString('\n')
 		if t.tty == nil {
@@ -76,7 +115,7 @@ func (t *terminal) askPassword(ctx context.Context, question string) (string, er
 	if t.tty == nil || t.in.Buffered() > 0 {
 		return t.askLine(ctx, question)
 	}
-	fmt.Fprint(t.out, question+" ")
+	fmt.Fprint(t.out, wrap(question, t.width)+" ")
 	fd := int(t.tty.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {

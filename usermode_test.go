@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"telegate/api"
+	"telegate/userclient/datacenter"
 )
 
 // aloneWithout is the configuration of user mode whose session is not in the file.
@@ -60,5 +61,63 @@ func TestTheDailyCapIsSaidWhenItIsReached(t *testing.T) {
 	}
 	if !strings.Contains(metricsOf(w), `telegate_account_state{account="user session",state="used_up"} 1`) {
 		t.Error("the metrics do not say so")
+	}
+}
+
+// What needs a bot is named with its reason by the program, too.
+func TestUserModeSaysOnTheCommandLineWhatItLacks(t *testing.T) {
+	p := newPatient(t)
+	tel, session := p.dataCentre()
+	p.text = p.alone(session, "")
+	p.write("")
+	g := p.startText(p.text)
+	p.clientConnected(g.mtproto.person)
+	p.linkByHandle(tel, "alice")
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"status"}, "none  connected"},
+		{[]string{"status"}, "no links to open (people link by handle), no buttons such as Not me, and no commands such as /mute"},
+		{[]string{"users", "show", "alice"}, "sign-in codes  yes"},
+		{[]string{"broadcast", "--everyone", "--dry-run", "Maintenance tonight."}, "takes about 10s"},
+	} {
+		args := append(test.args, "--api", p.url, "--key", p.key)
+		if status, out := p.telegate("", args...); status != exitOK || !strings.Contains(out, test.says) {
+			t.Errorf("%s: %d, no %q in\n%s", strings.Join(test.args, " "), status, test.says, out)
+		}
+	}
+	_, _, by := p.examine()
+	finds(t, by, "bot", rungSkip, "no links to open (people link by handle)")
+}
+
+// A caller that makes and checks its own codes links in user mode as with a bot: to the chat that its code has reached.
+func TestACallerVouchesInUserMode(t *testing.T) {
+	w := newWorld(t)
+	tel, session := w.dataCentre()
+	g := w.startText(w.alone(session, ""))
+	w.clientConnected(g.mtproto.person)
+	var sent api.AcceptedMessage
+	w.want(http.StatusAccepted, "POST", "/v1/messages", api.SendMessage{To: "@carol_tg", Text: "123456 is your code", Lane: "code", Purpose: "link"}, &sent)
+	w.eventually("the code has arrived", func() bool {
+		var m api.Message
+		w.want(http.StatusOK, "GET", "/v1/messages/"+sent.ID, nil, &m)
+		return m.Status == "delivered"
+	})
+	// The name passes to somebody else: the link is to the chat that the code has reached.
+	tel.Rename(w.person("carol").ID, "carol_new")
+	tel.Add(datacenter.Account{ID: 810000009, AccessHash: 79, Username: "carol_tg", Name: "Mallory", Phone: "+34600000009"})
+	w.want(http.StatusCreated, "POST", "/v1/links", api.StartLink{User: "carol", Handle: "@carol_tg", VerifiedBy: "caller", Message: sent.ID}, nil)
+	w.shows(tel, "carol", "Connected.")
+	w.signInOver(tel, "carol", "s")
+	for _, m := range tel.Sent() {
+		if m.To == 810000009 {
+			t.Errorf("a stranger got %q", m.Text)
+		}
+	}
+	var p api.Problem
+	w.want(http.StatusConflict, "POST", "/v1/links", api.StartLink{User: "bob", Handle: "@carol_tg", VerifiedBy: "caller", Message: sent.ID}, &p)
+	if p.Type != "/problems/proof-refused" {
+		t.Errorf("the same code for somebody else: %+v", p)
 	}
 }

@@ -156,9 +156,9 @@ func (c usersUnlinkCmd) Run(ctx context.Context, con *console) error {
 // reasonWords say why Telegram cannot be used with a user, and what to do.
 var reasonWords = map[string]string{
 	"msg2factor_disabled": "The domain has msg2factor = false, so no codes go out.",
-	"not_linked":          "The user has no linked chat; he links one on the server's page, or with a link from POST /v1/links.",
+	"not_linked":          "The user has no linked chat; he links one on the server's page (POST /v1/links).",
 	"link_suspended":      "The link is suspended after too many wrong codes; the user has to link again.",
-	"chat_blocked_bot":    "The user has blocked the bot; he opens the chat and taps Start.",
+	"chat_blocked_bot":    "The user has blocked the bot, or the sending account; he opens that chat and unblocks it, or taps Start.",
 	"cooling_off":         "The user tapped Not me; codes go out again 20 minutes after that.",
 	"transport_down":      "Telegram cannot be reached; telegate status says why.",
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"telegate/delivery"
@@ -56,10 +57,34 @@ func (s *Server) observed(next http.Handler) http.Handler {
 // routeOf names a request by the pattern that serves it, for log and metrics: there are few of these, while paths and
 // methods are whatever somebody sends.
 func (s *Server) routeOf(r *http.Request) string {
+	switch {
+	case s.ofConsole(r):
+		return consolePath
+	case s.publishes(r):
+		return publishRoute
+	}
 	if _, pattern := s.mux.Handler(r); pattern != "" {
 		return pattern
 	}
 	return "other"
+}
+
+// consolePath is where the administrators' pages are.
+const consolePath = "/console"
+
+func (s *Server) ofConsole(r *http.Request) bool {
+	return s.o.Console != nil && (r.URL.Path == consolePath || strings.HasPrefix(r.URL.Path, consolePath+"/"))
+}
+
+// console hands the administrators' pages over: they have cookies and forms where the API has keys and JSON.
+func (s *Server) console(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.ofConsole(r) {
+			s.o.Console.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // statusWriter remembers the status of an answer.

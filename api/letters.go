@@ -17,19 +17,6 @@ type MessageList struct {
 	Next     string           `json:"next" doc:"pass it as after for the next page; empty on the last"`
 }
 
-// statusWords are what a list can be asked for: each status, and dead for those that mean that it has not arrived. Whether a
-// transport has a message right now is known in memory only, so queued and sending mean the same here.
-var statusWords = map[string][]delivery.Status{
-	"queued":    {delivery.StatusQueued, delivery.StatusSending},
-	"sending":   {delivery.StatusQueued, delivery.StatusSending},
-	"delivered": {delivery.StatusDelivered},
-	"failed":    {delivery.StatusFailed},
-	"expired":   {delivery.StatusExpired},
-	"canceled":  {delivery.StatusCanceled},
-	"unknown":   {delivery.StatusUnknown},
-	"dead":      {delivery.StatusFailed, delivery.StatusExpired, delivery.StatusUnknown},
-}
-
 func (s *Server) listMessages(ctx context.Context, in *struct {
 	Domain    string `query:"domain" maxLength:"64" doc:"absent: the default domain"`
 	User      string `query:"user" maxLength:"256" doc:"only messages to this user"`
@@ -45,7 +32,7 @@ func (s *Server) listMessages(ctx context.Context, in *struct {
 	q := notify.Query{Domain: in.Domain, User: in.User, Broadcast: in.Broadcast, After: in.After, Limit: in.Limit + 1}
 	if in.Status != "" {
 		for word := range strings.SplitSeq(in.Status, ",") {
-			statuses, ok := statusWords[word]
+			statuses, ok := notify.StatusesOf(word)
 			if !ok {
 				return nil, invalid("query/status", "must be a list with commas of queued, sending, delivered, failed, expired, canceled, unknown, dead")
 			}

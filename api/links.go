@@ -77,7 +77,7 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 		StartCommand: started.Command, Label: l.Chat.Label(), ExpiresAt: l.Expires, ExpiresIn: s.secondsUntil(l.Expires),
 	}
 	if started.StartURL != "" {
-		if out.QRSVG, err = qrSVG(started.StartURL); err != nil {
+		if out.QRSVG, err = QRSVG(started.StartURL); err != nil {
 			return nil, err
 		}
 	}

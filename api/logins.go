@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -37,7 +36,7 @@ type Login struct {
 }
 
 func loginOf(i twofa.SignIn) Login {
-	return Login{i.Time, i.Domain, i.User, i.IP, i.Browser, i.System, "Messaging", "code", string(i.Result)}
+	return Login{i.Time, i.Domain, i.User, i.IP, i.Browser, i.System, twofa.SecondFactor, twofa.Method, string(i.Result)}
 }
 
 func (s *Server) listLogins(ctx context.Context, in *struct {
@@ -65,9 +64,9 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 		return nil, invalid("query/to", "must be after from")
 	}
 	if in.After != "" {
-		after, err := placeOf(in.After)
-		if err != nil {
-			return nil, err
+		after, ok := twofa.ParsePlace(in.After)
+		if !ok {
+			return nil, invalid("query/after", "is not the next of a page of this report; begin without it")
 		}
 		if q.Before.Time.IsZero() || after.Time.Before(q.Before.Time) {
 			q.Before = after
@@ -85,7 +84,7 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 	list := LoginList{Logins: []Login{}}
 	if len(found) > limit {
 		found = found[:limit]
-		list.Next = nextOf(found[limit-1].Place)
+		list.Next = found[limit-1].Text()
 	}
 	for _, i := range found {
 		list.Logins = append(list.Logins, loginOf(i))
@@ -109,19 +108,4 @@ func dayOrTime(pointer, s string, days int) (time.Time, error) {
 		return time.Time{}, invalid(pointer, "must be a date such as 2026-11-02, or an RFC 3339 time such as 2026-11-02T09:00:00Z")
 	}
 	return t, nil
-}
-
-// nextOf writes a place in the report as callers pass it on.
-func nextOf(p twofa.Place) string { return fmt.Sprintf("%d-%d", p.Time.UnixMilli(), p.Seq) }
-
-func placeOf(after string) (twofa.Place, error) {
-	var at int64
-	var p twofa.Place
-	if n, err := fmt.Sscanf(after, "%d-%d", &at, &p.Seq); n != 2 || err != nil || p.Seq < 1 {
-		return p, invalid("query/after", "is not the next of a page of this report; begin without it")
-	}
-	if p.Time = time.UnixMilli(at); nextOf(p) != after {
-		return p, invalid("query/after", "is not the next of a page of this report; begin without it")
-	}
-	return p, nil
 }

@@ -11,8 +11,8 @@ import (
 // quietZone is the white border a QR code needs, in modules (ISO/IEC 18004).
 const quietZone = 4
 
-// qrSVG draws a text as a QR code, an SVG image in a data: URL. The colours are fixed, so that it scans in a dark page.
-func qrSVG(text string) (string, error) {
+// QRSVG draws a text as a QR code, an SVG image in a data: URL. The colours are fixed, so that it scans in a dark page.
+func QRSVG(text string) (string, error) {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return "", fmt.Errorf("draw QR code: %w", err)

@@ -3,10 +3,8 @@ package api
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
-	"telegate/delivery"
 	"telegate/notify"
 	"telegate/twofa"
 )
@@ -29,7 +27,7 @@ type Trace struct {
 // TraceEvent is one thing that happened.
 type TraceEvent struct {
 	Time    time.Time `json:"time"`
-	Event   string    `json:"event" doc:"link.…, verification.…, factor.throttled, message.refused, message.accepted, message.attempt, message.suppressed, message.ended"`
+	Event   string    `json:"event" doc:"link.…, verification.…, factor.throttled, message.refused, message.resent, message.by_hand, message.accepted, message.attempt, message.suppressed, message.ended"`
 	ID      string    `json:"id,omitempty" doc:"of the message, link or verification"`
 	Lane    string    `json:"lane,omitempty" doc:"of a message"`
 	Outcome string    `json:"outcome,omitempty"`
@@ -71,7 +69,7 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	for i, e := range t.Events {
 		view.Events[i] = TraceEvent{e.Time, e.Event, e.ID, string(e.Lane), e.Outcome, e.Detail}
 	}
-	view.Summary = slices.Concat(stateWords(m, t.MutedUntil), lastWords(t.Events))
+	view.Summary = append(stateWords(m, t.MutedUntil), t.Last())
 	return &struct{ Body Trace }{view}, nil
 }
 
@@ -106,21 +104,4 @@ func stateWords(m Messaging, mutedUntil time.Time) []string {
 			"; /unmute in the chat ends that. Sign-in codes still arrive.")
 	}
 	return list
-}
-
-// lastWords say what became of the last message there was.
-func lastWords(events []notify.TraceEvent) []string {
-	for _, e := range slices.Backward(events) {
-		at := e.Time.UTC().Format(time.RFC3339)
-		switch e.Event {
-		case "message." + string(notify.StepEnded):
-			if e.Outcome == string(delivery.StatusDelivered) {
-				return []string{fmt.Sprintf("The last message that ended, %s, was delivered at %s.", e.ID, at)}
-			}
-			return []string{fmt.Sprintf("The last message that ended, %s, ended as %s at %s: %s", e.ID, e.Outcome, at, e.Detail)}
-		case "message.refused":
-			return []string{fmt.Sprintf("The last message was refused at %s: %s", at, e.Detail)}
-		}
-	}
-	return []string{"No message ended in this time."}
 }

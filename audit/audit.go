@@ -17,6 +17,9 @@ const (
 	LinkResumed   Event = "link.resumed"
 	LinkRefused   Event = "link.refused" // somebody else came with a claimed token, a binding did not match
 
+	InvitationSet     Event = "invitation.set"     // outcome: the handle
+	InvitationRemoved Event = "invitation.removed" // outcome: the handle
+
 	VerificationCreated  Event = "verification.created"
 	VerificationChecked  Event = "verification.checked" // outcome: the check's result; the login report reads these
 	VerificationRefused  Event = "verification.refused" // a binding did not match; the check has its own entry too
@@ -26,12 +29,21 @@ const (
 	VerificationFailed   Event = "verification.failed"
 
 	MessageRefused Event = "message.refused" // subject: the lane; outcome: the reason; user: the user or the handle asked for
+	CodeReleased   Event = "code.released"   // a code that waited for its addressee to press Start; subject: the message it is now
+	MessageByHand  Event = "message.by_hand" // subject: the message, which an administrator has written
+	MessageResent  Event = "message.resent"  // subject: the new message; outcome: the one that had not arrived
+
+	TopicMade Event = "topic.made" // outcome: first, anew, off; subject: the link
 
 	BroadcastAccepted Event = "broadcast.accepted" // outcome: whom it reaches, in numbers
 	BroadcastCanceled Event = "broadcast.canceled" // outcome: how far it had come
 
 	FactorThrottled Event = "factor.throttled"
 	PolicyChanged   Event = "domain.policy_changed"
+
+	ConsoleSignedIn  Event = "console.signed_in"  // subject: the key; user: its account, if it has one; outcome: key, or key and code
+	ConsoleSignedOut Event = "console.signed_out" // likewise
+	ConsoleRefused   Event = "console.refused"    // somebody wanted to sign in; outcome: why not
 
 	ConfigReloaded   Event = "config.reloaded"   // outcome: what has changed, by the names of the configuration
 	DatabaseRestored Event = "database.restored" // subject: the backup's file; outcome: what waited in it was kept or dropped
@@ -43,9 +55,10 @@ type Entry struct {
 	Event   Event
 	Domain  string
 	User    string
-	Subject string // id of the link, verification or broadcast; the lane of a message that was refused
+	Subject string // id of the link, verification or broadcast; the lane of a message that was refused; the key of the console
 	Outcome string
 	Purpose string // of a verification: login, recovery, confirm; empty elsewhere
+	Actor   string // who did it, where the context says so (By); the store fills it in
 	Context Context
 }
 

@@ -12,6 +12,9 @@ var words = map[Event]string{
 	LinkResumed:   "The link is in use again: the person has unblocked the bot.",
 	LinkRefused:   "An attempt on the link was refused: {}.",
 
+	InvitationSet:     "A handle was set for the user, an invitation until it is proven: {}.",
+	InvitationRemoved: "The invitation of the user was taken back: {}.",
+
 	VerificationCreated:  "A code was asked for ({}).",
 	VerificationChecked:  "A code was checked: {}.",
 	VerificationRefused:  "A check was refused: {}.",
@@ -20,9 +23,17 @@ var words = map[Event]string{
 	VerificationCanceled: "The verification was canceled: {}.",
 	VerificationFailed:   "The verification failed: Telegram refuses to deliver its code.",
 
-	MessageRefused:  "A message was refused and never stored: {}.",
+	MessageRefused:  "A message was refused: {}.",
+	CodeReleased:    "The person has pressed Start, so the code that waited went out.",
+	TopicMade:       "The topic that programs write to this user by: {}.",
+	MessageByHand:   "An administrator wrote a message to the user.",
+	MessageResent:   "A message that had not arrived was sent again.",
 	FactorThrottled: "A check had to wait after too many wrong codes in a row.",
 	PolicyChanged:   "The domain's policy was changed: {}.",
+
+	ConsoleSignedIn:  "The user signed in to the console with {}.",
+	ConsoleSignedOut: "The user signed out of the console.",
+	ConsoleRefused:   "A sign-in to the console was refused: {}.",
 
 	BroadcastAccepted: "A broadcast was accepted: {}.",
 	BroadcastCanceled: "A broadcast was canceled: {}.",
@@ -56,13 +67,17 @@ var outcomes = map[string]string{
 	"verification_in_progress": "two codes were pending in other sessions; finish or cancel one",
 	"transport_down":           "Telegram could not be reached",
 	"recipient_unknown":        "the bot had not met the holder of the handle, or was blocked; the person has to press Start",
+	"waits_for_start":          "the bot had not met the holder of the handle, or was blocked; once the person presses Start the code goes out, if it is still valid then",
+	"first":                    "made on the person's word",
+	"anew":                     "made anew, and the one before is void",
+	"off":                      "switched off by the person",
 	"recipient_changed":        "the handle had passed to another Telegram account; its new holder has to link first",
 	"recipient_unproven":       "nobody had proven to own the handle; the holder has to link first",
 	"caller":                   "the server asked for it",
 	"token of another chat":    "somebody else came with a start command that was used already",
 }
 
-// Words says the entry in a sentence for people.
+// Words says the entry in a sentence for people, and in another who did it, if a person at the console did.
 func (e Entry) Words() string {
 	sentence, ok := words[e.Event]
 	if !ok {
@@ -72,5 +87,9 @@ func (e Entry) Words() string {
 	if !ok {
 		outcome = strings.ReplaceAll(e.Outcome, "_", " ")
 	}
-	return strings.Replace(sentence, "{}", outcome, 1)
+	sentence = strings.Replace(sentence, "{}", outcome, 1)
+	if key, ok := strings.CutPrefix(e.Actor, console); ok {
+		sentence += " It was done in the console with the key " + key + "."
+	}
+	return sentence
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -160,27 +159,27 @@ type size struct {
 	idleFor         time.Duration
 	fewLinks, links int // of scale
 	queued          int // of scale
-	calls           int // of scale, for each thing that is compared
+	calls           int // of scale, for each thing that is compared; of report, for each thing that is asked for
 	bots            int
+	signIns         int // of report
 }
 
 var (
 	full = size{
 		messages: 600, chats: 6, perChat: 10, hot: 30, otherAfter: 3 * time.Second, killAfter: 8 * time.Second,
 		acceptFor: 4 * time.Second, codes: 200, checks: 5000, idleFor: 5 * time.Second,
-		fewLinks: 1000, links: 1_000_000, queued: 100_000, calls: 1000, bots: 1000,
+		fewLinks: 1000, links: 1_000_000, queued: 100_000, calls: 1000, bots: 1000, signIns: 1_000_000,
 	}
 	quick = size{
 		messages: 60, chats: 3, perChat: 4, hot: 5, otherAfter: 500 * time.Millisecond, killAfter: 300 * time.Millisecond,
 		acceptFor: 300 * time.Millisecond, codes: 10, checks: 200, idleFor: 200 * time.Millisecond,
-		fewLinks: 100, links: 5000, queued: 1000, calls: 100, bots: 20,
+		fewLinks: 100, links: 5000, queued: 1000, calls: 100, bots: 20, signIns: 3000,
 	}
 )
 
-// database is a fresh folder with a database in which these accounts are linked. Databases of the same name are made once
-// and copied.
-func (l *lab) database(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
-	seeded, err := l.seeded(ctx, name, accounts)
+// database is a fresh folder with a database of that content. Databases of the same name are made once and copied.
+func (l *lab) database(ctx context.Context, name string, content filler) (string, error) {
+	seeded, err := l.seeded(ctx, name, content)
 	if err != nil {
 		return "", err
 	}
@@ -192,7 +191,7 @@ func (l *lab) database(ctx context.Context, name string, accounts iter.Seq[accou
 }
 
 // seeded is the folder of the database of that name, to be copied.
-func (l *lab) seeded(ctx context.Context, name string, accounts iter.Seq[account]) (string, error) {
+func (l *lab) seeded(ctx context.Context, name string, content filler) (string, error) {
 	if dir, ok := l.seeds[name]; ok {
 		return dir, nil
 	}
@@ -201,7 +200,7 @@ func (l *lab) seeded(ctx context.Context, name string, accounts iter.Seq[account
 		return "", err
 	}
 	began := time.Now()
-	if err := seed(ctx, filepath.Join(dir, "telegate.db"), accounts); err != nil {
+	if err := seed(ctx, filepath.Join(dir, "telegate.db"), content); err != nil {
 		return "", err
 	}
 	if took := time.Since(began); took > time.Second {

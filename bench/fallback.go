@@ -69,7 +69,7 @@ func ParseServer(text string) (userclient.Server, error) {
 // are connected to a simulated data centre, which answers at once.
 func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 	people := slices.Collect(users(l.size.codes))
-	dir, err := l.database(ctx, usersName(len(people)), users(len(people)))
+	dir, err := l.database(ctx, usersName(len(people)), linked(users(len(people))))
 	if err != nil {
 		return outcome{}, err
 	}

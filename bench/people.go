@@ -44,44 +44,54 @@ func users(count int) iter.Seq[account] {
 	}
 }
 
-// seedBatch is how many links share a transaction.
+// filler puts something into a database.
+type filler func(ctx context.Context, d *db.DB) error
+
+// seedBatch is how many rows of a kind share a transaction.
 const seedBatch = 10_000
 
-// seed makes a database in which these accounts are linked, a month ago. It goes through the database's own transactions,
-// so that the rows are those of the product.
-func seed(ctx context.Context, path string, accounts iter.Seq[account]) (err error) {
+// seed makes a database of that content.
+func seed(ctx context.Context, path string, content filler) (err error) {
 	d, err := db.Open(ctx, db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	linked := time.Now().AddDate(0, -1, 0)
-	next, stop := iter.Pull(accounts)
-	defer stop()
-	for n, more := 0, true; more; {
-		err := d.UpdateLinks(ctx, func(tx linking.Tx) error {
-			for range seedBatch {
-				var a account
-				if a, more = next(); !more {
-					return nil
+	return content(ctx, d)
+}
+
+// linked is a database in which these accounts are linked, a month ago. It goes through the database's own transactions, so
+// that the rows are those of the product.
+func linked(accounts iter.Seq[account]) filler {
+	return func(ctx context.Context, d *db.DB) error {
+		since := time.Now().AddDate(0, -1, 0)
+		next, stop := iter.Pull(accounts)
+		defer stop()
+		for n, more := 0, true; more; {
+			err := d.UpdateLinks(ctx, func(tx linking.Tx) error {
+				for range seedBatch {
+					var a account
+					if a, more = next(); !more {
+						return nil
+					}
+					if err := tx.SaveChat(linking.Chat{BotID: a.bot, ID: a.chat, Type: "private", FirstName: "Somebody"}); err != nil {
+						return err
+					}
+					err := tx.InsertLink(linking.Link{
+						ID: fmt.Sprintf("lnk_bench%09d", n), Domain: a.domain, User: a.user, Method: linking.ByBot, Status: linking.Verified,
+						BotID: a.bot, ChatID: a.chat, Created: since, Expires: since, Claimed: since, Verified: since,
+					})
+					if err != nil {
+						return err
+					}
+					n++
 				}
-				if err := tx.SaveChat(linking.Chat{BotID: a.bot, ID: a.chat, Type: "private", FirstName: "Somebody"}); err != nil {
-					return err
-				}
-				err := tx.InsertLink(linking.Link{
-					ID: fmt.Sprintf("lnk_bench%09d", n), Domain: a.domain, User: a.user, Method: linking.ByBot, Status: linking.Verified,
-					BotID: a.bot, ChatID: a.chat, Created: linked, Expires: linked, Claimed: linked, Verified: linked,
-				})
-				if err != nil {
-					return err
-				}
-				n++
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("make %d links: %w", n, err)
 			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("make %d links: %w", n, err)
 		}
+		return nil
 	}
-	return nil
 }

@@ -36,7 +36,7 @@ var scaleScenarios = []scenario{
 // runScale runs a gateway with few links and one with many side by side, and gives the same calls to both in turn, so that
 // whatever else the machine does slows both. Ratios are of the medians.
 func runScale(ctx context.Context, l *lab) (outcome, error) {
-	if _, err := l.seeded(ctx, usersName(l.size.links), users(l.size.links)); err != nil { // it takes its time: before anything runs
+	if _, err := l.seeded(ctx, usersName(l.size.links), linked(users(l.size.links))); err != nil { // it takes its time: before anything runs
 		return outcome{}, err
 	}
 	few, err := l.scaled(ctx, l.size.fewLinks)
@@ -135,7 +135,7 @@ func runBots(ctx context.Context, l *lab) (_ outcome, err error) {
 		s.bots = append(s.bots, b)
 		people = append(people, account{domainNumber(n), "user//alice", b.id, userNumber(n).chat})
 	}
-	dir, err := l.database(ctx, fmt.Sprintf("%d bots", l.size.bots), slices.Values(people))
+	dir, err := l.database(ctx, fmt.Sprintf("%d bots", l.size.bots), linked(slices.Values(people)))
 	if err != nil {
 		return outcome{}, err
 	}

@@ -4,5 +4,5 @@ import "slices"
 
 // scenarios are all benchmarks, in the order of the table.
 func scenarios() []scenario {
-	return slices.Concat(sendingScenarios, troubleScenarios, []scenario{acceptScenario()}, latencyScenarios, fallbackScenarios, scaleScenarios)
+	return slices.Concat(sendingScenarios, troubleScenarios, []scenario{acceptScenario()}, latencyScenarios, fallbackScenarios, scaleScenarios, []scenario{signInsScenario})
 }

@@ -26,7 +26,7 @@ type stage struct {
 // stage sets up a gateway with the first links users of the default domain, and the phones of some of them. perSecond is the
 // configured limit of messages a second, 0 for the default. The caller must clear it.
 func (l *lab) stage(ctx context.Context, links int, people []account, perSecond int, limits sandbox.Limits) (_ *stage, err error) {
-	dir, err := l.database(ctx, usersName(links), users(links))
+	dir, err := l.database(ctx, usersName(links), linked(users(links)))
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,15 @@ type Messages interface {
 	Reply(ctx context.Context, botID, chatID int64, lane delivery.Lane, body delivery.Body) error
 	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
 	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
+	// Started sends what was waiting for the holder of a username to press Start, and tells whether there was anything.
+	Started(ctx context.Context, botID int64, username string) (bool, error)
+}
+
+// Topics are what programs write to people by.
+type Topics interface {
+	Of(ctx context.Context, linkID string) (string, error)
+	Renew(ctx context.Context, linkID string) (string, error)
+	Off(ctx context.Context, linkID string) error
 }
 
 // Desk gives updates their meaning: it is where people are answered.
@@ -48,6 +57,7 @@ type Desk struct {
 	links    Links
 	codes    Codes
 	messages Messages
+	topics   Topics
 	title    func(domain string) string
 	words    func(person string) *language.Words
 	now      func() time.Time
@@ -63,6 +73,7 @@ type DeskOptions struct {
 	Links    Links
 	Codes    Codes
 	Messages Messages
+	Topics   Topics
 	Title    func(domain string) string          // a domain's title for people
 	Words    func(person string) *language.Words // in the language of a person's Telegram, else the bot's own; an IETF tag, or empty
 	Now      func() time.Time
@@ -72,7 +83,7 @@ type DeskOptions struct {
 // NewDesk opens the desk of one bot.
 func NewDesk(o DeskOptions) *Desk {
 	return &Desk{
-		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, topics: o.Topics, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
 		patience: newPatience(o.Now), taps: tapAnswers{client: o.Client, free: make(chan struct{}, tapsAtOnce)},
 		menus: menus{set: map[string]bool{}},
 	}
@@ -130,14 +141,26 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 		return nil
 	}
 	chat := d.chat(m.Chat, m.From)
+	d.introduceTo(chat.Language)
 	if command == "start" && argument != "" {
+		if data, ok := delivery.Tapped(argument); ok {
+			return d.tapByLink(ctx, updateID, chat, data)
+		}
 		if !d.patience.has(chat.ID, updateID, false) {
 			return nil
 		}
-		return d.links.Claim(ctx, chat, argument)
+		if err := d.links.Claim(ctx, chat, argument); err != nil {
+			return err
+		}
+		_, err := d.messages.Started(ctx, chat.BotID, chat.Username)
+		return err
 	}
 	if command == "start" {
 		if err := d.links.Met(ctx, chat); err != nil {
+			return err
+		}
+		// Who gets the code he has come for needs no word of how to connect an account.
+		if sent, err := d.messages.Started(ctx, chat.BotID, chat.Username); err != nil || sent {
 			return err
 		}
 	} else if err := d.links.Seen(ctx, chat); err != nil {
@@ -175,12 +198,31 @@ func (d *Desk) inGroup(ctx context.Context, updateID int64, m *models.Message, c
 
 // tap handles a button. What a button sends back is never trusted: the services check that it belongs to the chat.
 func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery) error {
-	action, id, _ := strings.Cut(q.Data, ":")
 	chatID := q.From.ID // a private chat has its person's id; buttons are sent nowhere else
+	toast, _, err := d.act(ctx, chatID, q.Data, d.words(q.From.LanguageCode))
+	if err != nil {
+		return err
+	}
+	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
+		d.taps.answer(q, toast)
+	}
+	return nil
+}
+
+// tapByLink is a tap of a button that could not be shown: a link has opened the bot instead. What the tap has come to, the services
+// tell in the chat themselves.
+func (d *Desk) tapByLink(ctx context.Context, updateID int64, chat linking.Chat, data string) error {
+	toast, stale, err := d.act(ctx, chat.ID, data, d.words(chat.Language))
+	if err != nil || !stale || !d.patience.has(chat.ID, updateID, false) {
+		return err
+	}
+	return d.replyLow(ctx, chat.ID, delivery.Compose(delivery.Plain(toast)))
+}
+
+// act does what a button says, and answers the sentence for it (up to 200 characters), and whether the button has lost its meaning.
+func (d *Desk) act(ctx context.Context, chatID int64, data string, w *language.Words) (toast string, stale bool, err error) {
+	action, id, _ := strings.Cut(data, ":")
 	botID := d.client.ID()
-	w := d.words(q.From.LanguageCode)
-	var err error
-	var toast string // up to 200 characters
 	switch action {
 	case linking.ButtonAccept:
 		toast, err = w.Short("toast.code_below", nil), d.links.Accept(ctx, botID, chatID, id)
@@ -193,16 +235,10 @@ func (d *Desk) tap(ctx context.Context, updateID int64, q *models.CallbackQuery)
 	default:
 		err = linking.ErrStale
 	}
-	switch {
-	case errors.Is(err, linking.ErrStale), errors.Is(err, twofa.ErrStale):
-		toast = w.Short("toast.stale", nil)
-	case err != nil:
-		return err
+	if errors.Is(err, linking.ErrStale) || errors.Is(err, twofa.ErrStale) {
+		return w.Short("toast.stale", nil), true, nil
 	}
-	if d.patience.has(chatID, updateID, true) { // nobody needs more taps than that answered
-		d.taps.answer(q, toast)
-	}
-	return nil
+	return toast, false, err
 }
 
 func (d *Desk) chat(c models.Chat, from *models.User) linking.Chat {

@@ -8,10 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // scopes are what a key may be allowed to do.
 var scopes = []string{"link", "verify", "send", "admin"}
+
+// maxUser is the longest id of a user, in characters, as in the API.
+const maxUser = 256
 
 // allDomains stands for every domain in a key.
 const allDomains = "*"
@@ -155,6 +160,27 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 	for _, scope := range k.Scopes {
 		if !slices.Contains(scopes, scope) {
 			t.fault("scopes", "holds %s, which is none of %s", quoted(scope), strings.Join(scopes, ", "))
+		}
+	}
+	if user, ok := t.string("user"); ok {
+		k.User = user
+		switch {
+		case !slices.Contains(k.Scopes, "admin"):
+			t.fault("user", "is the account of an administrator, whom the console asks for a code; a key without the scope admin has none")
+		case utf8.RuneCountInString(user) > maxUser || strings.ContainsFunc(user, unicode.IsControl):
+			t.fault("user", "must be one line of at most %d characters", maxUser)
+		}
+	}
+	if found, there := t.lookup("user_domain"); there {
+		id, isText := found.(string)
+		k.UserDomain = strings.ToLower(id)
+		switch _, known := domains[k.UserDomain]; {
+		case !isText:
+			t.fault("user_domain", "must be a string in quotes, not %s", kind(found))
+		case k.User == "":
+			t.fault("user_domain", "says where user is, and there is no user beside it")
+		case !known:
+			t.fault("user_domain", "is %s, which is not a configured domain", quoted(k.UserDomain))
 		}
 	}
 	return k

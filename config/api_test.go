@@ -116,13 +116,14 @@ func TestCertificateKeyOthersCanReadIsAWarning(t *testing.T) {
 func TestKeysAreReadInBothFormsOfTOML(t *testing.T) {
 	want := []config.Key{
 		{Name: "mesh", Hash: hash, Domains: []string{"*"}, Scopes: []string{"link", "verify", "send"}},
-		{Name: "Nagios in Hall 3", Hash: otherHash, Domains: []string{"", "corp"}, Scopes: []string{"admin"}},
+		{Name: "Nagios in Hall 3", Hash: otherHash, Domains: []string{"", "corp"}, Scopes: []string{"admin"}, User: "user//anna", UserDomain: "corp"},
 	}
 	for _, source := range []string{
 		"[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['link', 'verify', 'send']\n" +
-			"[[api.keys]]\nname = ' Nagios in Hall 3'\nhash = '" + otherHash + "'\ndomains = ['', 'corp']\nscopes = ['admin']\n",
+			"[[api.keys]]\nname = ' Nagios in Hall 3'\nhash = '" + otherHash + "'\ndomains = ['', 'corp']\nscopes = ['admin']\n" +
+			"user = 'user//anna'\nuser_domain = 'corp'\n",
 		"[api]\nkeys = [{name = 'mesh', hash = '" + hash + "', domains = ['*'], scopes = ['link', 'verify', 'send']},\n" +
-			"{name = 'Nagios in Hall 3', hash = '" + otherHash + "', domains = ['', 'CORP'], scopes = ['admin']}]\n",
+			"{name = 'Nagios in Hall 3', hash = '" + otherHash + "', domains = ['', 'CORP'], scopes = ['admin'], user = 'user//anna', user_domain = 'CORP'}]\n",
 	} {
 		if diff := cmp.Diff(want, parse(t, bot+source+"[domains.corp]\n").API.Keys); diff != "" {
 			t.Error(diff)
@@ -156,7 +157,8 @@ func TestKeyTableCanBePasted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config.Key{
-		Name: `Zoë's "mesh" \ 🚀`, Hash: config.HashAPIKey(key), Domains: []string{"", "corp"}, Scopes: []string{"link", "send"},
+		Name: `Zoë's "mesh" \ 🚀`, Hash: config.HashAPIKey(key), Domains: []string{"", "corp"}, Scopes: []string{"admin", "send"},
+		User: `user//zoë "mesh"`, UserDomain: "corp",
 	}
 	table := config.KeyTable(want)
 	if strings.Contains(table, key) {

@@ -32,8 +32,12 @@ func HashAPIKey(key string) string {
 
 // KeyTable returns the [[api.keys]] table of a key, to paste into the file.
 func KeyTable(k Key) string {
-	return fmt.Sprintf("[[api.keys]]\nname = %s\nhash = %s\ndomains = %s\nscopes = %s\n",
+	table := fmt.Sprintf("[[api.keys]]\nname = %s\nhash = %s\ndomains = %s\nscopes = %s\n",
 		tomlValue(k.Name), tomlValue(k.Hash), tomlValue(k.Domains), tomlValue(k.Scopes))
+	if k.User != "" {
+		table += fmt.Sprintf("user = %s\nuser_domain = %s\n", tomlValue(k.User), tomlValue(k.UserDomain))
+	}
+	return table
 }
 
 // tomlValue returns a string, number, boolean or array of strings as TOML writes it.

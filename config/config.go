@@ -147,6 +147,11 @@ type Key struct {
 
 	// Scopes is "scopes": any of link, verify, send and admin. At least one.
 	Scopes []string
+
+	// User and UserDomain are "user" and "user_domain": the account of the administrator who has the key, 1 to 256 characters, and the
+	// configured domain it is in, by default "". Once that user has linked Telegram, signing in to the console with the key needs a code
+	// as well. Only with the scope admin; empty: no account.
+	User, UserDomain string
 }
 
 // Database is [database].

@@ -15,11 +15,11 @@ func (tx *Tx) Audit(e audit.Entry) error {
 		return errors.New("write audit: this transaction only reads")
 	}
 	s, seq := strandOf(e.Event), tx.chain.seq+1
-	m := tx.chain.next(tx.chain.head[s].mac, seq, e)
+	m := tx.chain.next(tx.chain.head[s].mac, seq, e, tx.actor)
 	_, err := tx.q.exec(`
-		INSERT INTO audit (seq, at, event, domain, user, subject, outcome, purpose, ip, user_agent, location, mac)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		seq, millis(e.Time), e.Event, e.Domain, e.User, e.Subject, e.Outcome, e.Purpose, e.Context.IP, e.Context.UserAgent, e.Context.Location, m[:])
+		INSERT INTO audit (seq, at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location, mac)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		seq, millis(e.Time), e.Event, e.Domain, e.User, e.Subject, e.Outcome, e.Purpose, tx.actor, e.Context.IP, e.Context.UserAgent, e.Context.Location, m[:])
 	if err != nil {
 		return fmt.Errorf("write audit: %w", err)
 	}
@@ -33,7 +33,7 @@ func (d *DB) AuditTrail(ctx context.Context, domain, user string, since time.Tim
 	var list []audit.Entry
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		list, err = all(tx, scanEntry, `
-			SELECT at, event, domain, user, subject, outcome, purpose, ip, user_agent, location FROM audit
+			SELECT at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location FROM audit
 			WHERE domain = ? AND user = ? AND at >= ? ORDER BY seq`, domain, user, millis(since))
 		return err
 	})
@@ -42,7 +42,7 @@ func (d *DB) AuditTrail(ctx context.Context, domain, user string, since time.Tim
 
 const (
 	auditBetween = `
-		SELECT at, event, domain, user, subject, outcome, purpose, ip, user_agent, location FROM audit
+		SELECT at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location FROM audit
 		WHERE domain = ? AND user = ? AND user <> '' AND at BETWEEN ? AND ? ORDER BY at DESC, seq DESC LIMIT ?`
 	refusalsOfDomain = "SELECT count(*) FROM audit WHERE event = 'message.refused' AND at > ? AND domain = ?"
 	refusalsAlike    = `SELECT count(*) FROM audit
@@ -69,11 +69,16 @@ func (tx *Tx) RefusalsSince(e audit.Entry, since time.Time) (all, same int, err 
 func scanEntry(row scanner) (audit.Entry, error) {
 	var e audit.Entry
 	var at int64
-	err := row.Scan(&at, &e.Event, &e.Domain, &e.User, &e.Subject, &e.Outcome, &e.Purpose,
+	err := row.Scan(&at, &e.Event, &e.Domain, &e.User, &e.Subject, &e.Outcome, &e.Purpose, &e.Actor,
 		&e.Context.IP, &e.Context.UserAgent, &e.Context.Location)
 	if err != nil {
 		return e, fmt.Errorf("read audit: %w", err)
 	}
 	e.Time = fromMillis(at)
 	return e, nil
+}
+
+// Note writes an entry that belongs to no act of the database's own.
+func (d *DB) Note(ctx context.Context, e audit.Entry) error {
+	return d.update(ctx, func(tx *Tx) error { return tx.Audit(e) })
 }

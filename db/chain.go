@@ -80,13 +80,13 @@ func (c *chain) sum() (m mac) {
 	return m
 }
 
-// next is the MAC of an entry behind another.
-func (c *chain) next(before mac, seq int64, e audit.Entry) mac {
+// next is the MAC of an entry behind another; actor is who is behind it.
+func (c *chain) next(before mac, seq int64, e audit.Entry, actor string) mac {
 	c.buf = append(c.buf[:0], 'e')
 	c.buf = append(c.buf, before[:]...)
 	c.number(seq)
 	c.number(millis(e.Time))
-	c.text(string(e.Event), e.Domain, e.User, e.Subject, e.Outcome, e.Purpose, e.Context.IP, e.Context.UserAgent, e.Context.Location)
+	c.text(string(e.Event), e.Domain, e.User, e.Subject, e.Outcome, e.Purpose, actor, e.Context.IP, e.Context.UserAgent, e.Context.Location)
 	return c.sum()
 }
 
@@ -207,15 +207,16 @@ var errAuditEnds = errors.New("the record of where the audit begins and ends was
 // chained is an entry as it is stored.
 type chained struct {
 	audit.Entry
-	seq int64
-	mac []byte // nil: written before there was a chain
+	seq   int64
+	actor string
+	mac   []byte // nil: written before there was a chain
 }
 
-const selectChained = "SELECT seq, mac, at, event, domain, user, subject, outcome, purpose, ip, user_agent, location FROM audit "
+const selectChained = "SELECT seq, mac, at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location FROM audit "
 
 func scanChained(row scanner) (c chained, err error) {
 	var at int64
-	err = row.Scan(&c.seq, &c.mac, &at, &c.Event, &c.Domain, &c.User, &c.Subject, &c.Outcome, &c.Purpose,
+	err = row.Scan(&c.seq, &c.mac, &at, &c.Event, &c.Domain, &c.User, &c.Subject, &c.Outcome, &c.Purpose, &c.actor,
 		&c.Context.IP, &c.Context.UserAgent, &c.Context.Location)
 	if err != nil {
 		return c, fmt.Errorf("read audit: %w", err)
@@ -254,7 +255,7 @@ func (tx *Tx) pruneAudit(s strand, before time.Time, limit int) (more bool, err 
 		if e.seq <= start.seq && e.mac == nil {
 			continue // from before the chain
 		}
-		want := tx.chain.next(last.mac, e.seq, e.Entry)
+		want := tx.chain.next(last.mac, e.seq, e.Entry, e.actor)
 		if !hmac.Equal(e.mac, want[:]) {
 			return false, fmt.Errorf("entry %d of the audit does not fit, so it and what follows are not pruned; telegate audit verify says more", e.seq)
 		}

@@ -10,10 +10,13 @@ import (
 	"telegate/notify"
 )
 
+// passUsernameOn takes a username from whoever had it. That it is not empty is said for the index, which has no others.
+const passUsernameOn = "UPDATE chats SET username = '' WHERE bot_id = ? AND username = ? AND username <> '' AND chat_id <> ?"
+
 // SaveChat implements linking.Tx. A username belongs to one chat of a bot: whoever had it before has lost it.
 func (tx *Tx) SaveChat(c linking.Chat) error {
 	if c.Username != "" {
-		_, err := tx.q.exec("UPDATE chats SET username = '' WHERE bot_id = ? AND username = ? AND chat_id <> ?",
+		_, err := tx.q.exec(passUsernameOn,
 			c.BotID, c.Username, c.ID)
 		if err != nil {
 			return fmt.Errorf("pass username on: %w", err)

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// ListQueries are the statements that lists of messages, traces and the login report come from, with the index each of them walks.
+// ListQueries are the statements that lists of messages and users, traces and the login report come from, and others that must not slow
+// down as the tables grow, with the index each of them walks.
 var ListQueries = map[string]struct{ Query, Index string }{
 	"of a user":          {listOfUser, "messages_user"},
 	"of a broadcast":     {listOfBroadcast, "messages_recipients"},
@@ -20,8 +21,18 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"sign-ins alike":     {signInsAlike, "audit_outcomes (domain=? AND outcome=? AND at>? AND at<?)"},
 	"sign-ins of a user": {signInsOfUser, "audit_user (domain=? AND user=? AND at>? AND at<?)"},
 	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
+	"days of a domain":   {daysOfDomain, "PRIMARY KEY (domain=? AND day>? AND day<?)"},
+	"users":              {usersOfDomain, "links_current (domain=? AND user>?)"},
+	"invitations":        {invitationsOfDomain, "PRIMARY KEY (domain=? AND user>?)"},
+	"a username's chat":  {passUsernameOn, "chats_username (bot_id=? AND username=?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
 }
+
+// DaysOfUser groups what it finds, which are few days; otherwise it is like ListQueries.
+const (
+	DaysOfUser      = daysOfUser
+	DaysOfUserIndex = "COVERING INDEX audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"
+)
 
 var parameter = regexp.MustCompile(`\?([0-9]*)`)
 

@@ -133,14 +133,28 @@ func (tx *Tx) ChatLinks(botID, chatID int64) ([]linking.Link, error) {
 		ORDER BY l.created_at`, botID, chatID)
 }
 
-// ListLinks implements linking.Tx.
-func (tx *Tx) ListLinks(domain, query, after string, limit int) ([]linking.Link, error) {
-	like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(query) + "%"
-	return all(tx, scanLink, selectLink+`
+// The lists of users walk an index in the order of users, and stop at the limit; a query that few users match looks at them all.
+const (
+	usersOfDomain = selectLink + `
 		WHERE l.domain = ? AND l.user > ? AND l.status IN ('verified', 'suspended')
 		  AND (? = '' OR l.user LIKE ? ESCAPE '\' OR c.username LIKE ? ESCAPE '\'
 		       OR c.first_name || ' ' || c.last_name LIKE ? ESCAPE '\')
-		ORDER BY l.user LIMIT ?`, domain, after, query, like, like, like, limit)
+		ORDER BY l.user LIMIT ?`
+	invitationsOfDomain = `
+		SELECT domain, user, handle, created_at FROM invitations
+		WHERE domain = ? AND user > ? AND (? = '' OR user LIKE ? ESCAPE '\' OR handle LIKE ? ESCAPE '\')
+		ORDER BY user LIMIT ?`
+)
+
+// containing is the pattern of LIKE … ESCAPE '\' for texts that contain another.
+func containing(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+}
+
+// ListLinks implements linking.Tx.
+func (tx *Tx) ListLinks(domain, query, after string, limit int) ([]linking.Link, error) {
+	like := containing(query)
+	return all(tx, scanLink, usersOfDomain, domain, after, query, like, like, like, limit)
 }
 
 // CountConfirmAttempt implements linking.Tx.
@@ -194,10 +208,19 @@ func (tx *Tx) SaveInvitation(inv linking.Invitation) error {
 
 // Invitation implements linking.Tx.
 func (tx *Tx) Invitation(domain, user string) (linking.Invitation, error) {
-	inv := linking.Invitation{Domain: domain, User: user}
+	return scanInvitation(tx.q.row("SELECT domain, user, handle, created_at FROM invitations WHERE domain = ? AND user = ?", domain, user))
+}
+
+// ListInvitations implements linking.Tx.
+func (tx *Tx) ListInvitations(domain, query, after string, limit int) ([]linking.Invitation, error) {
+	like := containing(query)
+	return all(tx, scanInvitation, invitationsOfDomain, domain, after, query, like, like, limit)
+}
+
+func scanInvitation(row scanner) (linking.Invitation, error) {
+	var inv linking.Invitation
 	var created int64
-	err := tx.q.row("SELECT handle, created_at FROM invitations WHERE domain = ? AND user = ?", domain, user).
-		Scan(&inv.Handle, &created)
+	err := row.Scan(&inv.Domain, &inv.User, &inv.Handle, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return inv, linking.ErrNotFound
 	}

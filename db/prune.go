@@ -50,6 +50,8 @@ func (d *DB) Prune(ctx context.Context, now time.Time, keep Retention) error {
 		{`DELETE FROM messages WHERE seq IN
 			(SELECT seq FROM messages WHERE ended_at <> 0 AND ended_at < ? AND purpose = 'reply' LIMIT ?)`, min(keepReplies, keep.Messages)},
 		{wipeDead, keepDead},
+		{`DELETE FROM waiting_codes WHERE (bot_id, name, domain) IN
+			(SELECT bot_id, name, domain FROM waiting_codes WHERE expires_at < ? LIMIT ?)`, 0},
 		{"DELETE FROM links WHERE id IN (SELECT id FROM links WHERE created_at < ? AND verified_at = 0 LIMIT ?)", keepUnproven},
 		{"DELETE FROM broadcasts WHERE id IN (SELECT id FROM broadcasts WHERE ended_at <> 0 AND ended_at < ? LIMIT ?)", keep.Audit},
 		{`DELETE FROM pauses WHERE (bot_id, chat_id) IN (SELECT bot_id, chat_id FROM pauses WHERE until < ? LIMIT ?)`, 0},

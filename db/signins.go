@@ -3,6 +3,8 @@ package db
 import (
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"telegate/twofa"
 )
@@ -18,6 +20,15 @@ const (
 	signInsAlike    = selectSignIn + "audit_outcomes" + whereSignIn + "AND outcome = ?6 " + newestFirst
 	signInsOfUser   = selectSignIn + "audit_user" + whereSignIn + "AND user = ?6 AND user <> '' " + newestFirst
 	signInsOfKind   = selectSignIn + "audit_tries" + whereSignIn + "AND user = ?6 AND outcome = ?7 " + newestFirst
+
+	daysOfDomain = `SELECT day, outcome, count FROM login_days
+		WHERE domain = ?1 AND day >= ?2 AND day < ?3 AND (?4 = '' OR outcome = ?4) ORDER BY day, outcome`
+	// A user's are counted out of the index alone.
+	daysOfUser = `SELECT at / 86400000 AS day, outcome, count(*) FROM (
+			SELECT at, outcome FROM audit INDEXED BY audit_tries
+			WHERE event = 'verification.checked' AND purpose = 'login' AND domain = ?1 AND user = ?2 AND outcome = ?3
+				AND at >= ?4 * 86400000 AND at < ?5 * 86400000 LIMIT ?6)
+		GROUP BY day`
 )
 
 // SignIns implements twofa.Tx.
@@ -37,6 +48,40 @@ func (tx *Tx) SignIns(q twofa.SignInQuery) ([]twofa.SignIn, error) {
 	default:
 		return all(tx, scanSignIn, signInsOfDomain, args...)
 	}
+}
+
+// SignInDays implements twofa.Tx.
+func (tx *Tx) SignInDays(q twofa.DaysQuery, limit int) ([]twofa.DayCount, error) {
+	if q.User == "" {
+		return all(tx, scanDayCount, daysOfDomain, q.Domain, dayOf(q.From), dayOf(q.Until), q.Result)
+	}
+	results := twofa.Results
+	if q.Result != "" {
+		results = []twofa.Result{q.Result}
+	}
+	var list []twofa.DayCount
+	for _, result := range results {
+		some, err := all(tx, scanDayCount, daysOfUser, q.Domain, q.User, result, dayOf(q.From), dayOf(q.Until), limit)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	slices.SortStableFunc(list, func(a, b twofa.DayCount) int { return a.Day.Compare(b.Day) })
+	return list, nil
+}
+
+// dayOf counts days since 1970-01-01, UTC.
+func dayOf(t time.Time) int64 { return t.Unix() / int64(24*time.Hour/time.Second) }
+
+func scanDayCount(row scanner) (twofa.DayCount, error) {
+	var c twofa.DayCount
+	var day int64
+	if err := row.Scan(&day, &c.Result, &c.Count); err != nil {
+		return c, fmt.Errorf("count sign-ins: %w", err)
+	}
+	c.Day = time.Unix(day*int64(24*time.Hour/time.Second), 0).UTC()
+	return c, nil
 }
 
 func scanSignIn(row scanner) (twofa.SignIn, error) {

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"telegate/audit"
 	"telegate/db"
@@ -89,6 +92,74 @@ func TestReportIsWhatALookAtEachEntryGives(t *testing.T) {
 	if pages < 600 {
 		t.Errorf("only %d pages", pages)
 	}
+}
+
+// The counts per day are what a look at each entry would give, whoever is asked for, also after some were pruned.
+func TestDaysAreWhatALookAtEachEntryGives(t *testing.T) {
+	d := dbtest.Open(t, time.Now)
+	r := rand.New(rand.NewPCG(3, 4))
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	var every []audit.Entry
+	for range 600 {
+		every = append(every, audit.Entry{
+			Time: now.Add(-time.Duration(r.IntN(500*24)) * time.Hour), Domain: pick("", "corp"), User: pick("alice", "bob"),
+			Event:   audit.Event(pick("verification.checked", "verification.checked", "verification.refused")),
+			Outcome: pick("approved", "approved", "incorrect", "expired"), Purpose: pick("login", "login", "recovery"),
+		})
+	}
+	// The audit is written as time goes by, and pruned from its beginning.
+	slices.SortStableFunc(every, func(a, b audit.Entry) int { return a.Time.Compare(b.Time) })
+	writeAudit(t, d, every...)
+	check := func(kept time.Time) {
+		t.Helper()
+		for range 100 {
+			q := twofa.DaysQuery{Domain: pick("", "corp"), User: pick("", "alice"), Result: twofa.Result(pick("", "incorrect"))}
+			q.Until = now.Truncate(24*time.Hour).AddDate(0, 0, 1-r.IntN(300))
+			q.From = q.Until.AddDate(0, 0, -1-r.IntN(400))
+			want := map[twofa.DayCount]int{}
+			for _, e := range every {
+				if e.Event == audit.VerificationChecked && e.Purpose == "login" && e.Domain == q.Domain && !e.Time.Before(kept) &&
+					(q.User == "" || e.User == q.User) && (q.Result == "" || e.Outcome == string(q.Result)) &&
+					!e.Time.Before(q.From) && e.Time.Before(q.Until) {
+					want[twofa.DayCount{Day: e.Time.Truncate(24 * time.Hour), Result: twofa.Result(e.Outcome)}]++
+				}
+			}
+			got := map[twofa.DayCount]int{}
+			var last time.Time
+			for _, c := range signInDays(t, d, q) {
+				got[twofa.DayCount{Day: c.Day, Result: c.Result}] = c.Count
+				if c.Day.Before(last) {
+					t.Errorf("%+v: %s comes after %s", q, c.Day, last)
+				}
+				last = c.Day
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("%+v: %s", q, diff)
+			}
+		}
+	}
+	check(time.Time{})
+	if err := d.Prune(t.Context(), now, dbtest.Retention); err != nil {
+		t.Fatal(err)
+	}
+	check(now.AddDate(0, 0, -400))
+}
+
+func TestDaysOfAUserAreCountedOutOfTheIndex(t *testing.T) {
+	d := dbtest.Open(t, time.Now)
+	if plan := d.Plan(t, db.DaysOfUser); !strings.Contains(plan, db.DaysOfUserIndex) {
+		t.Error(plan)
+	}
+}
+
+func signInDays(t testing.TB, d *db.DB, q twofa.DaysQuery) (list []twofa.DayCount) {
+	t.Helper()
+	err := d.ViewVerifications(t.Context(), func(tx twofa.Tx) (err error) { list, err = tx.SignInDays(q, 10_000); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func TestReportNamesBrowserAndSystem(t *testing.T) {

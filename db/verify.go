@@ -132,7 +132,7 @@ func (w *auditWalk) take(e chained) {
 		w.bad(from+1, "%s removed: number %d follows on %d.", entriesWere(from+1, e.seq-1), e.seq, from)
 		return
 	}
-	want := w.c.next(w.at[s].mac, e.seq, e.Entry)
+	want := w.c.next(w.at[s].mac, e.seq, e.Entry, e.actor)
 	if e.seq <= start.seq || !hmac.Equal(e.mac, want[:]) {
 		w.bad(e.seq, "Entry %d of %s does not fit: it was changed, put in or moved, or the one before it is gone.", e.seq, e.Time.UTC().Format(time.RFC3339))
 		return

@@ -34,6 +34,7 @@ type Tx struct {
 	queued  []delivery.Queued  // accepted messages, told to the dispatcher after the commit
 	ended   []delivery.Message // messages that this transaction has ended, told after the commit
 	touched []string           // ids whose rows have changed, for those who wait on them
+	actor   string             // who is behind it, for the audit
 	chain   *chain             // of the audit; nil in a reading transaction
 	audited []audit.Entry      // what the audit was told, counted after the commit
 	request string             // the request that it belongs to; empty for none
@@ -195,7 +196,7 @@ func (d *DB) runJob(j *job, fenced bool) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
 	}
-	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now(), chain: d.chain, request: delivery.Request(j.ctx)}
+	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now(), actor: audit.Actor(j.ctx), chain: d.chain, request: delivery.Request(j.ctx)}
 	before := d.chain.ends
 	if fenced {
 		if _, err := d.conn.exec("SAVEPOINT job"); err != nil {

@@ -167,6 +167,26 @@ type Button struct {
 	Style    string `json:"style,omitempty"` // "danger", "success", "primary" (Bot API 9.4)
 }
 
+// tapPrefix begins what opens the bot with a tap.
+const tapPrefix = "tap_"
+
+// StartPayload is what a tap of the button becomes in a link that opens the bot (t.me/BOT?start=PAYLOAD), for where buttons
+// cannot be shown. It is empty for a button that the bot hears nothing of.
+func (b Button) StartPayload() string {
+	action, of, ok := strings.Cut(b.Callback, ":")
+	if !ok {
+		return ""
+	}
+	return tapPrefix + action + "_" + of
+}
+
+// Tapped reads such a payload: it is the Callback of the button. False for any other payload.
+func Tapped(payload string) (callback string, ok bool) {
+	rest, found := strings.CutPrefix(payload, tapPrefix)
+	action, of, ok := strings.Cut(rest, "_")
+	return action + ":" + of, found && ok
+}
+
 // Compose makes the body of a text: split into parts where it is long, and beyond MaxParts a preview with the whole text
 // as a file, which Noted points to. The buttons go under the last part.
 func Compose(t Text, buttons ...[]Button) Body {
@@ -183,10 +203,13 @@ func Compose(t Text, buttons ...[]Button) Body {
 	return Body{Parts: parts}
 }
 
+// IsFile tells that the text goes out as a file, below a preview.
+func (b Body) IsFile() bool { return len(b.Parts) == 1 && b.Parts[0].File != nil }
+
 // Noted is the body with a note below the preview of a text that goes out as a file: a sentence in the reader's language of at
 // most MaxNoteUnits units. All other bodies come back as they are.
 func (b Body) Noted(note string) Body {
-	if len(b.Parts) != 1 || b.Parts[0].File == nil {
+	if !b.IsFile() {
 		return b
 	}
 	part := b.Parts[0]

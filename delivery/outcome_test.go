@@ -330,7 +330,7 @@ func TestATransportKnowsWhatItSends(t *testing.T) {
 		for _, c := range r.tg.arrived() {
 			got = append(got, c.told)
 		}
-		want := delivery.Recipient{ChatID: 1000, Silent: true, Lane: delivery.LaneCode, MessageID: m.ID}
+		want := delivery.Recipient{BotID: botID, ChatID: 1000, Silent: true, Lane: delivery.LaneCode, MessageID: m.ID}
 		second := want
 		second.Part = 1
 		if diff := cmp.Diff([]delivery.Recipient{want, second, second}, got); diff != "" {

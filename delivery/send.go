@@ -107,6 +107,9 @@ func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
 		l.took(ctx, &m, l.transport, try, &r)
 		return r
 	}
+	if len(p.ways) > 0 && e.Unknown && try.Took >= shortTimeout {
+		e.Network = true // it hangs, and would with every message: others need not find that out one by one
+	}
 	r.err, r.last = e, &e.Failure
 	if ways := l.helping(ctx, m, e, p.ways); len(ways) > 0 {
 		l.about(m).Info("send failed; trying the fallback", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
@@ -134,7 +137,7 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, otherWay, m.Expires.Sub(l.d.o.Now())))
 	defer cancel()
-	to := Recipient{ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
+	to := Recipient{BotID: l.botID, ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
 	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
 	defer func() { l.d.o.Listener.Tried(*try) }()

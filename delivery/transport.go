@@ -17,6 +17,7 @@ type Transport interface {
 
 // Recipient is the chat a part goes to, and what a transport may have to know of the message.
 type Recipient struct {
+	BotID     int64 // whose message it is, whoever brings it; UserSession where there is no bot
 	ChatID    int64
 	Silent    bool
 	Lane      Lane   // says how long a transport may wait before it gives the part back; some refuse lanes

@@ -117,3 +117,27 @@ func (r *rig) mustArrive(lane delivery.Lane, stranger, bot, person bool) {
 		}
 	}
 }
+
+// Codes do not find out one by one that the bot hangs.
+func TestCodesDoNotWaitForABotThatHangs(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fallback()
+		r.tg.fault = func(call) fault { return fault{hang: true} }
+		r.run()
+		r.accept(message(delivery.LaneCode, 999, "first"))
+		r.pass(5 * time.Second)
+		r.accept(series(delivery.LaneCode, 1000, 20)...)
+		r.pass(10 * time.Second)
+		slow := 0
+		for i := range 20 {
+			id := fmt.Sprint("code-", 1000+i)
+			r.mustGo(id, "bot-mtproto", 5*time.Second)
+			if m := r.message(id); m.Ended.Sub(m.Created) > time.Second {
+				slow++
+			}
+		}
+		if slow > 2 {
+			r.Errorf("%d of 20 codes waited for a bot that was known to hang", slow)
+		}
+	})
+}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"github.com/nicksnyder/go-i18n/v2/i18n/template"
 	tags "golang.org/x/text/language"
 
 	"telegate/delivery"
@@ -35,6 +37,12 @@ var codes = func() []string {
 
 // Codes lists the languages that there are by their ISO 639-1 codes, sorted.
 func Codes() []string { return slices.Clone(codes) }
+
+// File is the catalogue of a language as it is written; false where there is none.
+func File(code string) ([]byte, bool) {
+	data, err := files.ReadFile(code + ".toml")
+	return data, err == nil
+}
 
 // Pick chooses the language to speak to somebody: what the call has asked for, else what the person's Telegram is set to, else the
 // domain's, else English. Each may be empty, a BCP 47 tag, or several as an Accept-Language header has them, the best first. Only the
@@ -64,7 +72,8 @@ type Words struct {
 	code        string
 	rightToLeft bool
 	messages    []*i18n.Message
-	localizer   *i18n.Localizer
+	sentences   map[string]sentence // of the messages, by key
+	localizer   *i18n.Localizer     // for those that count
 }
 
 // New makes the catalogues.
@@ -94,10 +103,14 @@ func newWords(tag tags.Tag, messages []*i18n.Message) *Words {
 	bundle := i18n.NewBundle(tag)
 	bundle.MustAddMessages(tag, messages...)
 	script, _ := tag.Script()
-	return &Words{
-		code: tag.String(), messages: messages, localizer: i18n.NewLocalizer(bundle, tag.String()),
+	w := &Words{
+		code: tag.String(), messages: messages, sentences: map[string]sentence{}, localizer: i18n.NewLocalizer(bundle, tag.String()),
 		rightToLeft: script.String() == "Arab" || script.String() == "Hebr",
 	}
+	for _, m := range messages {
+		w.sentences[m.ID] = mustParse(w.code, m.ID, m.Other)
+	}
+	return w
 }
 
 // With puts an operator's own texts, by language and key, in the place of some. Each has passed Check.
@@ -105,17 +118,23 @@ func (c Catalogues) With(own map[string]map[string]string) Catalogues {
 	all := maps.Clone(c)
 	for code, texts := range own {
 		all[code] = sync.OnceValue(func() *Words {
-			standard := c[code]()
-			messages := slices.Clone(standard.messages)
-			for i, m := range messages {
-				if text, ok := texts[m.ID]; ok {
-					messages[i] = &i18n.Message{ID: m.ID, Other: text}
-				}
+			w := *c[code]()
+			w.sentences = maps.Clone(w.sentences)
+			for key, text := range texts {
+				w.sentences[key] = mustParse(code, key, text)
 			}
-			return newWords(tags.Make(code), messages)
+			return &w
 		})
 	}
 	return all
+}
+
+func mustParse(code, key, text string) sentence {
+	s, err := parse(text)
+	if err != nil {
+		panic(fmt.Sprintf("language %s: %s %v", code, key, err))
+	}
+	return s
 }
 
 // Values are what a text shows for its placeholders. Wherever they come from, they are made safe to show, and cut to 256 characters.
@@ -125,17 +144,24 @@ type Values map[string]string
 func (w *Words) Code() string { return w.code }
 
 // Say writes a text. A key that the catalogues lack is a mistake of the program, which a test finds for all of them.
-func (w *Words) Say(key string, values Values) delivery.Text { return w.say(key, values, nil) }
+func (w *Words) Say(key string, values Values) delivery.Text {
+	s, ok := w.sentences[key]
+	if !ok {
+		panic(fmt.Sprintf("language %s: there is no text %q", w.code, key))
+	}
+	return s.render(values, w.rightToLeft)
+}
 
 // Short is Say for what takes no formatting: labels of buttons, descriptions of commands.
-func (w *Words) Short(key string, values Values) string { return w.say(key, values, nil).Text }
+func (w *Words) Short(key string, values Values) string { return w.Say(key, values).Text }
 
-// say is Say in the form that the language has for a count, where there is one.
-func (w *Words) say(key string, values Values, count any) delivery.Text {
-	r := rendering{values: values, rightToLeft: w.rightToLeft}
-	_, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, PluralCount: count, TemplateData: &r, TemplateParser: parser{}})
+// count says a number of something, in the form that the language has for it.
+func (w *Words) count(key string, n int) string {
+	text, err := w.localizer.Localize(&i18n.LocalizeConfig{
+		MessageID: key, PluralCount: n, TemplateParser: template.IdentityParser{},
+	})
 	if err != nil {
 		panic(fmt.Sprintf("language %s: %v", w.code, err))
 	}
-	return r.text
+	return strings.ReplaceAll(text, "{count}", strconv.Itoa(n))
 }

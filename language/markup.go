@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nicksnyder/go-i18n/v2/i18n/template"
 	"golang.org/x/text/unicode/bidi"
 
 	"telegate/delivery"
@@ -81,33 +80,13 @@ func parse(text string) (sentence, error) {
 	return s, nil
 }
 
-// parser has the catalogue take each text apart once, when it is needed.
-type parser struct{}
-
-func (parser) Cacheable() bool { return true }
-
-func (parser) Parse(text, _, _ string) (template.ParsedTemplate, error) {
-	s, err := parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%q %w", text, err)
-	}
-	return s, nil
-}
-
-// rendering is a text in the making.
-type rendering struct {
-	values      Values
-	rightToLeft bool
-	text        delivery.Text
-}
-
-// Execute writes the sentence into a *rendering.
-func (s sentence) Execute(data any) (string, error) {
-	r := data.(*rendering)
+// render writes the sentence with its values.
+func (s sentence) render(values Values, rightToLeft bool) delivery.Text {
+	var t delivery.Text
 	for _, p := range s {
-		r.add(p)
+		t = p.render(t, values, rightToLeft)
 	}
-	return "", nil
+	return t
 }
 
 // Isolates keep the direction of what stands between them to itself (Unicode Standard Annex #9).
@@ -116,8 +95,8 @@ const (
 	popIsolate         = "\u2069"
 )
 
-// add writes a part. Isolates stand around it and never in it: what is in monospace is copied as it is.
-func (r *rendering) add(p part) {
+// render appends the part to a text. Isolates stand around it and never in it: what is in monospace is copied as it is.
+func (p part) render(t delivery.Text, values Values, rightToLeft bool) delivery.Text {
 	var text strings.Builder
 	isolate := false
 	for _, piece := range p.pieces {
@@ -125,26 +104,27 @@ func (r *rendering) add(p part) {
 			text.WriteString(piece.text)
 			continue
 		}
-		value := delivery.Displayable(r.values[piece.text], maxValue)
-		isolate = isolate || mixes(value, r.rightToLeft)
+		value := delivery.Displayable(values[piece.text], maxValue)
+		isolate = isolate || mixes(value, rightToLeft)
 		text.WriteString(value)
 	}
 	if isolate {
-		r.text = r.text.Plain(firstStrongIsolate)
+		t = t.Plain(firstStrongIsolate)
 	}
 	switch p.tag {
 	case "b":
-		r.text = r.text.Bold(text.String())
+		t = t.Bold(text.String())
 	case "i":
-		r.text = r.text.Italic(text.String())
+		t = t.Italic(text.String())
 	case "code":
-		r.text = r.text.Code(text.String())
+		t = t.Code(text.String())
 	default:
-		r.text = r.text.Plain(text.String())
+		t = t.Plain(text.String())
 	}
 	if isolate {
-		r.text = r.text.Plain(popIsolate)
+		t = t.Plain(popIsolate)
 	}
+	return t
 }
 
 // mixes tells whether a value could put the words around it, or its own, into the wrong order: one with letters that run against the
@@ -162,7 +142,6 @@ func mixes(value string, rightToLeft bool) bool {
 
 // Isolated is a value as texts show it, for a place that no text has.
 func (w *Words) Isolated(value string) string {
-	r := rendering{values: Values{"value": value}, rightToLeft: w.rightToLeft}
-	r.add(part{pieces: []piece{{"value", true}}})
-	return r.text.Text
+	p := part{pieces: []piece{{"value", true}}}
+	return p.render(delivery.Text{}, Values{"value": value}, w.rightToLeft).Text
 }

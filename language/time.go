@@ -9,11 +9,9 @@ import (
 // Span is a duration in words: seconds below two minutes, else minutes.
 func (w *Words) Span(d time.Duration) string {
 	if d = d.Round(time.Second); d < 2*time.Minute {
-		n := int(d.Seconds())
-		return w.say("time.seconds", Values{"count": strconv.Itoa(n)}, n).Text
+		return w.count("time.seconds", int(d.Seconds()))
 	}
-	n := int(d.Round(time.Minute).Minutes())
-	return w.say("time.minutes", Values{"count": strconv.Itoa(n)}, n).Text
+	return w.count("time.minutes", int(d.Round(time.Minute).Minutes()))
 }
 
 // Moment is a day and a time of day in UTC: "2 January 15:04 UTC".

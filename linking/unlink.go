@@ -3,6 +3,7 @@ package linking
 import (
 	"context"
 
+	"telegate/audit"
 	"telegate/delivery"
 )
 
@@ -18,15 +19,20 @@ func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 		if err != nil {
 			return err
 		}
-		_, invited, err := absent(tx.Invitation(domain, user))
+		invitation, invited, err := absent(tx.Invitation(domain, user))
 		if err != nil {
 			return err
 		}
 		if !linkedNow && !begun && !invited {
 			return ErrNotFound
 		}
-		if err := tx.DeleteInvitation(domain, user); err != nil {
-			return err
+		if invited {
+			if err := tx.DeleteInvitation(domain, user); err != nil {
+				return err
+			}
+			if err := tx.Audit(s.invitationEntry(audit.InvitationRemoved, invitation)); err != nil {
+				return err
+			}
 		}
 		if !linkedNow {
 			return nil
@@ -66,8 +72,26 @@ func (s *Service) Invite(ctx context.Context, domain, user, handle string) error
 		return ErrUnknownDomain
 	}
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		return tx.SaveInvitation(Invitation{Domain: domain, User: user, Handle: name, Created: s.now()})
+		inv := Invitation{Domain: domain, User: user, Handle: name, Created: s.now()}
+		if err := tx.SaveInvitation(inv); err != nil {
+			return err
+		}
+		return tx.Audit(s.invitationEntry(audit.InvitationSet, inv))
 	})
+}
+
+func (s *Service) invitationEntry(e audit.Event, inv Invitation) audit.Entry {
+	return audit.Entry{Time: s.now(), Event: e, Domain: inv.Domain, User: inv.User, Outcome: "@" + inv.Handle}
+}
+
+// Invitations answers handles that administrators have set, in the order of their users, as List does.
+func (s *Service) Invitations(ctx context.Context, domain, query, after string, limit int) ([]Invitation, error) {
+	var list []Invitation
+	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
+		list, err = tx.ListInvitations(domain, query, after, limit)
+		return err
+	})
+	return list, err
 }
 
 // Invited answers the handle an administrator has set. ErrNotFound where there is none.

@@ -164,7 +164,7 @@ func (b *Broadcaster) message(bc Broadcast, to Recipient) delivery.Message {
 	now := b.o.Now()
 	m := delivery.Message{
 		ID: delivery.NewMessageID(now), Domain: bc.Domain, User: to.User, BotID: to.BotID, ChatID: to.ChatID,
-		Lane: delivery.LaneBroadcast, Silent: bc.Silent, Body: noted(bc.Body, b.o.Domains.Words(bc.Domain, "", to.Language)), Broadcast: bc.ID, Status: delivery.StatusFailed,
+		Lane: delivery.LaneBroadcast, Silent: bc.Silent, Body: noted(bc.Body, b.o.Domains, bc.Domain, to), Broadcast: bc.ID, Status: delivery.StatusFailed,
 		Created: now, Expires: bc.Deadline(),
 	}
 	switch {

@@ -17,6 +17,25 @@ type Query struct {
 	Limit     int
 }
 
+// statusWords are what a list can be asked for: each status, and dead for those that mean that it has not arrived. Whether a
+// transport has a message right now is known in memory only, so queued and sending mean the same here.
+var statusWords = map[string][]delivery.Status{
+	"queued":    {delivery.StatusQueued, delivery.StatusSending},
+	"sending":   {delivery.StatusQueued, delivery.StatusSending},
+	"delivered": {delivery.StatusDelivered},
+	"failed":    {delivery.StatusFailed},
+	"expired":   {delivery.StatusExpired},
+	"canceled":  {delivery.StatusCanceled},
+	"unknown":   {delivery.StatusUnknown},
+	"dead":      {delivery.StatusFailed, delivery.StatusExpired, delivery.StatusUnknown},
+}
+
+// StatusesOf are the statuses that a word means in a list: a status, or dead for what has not arrived. False where it is no such word.
+func StatusesOf(word string) ([]delivery.Status, bool) {
+	statuses, ok := statusWords[word]
+	return statuses, ok
+}
+
 // List answers a page of messages, without their bodies. ErrNotFound where After is no message of the domain (any more).
 func (s *Service) List(ctx context.Context, q Query) ([]delivery.Message, error) {
 	var list []delivery.Message

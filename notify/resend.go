@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"telegate/audit"
 	"telegate/delivery"
 )
 
@@ -61,12 +62,17 @@ func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 		}
 		msg.BotID, msg.ChatID = to.BotID, to.ChatID
 		if r.Text != "" { // else it has been noted already
-			msg.Body = noted(msg.Body, s.domains.Words(dead.Domain, "", to.Language))
+			msg.Body = noted(msg.Body, s.domains, dead.Domain, to)
 		}
 		if a, err = s.accept(tx, msg, to); err != nil {
 			return err
 		}
-		return tx.SetResent(dead.ID, msg.ID)
+		if err := tx.SetResent(dead.ID, msg.ID); err != nil {
+			return err
+		}
+		return tx.Audit(audit.Entry{
+			Time: s.now(), Event: audit.MessageResent, Domain: msg.Domain, User: msg.User, Subject: msg.ID, Outcome: dead.ID,
+		})
 	})
 	if err != nil {
 		if asked.User != "" {

@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"telegate/audit"
 	"telegate/delivery"
-	"telegate/language"
 	"telegate/secret"
 )
 
@@ -40,6 +40,7 @@ type Request struct {
 	Silent       bool
 	DedupeKey    string
 	Admin        bool // the caller's key may do administrator's things
+	ByHand       bool // an administrator has written it: that stands in the audit
 }
 
 // Accepted is a message on disk, perhaps an earlier one with the same dedupe key, which has counted the repeat.
@@ -49,8 +50,8 @@ type Accepted struct {
 }
 
 // Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled, ErrSuspended, *CoolingOffError,
-// ErrNotLinked, ErrBlocked, ErrRecipientUnknown, ErrRecipientChanged, ErrUnproven, *RateError. All from ErrDisabled on concern the
-// recipient and are written down.
+// ErrNotLinked, ErrBlocked, ErrRecipientUnknown (*WaitingError where the code is kept for him), ErrRecipientChanged, ErrUnproven,
+// *RateError. All from ErrDisabled on concern the recipient and are written down.
 func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	a, err := s.send(ctx, r)
 	if err != nil {
@@ -74,22 +75,34 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 		return Accepted{}, err
 	}
 	var a Accepted
+	var kept *WaitingError
 	err = s.store.UpdateMessages(ctx, func(tx Tx) error {
 		var again bool
 		if a.Message, again, err = earlier(tx, r.ID); again || err != nil {
 			return err
 		}
 		to, err := s.recipient(tx, r)
+		if errors.Is(err, ErrRecipientUnknown) {
+			kept, err = s.keep(tx, r, msg)
+			return err
+		}
 		if err != nil {
 			return err
 		}
 		msg.BotID, msg.ChatID, msg.User = to.BotID, to.ChatID, to.User
-		msg.Body = noted(msg.Body, s.domains.Words(r.Domain, "", to.Language))
-		a, err = s.accept(tx, msg, to)
-		return err
+		msg.Body = noted(msg.Body, s.domains, r.Domain, to)
+		if a, err = s.accept(tx, msg, to); err != nil || !r.ByHand {
+			return err
+		}
+		return tx.Audit(audit.Entry{
+			Time: s.now(), Event: audit.MessageByHand, Domain: msg.Domain, User: msg.User, Subject: msg.ID, Outcome: string(msg.Lane),
+		})
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Accepted{}, err
+	case kept != nil:
+		return Accepted{}, kept
 	}
 	return a, nil
 }
@@ -147,8 +160,11 @@ func compose(typed string, html bool) (delivery.Body, error) {
 }
 
 // noted tells the reader of a text that is too long for messages where the rest of it is.
-func noted(b delivery.Body, w *language.Words) delivery.Body {
-	return b.Noted(w.Short("message.attached", nil))
+func noted(b delivery.Body, domains Domains, domain string, to Recipient) delivery.Body {
+	if !b.IsFile() {
+		return b
+	}
+	return b.Noted(domains.Words(domain, "", to.Language).Short("message.attached", nil))
 }
 
 func lifetime(r Request) (time.Duration, error) {

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -79,6 +80,23 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 		t.Events, t.More = t.Events[over:], true
 	}
 	return t, err
+}
+
+// Last says what became of the last message there was.
+func (t Trace) Last() string {
+	for _, e := range slices.Backward(t.Events) {
+		at := e.Time.UTC().Format(time.RFC3339)
+		switch e.Event {
+		case "message." + string(StepEnded):
+			if e.Outcome == string(delivery.StatusDelivered) {
+				return fmt.Sprintf("The last message that ended, %s, was delivered at %s.", e.ID, at)
+			}
+			return fmt.Sprintf("The last message that ended, %s, ended as %s at %s: %s", e.ID, e.Outcome, at, e.Detail)
+		case string(audit.MessageRefused):
+			return fmt.Sprintf("The last message was refused at %s: %s", at, e.Detail)
+		}
+	}
+	return "No message ended in this time."
 }
 
 func entryEvent(e audit.Entry) TraceEvent {

@@ -95,7 +95,7 @@ func (s *Service) compose(v *Verification, f Factor) (delivery.Message, string) 
 	title, _ := s.domains.Title(v.Domain)
 	msg := delivery.Message{
 		ID: delivery.NewMessageID(s.now()), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,
-		Lane: delivery.LaneCode, Body: codeText(s.domains.Words(v.Domain, v.Locale, f.Language), *v, title, code, v.Expires.Sub(s.now())),
+		Lane: delivery.LaneCode, Body: codeText(s.domains.Words(v.Domain, v.Locale, f.Language), *v, f, title, code, v.Expires.Sub(s.now())),
 		Created: s.now(), Expires: v.Expires,
 	}
 	v.Sends++

@@ -130,6 +130,11 @@ func (f faultyTx) SignIns(q twofa.SignInQuery) ([]twofa.SignIn, error) {
 	return list, first(f.s.fault("SignIns"), err)
 }
 
+func (f faultyTx) SignInDays(q twofa.DaysQuery, limit int) ([]twofa.DayCount, error) {
+	list, err := f.tx.SignInDays(q, limit)
+	return list, first(f.s.fault("SignInDays"), err)
+}
+
 func (f faultyTx) Enqueue(m delivery.Message) error {
 	return errors.Join(f.tx.Enqueue(m), f.s.fault("Enqueue"))
 }

@@ -16,7 +16,7 @@ const ButtonNotMe = "deny"
 
 // codeText is the message that carries a code: the code first, so that a notification shows it, monospace and with a
 // button to copy it (D10), then what it is for and where the sign-in comes from.
-func codeText(w *language.Words, v Verification, title, code string, lifetime time.Duration) delivery.Body {
+func codeText(w *language.Words, v Verification, f Factor, title, code string, lifetime time.Duration) delivery.Body {
 	var t delivery.Text
 	switch span := w.Span(lifetime); v.Purpose {
 	case Recovery:
@@ -29,6 +29,9 @@ func codeText(w *language.Words, v Verification, title, code string, lifetime ti
 	if from := origin(w, v.Context); from != "" {
 		// In monospace, where Telegram makes no links: an address to tap would lead to whoever is signing in.
 		t = t.Plain("\n\n").Append(w.Say("code.origin", language.Values{"origin": from}))
+	}
+	if f.BotID == delivery.UserSession { // nobody would hear a tap
+		return delivery.Compose(t.Plain("\n\n").Append(w.Say("code.unasked_plain", nil)))
 	}
 	return delivery.Compose(t,
 		[]delivery.Button{{Label: w.Short("button.copy", nil), Copy: code}},

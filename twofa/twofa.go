@@ -212,6 +212,8 @@ type Tx interface {
 
 	// SignIns lists checks of codes for signing in, the newest first.
 	SignIns(SignInQuery) ([]SignIn, error)
+	// SignInDays counts them per day and result, in the order of days; of a single user's at most limit with each result.
+	SignInDays(q DaysQuery, limit int) ([]DayCount, error)
 
 	Enqueue(delivery.Message) error
 	CancelMessage(id string, now time.Time) error

@@ -61,6 +61,9 @@ type Options struct {
 	Store   account.Store
 	// DailyCap is how many messages a person's account sends in a day (UTC). 0: 40. A bot has no cap.
 	DailyCap int
+	// BotName is the username of a bot, without @, for the links that stand for buttons a person's account cannot send; empty where
+	// there is none. nil: never.
+	BotName func(botID int64) string
 	// Broadcasts lets broadcasts through; only right where a person's account is the only way out.
 	Broadcasts bool
 	// Logger hears of each change of state, once. nil: nothing is logged.
@@ -126,6 +129,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Now == nil {
 		c.o.Now = time.Now
+	}
+	if o.BotName == nil {
+		c.o.BotName = func(int64) string { return "" }
 	}
 	for _, call := range []*func(Status){&c.o.OnConnected, &c.o.OnAlarm} {
 		if *call == nil {

@@ -54,7 +54,7 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 		return err
 	}
 	if c.bot == 0 {
-		part.Text, part.Buttons = withoutButtons(part), nil
+		part.Text, part.Buttons = withoutButtons(part, c.o.BotName(to.BotID)), nil
 		if err := c.allowed.take(ctx); err != nil {
 			return err
 		}
@@ -153,15 +153,20 @@ func upload(ctx context.Context, api *tg.Client, f delivery.File) (tg.InputMedia
 }
 
 // withoutButtons is the text for an account that cannot send buttons: addresses follow the text in lines of their own, as
-// far as it has room; the rest is left out, since the text carries the whole instruction.
-func withoutButtons(part delivery.Part) delivery.Text {
+// far as it has room, and so do links that tap a button by opening the bot. What copies is left out: the text shows it in
+// monospace, which copies at a tap.
+func withoutButtons(part delivery.Part, bot string) delivery.Text {
 	text, limit := part.Text, delivery.MaxUnits
 	if part.File != nil {
 		limit = delivery.MaxCaptionUnits
 	}
 	for _, row := range part.Buttons {
 		for _, b := range row {
-			if longer := text.Plain("\n" + b.Label + ": " + b.URL); b.URL != "" && longer.Units() <= limit {
+			address := b.URL
+			if payload := b.StartPayload(); payload != "" && bot != "" {
+				address = "https://t.me/" + bot + "?start=" + payload
+			}
+			if longer := text.Plain("\n" + b.Label + ": " + address); address != "" && longer.Units() <= limit {
 				text = longer
 			}
 		}

@@ -19,10 +19,10 @@ import (
 func TestACodeArrivesAsItIs(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
-	c := r.user()
+	c := r.user(func(o *userclient.Options) { o.BotName = func(int64) string { return "TestBot" } })
 	text := delivery.Plain("😀 Your code is ").Code("123456").Plain(", ").Bold("do not share it").Plain(" ").Link("why", "https://example.com/why")
 	part := delivery.Part{Text: text, Buttons: [][]delivery.Button{
-		{{Label: "Copy", Copy: "123456"}, {Label: "Not me", Callback: "x"}}, {{Label: "Open", URL: "https://example.com"}},
+		{{Label: "Copy", Copy: "123456"}, {Label: "Not me", Callback: "deny:ver_1"}}, {{Label: "Open", URL: "https://example.com"}},
 	}}
 	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneCode, MessageID: "msg_1", Silent: true}, part)
 	sent := r.tel.Sent()
@@ -33,7 +33,7 @@ func TestACodeArrivesAsItIs(t *testing.T) {
 	if m.From != carol.ID || m.To != alice.ID || !m.Silent || m.Preview || m.Markup != nil || m.RandomID == 0 {
 		t.Errorf("message %+v", m)
 	}
-	if want := text.Text + "\nOpen: https://example.com"; m.Text != want { // an account of a person has no buttons
+	if want := text.Text + "\nNot me: https://t.me/TestBot?start=tap_deny_ver_1\nOpen: https://example.com"; m.Text != want { // an account of a person has no buttons
 		t.Errorf("text %q, want %q", m.Text, want)
 	}
 	if len(m.Entities) != 3 {

@@ -1,0 +1,199 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"telegate/api"
+	"telegate/audit"
+	"telegate/db"
+	"telegate/twofa"
+)
+
+var signInsScenario = scenario{name: "report", run: runSignIns, figures: []figure{
+	{key: "console", what: "a page of the login report of 1,000,000 sign-ins, with its chart, in the console: time to answer, p99", unit: "ms", goal: atMost(50)},
+	{key: "console p50", what: "p50", unit: "ms"},
+	{key: "api", what: "a page of GET /v1/logins: time to answer, p99", unit: "ms", goal: atMost(50)},
+	{key: "api p50", what: "p50", unit: "ms"},
+	{key: "mb", what: "memory afterwards", unit: "MB"},
+}}
+
+const (
+	signInUsers = 100_000
+	signInDays  = 390 // of the 400 that the audit is kept
+	signInBatch = 100_000
+	busyEvery   = 100    // sign-ins, one is of the user who signs in most
+	failedEvery = 10     // … one fails
+	deniedEvery = 10_000 // … one is denied: a rare outcome must not cost a look at all others
+)
+
+// browsers are what sign-ins come with.
+var browsers = []string{
+	"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0",
+	"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+	"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+}
+
+// signedIn is a database with that many sign-ins of the default domain, spread over the last days and over its users.
+func signedIn(count int) filler {
+	return func(ctx context.Context, d *db.DB) error {
+		now := time.Now()
+		began := now.AddDate(0, 0, -signInDays)
+		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same database each time
+		for n := 0; n < count; {
+			entries := make([]audit.Entry, 0, signInBatch)
+			for ; len(entries) < signInBatch && n < count; n++ {
+				e := audit.Entry{
+					Time:  began.Add(time.Duration(float64(now.Sub(began)) * float64(n) / float64(count))),
+					Event: audit.VerificationChecked, Purpose: string(twofa.Login), User: userNumber(r.IntN(signInUsers)).user,
+					Subject: fmt.Sprintf("ver_bench%010d", n), Outcome: string(twofa.ResultApproved),
+					Context: audit.Context{IP: fmt.Sprintf("203.0.113.%d", r.IntN(256)), UserAgent: browsers[r.IntN(len(browsers))]},
+				}
+				switch {
+				case n%deniedEvery == 1:
+					e.Outcome = string(twofa.ResultDenied)
+				case n%failedEvery == 0:
+					e.Outcome = string(twofa.ResultIncorrect)
+				}
+				if n%busyEvery == 3 {
+					e.User = userNumber(0).user
+				}
+				entries = append(entries, e)
+			}
+			// In the order of the indexes by user, which are too large to be kept in memory: that makes it several times as quick.
+			slices.SortStableFunc(entries, func(a, b audit.Entry) int { return strings.Compare(a.User, b.User) })
+			err := d.UpdateVerifications(ctx, func(tx twofa.Tx) error {
+				for _, e := range entries {
+					if err := tx.Audit(e); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("make %d sign-ins: %w", n, err)
+			}
+		}
+		return nil
+	}
+}
+
+// runSignIns asks for pages of the login report in every way one can, in turn, from the API and from the console.
+func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
+	dir, err := l.database(ctx, fmt.Sprintf("%d sign-ins", l.size.signIns), signedIn(l.size.signIns))
+	if err != nil {
+		return outcome{}, err
+	}
+	t, err := newTelegram(ctx, telegramLimits)
+	if err != nil {
+		return outcome{}, err
+	}
+	st := &stage{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}}}
+	if err := t.addBot(ctx, botNumber(0), nil); err != nil {
+		t.stop()
+		return outcome{}, err
+	}
+	if st.gateway, err = l.startConnected(ctx, dir, st.setup); err != nil {
+		t.stop()
+		return outcome{}, err
+	}
+	defer st.clear()
+	pages, err := dial(ctx, st.gateway.address, st.gateway.key)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer pages.close()
+	cookie, err := st.gateway.consoleCookie(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	pages.head += "Cookie: " + cookie + "\r\n"
+	asked, err := signInQueries(st.gateway)
+	if err != nil {
+		return outcome{}, err
+	}
+	took := map[string][]float64{}
+	for i := range l.size.calls {
+		query := asked[i%len(asked)]
+		for _, page := range []struct {
+			key, path, holds string
+			conn             *conn
+		}{
+			{"api", "/v1/logins?limit=50&", `"logins":[{`, st.gateway.conn},
+			{"console", "/console/logins?", `data-testid="login"`, pages},
+		} {
+			began := time.Now()
+			status, answer, err := page.conn.do("GET", page.path+query, nil)
+			if err != nil {
+				return outcome{}, err
+			}
+			took[page.key] = append(took[page.key], millis(time.Since(began)))
+			if status != http.StatusOK || !strings.Contains(string(answer), page.holds) {
+				return outcome{}, &statusError{page.path + query, status, string(answer)}
+			}
+		}
+	}
+	values := map[string]float64{}
+	for key, list := range took {
+		values[key], values[key+" p50"] = percentile(list, 0.99), percentile(list, 0.5)
+	}
+	values["mb"], err = st.gateway.memory()
+	return outcome{values: values}, err
+}
+
+// signInQueries are the ways to ask: all, the user's who signs in most, some other's, a frequent and a rare outcome, user and
+// outcome, a month, a single day, everything with 390 days to draw, and a page deep inside.
+func signInQueries(g *gateway) ([]string, error) {
+	var first api.LoginList
+	if err := g.conn.ask(http.StatusOK, "GET", "/v1/logins?limit=1&outcome=incorrect", nil, &first); err != nil {
+		return nil, err
+	}
+	if len(first.Logins) == 0 {
+		return nil, errors.New("the report is empty")
+	}
+	day := func(ago int) string { return time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
+	middle := twofa.Place{Time: time.Now().AddDate(0, 0, -signInDays/2), Seq: 1}
+	busy := userNumber(0).user
+	var asked []string
+	for _, query := range []url.Values{
+		{},
+		{"user": {busy}},
+		{"user": {first.Logins[0].User}},
+		{"outcome": {"approved"}},
+		{"outcome": {"denied"}},
+		{"user": {busy}, "outcome": {"approved"}, "from": {day(signInDays)}},
+		{"from": {day(60)}, "to": {day(30)}},
+		{"from": {day(100)}, "to": {day(100)}},
+		{"from": {day(signInDays)}},
+		{"after": {middle.Text()}},
+	} {
+		asked = append(asked, query.Encode())
+	}
+	return asked, nil
+}
+
+// consoleCookie signs in to the console and answers the session's cookie.
+func (g *gateway) consoleCookie(ctx context.Context) (string, error) {
+	form := strings.NewReader(url.Values{"key": {g.key}}.Encode())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.address+"/console/sign-in", form)
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r) // not on to the page it leads to
+	if err != nil {
+		return "", fmt.Errorf("sign in to the console: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 {
+		return "", &statusError{"POST /console/sign-in", resp.StatusCode, ""}
+	}
+	return resp.Cookies()[0].Name + "=" + resp.Cookies()[0].Value, nil
+}

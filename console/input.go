@@ -1,0 +1,76 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest ids and filters, as in the API.
+const (
+	maxDomain = 64
+	maxUser   = 256
+	maxQuery  = 256
+	maxWord   = 64 // of a list, a day, a place in a list
+)
+
+// isText tells whether a query decodes, to UTF-8.
+func isText(u *url.URL) bool {
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return false
+	}
+	for name, list := range values {
+		for _, value := range append(list, name) {
+			if !utf8.ValidString(value) {
+				return false
+			}
+		}
+	}
+	return utf8.ValidString(u.Path)
+}
+
+// field reads a parameter of the query or of a form, at most max bytes of text in one line, without white space around.
+func field(r *http.Request, name string, max int) (string, error) {
+	value := strings.TrimSpace(r.FormValue(name))
+	if len(value) > max || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		return "", refuse(http.StatusUnprocessableEntity, "This cannot be accepted", "The "+name+" is too long, or is not plain text.")
+	}
+	return value, nil
+}
+
+// domain reads the parameter of that name. Without one it is the first that the key may see. A key without the domain is told
+// no more than in the API: not whether it exists.
+func (c *Console) domain(r *http.Request, v visit) (Domain, error) {
+	if !r.Form.Has("domain") && !r.URL.Query().Has("domain") {
+		if list := c.domains(v); len(list) > 0 {
+			return list[0], nil
+		}
+		return Domain{}, refuse(http.StatusForbidden, "This key may see no domain", "Add one to the key's domains in telegate.toml.")
+	}
+	id, err := field(r, "domain", maxDomain)
+	if err != nil {
+		return Domain{}, err
+	}
+	if !v.key.allows(id) {
+		return Domain{}, refuse(http.StatusForbidden, "This key may not act for that domain", "Add the domain to the key's domains in telegate.toml.")
+	}
+	d, ok := c.o.Domains.Domain(id)
+	if !ok {
+		return Domain{}, refuse(http.StatusNotFound, "There is no such domain", "Add its table [domains.ID] to telegate.toml.")
+	}
+	return d, nil
+}
+
+// domains are those that the key may see.
+func (c *Console) domains(v visit) []Domain {
+	var list []Domain
+	for _, d := range c.o.Domains.Domains() {
+		if v.key.allows(d.ID) {
+			list = append(list, d)
+		}
+	}
+	return list
+}

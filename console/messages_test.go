@@ -1,0 +1,277 @@
+package console_test
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"telegate/audit"
+	"telegate/db/dbtest"
+	"telegate/delivery"
+	"telegate/notify"
+)
+
+// send has a message accepted.
+func (w *world) send(r notify.Request) delivery.Message {
+	w.t.Helper()
+	if r.Lane == "" {
+		r.Lane = delivery.LaneDirect
+	}
+	if r.Text == "" {
+		r.Text = "The secret text"
+	}
+	a, err := w.messages.Send(w.t.Context(), r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a.Message
+}
+
+// end ends a message as the dispatcher does.
+func (w *world) end(id string, status delivery.Status, detail string) {
+	w.t.Helper()
+	p := delivery.Progress{ID: id, Status: status, Ended: w.clock.Now()}
+	if detail != "" {
+		p.Failure = &delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: detail}
+	}
+	if err := w.db.SaveProgress(w.t.Context(), p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// dead is a message that has failed.
+func (w *world) dead(r notify.Request) delivery.Message {
+	w.t.Helper()
+	m := w.send(r)
+	w.end(m.ID, delivery.StatusFailed, "Telegram knows no such chat. Have the user link again.")
+	return m
+}
+
+// rows are the ids of the messages of a list, in order.
+func (a answer) rows() []string {
+	var ids []string
+	for _, part := range strings.Split(a.body, `data-id="`)[1:] {
+		id, _, _ := strings.Cut(part, `"`)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func TestMessagesAreListedByWhatOneLooksFor(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	w.link("corp", "bob", person(502, "bob", "Bob", ""))
+	failed := w.dead(notify.Request{User: "alice", Lane: delivery.LaneAlert})
+	done := w.send(notify.Request{User: "alice", Lane: delivery.LaneCode, Purpose: notify.Login})
+	w.end(done.ID, delivery.StatusDelivered, "")
+	waiting := w.send(notify.Request{User: "alice", Lane: delivery.LaneAlert})
+	other := w.send(notify.Request{Domain: "corp", User: "bob", Lane: delivery.LaneAlert})
+	c := w.signedIn(keyAdmin)
+	for query, want := range map[string][]string{
+		"lane=alert":                 {waiting.ID, failed.ID},
+		"status=delivered&lane=code": {done.ID},
+		"status=dead":                {failed.ID},
+		"status=delivered&user=bob":  nil,
+		"status=queued&lane=alert":   {waiting.ID},
+		"user=alice&lane=alert":      {waiting.ID, failed.ID},
+		"domain=corp&lane=alert":     {other.ID},
+		"domain=corp&user=alice":     nil,
+		"broadcast=bc_nowhere":       nil,
+		"status=queued&user=nobody":  nil,
+		"status=dead&lane=broadcast": nil,
+	} {
+		a := c.get("/console/messages?"+query).want(t, http.StatusOK)
+		if got := a.rows(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+	c.get("/console/messages?status=dead").want(t, http.StatusOK, "Telegram knows no such chat. Have the user link again.", "Send again…")
+	c.get("/console/messages?domain=corp&status=dead").want(t, http.StatusOK, "There are no dead letters")
+	for query, words := range map[string]string{
+		"status=lost": "There is no such status", "lane=fast": "There is no such lane", "after=msg_nowhere": "There is no such page of this list any more.",
+		"after=" + other.ID: "There is no such page of this list any more.",
+	} {
+		c.get("/console/messages?user=alice&"+query).want(t, http.StatusUnprocessableEntity, words, `value="alice"`)
+	}
+	for _, query := range []string{"user=" + strings.Repeat("a", 257), "status=" + strings.Repeat("a", 65), "after=" + strings.Repeat("a", 65), "broadcast=a%0Ab"} {
+		c.get("/console/messages?"+query).want(t, http.StatusUnprocessableEntity)
+	}
+	w.signedIn(keyCorp).get("/console/messages?domain=").want(t, http.StatusForbidden)
+}
+
+func TestMessagesArePagedByKey(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	for range 120 {
+		w.send(notify.Request{User: "alice", Lane: delivery.LaneAlert})
+	}
+	c := w.signedIn(keyAdmin)
+	var all []string
+	for path := "/console/messages?lane=alert"; path != ""; {
+		a := c.get(path).want(t, http.StatusOK)
+		all = append(all, a.rows()...)
+		_, next, more := strings.Cut(a.body, `data-testid="next" href="`)
+		path = ""
+		if more {
+			path, _, _ = strings.Cut(next, `"`)
+			path = html.UnescapeString(path)
+		}
+	}
+	seen := map[string]bool{}
+	for _, id := range all {
+		seen[id] = true
+	}
+	if len(all) != 120 || len(seen) != 120 {
+		t.Errorf("%d messages, %d different", len(all), len(seen))
+	}
+}
+
+func TestAMessageTellsItsStoryAndNeverItsText(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	m := w.send(notify.Request{User: "alice"})
+	c := w.signedIn(keyAdmin)
+	c.get("/console/messages/"+m.ID).want(t, http.StatusOK, "alice", "Waiting", "Accepted in the lane direct", `data-live="/console/messages/`+m.ID+`?part=story"`)
+	failure := &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot; a tap on Start ends that."}
+	if err := w.db.SaveProgress(t.Context(), delivery.Progress{
+		ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: failure, Ended: w.clock.Now(),
+		Attempt: &delivery.Attempt{N: 1, At: w.clock.Now(), Took: 80 * time.Millisecond, Transport: "bot", Outcome: "recipient", Failure: failure},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	a := c.get("/console/messages/"+m.ID).want(t, http.StatusOK, "Failed", "Attempt 1, bot, 80ms, blocked_by_user", "a tap on Start ends that.", "Send again")
+	part := c.get("/console/messages/"+m.ID+"?part=story").want(t, http.StatusOK, "data-final")
+	for _, body := range []string{a.body, part.body, c.get("/console/messages").body} {
+		if strings.Contains(body, "secret text") {
+			t.Error("a page shows the text of a message")
+		}
+	}
+}
+
+func TestADeadLetterIsSentAgainOnceWithTheNameOfTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	m := w.dead(notify.Request{User: "alice"})
+	w.clock.Advance(time.Minute)
+	c := w.signedIn(keyAdmin)
+	a := c.post("/console/messages/"+m.ID+"/resend", url.Values{"text": {" \r\n"}}) // nothing typed: as it was
+	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, "/console/messages/msg_") {
+		t.Fatalf("%d %s %s", a.status, a.location, a.body)
+	}
+	c.get(a.location).want(t, http.StatusOK, "Sent again. What comes of it stands below.", "Waiting")
+	if got := w.last(alice).Body.Parts[0].Text.Text; got != "The secret text" {
+		t.Errorf("sent %q", got)
+	}
+	// Twice, as by a double click or by somebody else: the first one counts.
+	c.post("/console/messages/"+m.ID+"/resend", url.Values{"text": {"Another"}}).
+		want(t, http.StatusConflict, "This message has been sent again already", strings.TrimPrefix(a.location, "/console/messages/"))
+	trail, err := w.db.AuditTrail(t.Context(), "", "alice", w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(trail) != 1 || trail[0].Event != audit.MessageResent || trail[0].Actor != audit.AtConsole("ops") || trail[0].Outcome != m.ID {
+		t.Errorf("audit: %+v", trail)
+	}
+}
+
+func TestADeadLetterIsSentWithAnotherText(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	m := w.dead(notify.Request{User: "alice"})
+	c := w.signedIn(keyAdmin)
+	path := "/console/messages/" + m.ID + "/resend"
+	// What is refused is said beside what was typed, which is not lost.
+	c.post(path, url.Values{"text": {"<b>open"}, "format": {"html"}}).want(t, http.StatusUnprocessableEntity, "The text is not Telegram&#39;s HTML", "&lt;b&gt;open</textarea>", "checked")
+	c.post(path, url.Values{"text": {strings.Repeat("a", 100_001)}}).want(t, http.StatusUnprocessableEntity, "The text is too long")
+	c.post(path, url.Values{"text": {"a\x00b"}}).want(t, http.StatusUnprocessableEntity, "The text is not valid")
+	c.post(path, url.Values{"text": {strings.Repeat("<", 300<<10)}}).want(t, http.StatusRequestEntityTooLarge)
+	if a := c.post(path, url.Values{"text": {"<b>Now</b>\r\nplease"}, "format": {"html"}}); a.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if got := w.last(alice).Body.Parts[0].Text; got.Text != "Now\nplease" || len(got.Entities) != 1 {
+		t.Errorf("sent %+v", got)
+	}
+}
+
+func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	waiting := w.send(notify.Request{User: "alice"})
+	code := w.dead(notify.Request{User: "alice", Lane: delivery.LaneCode, Purpose: notify.Login})
+	done := w.send(notify.Request{User: "alice"})
+	w.end(done.ID, delivery.StatusDelivered, "")
+	old := w.dead(notify.Request{User: "alice"})
+	c := w.signedIn(keyAdmin)
+	for id, words := range map[string]string{
+		waiting.ID: "still on its way", code.ID: "worth nothing any more", done.ID: "This message is delivered",
+	} {
+		c.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusConflict, words)
+	}
+	w.clock.Advance(8 * 24 * time.Hour)
+	if err := w.db.Prune(t.Context(), w.clock.Now(), dbtest.Retention); err != nil {
+		t.Fatal(err)
+	}
+	c = w.signedIn(keyAdmin)
+	c.post("/console/messages/"+old.ID+"/resend", url.Values{}).want(t, http.StatusConflict, "The text of this message is not kept any more. Type what is to be sent.")
+	if err := w.links.Unlink(t.Context(), "", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	c.post("/console/messages/"+old.ID+"/resend", url.Values{"text": {"Hello"}}).want(t, http.StatusConflict, "This user has no linked chat", "Hello</textarea>")
+}
+
+func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	m := w.dead(notify.Request{User: "alice"})
+	corp := w.signedIn(keyCorp)
+	for _, id := range []string{m.ID, "msg_nowhere", "%00", strings.Repeat("x", 3000)} {
+		corp.get("/console/messages/"+id).want(t, http.StatusNotFound, "There is no such message")
+		corp.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusNotFound, "There is no such message")
+	}
+	w.signedIn(keyAdmin).post("/console/messages/"+m.ID+"/resend", url.Values{"csrf": {"forged"}}).want(t, http.StatusForbidden, "out of date")
+	// The API asks for admin alone, so a key that may not send may send again.
+	if a := w.signedIn(keyOnly).post("/console/messages/"+m.ID+"/resend", url.Values{}); a.status != http.StatusSeeOther {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestTheTraceSaysWhyAliceDidNotGetIt(t *testing.T) {
+	w := newWorld(t)
+	c := w.signedIn(keyAdmin)
+	c.get("/console/trace").want(t, http.StatusOK, "Type a user's id.")
+	c.get("/console/trace?user=alice").want(t, http.StatusOK, "Not linked", "There is no link to a Telegram chat.", "telegate was not asked to send alice anything")
+	if _, err := w.messages.Send(t.Context(), notify.Request{User: "alice", Text: "Hello", Lane: delivery.LaneDirect}); err == nil {
+		t.Fatal("sent to nobody")
+	}
+	c.get("/console/trace?user=alice").want(t, http.StatusOK, "A message was refused: the user had no linked chat", `data-tone="bad">message refused`)
+	w.link("", "alice", alice)
+	m := w.dead(notify.Request{User: "alice"})
+	c.get("/console/trace?user=alice").want(t, http.StatusOK, "Alice (@alice)", "The link was proven", "/console/messages/"+m.ID, "ended as failed", "Telegram knows no such chat.")
+	if err := w.messages.Mute(t.Context(), botID, alice.ID, w.clock.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	c.get("/console/trace?user=alice").want(t, http.StatusOK, "The person has muted messages until")
+	if err := w.messages.Mute(t.Context(), botID, alice.ID, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(20 * time.Minute)
+	c.get("/console/trace?user=alice&until=2026-11-02T08:00:00Z").want(t, http.StatusOK, "Nothing happened in this time")
+	for range 210 {
+		w.dead(notify.Request{User: "alice"})
+	}
+	a := c.get("/console/trace?user=alice&days=7").want(t, http.StatusOK, "What was before that")
+	_, older, _ := strings.Cut(a.body, `data-testid="older" href="`)
+	older, _, _ = strings.Cut(older, `"`)
+	c.get(html.UnescapeString(older)).want(t, http.StatusOK, `data-testid="events"`)
+
+	for _, query := range []string{"user=alice&until=never", "user=alice&until=0001-01-01T00:00:00Z", "user=" + strings.Repeat("a", 257), "user=a%01"} {
+		c.get("/console/trace?"+query).want(t, http.StatusUnprocessableEntity)
+	}
+	c.get("/console/trace?user=alice&days=100000").want(t, http.StatusOK, `value="1" selected`)
+	c.get("/console/trace?user=alice&domain=nowhere").want(t, http.StatusNotFound)
+	w.signedIn(keyCorp).get("/console/trace?user=alice&domain=").want(t, http.StatusForbidden)
+}

@@ -1,0 +1,214 @@
+package console
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"telegate/secret"
+)
+
+//go:embed static
+var static embed.FS
+
+// contentSecurityPolicy lets a page load the console's own files and nothing else; no script and no style stands in a page. QR
+// codes are data: URLs.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// routes is the table of pages. A page for anybody is open; read and write are for administrators, and write needs the token of
+// its form and, beyond admin, the scope that the API asks for.
+func (c *Console) routes() http.Handler {
+	mux := http.NewServeMux()
+	open := func(pattern string, h handler) { mux.Handle(at(pattern), c.adapt(h)) }
+	read := func(pattern string, h pageHandler) { mux.Handle(at(pattern), c.adapt(c.signedIn(h))) }
+	write := func(pattern string, scope Scope, h pageHandler) {
+		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxForm, h)))))
+	}
+	writeList := func(pattern string, scope Scope, h pageHandler) { // a form with a list of users in it
+		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxListForm, h)))))
+	}
+
+	open("GET /static/{file}", serveStatic)
+	open("GET /sign-in", c.showSignIn)
+	open("POST /sign-in", c.signIn)
+	open("GET /sign-in/code", c.owing(c.showCode))
+	open("POST /sign-in/code", c.owed(c.checkCode))
+	open("POST /sign-in/resend", c.owed(c.resendCode))
+	open("POST /sign-in/cancel", c.owed(c.cancelCode))
+	write("POST /sign-out", scopeAdmin, c.signOut)
+
+	read("GET /{$}", c.home)
+	read("GET /users", c.listUsers)
+	read("GET /user", c.showUser)
+	write("POST /user/handle", scopeAdmin, c.invite)
+	write("POST /user/unlink", scopeLink, c.unlink)
+	write("POST /user/link", scopeLink, c.beginLink)
+	write("POST /user/confirm", scopeLink, c.confirmLink)
+	write("POST /user/message", scopeSend, c.write)
+	read("GET /messages", c.listMessages)
+	read("GET /messages/{id}", c.showMessage)
+	write("POST /messages/{id}/resend", scopeAdmin, c.resend)
+	read("GET /trace", c.showTrace)
+	read("GET /broadcasts", c.withScope(scopeSend, c.listBroadcasts))
+	read("GET /broadcasts/new", c.withScope(scopeSend, c.newBroadcast))
+	read("GET /broadcasts/{id}", c.withScope(scopeSend, c.showBroadcast))
+	writeList("POST /broadcasts/edit", scopeSend, c.editBroadcast)
+	writeList("POST /broadcasts/preview", scopeSend, c.previewBroadcast)
+	writeList("POST /broadcasts", scopeSend, c.sendBroadcast)
+	write("POST /broadcasts/{id}/cancel", scopeSend, c.cancelBroadcast)
+	read("GET /logins", c.showLogins)
+	read("GET /logins.csv", c.loginsCSV)
+	read("GET /status", c.showStatus)
+	read("GET /", c.notFound)
+
+	foreign := http.NewCrossOriginProtection()
+	foreign.SetDenyHandler(c.adapt(func(http.ResponseWriter, *http.Request) error {
+		return refuse(http.StatusForbidden, "This came from another website", "Nothing was done. Open the console itself and do it there.")
+	}))
+	return withHeaders(c.bounded(foreign.Handler(mux)))
+}
+
+// at puts a pattern under Path.
+func at(pattern string) string {
+	method, path, _ := strings.Cut(pattern, " ")
+	return method + " " + Path + path
+}
+
+// handler answers a request, or returns the error to answer with; adapt alone writes errors.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// pageHandler is a handler for an administrator.
+type pageHandler func(w http.ResponseWriter, r *http.Request, v visit) error
+
+// visit is a request of somebody who is signed in.
+type visit struct {
+	cookie  string
+	session session
+	key     Key
+}
+
+// signedIn lets nobody else through: a page sends to the sign-in, anything else is refused.
+func (c *Console) signedIn(h pageHandler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		v, ok := c.visit(r)
+		if ok {
+			return h(w, r, v)
+		}
+		if r.Method != http.MethodGet || isLive(r) {
+			return refuse(http.StatusUnauthorized, "You are not signed in", "Nothing was done. Sign in, and do it again.")
+		}
+		http.Redirect(w, r, signInURL(r.URL.RequestURI()), http.StatusSeeOther)
+		return nil
+	}
+}
+
+// visit finds the session of a request, whose key must still be in force.
+func (c *Console) visit(r *http.Request) (visit, bool) {
+	v := visit{cookie: cookieOf(r)}
+	var ok bool
+	if v.session, ok = c.sessions.find(v.cookie, !isLive(r)); !ok || v.session.verification != "" {
+		return visit{}, false
+	}
+	if v.key, ok = c.administrator(v.session.keyHash); !ok {
+		c.sessions.end(v.cookie)
+	}
+	return v, ok
+}
+
+// isLive tells whether a page asks for itself anew, which keeps no session alive.
+func isLive(r *http.Request) bool { return r.Header.Get("X-Live") != "" }
+
+// withScope keeps to what the key may do in the API.
+func (c *Console) withScope(scope Scope, h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, v visit) error {
+		if !v.key.may(scope) {
+			return refuse(http.StatusForbidden, "This key may not do that",
+				"It needs the scope "+string(scope)+". Add it to the key's scopes in telegate.toml.")
+		}
+		return h(w, r, v)
+	}
+}
+
+// checked reads a form and refuses one that does not come from a page of this session.
+func checked(max int64, h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, v visit) error {
+		if err := readForm(w, r, max); err != nil {
+			return err
+		}
+		if !secret.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.session.csrf)) {
+			return refuse(http.StatusForbidden, "This form is out of date", "Nothing was done. Go back, reload the page and do it again.")
+		}
+		return h(w, r, v)
+	}
+}
+
+func readForm(w http.ResponseWriter, r *http.Request, max int64) error {
+	r.Body = http.MaxBytesReader(w, r.Body, max)
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return refuse(http.StatusRequestEntityTooLarge, "That is too much", fmt.Sprintf("A form may have %d KiB at most. Nothing was done.", max>>10))
+	case err != nil:
+		return refuse(http.StatusBadRequest, "This form cannot be read", "Nothing was done. Go back, reload the page and do it again.")
+	}
+	return nil
+}
+
+// bounded refuses addresses that no page makes.
+func (c *Console) bounded(next http.Handler) http.Handler {
+	refused := c.adapt(func(_ http.ResponseWriter, r *http.Request) error {
+		if len(r.URL.RequestURI()) > maxURL {
+			return refuse(http.StatusRequestURITooLong, "This address is too long", "Search for fewer letters.")
+		}
+		return refuse(http.StatusBadRequest, "This address cannot be read", "Part of it is not text. Start from the page itself.")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.URL.RequestURI()) > maxURL || !isText(r.URL) {
+			refused.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withHeaders sets what every answer carries.
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveStatic serves what is the same for everybody; a new version of telegate has other addresses for it.
+func serveStatic(w http.ResponseWriter, r *http.Request) error {
+	name := "static/" + r.PathValue("file")
+	if _, err := fs.Stat(static, name); err != nil {
+		return refuse(http.StatusNotFound, "There is no such file", "The pages name those that there are.")
+	}
+	if r.URL.Query().Get("v") != "" {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeFileFS(w, r, static, name)
+	return nil
+}
+
+func (c *Console) home(w http.ResponseWriter, r *http.Request, _ visit) error {
+	http.Redirect(w, r, Path+"/users", http.StatusSeeOther)
+	return nil
+}
+
+func (c *Console) notFound(http.ResponseWriter, *http.Request, visit) error {
+	return refuse(http.StatusNotFound, "There is no such page", "The pages are listed above.")
+}

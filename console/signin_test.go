@@ -1,0 +1,359 @@
+package console_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"telegate/audit"
+	"telegate/console"
+	"telegate/twofa"
+)
+
+// withAccount gives the key of the administrator an account, alice's.
+func withAccount(o *console.Options) { o.Keys[0].User = "user//alice" }
+
+func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
+	w := newWorld(t)
+	for name, key := range map[string]string{
+		"none": "", "unknown": "tgk_unknown", "without admin": keySend, "a digest": hash(keyAdmin), "very long": strings.Repeat("k", 100_000),
+		"broken text": "\xff\xfe", "markup": "<script>alert(1)</script>",
+	} {
+		c := w.client()
+		if a := c.post("/console/sign-in", url.Values{"key": {key}}, "X-Forwarded-For", "203.0.113."+string('0'+byte(len(name)%10))); a.status != http.StatusForbidden ||
+			a.header.Get("Set-Cookie") != "" || strings.Contains(a.body, "<script>alert") {
+			t.Errorf("%s: %d, cookie %q", name, a.status, a.header.Get("Set-Cookie"))
+		}
+	}
+	if strings.Contains(w.log.String(), keyAdmin) || strings.Contains(w.log.String(), "tgk_unknown") {
+		t.Error("a key stands in the log")
+	}
+	w.signedIn(keyAdmin).get("/console/users").want(t, http.StatusOK, "Users")
+}
+
+// OWASP ASVS 3.3: the cookie is out of reach for scripts, other sites and, over TLS, other hosts.
+func TestTheCookieIsProtected(t *testing.T) {
+	w := newWorld(t)
+	for proto, want := range map[string]string{"http": "telegate=", "https": "__Host-telegate="} {
+		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "X-Forwarded-Proto", proto)
+		cookie := a.header.Get("Set-Cookie")
+		if !strings.HasPrefix(cookie, want) || !strings.Contains(cookie, "; Path=/") || !strings.Contains(cookie, "HttpOnly") ||
+			!strings.Contains(cookie, "SameSite=Strict") || strings.Contains(cookie, "Secure") != (proto == "https") || strings.Contains(cookie, "Domain") {
+			t.Errorf("%s: %q", proto, cookie)
+		}
+		if value := strings.TrimPrefix(strings.Split(cookie, ";")[0], want); len(value) != 43 { // 256 bits
+			t.Errorf("%s: %q", proto, value)
+		}
+	}
+}
+
+func TestASessionEndsIdleAtItsLimitAndWithItsKey(t *testing.T) {
+	in := func(c *client) bool { return c.get("/console/users").status == http.StatusOK }
+	t.Run("idle", func(t *testing.T) {
+		w := newWorld(t)
+		c := w.signedIn(keyAdmin)
+		for range 3 {
+			w.clock.Advance(29 * time.Minute)
+			if !in(c) {
+				t.Fatal("it ended although it was used")
+			}
+		}
+		w.clock.Advance(29 * time.Minute)
+		c.get("/console/status", "X-Live", "1").want(t, http.StatusOK) // a page that refreshes itself is nobody at work
+		w.clock.Advance(time.Minute)
+		if in(c) {
+			t.Error("it lives on after half an hour without anybody")
+		}
+	})
+	t.Run("after 12 hours", func(t *testing.T) {
+		w := newWorld(t)
+		c := w.signedIn(keyAdmin)
+		for range 35 {
+			w.clock.Advance(20 * time.Minute)
+			in(c)
+		}
+		w.clock.Advance(19 * time.Minute)
+		if !in(c) {
+			t.Error("it ended before 12 hours")
+		}
+		w.clock.Advance(time.Minute)
+		if in(c) {
+			t.Error("it lives on after 12 hours")
+		}
+	})
+	t.Run("signed out", func(t *testing.T) {
+		w := newWorld(t)
+		c := w.signedIn(keyAdmin)
+		old := c.cookie()
+		c.post("/console/sign-out", url.Values{}).want(t, http.StatusSeeOther)
+		if a := w.client().get("/console/users", "Cookie", old); a.status == http.StatusOK {
+			t.Error("the cookie opens the console after signing out")
+		}
+		w.wantNoted(audit.ConsoleSignedOut, "ops")
+	})
+	t.Run("key removed", func(t *testing.T) {
+		w := newWorld(t)
+		c := w.signedIn(keyAdmin)
+		w.console.SetKeys(keys()[1:])
+		if in(c) {
+			t.Error("it outlives its key")
+		}
+		w.console.SetKeys(keys())
+		if in(c) {
+			t.Error("it came back with its key")
+		}
+	})
+	t.Run("key narrowed", func(t *testing.T) {
+		w := newWorld(t)
+		c := w.signedIn(keyAdmin)
+		narrow := keys()
+		narrow[0].Domains = []string{"corp"}
+		w.console.SetKeys(narrow)
+		c.get("/console/users?domain=").want(t, http.StatusForbidden, "may not act for that domain")
+		narrow[0].Scopes = narrow[0].Scopes[:3]
+		w.console.SetKeys(narrow)
+		if in(c) {
+			t.Error("it outlives the scope admin")
+		}
+	})
+}
+
+// OWASP ASVS 6.3.1: trying keys is slow, for one address; another is not in its way.
+func TestTriesToSignInAreLimitedPerAddress(t *testing.T) {
+	w := newWorld(t)
+	try := func(address, key string) answer {
+		return w.client().post("/console/sign-in", url.Values{"key": {key}}, "X-Forwarded-For", "198.51.100.99, "+address)
+	}
+	for range 10 {
+		try("203.0.113.7", "tgk_no").want(t, http.StatusForbidden)
+	}
+	a := try("203.0.113.7", keyAdmin).want(t, http.StatusTooManyRequests, "too many tries")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("nothing says when to try again")
+	}
+	for i := range 10 {
+		try("2001:db8::"+string('0'+byte(i)), "tgk_no").want(t, http.StatusForbidden)
+	}
+	try("2001:db8::ffff", keyAdmin).want(t, http.StatusTooManyRequests) // one household
+	try("203.0.113.8", keyAdmin).want(t, http.StatusSeeOther)
+	w.clock.Advance(31 * time.Second)
+	try("203.0.113.7", keyAdmin).want(t, http.StatusSeeOther)
+}
+
+// OWASP ASVS 3.7.2: next leads to the console's own pages only.
+func TestTheSignInLeadsNowhereElse(t *testing.T) {
+	w := newWorld(t)
+	for next, want := range map[string]string{
+		"/console/user?domain=&user=user%2F%2Falice": "/console/user?domain=&user=user%2F%2Falice",
+		"/console/status":                    "/console/status",
+		"":                                   "/console/users",
+		"https://evil.example/console/users": "/console/users",
+		"//evil.example/console/users":       "/console/users",
+		"/\\evil.example":                    "/console/users",
+		"/console//evil.example":             "/console/users",
+		"/console/../v1/users":               "/console/users",
+		"/console/%2e%2e/v1/users":           "/console/users",
+		"/console/sign-out":                  "/console/users",
+		"javascript:alert(1)":                "/console/users",
+		"/consoleevil":                       "/console/users",
+		"/v1/users":                          "/console/users",
+		"https:/console/users":               "/console/users",
+		"\r\nSet-Cookie: a=b":                "/console/users",
+	} {
+		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}, "next": {next}}, "X-Forwarded-For", "203.0.113."+string('0'+byte(len(next)%10)))
+		if a.status != http.StatusSeeOther || a.location != want {
+			t.Errorf("%q leads to %q (%d), want %q", next, a.location, a.status, want)
+		}
+		if a.header.Get("Set-Cookie") == "a=b" {
+			t.Errorf("%q sets a header", next)
+		}
+	}
+	a := w.client().get("/console/user?domain=corp&user=bob")
+	if want := "/console/sign-in?next=%2Fconsole%2Fuser%3Fdomain%3Dcorp%26user%3Dbob"; a.location != want {
+		t.Errorf("a page leads to %q, want %q", a.location, want)
+	}
+}
+
+func TestAnAdministratorWithALinkOwesACode(t *testing.T) {
+	w := newWorld(t, withAccount)
+	w.link("", "user//alice", alice)
+	c := w.client()
+	a := c.post("/console/sign-in", url.Values{"key": {keyAdmin}, "next": {"/console/status"}}).want(t, http.StatusSeeOther)
+	if a.location != "/console/sign-in/code" {
+		t.Fatalf("the key alone leads to %s", a.location)
+	}
+	before := c.cookie()
+	if a := c.get("/console/users"); a.status == http.StatusOK {
+		t.Fatal("the key alone opens the console")
+	}
+	c.tokenOf("/console/sign-in/code")
+	code := w.code(alice)
+	c.post("/console/sign-in/code", url.Values{"code": {wrong(code)}}).want(t, http.StatusForbidden, "4 more tries")
+	if a := c.get("/console/users"); a.status == http.StatusOK {
+		t.Fatal("a wrong code opens the console")
+	}
+	if a := c.post("/console/sign-in/code", url.Values{"code": {code}}).want(t, http.StatusSeeOther); a.location != "/console/status" {
+		t.Errorf("the code leads to %s", a.location)
+	}
+	c.get("/console/users").want(t, http.StatusOK)
+	if c.cookie() == before {
+		t.Error("the cookie from before the code is the session's")
+	}
+	if a := w.client().get("/console/users", "Cookie", before); a.status == http.StatusOK {
+		t.Error("the cookie from before the code opens the console")
+	}
+	w.wantNoted(audit.ConsoleSignedIn, "ops")
+}
+
+func TestWithoutALinkTheKeyIsEnough(t *testing.T) {
+	w := newWorld(t, withAccount)
+	w.signedIn(keyAdmin).get("/console/users").want(t, http.StatusOK)
+}
+
+// It fails closed: whatever keeps the code from being sent keeps the sign-in out, and the page says what to do.
+func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		trouble func(w *world)
+		words   string
+	}{
+		"Telegram is down":    {func(w *world) { w.domains.setDown(true) }, "Telegram cannot be reached"},
+		"the bot is blocked":  {func(w *world) { w.noError(w.links.Blocked(w.t.Context(), botID, alice.ID)) }, "blocked the bot"},
+		"msg2factor is off":   {func(w *world) { w.domains.set(console.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
+		"Not me":              {(*world).notMe, "denied with Not me"},
+		"too many were asked": {(*world).manyCodes, "Too many codes were asked for"},
+		"suspended":           {(*world).suspend, "telegate users unlink user//alice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, withAccount)
+			w.link("", "user//alice", alice)
+			tt.trouble(w)
+			c := w.client()
+			a := c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusForbidden, tt.words)
+			if a.header.Get("Set-Cookie") != "" {
+				t.Error("a cookie was set")
+			}
+			if a := c.get("/console/users"); a.status == http.StatusOK {
+				t.Error("the console is open")
+			}
+			w.wantNoted(audit.ConsoleRefused, "ops")
+		})
+	}
+}
+
+func TestNotMeEndsTheSignIn(t *testing.T) {
+	w := newWorld(t, withAccount)
+	w.link("", "user//alice", alice)
+	c := w.client()
+	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
+	c.tokenOf("/console/sign-in/code")
+	code := w.code(alice)
+	w.denyLast()
+	c.get("/console/sign-in/code", "X-Live", "1").want(t, http.StatusOK, "denied in Telegram with Not me")
+	c.post("/console/sign-in/code", url.Values{"code": {code}}).want(t, http.StatusForbidden, "denied in Telegram")
+	if a := c.get("/console/users"); a.status == http.StatusOK {
+		t.Error("the console is open")
+	}
+}
+
+// A code answers for the browser it was asked for in, and for no other.
+func TestACodeOpensNoOtherSession(t *testing.T) {
+	w := newWorld(t, withAccount)
+	w.link("", "user//alice", alice)
+	first, second := w.client(), w.client()
+	first.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
+	code := w.code(alice)
+	second.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
+	second.tokenOf("/console/sign-in/code")
+	if other := w.code(alice); other == code {
+		t.Skip("the codes are the same, once in a million")
+	}
+	second.post("/console/sign-in/code", url.Values{"code": {code}}).want(t, http.StatusForbidden)
+	if a := second.get("/console/users"); a.status == http.StatusOK {
+		t.Error("another session's code opens the console")
+	}
+}
+
+func TestACodeCanBeSentAgainAndCalledOff(t *testing.T) {
+	w := newWorld(t, withAccount)
+	w.link("", "user//alice", alice)
+	c := w.client()
+	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
+	c.tokenOf("/console/sign-in/code")
+	first := w.code(alice)
+	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusForbidden, "just been sent", "30 seconds")
+	w.clock.Advance(30 * time.Second)
+	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusSeeOther)
+	if w.code(alice) == first {
+		t.Error("the same code was sent")
+	}
+	c.post("/console/sign-in/cancel", url.Values{}).want(t, http.StatusSeeOther)
+	if a := c.get("/console/sign-in/code"); a.location != "/console/sign-in" {
+		t.Errorf("after calling it off: %d %s", a.status, a.location)
+	}
+}
+
+func TestACodeIsOwedForTenMinutesAtMost(t *testing.T) {
+	w := newWorld(t, withAccount)
+	w.link("", "user//alice", alice)
+	c := w.client()
+	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
+	c.tokenOf("/console/sign-in/code")
+	w.clock.Advance(5 * time.Minute)
+	c.get("/console/sign-in/code").want(t, http.StatusOK, "The code has expired")
+	w.clock.Advance(5 * time.Minute)
+	if a := c.get("/console/sign-in/code"); a.location != "/console/sign-in" {
+		t.Errorf("after ten minutes: %d %s", a.status, a.location)
+	}
+}
+
+// denyLast is a tap on Not me under the code that was sent last.
+func (w *world) denyLast() {
+	w.t.Helper()
+	var v twofa.Verification
+	id := w.last(alice).ID
+	w.noError(w.db.ViewVerifications(w.t.Context(), func(tx twofa.Tx) (err error) {
+		v, err = tx.VerificationByMessage(id)
+		return err
+	}))
+	w.noError(w.codes.NotMe(w.t.Context(), botID, alice.ID, v.ID))
+}
+
+func (w *world) create(session string) twofa.Verification {
+	w.t.Helper()
+	v, err := w.codes.Create(w.t.Context(), twofa.CreateRequest{User: "user//alice", Purpose: twofa.Login, Binding: session})
+	w.noError(err)
+	return v
+}
+
+func (w *world) notMe() {
+	w.create("elsewhere")
+	w.denyLast()
+}
+
+func (w *world) manyCodes() {
+	for range 3 {
+		w.create("elsewhere")
+	}
+}
+
+func (w *world) suspend() {
+	w.t.Helper()
+	w.noError(w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error {
+		f, err := tx.Factor("", "user//alice")
+		if err != nil {
+			return err
+		}
+		f.Suspended = true
+		return tx.SaveFactor(f)
+	}))
+}
+
+// wrong is another code.
+func wrong(code string) string {
+	if code[0] == '9' {
+		return "0" + code[1:]
+	}
+	return "9" + code[1:]
+}

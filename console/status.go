@@ -1,0 +1,116 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"telegate/delivery"
+	"telegate/notify"
+)
+
+// How old the oldest message of a lane may be before somebody should look: a code is of no use after minutes; the rest waits for its turn.
+const (
+	oldCode  = 10 * time.Second
+	oldOther = time.Minute
+)
+
+const recentFailures = 10
+
+// Status is how telegate is doing, for the page of that name.
+type Status struct {
+	Parts  []Part
+	Lanes  []Lane
+	Pauses []Pause
+	Limits []Limit
+}
+
+// Part is one part of telegate: the database, a bot, the user session.
+type Part struct {
+	Name   string
+	Tone   string // good, warn, bad
+	State  string // in the part's own words
+	Detail string // what is wrong and what to do; empty where nothing is
+	Since  time.Time
+}
+
+// Lane is what waits in one lane.
+type Lane struct {
+	Lane    delivery.Lane
+	Waiting int
+	Oldest  time.Time // when the one that has waited longest was accepted; zero where none waits
+}
+
+// Pause is a time of quiet that Telegram has asked for.
+type Pause struct {
+	Bot    string
+	ChatID int64 // 0: the bot as a whole
+	Until  time.Time
+}
+
+// Limit is a setting for how fast messages leave.
+type Limit struct{ Name, Value, Words string }
+
+// statusData is the page Status.
+type statusData struct {
+	Status
+	Wrong    int // how many parts and lanes somebody should look at
+	Failures []delivery.Message
+}
+
+func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) error {
+	var data statusData
+	var err error
+	if data.Status, err = c.o.Status(r.Context()); err != nil {
+		return err
+	}
+	for _, p := range data.Parts {
+		if p.Tone != "good" {
+			data.Wrong++
+		}
+	}
+	for _, l := range data.Lanes {
+		if laneState(l, c.o.Now()).Tone != "good" {
+			data.Wrong++
+		}
+	}
+	if data.Failures, err = c.failures(r.Context(), v); err != nil {
+		return err
+	}
+	if isLive(r) {
+		return c.live(w, v, "status.html", "now", "status", Domain{}, data)
+	}
+	return c.show(w, r, v, "status.html", "status", Domain{}, data)
+}
+
+// failures are the last messages that failed, in the domains that the key may see.
+func (c *Console) failures(ctx context.Context, v visit) ([]delivery.Message, error) {
+	var all []delivery.Message
+	for _, d := range c.domains(v) {
+		list, err := c.o.Messages.List(ctx, notify.Query{Domain: d.ID, Statuses: []delivery.Status{delivery.StatusFailed}, Limit: recentFailures})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	slices.SortFunc(all, func(a, b delivery.Message) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.ID, b.ID)) })
+	return all[:min(len(all), recentFailures)], nil
+}
+
+// laneState says whether a lane keeps up.
+func laneState(l Lane, now time.Time) state {
+	limit := oldOther
+	if l.Lane == delivery.LaneCode {
+		limit = oldCode
+	}
+	switch {
+	case l.Waiting == 0:
+		return state{"Empty", "good"}
+	case l.Lane == delivery.LaneBroadcast || l.Oldest.IsZero() || now.Sub(l.Oldest) <= limit:
+		return state{"Flowing", "good"}
+	default:
+		return state{"Waiting", "warn"}
+	}
+}

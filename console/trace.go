@@ -1,0 +1,99 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"telegate/delivery"
+	"telegate/notify"
+)
+
+const (
+	traceEvents = 200
+	traceDays   = 1 // looked at unless more are asked for
+)
+
+// traceData is why a user did, or did not, get something.
+type traceData struct {
+	User   string // empty: nobody has been asked about yet
+	Days   int
+	Until  string // an RFC 3339 time where an older part is looked at
+	State  userData
+	Trace  notify.Trace
+	Events []notify.TraceEvent // of the trace, the newest first
+	Older  string              // until, for what is older; empty where nothing is
+}
+
+// Spans are how far back one may look.
+func (traceData) Spans() []choice {
+	return []choice{{"1", "A day"}, {"3", "3 days"}, {"7", "A week"}, {"30", "30 days"}}
+}
+
+func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) error {
+	d, err := c.domain(r, v)
+	if err != nil {
+		return err
+	}
+	data := traceData{Days: traceDays}
+	if data.User, err = field(r, "user", maxUser); err != nil {
+		return err
+	}
+	days, err := field(r, "days", maxWord)
+	if err != nil {
+		return err
+	}
+	if data.Until, err = field(r, "until", maxWord); err != nil {
+		return err
+	}
+	for _, s := range data.Spans() {
+		if s.Value == days {
+			data.Days, _ = strconv.Atoi(days) // one of the numbers above
+		}
+	}
+	until := c.o.Now()
+	if data.Until != "" {
+		if until, err = time.Parse(time.RFC3339Nano, data.Until); err != nil || until.Year() < 2000 {
+			return refuse(http.StatusUnprocessableEntity, "There is no such time", "Begin with the newest.")
+		}
+	}
+	if data.User != "" {
+		if data.State, err = c.userData(r.Context(), v, d, data.User); err != nil {
+			return err
+		}
+		data.Trace, err = c.o.Messages.Trace(r.Context(), notify.TraceQuery{
+			Domain: d.ID, User: data.User, Since: until.AddDate(0, 0, -data.Days), Until: until, Limit: traceEvents,
+		})
+		if err != nil {
+			return err
+		}
+		data.Events = slices.Clone(data.Trace.Events)
+		slices.Reverse(data.Events)
+		if data.Trace.More && len(data.Events) > 0 {
+			data.Older = data.Trace.Events[0].Time.UTC().Format(time.RFC3339Nano)
+		}
+	}
+	return c.show(w, r, v, "trace.html", "messages", d, data)
+}
+
+// eventTone is how an event of a trace stands: what has gone wrong is to be seen at a glance.
+func eventTone(e notify.TraceEvent) string {
+	switch {
+	case e.Event == "message.ended" && e.Outcome == string(delivery.StatusDelivered), e.Outcome == delivery.OutcomeTaken:
+		return "good"
+	case e.Event == "message.ended", e.Event == "message.refused", strings.HasSuffix(e.Event, ".denied"), strings.HasSuffix(e.Event, ".suspended"):
+		return "bad"
+	case e.Event == "message.attempt", e.Event == "message.suppressed", e.Event == "factor.throttled":
+		return "warn"
+	default:
+		return ""
+	}
+}
+
+// eventName is an event for people.
+func eventName(event string) string { return strings.NewReplacer(".", " ", "_", " ").Replace(event) }
+
+// isMessage tells whether an id is that of a message, which has a page.
+func isMessage(id string) bool { return strings.HasPrefix(id, "msg_") }

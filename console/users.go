@@ -1,0 +1,112 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"telegate/linking"
+	"telegate/twofa"
+)
+
+const usersPerPage = 50
+
+// usersData is the list of users.
+type usersData struct {
+	Query string
+	After string
+	Users []userRow
+	Next  string // of the page after; empty on the last
+}
+
+// userRow is a user with a link, an invitation, or both.
+type userRow struct {
+	User     string
+	Chat     string // label of the linked chat
+	Invited  string // handle, where there is an invitation
+	Since    time.Time
+	State    state
+	Verified bool // MeshCentral's bubble
+}
+
+// state is how something stands, in words and by its tone: good, warn, bad, or none.
+type state struct{ Words, Tone string }
+
+func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, v visit) error {
+	d, err := c.domain(r, v)
+	if err != nil {
+		return err
+	}
+	data := usersData{}
+	if data.Query, err = field(r, "query", maxQuery); err != nil {
+		return err
+	}
+	if data.After, err = field(r, "after", maxUser); err != nil {
+		return err
+	}
+	if data.Users, err = c.usersOf(r.Context(), d, data.Query, data.After, usersPerPage+1); err != nil {
+		return err
+	}
+	if len(data.Users) > usersPerPage {
+		data.Users = data.Users[:usersPerPage]
+		data.Next = data.Users[usersPerPage-1].User
+	}
+	return c.show(w, r, v, "users.html", "users", d, data)
+}
+
+// usersOf merges links and invitations, both in the order of their users, up to limit.
+func (c *Console) usersOf(ctx context.Context, d Domain, query, after string, limit int) ([]userRow, error) {
+	links, err := c.o.Links.List(ctx, d.ID, query, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	invitations, err := c.o.Links.Invitations(ctx, d.ID, query, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	var rows []userRow
+	for len(rows) < limit && len(links)+len(invitations) > 0 {
+		var row userRow
+		linked := len(links) > 0 && (len(invitations) == 0 || links[0].User <= invitations[0].User)
+		invited := len(invitations) > 0 && (!linked || links[0].User == invitations[0].User)
+		if invited {
+			inv := invitations[0]
+			invitations = invitations[1:]
+			row = userRow{User: inv.User, Invited: handle(inv.Handle), Since: inv.Created, State: state{"Invited, not proven yet", "warn"}}
+		}
+		if linked {
+			l := links[0]
+			links = links[1:]
+			row.User, row.Chat, row.Since, row.Verified = l.User, l.Chat.Label(), l.Verified, l.Status == linking.Verified
+			row.State = c.stateOf(d, l)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// stateOf says how a link stands.
+func (c *Console) stateOf(d Domain, l linking.Link) state {
+	switch {
+	case l.Status == linking.Suspended && l.Reason == linking.ReasonBlocked:
+		return state{"Has blocked the bot", "bad"}
+	case l.Status == linking.Suspended:
+		return state{"Suspended: too many wrong codes", "bad"}
+	case !c.o.Domains.HasBot(l.BotID):
+		return state{"Its bot is not configured any more", "bad"}
+	case !d.Msg2Factor:
+		return state{"Linked, for messages only", "good"}
+	default:
+		return state{"Linked", "good"}
+	}
+}
+
+// reasons says why Telegram cannot be a user's second factor, with the next step.
+var reasons = map[twofa.Reason]string{
+	twofa.ReasonDisabled:      "The domain has msg2factor = false in telegate.toml, so no codes go out. Messages do.",
+	twofa.ReasonNotLinked:     "There is no link to a Telegram chat. The user links one at your server, or you begin one here.",
+	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes. Unlink it, then have the user link anew.",
+	twofa.ReasonBlocked:       "The person has blocked the bot. They open its chat in Telegram and press Unblock or Start; it goes on by itself.",
+	twofa.ReasonCoolingOff:    "The person tapped Not me, so no codes go out for 20 minutes. Ask them whether somebody else has their password.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now. The page Status says why.",
+}
