@@ -223,6 +223,16 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 	c.post("/console/messages/"+old.ID+"/resend", url.Values{"text": {"Hello"}}).want(t, http.StatusConflict, "This user has no linked chat", "Hello</textarea>")
 }
 
+// From the user's page and from the last failures one gets to what happened.
+func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	m := w.dead(notify.Request{User: "alice"})
+	c := w.signedIn(keyAdmin)
+	c.get("/console/user?domain=&user=alice").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`, `href="/console/trace?domain=&amp;user=alice"`, `href="/console/logins?domain=&amp;user=alice"`)
+	c.get("/console/status").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`)
+}
+
 func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
