@@ -51,9 +51,9 @@ func (m *mtproto) app(t config.Telegram, log *slog.Logger) (userclient.App, erro
 
 // open makes the clients that the configuration asks for; g.db is open. It touches no network.
 func (m *mtproto) open(ctx context.Context, g *gateway) error {
-	shared, lacking := g.cfg.Messaging.Telegram, false
+	shared, lacking := g.cfg.Load().Messaging.Telegram, false
 	m.bots, m.fallback = map[int64]*userclient.Client{}, shared.Fallback.Enabled
-	for id, d := range g.cfg.Domains {
+	for id, d := range g.cfg.Load().Domains {
 		t := d.Telegram
 		bot := config.BotID(t.BotToken)
 		if bot == 0 {
@@ -84,7 +84,7 @@ func (m *mtproto) open(ctx context.Context, g *gateway) error {
 	m.alone = lacking
 	o := userclient.Options{Session: shared.Session.Reveal(), DailyCap: shared.Fallback.PerDay}
 	if m.alone {
-		o.DailyCap, o.Broadcasts = g.cfg.Limits.UserPerDay, true
+		o.DailyCap, o.Broadcasts = g.cfg.Load().Limits.UserPerDay, true
 	}
 	c, err := m.client(g, shared, o)
 	if err != nil {

@@ -69,13 +69,13 @@ func TestStatusTellsTrouble(t *testing.T) {
 	w.start()
 	w.eventually("the token is refused", func() bool { return w.botState() == "unauthorized" })
 	for args, want := range map[string]string{
-		"status":        `(?m)^bot \d+ +degraded +unauthorized +20.*@BotFather`,
-		"status --json": `^\{"status":"degraded","version":"[0-9.]+","components":\[\{.*"domains":\[\{"id":"","title":"My Server"`,
+		"status":        `(?m)^bot \d+ +failing +unauthorized +20.*@BotFather`,
+		"status --json": `^\{"status":"failing","version":"[^"]+","components":\[\{.*"domains":\[\{"id":"","title":"My Server"`,
 	} {
 		var stdout, stderr bytes.Buffer
 		words := append(strings.Fields(args), "--api", w.url, "--key", w.key)
 		code := run(context.Background(), words, func(string) string { return "" }, nil, &stdout, &stderr)
-		if code != exitFailed || !regexp.MustCompile(want).MatchString(stdout.String()) || stderr.String() != "telegate: the gateway is degraded\n" {
+		if code != exitFailed || !regexp.MustCompile(want).MatchString(stdout.String()) || stderr.String() != "telegate: the gateway is failing\n" {
 			t.Errorf("%s: %d\n%s%s", args, code, &stdout, &stderr)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
@@ -12,13 +13,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"telegate/db/dbtest"
 	"telegate/sandbox"
 )
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked, alice has signed
 // in and bob has blocked the bot, and where carol and alice are linked in the domain corp. They know it by TELEGATE_API and
 // TELEGATE_KEY, its address as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; LATER is
-// tomorrow, and TODAY the day.
+// tomorrow, and TODAY the day. DATABASE is the gateway's own database.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	w.start()
@@ -46,10 +48,11 @@ func TestCommands(t *testing.T) {
 			env.Setenv("LATER", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 			env.Setenv("TELEGRAM", w.botAPI)
 			env.Setenv("TOKEN", testToken)
+			env.Setenv("DATABASE", filepath.Join(w.dir, "telegate.db"))
 			env.Setenv("TODAY", time.Now().Format(time.DateOnly))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says, "spoil": spoil},
 	})
 }
 
@@ -80,6 +83,14 @@ func (w *world) says(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("the bot does not answer: %v", err)
 	}
+}
+
+// spoil is "spoil FILE STATEMENT": it does to a database what somebody does who is not telegate.
+func spoil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: spoil FILE STATEMENT")
+	}
+	ts.Check(dbtest.Tamper(context.Background(), ts.MkAbs(args[0]), args[1]))
 }
 
 // exitStatus is "status N command…": the command must end with the exit status N.

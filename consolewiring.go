@@ -74,7 +74,7 @@ func (g *gateway) consoleStatus(ctx context.Context) (pages.Status, error) {
 		return cmp.Or(cmp.Compare(min(1, max(a.ChatID, -a.ChatID)), min(1, max(b.ChatID, -b.ChatID))), b.Until.Compare(a.Until))
 	})
 	s.Pauses = s.Pauses[:min(len(s.Pauses), shownPauses)]
-	s.Limits = consoleLimits(g.cfg.Limits)
+	s.Limits = consoleLimits(g.cfg.Load().Limits)
 	return s, nil
 }
 

@@ -103,11 +103,20 @@ func (c doctorCmd) Run(ctx context.Context, con *console) error {
 
 // examine climbs all rungs, side by side, and returns what it found in the order of the ladder.
 func (d *doctor) examine(ctx context.Context) []finding {
-	rungs := []func(context.Context) []finding{d.configuration, d.files}
+	looked := make(chan struct{}) // both this and the session keep the database for themselves meanwhile
+	files := func(ctx context.Context) []finding {
+		defer close(looked)
+		return d.files(ctx)
+	}
+	session := func(ctx context.Context) []finding {
+		<-looked
+		return d.session(ctx)
+	}
+	rungs := []func(context.Context) []finding{d.configuration, files}
 	for _, w := range d.ways() {
 		rungs = append(rungs, w.examine)
 	}
-	rungs = append(rungs, d.bots, d.mtproto, d.session, d.gateway)
+	rungs = append(rungs, d.bots, d.mtproto, session, d.gateway)
 	results := make([][]finding, len(rungs))
 	var all sync.WaitGroup
 	for i, rung := range rungs {

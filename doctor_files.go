@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/config"
+	"telegate/db"
 )
 
 // How much free space is little, in bytes. The write-ahead log alone takes a few megabytes.
@@ -25,7 +27,7 @@ const (
 )
 
 // files looks at the database, its key and the disk.
-func (d *doctor) files(context.Context) []finding {
+func (d *doctor) files(ctx context.Context) []finding {
 	if d.bad != nil {
 		return nil // the file says where they are
 	}
@@ -34,7 +36,7 @@ func (d *doctor) files(context.Context) []finding {
 	if err != nil {
 		folder = filepath.Dir(path) // where this process stands is gone; the trials below say so
 	}
-	findings := []finding{databaseFinding(path, folder), keyFinding(path, keyFile)}
+	findings := append([]finding{databaseFinding(path, folder), keyFinding(path, keyFile)}, integrityFinding(ctx, path)...)
 	free, err := freeSpace(folder)
 	f := finding{"disk", rungOK, fmt.Sprintf("%d MiB are free in %s.", free>>20, folder), ""}
 	switch {
@@ -76,6 +78,39 @@ func databaseFinding(path, folder string) finding {
 	return finding{"database", rungOK, path + " can be written to.", ""}
 }
 
+// integrityFinding looks the whole database over, as far as the time allows.
+func integrityFinding(ctx context.Context, path string) (findings []finding) {
+	if _, err := os.Stat(path); err != nil {
+		return nil // databaseFinding has said so
+	}
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
+	defer cancel()
+	i, err := db.Inspect(ctx, path)
+	if err != nil {
+		return []finding{{"integrity", rungFail, "The database cannot be read: " + err.Error() + ".", "Put back a backup: telegate restore FILE"}}
+	}
+	defer func() {
+		if err := i.Close(); err != nil {
+			findings = append(findings, finding{"integrity", rungWarn, "The database could not be closed: " + err.Error() + ".", ""})
+		}
+	}()
+	schema, newest, err := i.Schema()
+	switch {
+	case errors.Is(err, db.ErrNewerSchema):
+		return []finding{{"integrity", rungFail, err.Error() + ".", "Install the version of telegate that wrote it."}}
+	case err != nil:
+		return []finding{{"integrity", rungFail, err.Error() + ".", "Name the right file with [database] path, or put back a backup: telegate restore FILE"}}
+	}
+	err = i.Check(ctx, false)
+	switch {
+	case ctx.Err() != nil:
+		return []finding{{"integrity", rungSkip, "The database is too large to be looked over in " + rungTimeout.String() + ".", ""}}
+	case err != nil:
+		return []finding{{"integrity", rungFail, err.Error() + ".", "Stop telegate, put back the newest good backup with telegate restore FILE, and look at the disk."}}
+	}
+	return []finding{{"integrity", rungOK, fmt.Sprintf("The database holds together; its schema is %d of %d.", schema, newest), ""}}
+}
+
 func keyFinding(path, keyFile string) finding {
 	const restore = "Put back the file that was made with this database. If it is lost for good, move the database away and start anew."
 	_, noDatabase := os.Stat(path)
@@ -110,6 +145,26 @@ func plain(err error) string {
 	return err.Error() + "."
 }
 
+// askLocal asks the gateway of a configuration on this machine. The caller closes the answer's body.
+func askLocal(ctx context.Context, a config.API, path string) (*http.Response, error) {
+	base := "http://" + a.Listen
+	// The certificate is not checked: it is the gateway's own, made for another name than this address, and nothing secret is sent.
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // see above
+	if socket, ok := strings.CutPrefix(a.Listen, "unix:"); ok {
+		base = "http://telegate"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}
+	} else if a.TLSCert != "" {
+		base = "https://" + a.Listen
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return (&http.Client{Transport: transport}).Do(req)
+}
+
 // gateway asks a running one how it is doing.
 func (d *doctor) gateway(ctx context.Context) []finding {
 	if d.bad != nil {
@@ -117,22 +172,7 @@ func (d *doctor) gateway(ctx context.Context) []finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, rungTimeout/2)
 	defer cancel()
-	base := "http://" + d.cfg.API.Listen
-	// The certificate is not checked: it is the gateway's own, made for another name than this address, and nothing secret is sent.
-	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // see above
-	if socket, ok := strings.CutPrefix(d.cfg.API.Listen, "unix:"); ok {
-		base = "http://telegate"
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		}
-	} else if d.cfg.API.TLSCert != "" {
-		base = "https://" + d.cfg.API.Listen
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/healthz", nil)
-	if err != nil {
-		return []finding{{"gateway", rungSkip, "The address " + d.cfg.API.Listen + " cannot be asked.", ""}}
-	}
-	resp, err := (&http.Client{Transport: transport}).Do(req)
+	resp, err := askLocal(ctx, d.cfg.API, "/healthz")
 	if err != nil {
 		return []finding{{"gateway", rungSkip, "No gateway answers on " + d.cfg.API.Listen + "; telegate serve starts it.", ""}}
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"telegate/db/dbtest"
 	"telegate/sandbox"
 )
 
@@ -267,4 +268,41 @@ func TestDoctorAsksTheRunningGateway(t *testing.T) {
 	_, _, by = p.examine()
 	finds(t, by, "gateway", rungWarn, "is degraded")
 	finds(t, by, "bot @TestBot", rungWarn, "Another program polls this bot")
+}
+
+// Doctor looks the database over, and says what to do with one that is damaged or newer.
+func TestDoctorLooksTheDatabaseOver(t *testing.T) {
+	p := newPatient(t)
+	p.write("")
+	path := filepath.Join(p.dir, "telegate.db")
+	dbtest.OpenAt(t, path, time.Now, nil).Close()
+	_, _, by := p.examine()
+	finds(t, by, "integrity", rungOK, "holds together")
+	before, err := os.ReadDir(p.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4096 * 4 {
+		data[4096*3+i] = 0xa5
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, by = p.examine()
+	finds(t, by, "integrity", rungFail, "damaged")
+	if !strings.Contains(by["integrity"].Next, "telegate restore FILE") {
+		t.Errorf("%+v", by["integrity"])
+	}
+	if err := os.WriteFile(path, []byte("dear diary, today I went to the sea"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, by = p.examine()
+	finds(t, by, "integrity", rungFail, "not a database of telegate's")
+	if after, err := os.ReadDir(p.dir); err != nil || len(after) != len(before) {
+		t.Errorf("doctor has changed the folder: %v %v", after, err)
+	}
 }

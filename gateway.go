@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"telegate/api"
+	"telegate/audit"
 	"telegate/bot"
 	"telegate/config"
 	pages "telegate/console"
@@ -26,11 +31,15 @@ import (
 
 // gateway is everything that runs, wired together.
 type gateway struct {
-	cfg        *config.Config
+	cfg        atomic.Pointer[config.Config]
+	source     func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	reloading  sync.Mutex                     // one reload at a time
 	log        *slog.Logger
+	started    time.Time
 	db         *db.DB
 	tenants    *tenants
 	clients    map[int64]*bot.Client
+	tables     map[int64]config.Telegram // by which they were made
 	mtproto    *mtproto
 	desks      []*bot.Desk
 	dispatcher *delivery.Dispatcher
@@ -46,7 +55,8 @@ type gateway struct {
 // beyond: trouble with Telegram is a state of the running gateway, not a failure to start.
 // servers take the place of Telegram's data centres in tests.
 func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, servers ...userclient.Server) (*gateway, error) {
-	g := &gateway{cfg: cfg, log: log, clients: map[int64]*bot.Client{}, mtproto: &mtproto{servers: servers}}
+	g := &gateway{log: log, started: time.Now(), clients: map[int64]*bot.Client{}, tables: map[int64]config.Telegram{}, mtproto: &mtproto{servers: servers}}
+	g.cfg.Store(cfg)
 	g.tenants = newTenants(cfg, g.mtproto)
 	if err := g.open(ctx); err != nil {
 		return nil, errors.Join(err, g.close())
@@ -55,7 +65,7 @@ func openGateway(ctx context.Context, cfg *config.Config, log *slog.Logger, serv
 }
 
 func (g *gateway) open(ctx context.Context) error {
-	cfg, log := g.cfg, g.log
+	cfg, log := g.cfg.Load(), g.log
 	transports := map[int64]delivery.Transport{}
 	if err := g.makeClients(transports); err != nil {
 		return err
@@ -63,7 +73,8 @@ func (g *gateway) open(ctx context.Context) error {
 	var err error
 	g.db, err = db.Open(ctx, db.Options{
 		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, Now: time.Now,
-		OnQueued: func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+		OnQueued:  func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+		OnAudited: func(entries []audit.Entry) { g.metrics.audited(entries) },
 		OnEnded: func(ended []delivery.Message) {
 			for _, m := range ended {
 				g.metrics.ended(m)
@@ -73,6 +84,12 @@ func (g *gateway) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.db.AuditBroken(); err != nil {
+		log.Error("the audit was tampered with, or damaged", "error", err)
+	}
+	if g.db.Unchecked() {
+		log.Info("the database is too large to be looked over whole at the start; telegate doctor does that while telegate runs")
+	}
 	if err := g.mtproto.open(ctx, g); err != nil {
 		return err
 	}
@@ -81,14 +98,12 @@ func (g *gateway) open(ctx context.Context) error {
 	g.tenants.chats = g.db
 	links := linking.New(g.db, g.tenants, g.db.MACKey("confirm code"), time.Now, log)
 	g.codes = twofa.New(g.db, g.tenants, g.db.MACKey("code"),
-		twofa.Settings{Digits: cfg.Limits.CodeDigits, Lifetime: cfg.Limits.CodeTTL}, time.Now, log)
+		codeSettings(cfg), time.Now, log)
 	g.metrics = newMetrics(g)
 	userBroadcasts := notify.Pace{PerSecond: cfg.Limits.UserBroadcastsPerMinute / 60, PerDay: cfg.Limits.UserPerDay}
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
 		Store: g.db, Transports: transports, Fallbacks: fallbacks,
-		Limits: delivery.Limits{
-			BotPerSecond: cfg.Limits.BotPerSecond, ChatPerSecond: cfg.Limits.ChatPerSecond, GroupPerMinute: cfg.Limits.GroupPerMinute,
-		},
+		Limits: sendingLimits(cfg),
 		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
 			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: userBroadcasts.PerSecond,
 		}},
@@ -100,6 +115,7 @@ func (g *gateway) open(ctx context.Context) error {
 				return links.Blocked(ctx, m.BotID, m.ChatID)
 			},
 			Ended: g.metrics.ended,
+			Tried: g.metrics.tried,
 		},
 		Now: time.Now, Logger: log,
 	})
@@ -118,7 +134,7 @@ func (g *gateway) open(ctx context.Context) error {
 	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.tenants,
-		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
+		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Reload: g.reload, Ready: g.db.Ready,
 		Pages: meshcentral.Pages(version), Console: g.console,
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
 	})
@@ -129,7 +145,7 @@ func (g *gateway) open(ctx context.Context) error {
 // makeClients makes one client for each bot; domains may share one.
 func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
 	tokens := map[int64]config.Secret{}
-	for id, d := range g.cfg.Domains {
+	for id, d := range g.cfg.Load().Domains {
 		t := d.Telegram
 		if t.BotToken == "" {
 			continue
@@ -145,7 +161,7 @@ func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
 			c.Close()
 			continue
 		}
-		tokens[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, c, c
+		tokens[c.ID()], g.tables[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, t, c, c
 	}
 	return nil
 }
@@ -170,7 +186,7 @@ func (g *gateway) address() string {
 		return "unix:" + g.listener.Addr().String()
 	}
 	scheme := "http://"
-	if g.cfg.API.TLSCert != "" {
+	if g.cfg.Load().API.TLSCert != "" {
 		scheme = "https://"
 	}
 	return scheme + g.listener.Addr().String()
@@ -179,12 +195,12 @@ func (g *gateway) address() string {
 // run works until the context ends: requests are finished, then what is on its way to Telegram, then the database is
 // closed.
 func (g *gateway) run(ctx context.Context) error {
-	for id := range g.cfg.Domains {
-		if n, err := g.codes.CancelDisabled(ctx, id); err != nil {
-			return errors.Join(err, g.close())
-		} else if n > 0 {
-			g.log.Info("pending verifications canceled: msg2factor is off", "domain", id, "canceled", n)
-		}
+	if n, err := g.codes.ApplyPolicy(ctx, slices.Sorted(maps.Keys(g.cfg.Load().Domains))); ctx.Err() != nil {
+		return g.close() // stopped before it began
+	} else if err != nil {
+		return errors.Join(err, g.close())
+	} else if n > 0 {
+		g.log.Info("pending verifications canceled: msg2factor is off", "canceled", n)
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return g.dispatcher.Run(ctx) })
@@ -219,7 +235,7 @@ func (g *gateway) prune(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if err := g.db.Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := g.db.Prune(ctx, time.Now(), retention(g.cfg.Load())); err != nil && ctx.Err() == nil {
 			g.log.Error("old rows were not deleted; trying again in an hour", "error", err)
 		}
 		select {
@@ -227,6 +243,14 @@ func (g *gateway) prune(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+func retention(cfg *config.Config) db.Retention {
+	const day = 24 * time.Hour
+	r := cfg.Retention
+	return db.Retention{
+		Messages: time.Duration(r.MessagesDays) * day, Updates: time.Duration(r.UpdatesDays) * day, Audit: time.Duration(r.AuditDays) * day,
 	}
 }
 

@@ -15,15 +15,22 @@ import (
 	"telegate/userclient"
 )
 
-// queueTooOld is how long the oldest waiting message may wait before the operator is told.
-const queueTooOld = time.Minute
+// When waiting is worth a word, and when an alarm. A code is worth nothing after some minutes; a poll takes a minute at most, and its
+// connection is given up soon after.
+const (
+	queueOld    = time.Minute      // the oldest waiting message: degraded
+	queueTooOld = 10 * time.Minute // failing
+	codeTooOld  = time.Minute      // of a sign-in code: failing
+	pollTooOld  = 3 * time.Minute  // since Telegram last answered a poll: failing
+)
 
-// health tells how each part is doing. Trouble with Telegram degrades telegate; only a database that takes nothing
-// makes it fail.
+// health tells how each part is doing. It is failing when nothing can be stored, when polling stalls, when what waits is too old, and in
+// a state that only a person can end; other trouble with Telegram degrades telegate.
 func (g *gateway) health(ctx context.Context) []api.Component {
-	parts := []api.Component{g.databaseHealth(ctx), g.outboxHealth(ctx)}
+	now := time.Now()
+	parts := []api.Component{g.databaseHealth(ctx), g.outboxHealth(ctx, now)}
 	for id, b := range g.tenants.bots {
-		parts = append(parts, botHealth(id, b.Status()))
+		parts = append(parts, botHealth(id, b.Status(), g.started, now))
 	}
 	for name, c := range g.mtproto.clients() {
 		parts = append(parts, accountHealth(name, c.Status()))
@@ -50,28 +57,58 @@ func (g *gateway) databaseHealth(ctx context.Context) api.Component {
 	return c
 }
 
-func (g *gateway) outboxHealth(ctx context.Context) api.Component {
-	c := api.Component{Name: "outbox", Status: api.HealthOK}
+func (g *gateway) outboxHealth(ctx context.Context, now time.Time) api.Component {
 	waiting := 0
 	for _, n := range g.dispatcher.Depth() {
 		waiting += n
 	}
-	c.State = strconv.Itoa(waiting) + " waiting"
-	oldest, err := g.db.OldestWaiting(ctx, delivery.LaneCode, delivery.LaneDirect, delivery.LaneAlert)
+	code, err := g.db.OldestWaiting(ctx, delivery.LaneCode)
+	if err != nil {
+		return outboxHealth(waiting, time.Time{}, time.Time{}, err, now)
+	}
+	rest, err := g.db.OldestWaiting(ctx, delivery.LaneDirect, delivery.LaneAlert)
+	return outboxHealth(waiting, code, rest, err, now)
+}
+
+// outboxHealth judges by how many wait, and since when the oldest code and the oldest other message do (zero: none does). Broadcasts take
+// their time.
+func outboxHealth(waiting int, code, rest time.Time, err error, now time.Time) api.Component {
+	c := api.Component{Name: "outbox", Status: api.HealthOK, State: strconv.Itoa(waiting) + " waiting"}
+	age := func(t time.Time) time.Duration {
+		if t.IsZero() {
+			return 0
+		}
+		return now.Sub(t)
+	}
+	oldest := rest
+	if age(code) > age(rest) {
+		oldest = code
+	}
 	switch {
 	case err != nil:
-		c.Status, c.Detail = api.HealthDegraded, "The outbox cannot be read: "+err.Error()
-	case !oldest.IsZero() && time.Since(oldest) > queueTooOld:
-		c.Status, c.Since = api.HealthDegraded, &oldest
-		c.Detail = "Messages have been waiting since then. The bots below say why; each message ends with its time to live."
+		c.Status, c.Detail = api.HealthDegraded, "The outbox cannot be read: "+err.Error()+". Look at the database above."
+	case age(code) > codeTooOld:
+		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "A sign-in code has been waiting since then, so people cannot sign in. "+
+			"The bots below say why; where they are well, telegate messages list --lane code --status queued shows what has been tried."
+	case age(rest) > queueTooOld:
+		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "Messages have been waiting since then. The bots below say why; where they are well, one chat has been sent "+
+			"more than Telegram lets through: telegate messages list --status queued."
+	case age(rest) > queueOld:
+		c.Status, c.Since, c.Detail = api.HealthDegraded, &oldest, "Messages have been waiting since then. The bots below say why; each message ends with its time to live."
 	}
 	return c
 }
 
 func accountHealth(name string, s userclient.Status) api.Component {
 	c := api.Component{Name: name, Status: api.HealthOK, State: string(s.State), Detail: s.Detail, Since: &s.Since}
-	if s.State != userclient.StateConnected {
+	switch {
+	case s.State.Final():
+		c.Status = api.HealthFailing
+	case s.State != userclient.StateConnected:
 		c.Status = api.HealthDegraded
+	}
+	if c.Status != api.HealthOK && c.Detail == "" {
+		c.Detail = "Nothing to do: telegate goes on trying; telegate doctor tests the way to Telegram."
 	}
 	if !s.Until.IsZero() {
 		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
@@ -79,16 +116,34 @@ func accountHealth(name string, s userclient.Status) api.Component {
 	return c
 }
 
-func botHealth(id int64, s bot.Status) api.Component {
+// botHealth judges a bot whose loop has been running since a time. A wait that Telegram has asked for ends by itself.
+func botHealth(id int64, s bot.Status, started, now time.Time) api.Component {
 	c := api.Component{Name: "bot " + strconv.FormatInt(id, 10), Status: api.HealthOK, State: string(s.State), Detail: s.Detail, Since: &s.Since}
 	if s.Username != "" {
 		c.Name = "bot @" + s.Username
 	}
-	if s.State != bot.StateConnected {
-		c.Status = api.HealthDegraded
+	answered := s.LastPoll
+	if answered.Before(started) {
+		answered = started
 	}
-	if s.State == bot.StateFloodWait {
+	silent := now.Sub(answered)
+	switch {
+	case s.State == bot.StateUnauthorized:
+		c.Status = api.HealthFailing
+	case s.State == bot.StateFloodWait:
+		c.Status = api.HealthDegraded
 		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
+	case silent > pollTooOld:
+		c.Status = api.HealthFailing
+		if c.Detail == "" {
+			c.Detail = "Commands, buttons and links do not come in. telegate doctor tests the way to Telegram; if it finds nothing, restart telegate and keep the log."
+		}
+		c.Detail = fmt.Sprintf("Telegram has answered no poll for %v. %s", silent.Round(time.Second), c.Detail)
+	case s.State != bot.StateConnected:
+		c.Status = api.HealthDegraded
+		if c.Detail == "" {
+			c.Detail = "Wait a moment: telegate is asking Telegram who the bot is."
+		}
 	}
 	return c
 }

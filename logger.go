@@ -5,26 +5,50 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"telegate/config"
+	"telegate/delivery"
 )
 
 // newLogger makes the log of a configuration. Nothing that is written to it shows a secret of the configuration, even
 // if some error has carried one this far (F28).
 func newLogger(w io.Writer, cfg *config.Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Log.Level}
+	c := &logControl{}
+	c.set(cfg)
+	options := &slog.HandlerOptions{Level: &c.level}
 	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.Log.Format == "json" {
 		h = slog.NewJSONHandler(w, options)
 	}
-	var pairs []string
+	return slog.New(scrubbing{h, c})
+}
+
+// reconfigureLogger has a log of newLogger's, and every log made from it, go by another configuration. The old secrets stay hidden.
+func reconfigureLogger(log *slog.Logger, cfg *config.Config) {
+	if h, ok := log.Handler().(scrubbing); ok {
+		h.control.set(cfg)
+	}
+}
+
+// logControl is what can change about a log while it is written to.
+type logControl struct {
+	level   slog.LevelVar
+	secrets atomic.Pointer[strings.Replacer]
+
+	pairs []string // only set uses it, which is for one goroutine at a time
+}
+
+func (c *logControl) set(cfg *config.Config) {
+	c.level.Set(cfg.Log.Level)
 	for _, s := range secretsOf(cfg) {
-		if s != "" {
-			pairs = append(pairs, s.Reveal(), "[secret]")
+		if s != "" && !slices.Contains(c.pairs, s.Reveal()) {
+			c.pairs = append(c.pairs, s.Reveal(), "[secret]")
 		}
 	}
-	return slog.New(scrubbing{h, strings.NewReplacer(pairs...)})
+	c.secrets.Store(strings.NewReplacer(c.pairs...))
 }
 
 func secretsOf(cfg *config.Config) []config.Secret {
@@ -36,19 +60,28 @@ func secretsOf(cfg *config.Config) []config.Secret {
 	return secrets
 }
 
-// scrubbing takes secrets out of whatever is logged.
+// scrubbing takes secrets out of whatever is logged, and says which request it belongs to.
 type scrubbing struct {
 	slog.Handler
-	secrets *strings.Replacer
+	control *logControl
 }
+
+func (h scrubbing) replace(text string) string { return h.control.secrets.Load().Replace(text) }
 
 // Handle implements slog.Handler.
 func (h scrubbing) Handle(ctx context.Context, r slog.Record) error {
-	clean := slog.NewRecord(r.Time, r.Level, h.secrets.Replace(r.Message), r.PC)
+	clean := slog.NewRecord(r.Time, r.Level, h.replace(r.Message), r.PC)
+	request := delivery.Request(ctx)
 	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "request" {
+			request = "" // it says so itself
+		}
 		clean.AddAttrs(h.scrub(a))
 		return true
 	})
+	if request != "" {
+		clean.AddAttrs(slog.String("request", request))
+	}
 	return h.Handler.Handle(ctx, clean)
 }
 
@@ -58,20 +91,20 @@ func (h scrubbing) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for i, a := range attrs {
 		clean[i] = h.scrub(a)
 	}
-	return scrubbing{h.Handler.WithAttrs(clean), h.secrets}
+	return scrubbing{h.Handler.WithAttrs(clean), h.control}
 }
 
 // WithGroup implements slog.Handler.
 func (h scrubbing) WithGroup(name string) slog.Handler {
-	return scrubbing{h.Handler.WithGroup(name), h.secrets}
+	return scrubbing{h.Handler.WithGroup(name), h.control}
 }
 
 func (h scrubbing) scrub(a slog.Attr) slog.Attr {
 	switch v := a.Value.Resolve(); v.Kind() {
 	case slog.KindString:
-		return slog.String(a.Key, h.secrets.Replace(v.String()))
+		return slog.String(a.Key, h.replace(v.String()))
 	case slog.KindAny:
-		return slog.String(a.Key, h.secrets.Replace(fmt.Sprint(v.Any())))
+		return slog.String(a.Key, h.replace(fmt.Sprint(v.Any())))
 	case slog.KindGroup:
 		group := make([]slog.Attr, len(v.Group()))
 		for i, member := range v.Group() {

@@ -55,8 +55,15 @@ type cli struct {
 	Report struct {
 		Logins reportLoginsCmd `cmd:"" help:"Show who signed in with a code: when, from where, with which outcome."`
 	} `cmd:"" help:"Reports."`
-	Status statusCmd `cmd:"" help:"Show how a running gateway is doing, and what to do."`
-	Key    struct {
+	Backup  backupCmd  `cmd:"" help:"Copy the database, and its key, while telegate runs."`
+	Restore restoreCmd `cmd:"" help:"Put a backup in the place of the database."`
+	Audit   struct {
+		Verify auditVerifyCmd `cmd:"" help:"Prove that nobody has changed the audit."`
+	} `cmd:"" help:"The record of sign-ins, links and refusals."`
+	Support supportCmd `cmd:"" help:"Pack what helps others to help, with every secret removed."`
+	Reload  reloadCmd  `cmd:"" help:"Have a running gateway read its configuration again."`
+	Status  statusCmd  `cmd:"" help:"Show how a running gateway is doing, and what to do."`
+	Key     struct {
 		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {

@@ -129,6 +129,9 @@ func (c messagesShowCmd) Run(ctx context.Context, con *console) error {
 	if m.Broadcast != "" {
 		fmt.Fprintf(con.stdout, "part of the broadcast %s\n", m.Broadcast)
 	}
+	if m.Request != "" {
+		fmt.Fprintf(con.stdout, "made by the request %s, as the log calls it\n", m.Request)
+	}
 	fmt.Fprintln(con.stdout)
 	table := newTable(con.stdout)
 	table.row("TIME", "EVENT", "OUTCOME", "WHAT HAPPENED")

@@ -30,7 +30,7 @@ func (serveCmd) Help() string {
     [messaging.telegram]
     bottoken = "123456789:AA..."
 
-Trouble with Telegram does not end the gateway: GET /healthz says how it is doing. The first Ctrl-C lets it finish what it has begun.
+Trouble with Telegram does not end the gateway: GET /healthz says how it is doing. The first Ctrl-C lets it finish what it has begun. SIGHUP has it read the configuration again, as telegate reload does.
 
     telegate serve --config /etc/telegate/telegate.toml`
 }
@@ -53,7 +53,8 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	log.Info("telegate is listening", "version", version, "api", g.address(), "domains", len(cfg.Domains))
-	return g.run(ctx)
+	g.source = func() (*config.Config, error) { return config.Load(c.Config, con.getenv) }
+	return supervised(ctx, g)
 }
 
 type configCheckCmd struct{ configFlag }

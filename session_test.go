@@ -73,7 +73,7 @@ func TestARevokedSessionAlarms(t *testing.T) {
 	tel.Revoke(helper.ID)
 	w.eventually("the session has ended", func() bool { return g.mtproto.person.Status().State.Final() })
 	c := componentOf(g, t, "user session")
-	if c.Status != api.HealthDegraded || c.State != "revoked" || !strings.Contains(c.Detail, "telegate setup") {
+	if c.Status != api.HealthFailing || c.State != "revoked" || !strings.Contains(c.Detail, "telegate setup") {
 		t.Errorf("health: %+v", c)
 	}
 	var m api.Messaging

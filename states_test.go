@@ -15,14 +15,15 @@ func TestTroubleWithTelegramIsAState(t *testing.T) {
 	for _, c := range []struct {
 		state string
 		sandbox.Faults
-		sends bool // messages leave all the same
+		sends  bool // messages leave all the same
+		health string
 	}{
-		{"unreachable", sandbox.Faults{Down: true}, false},
-		{"unreachable", sandbox.Faults{BadGateway: true}, false},
-		{"unauthorized", sandbox.Faults{Unauthorized: true}, false},
-		{"flood_wait", sandbox.Faults{PollFloodWait: time.Hour}, false},
-		{"webhook_set", sandbox.Faults{WebhookSet: true}, true},
-		{"conflict", sandbox.Faults{Conflict: true}, true},
+		{"unreachable", sandbox.Faults{Down: true}, false, "degraded"},
+		{"unreachable", sandbox.Faults{BadGateway: true}, false, "degraded"},
+		{"unauthorized", sandbox.Faults{Unauthorized: true}, false, "failing"}, // only a person can mend that
+		{"flood_wait", sandbox.Faults{PollFloodWait: time.Hour}, false, "degraded"},
+		{"webhook_set", sandbox.Faults{WebhookSet: true}, true, "degraded"},
+		{"conflict", sandbox.Faults{Conflict: true}, true, "degraded"},
 	} {
 		t.Run(c.state, func(t *testing.T) {
 			t.Parallel()
@@ -40,9 +41,13 @@ func TestTroubleWithTelegramIsAState(t *testing.T) {
 				Status     string          `json:"status"`
 				Components []api.Component `json:"components"`
 			}
-			w.want(http.StatusOK, "GET", "/healthz", nil, &health)
+			status, data, err := w.try("GET", "/healthz", nil)
+			if want := map[string]int{"degraded": 200, "failing": 503}[c.health]; err != nil || status != want {
+				t.Fatalf("/healthz answers %d, want %d (%v)", status, want, err)
+			}
+			decode(t, data, &health)
 			bot := health.Components[len(health.Components)-1]
-			if health.Status != "degraded" || bot.State != c.state || !strings.Contains(bot.Detail, ".") {
+			if health.Status != c.health || bot.State != c.state || !strings.Contains(bot.Detail, ".") {
 				t.Errorf("health: %+v", health)
 			}
 			after := w.last("alice")

@@ -82,10 +82,21 @@ func (c statusCmd) health(ctx context.Context, con *console) error {
 	} else {
 		_, err = fmt.Fprintln(con.stdout, h.Status)
 	}
-	if err == nil && h.Status == api.HealthFailing {
+	if err == nil && h.Status == api.HealthFailing && !ready(ctx, client) {
 		err = errors.New("the gateway is failing: telegate status says why")
 	}
 	return err
+}
+
+// ready tells whether a gateway accepts and stores. One that does is failing for a reason that a fresh start would not mend: Telegram out
+// of reach, a refused token.
+func ready(ctx context.Context, client *apiClient) bool {
+	resp, err := client.send(ctx, "GET", "/readyz", nil, nil)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 // patienceOfSupervisors is a little less than the 5 s that the Dockerfile gives a health check; the gateway takes 2 s at most.

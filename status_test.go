@@ -12,10 +12,14 @@ import (
 // A supervisor asks without a key, whatever name the certificate is for, and is told by the exit status whether the gateway works:
 // one whose bot is in trouble does.
 func TestHealthForSupervisors(t *testing.T) {
-	answer, status := "", http.StatusOK
+	answer, status, ready := "", http.StatusOK, http.StatusServiceUnavailable
 	gateway := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/healthz" || r.Header.Get("Authorization") != "" {
+		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" || r.Header.Get("Authorization") != "" {
 			t.Errorf("%s was asked for, with Authorization %q", r.URL, r.Header.Get("Authorization"))
+		}
+		if r.URL.Path == "/readyz" {
+			w.WriteHeader(ready)
+			return
 		}
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, answer)
@@ -24,17 +28,19 @@ func TestHealthForSupervisors(t *testing.T) {
 	for _, c := range []struct {
 		answer string
 		status int
+		ready  int
 		exit   int
 		says   string
 	}{
-		{`{"status":"ok"}`, 200, exitOK, ""},
-		{`{"status":"degraded"}`, 200, exitOK, ""},
-		{`{"status":"failing"}`, 503, exitFailed, "the gateway is failing"},
-		{`{"hello":"there"}`, 200, exitFailed, "what answers there is no telegate"},
-		{`nonsense`, 200, exitFailed, "read the gateway's answer"},
-		{``, 404, exitFailed, "404"},
+		{`{"status":"ok"}`, 200, 200, exitOK, ""},
+		{`{"status":"degraded"}`, 200, 200, exitOK, ""},
+		{`{"status":"failing"}`, 503, 200, exitOK, ""}, // a fresh start would not mend what Telegram does
+		{`{"status":"failing"}`, 503, 503, exitFailed, "the gateway is failing"},
+		{`{"hello":"there"}`, 200, 200, exitFailed, "what answers there is no telegate"},
+		{`nonsense`, 200, 200, exitFailed, "read the gateway's answer"},
+		{``, 404, 200, exitFailed, "404"},
 	} {
-		answer, status = c.answer, c.status
+		answer, status, ready = c.answer, c.status, c.ready
 		var stdout, stderr bytes.Buffer
 		env := map[string]string{"TELEGATE_API": gateway.URL, "TELEGATE_KEY": "tgk_secret"}
 		exit := run(t.Context(), []string{"status", "--health"}, func(name string) string { return env[name] }, strings.NewReader(""), &stdout, &stderr)

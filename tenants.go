@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"telegate/api"
 	"telegate/bot"
@@ -21,62 +22,81 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 
 // tenants answers what the rooms ask about domains and their bots.
 type tenants struct {
-	domains map[string]config.Domain
+	current atomic.Pointer[realm]
 	bots    map[int64]*bot.Bot // filled in before anything runs
 	mtproto *mtproto
-	chats   linking.Store                  // likewise
-	texts   map[string]language.Catalogues // of domains with texts of their own
-	general language.Catalogues            // of all others
-	homes   map[int64]string               // the domain that a bot belongs to, or the first of them
+	chats   linking.Store       // likewise
+	general language.Catalogues // of domains without texts of their own
 }
 
 func newTenants(cfg *config.Config, m *mtproto) *tenants {
-	t := &tenants{
-		domains: cfg.Domains, bots: map[int64]*bot.Bot{}, mtproto: m,
-		texts: map[string]language.Catalogues{}, general: language.New(), homes: map[int64]string{},
-	}
-	for _, id := range slices.Sorted(maps.Keys(cfg.Domains)) {
-		d := cfg.Domains[id]
+	t := &tenants{bots: map[int64]*bot.Bot{}, mtproto: m, general: language.New()}
+	t.set(cfg.Domains)
+	return t
+}
+
+// realm is what one configuration says of the domains.
+type realm struct {
+	domains map[string]config.Domain
+	texts   map[string]language.Catalogues // of domains with texts of their own
+	homes   map[int64]string               // the domain that a bot belongs to, or the first of them
+}
+
+// set puts domains in force, from the next question on.
+func (t *tenants) set(domains map[string]config.Domain) {
+	r := &realm{domains: domains, texts: map[string]language.Catalogues{}, homes: map[int64]string{}}
+	for _, id := range slices.Sorted(maps.Keys(domains)) {
+		d := domains[id]
 		if len(d.Texts) > 0 {
-			t.texts[id] = t.general.With(d.Texts)
+			r.texts[id] = t.general.With(d.Texts)
 		}
 		botID := delivery.UserSession // where there is one, it stands in for the bot
 		if token := d.Telegram.BotToken; token != "" {
 			botID = config.BotID(token)
 		}
-		if _, known := t.homes[botID]; !known {
-			t.homes[botID] = id
+		if _, known := r.homes[botID]; !known {
+			r.homes[botID] = id
 		}
 	}
-	return t
+	t.current.Store(r)
+}
+
+// domain is a domain; false where there is none of that name.
+func (t *tenants) domain(id string) (config.Domain, bool) {
+	d, ok := t.current.Load().domains[id]
+	return d, ok
 }
 
 // Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
 func (t *tenants) Words(domain, call, person string) *language.Words {
-	texts, ok := t.texts[domain]
+	r := t.current.Load()
+	texts, ok := r.texts[domain]
 	if !ok {
 		texts = t.general
 	}
-	return texts[language.Pick(call, person, t.domains[domain].Language)]()
+	return texts[language.Pick(call, person, r.domains[domain].Language)]()
 }
 
 // BotWords are what a bot says where it speaks of no domain: it speaks as its own does.
 func (t *tenants) BotWords(botID int64, person string) *language.Words {
-	return t.Words(t.homes[botID], "", person)
+	return t.Words(t.current.Load().homes[botID], "", person)
 }
 
 // Title is a domain's title; false where there is no such domain.
 func (t *tenants) Title(domain string) (string, bool) {
-	d, ok := t.domains[domain]
+	d, ok := t.domain(domain)
 	return d.Title, ok
 }
 
 // Msg2Factor is a domain's switch; off where there is no such domain.
-func (t *tenants) Msg2Factor(domain string) bool { return t.domains[domain].Msg2Factor }
+func (t *tenants) Msg2Factor(domain string) bool {
+	d, _ := t.domain(domain)
+	return d.Msg2Factor
+}
 
 // Bot is a domain's bot, delivery.UserSession where the user session stands in for one, 0 where it has neither.
 func (t *tenants) Bot(domain string) (id int64, username string) {
-	d, ok := t.domains[domain]
+	d, ok := t.domain(domain)
 	token := d.Telegram.BotToken
 	switch {
 	case token == "" && ok && t.mtproto.alone:
@@ -128,7 +148,7 @@ func (t *tenants) Meet(ctx context.Context, botID int64, username string) (bool,
 
 // Domain is a domain as callers see it.
 func (t *tenants) Domain(id string) (api.Domain, bool) {
-	d, ok := t.domains[id]
+	d, ok := t.domain(id)
 	if !ok {
 		return api.Domain{}, false
 	}
@@ -147,10 +167,11 @@ func (t *tenants) Domain(id string) (api.Domain, bool) {
 
 // Domains lists all domains in the order of their ids.
 func (t *tenants) Domains() []api.Domain {
-	list := make([]api.Domain, 0, len(t.domains))
-	for id := range t.domains {
-		d, _ := t.Domain(id)
-		list = append(list, d)
+	list := []api.Domain{}
+	for id := range t.current.Load().domains {
+		if d, ok := t.Domain(id); ok { // it may go meanwhile
+			list = append(list, d)
+		}
 	}
 	slices.SortFunc(list, func(a, b api.Domain) int { return strings.Compare(a.ID, b.ID) })
 	return list

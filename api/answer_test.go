@@ -71,7 +71,7 @@ func (g *gateway) checkProblem(a answer) {
 		g.t.Errorf("%s: the detail is no sentence: %q", a.asked, p.Detail)
 	case p.Instance != a.header.Get("X-Request-Id"):
 		g.t.Errorf("%s: instance %q is not the request's id %q", a.asked, p.Instance, a.header.Get("X-Request-Id"))
-	case (p.Type == "/problems/validation-failed") != (len(p.Errors) > 0):
+	case (p.Type == "/problems/validation-failed" || p.Type == "/problems/configuration-refused") != (len(p.Errors) > 0):
 		g.t.Errorf("%s: errors do not go with the type: %s", a.asked, a.body)
 	}
 }

@@ -76,7 +76,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		k := s.keys.find(r)
+		k := s.key(r)
 		if k == nil {
 			writeProblem(w, r, problem("invalid-credentials",
 				"Send the header Authorization: Bearer KEY with a key that telegate knows; telegate key new prints one."))

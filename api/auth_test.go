@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"telegate/api"
 )
 
 func TestNobodyGetsInWithoutAKnownKey(t *testing.T) {
@@ -108,7 +110,7 @@ func (a answer) unnamed() string { return instance.ReplaceAllString(a.body, "") 
 func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
 	g := newGateway(t)
 	for call := range calls {
-		if call == "GET /v1/domains" || strings.Contains(call, "{id}") {
+		if call == "GET /v1/domains" || call == "POST /v1/reload" || strings.Contains(call, "{id}") {
 			continue
 		}
 		t.Run(call, func(t *testing.T) {
@@ -124,6 +126,23 @@ func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
 				t.Errorf("the key's own domain: %s", a.body)
 			}
 		})
+	}
+}
+
+func TestReloadNeedsAKeyForEveryDomain(t *testing.T) {
+	g := newGateway(t)
+	g.as(keyCorp, "POST", "/v1/reload", nil).isProblem(403, "domain-not-allowed")
+	g.as(keySend, "POST", "/v1/reload", nil).isProblem(403, "insufficient-scope")
+	g.as(keyAdmin, "POST", "/v1/reload", nil).is(200, `{"changed":["log.level"],"needs_restart":[],"warnings":[],"canceled":0}`)
+}
+
+// A key that is gone opens nothing from the moment the keys are set, and a new one everything it is for.
+func TestKeysCanBeSetWhileTheServerAnswers(t *testing.T) {
+	g := newGateway(t)
+	g.server.SetKeys([]api.Key{{Name: "new", Hash: hash("key-new"), Domains: []string{"*"}, Scopes: []api.Scope{"admin"}}})
+	g.as(keyAll, "GET", "/v1/domains", nil).isProblem(401, "invalid-credentials")
+	if a := g.as("key-new", "GET", "/v1/domains", nil); a.status != 200 {
+		t.Errorf("the new key: %d %s", a.status, a.body)
 	}
 }
 

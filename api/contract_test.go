@@ -225,6 +225,7 @@ var calls = map[string]string{
 	"GET /v1/broadcasts":                 "send",
 	"GET /v1/broadcasts/{id}":            "send",
 	"POST /v1/broadcasts/{id}/cancel":    "send",
+	"POST /v1/reload":                    "admin",
 }
 
 func TestContractListsEveryCallWithItsScope(t *testing.T) {

@@ -95,7 +95,11 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 		Health: func(context.Context) []api.Component {
 			return []api.Component{{Name: "database", Status: api.HealthOK}}
 		},
-		Ready:   g.store.Ready,
+		Ready: g.store.Ready,
+		Reload: func(ctx context.Context) (api.Reloaded, error) {
+			canceled, err := g.codes.ApplyPolicy(ctx, []string{""})
+			return api.Reloaded{Changed: []string{"log.level"}, NeedsRestart: []string{}, Warnings: []string{}, Canceled: canceled}, err
+		},
 		Metrics: prometheus.NewRegistry(), Private: true, Version: "1.2.3", Now: g.clock.Now, Logger: logger,
 	}
 	for _, f := range change {

@@ -49,7 +49,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 			answer.Status = c.Status
 		}
 	}
-	if s.o.Private || s.keys.find(r) != nil {
+	if s.o.Private || s.key(r) != nil {
 		answer.Version, answer.Components = s.o.Version, components
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -80,7 +80,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) metrics() http.Handler {
 	served := promhttp.HandlerFor(s.o.Metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.o.Private && s.keys.find(r) == nil {
+		if !s.o.Private && s.key(r) == nil {
 			writeProblem(w, r, problem("invalid-credentials", "Away from the machine itself /metrics needs an API key."))
 			return
 		}

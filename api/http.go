@@ -15,12 +15,7 @@ import (
 	"telegate/delivery"
 )
 
-type requestIDKey struct{}
-
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
+func requestID(ctx context.Context) string { return delivery.Request(ctx) }
 
 // givenID is what a caller may choose as request id: it goes into logs.
 var givenID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -33,7 +28,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		if !givenID.MatchString(id) {
 			id = delivery.NewID("req")
 		}
-		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		r = r.WithContext(delivery.WithRequest(r.Context(), id))
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -48,6 +48,7 @@ var kinds = map[string]kind{
 	"idempotency-mismatch":     {422, "Idempotency-Key reused", "This Idempotency-Key was used for a request with another body. Use a fresh key for each new request."},
 	"telegram-unavailable":     {503, "Telegram unavailable", "Telegram cannot be reached, or refuses the bot or the user session. /healthz says which."},
 	"needs-bot":                {409, "Needs a bot", "The domain has no bot, a user session stands in for it: nothing can be opened or tapped there. Start the link by handle."},
+	"configuration-refused":    {409, "Configuration refused", "The configuration was read again and is not used; the one in force stays in force. errors names each line at fault; mend it and reload again. telegate config check tells the same without touching what runs."},
 	"storage-full":             {503, "Storage full", "There is no room for the database on the disk, so the request was not carried out. Free space, and repeat the request; telegate needs no restart, and what it had accepted before is kept."},
 	"storage-unavailable":      {503, "Storage unavailable", "The database takes nothing right now: another program holds it, or its disk does not answer. Repeat the request after retry_after seconds; if it lasts, /healthz and the log say why."},
 	"internal-error":           {500, "Internal error", "telegate has a fault; its log tells more under the instance of the answer."},

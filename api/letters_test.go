@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 )
 
@@ -183,7 +184,7 @@ func TestResendUnderOneIdempotencyKeyIsOneMessage(t *testing.T) {
 		t.Errorf("the same call: %d %s", a.status, a.body)
 	}
 	// The answer was lost to a crash: the message is found by its id.
-	if err := g.db.Prune(t.Context(), g.clock.Now().Add(25*time.Hour)); err != nil {
+	if err := g.db.Prune(t.Context(), g.clock.Now().Add(25*time.Hour), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if a := g.call("POST", path, object{"ttl": 60}, "Idempotency-Key", "k"); a.replayed() || a.status != 202 || a.str("id") != first {

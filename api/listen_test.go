@@ -31,6 +31,11 @@ func (g *gateway) serve(address, cert, key string) (at net.Addr, stop func() err
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	return g.serveOn(l)
+}
+
+func (g *gateway) serveOn(l net.Listener) (at net.Addr, stop func() error) {
+	g.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.server.Run(ctx, l) }()
@@ -285,4 +290,32 @@ func TestAddressThatIsTakenOrNoneIsSaid(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+}
+
+// A certificate that was renewed is shown to whoever connects from then on, without a restart.
+func TestACertificateIsRenewed(t *testing.T) {
+	g := newGateway(t)
+	certFile, keyFile, _ := makeCertificate(t)
+	freshCert, freshKey, pool := makeCertificate(t)
+	l, err := api.Listen(t.Context(), "127.0.0.1:0", certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := g.serveOn(l)
+	client := newClient(t, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+at.String()+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := client.Do(r); err == nil {
+		resp.Body.Close()
+		t.Fatal("the test's certificates are the same")
+	}
+	if err := api.Renew(l, freshCert, "nothing.pem"); err == nil {
+		t.Error("renewed with nothing")
+	}
+	if err := api.Renew(l, freshCert, freshKey); err != nil {
+		t.Fatal(err)
+	}
+	get(t, client, "https://"+at.String()+"/healthz")
 }

@@ -71,6 +71,7 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 // answerAccepted waits for the end of a message, where the caller wants that, and says what became of it.
 func (s *Server) answerAccepted(ctx context.Context, a notify.Accepted, wait time.Duration) (*accepted, error) {
 	m := a.Message
+	s.o.Logger.DebugContext(ctx, "message accepted", "request", requestID(ctx), "message", m.ID, "lane", m.Lane, "deduplicated", a.Deduplicated)
 	if wait > 0 {
 		var err error
 		if m, err = s.followMessage(ctx, m.ID, wait); err != nil {
@@ -125,6 +126,7 @@ func (s *Server) messageID(ctx context.Context) (string, error) {
 type Message struct {
 	MessageSummary
 	Transport   string         `json:"transport,omitempty" doc:"the way it took: bot"`
+	Request     string         `json:"request,omitempty" doc:"the request that made it: its X-Request-Id, and what the log calls it"`
 	ExpiresAt   time.Time      `json:"expires_at"`
 	DeliveredAt *time.Time     `json:"delivered_at"`
 	History     []MessageEvent `json:"history" doc:"from acceptance to the end, in order"`
@@ -168,7 +170,7 @@ func (s *Server) getMessage(ctx context.Context, in *struct {
 		return nil, err
 	}
 	view := Message{
-		MessageSummary: summaryOf(m), Transport: m.Transport, ExpiresAt: m.Expires, History: make([]MessageEvent, len(moments)),
+		MessageSummary: summaryOf(m), Transport: m.Transport, Request: m.Request, ExpiresAt: m.Expires, History: make([]MessageEvent, len(moments)),
 	}
 	for i, moment := range moments {
 		view.History[i] = eventOf(moment)

@@ -25,7 +25,7 @@ func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
 	}
 	const accepted = `{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane alert, …"}`
 	const waiting = `"domain":"corp","user":"user//alice","lane":"alert","attempts":0,"failure":null,"suppressed":0,"resendable":false,
-		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","ended_at":null,"delivered_at":null,"history":[` + accepted + `]`
+		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","ended_at":null,"delivered_at":null,"request":"req_…","history":[` + accepted + `]`
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"queued",`+waiting+`}`)
 	g.outbox.take(id)
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"sending",`+waiting+`}`)
@@ -35,7 +35,7 @@ func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
 		"id":"`+id+`","domain":"corp","user":"user//alice","lane":"alert","status":"delivered","transport":"bot","attempts":1,
 		"failure":null,"suppressed":0,"resendable":false,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z",
-		"ended_at":"2026-11-02T09:00:02Z","delivered_at":"2026-11-02T09:00:02Z","history":[`+accepted+`,
+		"ended_at":"2026-11-02T09:00:02Z","delivered_at":"2026-11-02T09:00:02Z","request":"req_…","history":[`+accepted+`,
 		{"time":"2026-11-02T09:00:02Z","event":"ended","outcome":"delivered","detail":"Delivered: …"}]}`)
 }
 
@@ -48,7 +48,7 @@ func TestMessageThatFailedSaysWhy(t *testing.T) {
 		"id":"`+id+`","domain":"","user":"alice","lane":"direct","status":"failed","attempts":1,
 		"failure":{"reason":"chat_not_found","detail":"Telegram knows no such chat."},"suppressed":0,"resendable":true,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-03T09:00:00Z","ended_at":"2026-11-02T09:00:00Z","delivered_at":null,
-		"history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane direct, …"},
+		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane direct, …"},
 			{"time":"2026-11-02T09:00:00Z","event":"ended","outcome":"failed","reason":"chat_not_found","detail":"Telegram knows no such chat."}]}`)
 }
 
@@ -60,7 +60,7 @@ func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
 		"id":"`+id+`","domain":"","lane":"code","status":"queued","attempts":0,"failure":null,"suppressed":0,"resendable":false,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:02:00Z","ended_at":null,"delivered_at":null,
-		"history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane code, …"}]}`)
+		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane code, …"}]}`)
 }
 
 func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {

@@ -121,7 +121,7 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) (published, err
 // mayPublish checks the key that came with a publication. Without one an alert may pass, by its topic alone.
 func (s *Server) mayPublish(r *http.Request, domain string, code bool) error {
 	token, given := publishedKey(r)
-	switch k := s.keys.byToken(token); {
+	switch k := s.keys.Load().byToken(token); {
 	case !given && !code:
 		return nil
 	case !given:

@@ -158,6 +158,7 @@ func problemOf(err error) *Problem {
 		nobody      *notify.NoRecipientsError
 		telegram    *delivery.SendError
 		over        *notify.FinishedError
+		reload      *ReloadError
 	)
 	switch {
 	case errors.As(err, &p):
@@ -219,6 +220,10 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.As(err, &telegram):
 		return problem("telegram-unavailable", telegram.Failure.Detail).after(telegram.RetryAfter)
+	case errors.As(err, &reload):
+		p = problem("configuration-refused", reload.Detail)
+		p.Errors = reload.Faults
+		return p
 	case errors.Is(err, delivery.ErrUsername):
 		return invalid("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
 	case errors.Is(err, twofa.ErrBindingRequired):

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/linking"
 	"telegate/twofa"
@@ -54,6 +55,13 @@ var problemCases = map[string]problemCase{
 	"headers-too-large": {func(t *testing.T) answer {
 		return newGateway(t).call("GET", "/v1/domains", nil, "Cookie", strings.Repeat("x", 32<<10))
 	}, `{"limit_bytes":32768}`},
+	"configuration-refused": {func(t *testing.T) answer {
+		return newGateway(t, func(o *api.Options) {
+			o.Reload = func(context.Context) (api.Reloaded, error) {
+				return api.Reloaded{}, &api.ReloadError{Detail: "The old one stays in force.", Faults: []api.Fault{{Pointer: "telegate.toml:3", Detail: "unknown key"}}}
+			}
+		}).call("POST", "/v1/reload", nil)
+	}, `{"errors":[{"pointer":"telegate.toml:3","detail":"unknown key"}]}`},
 	"not-found":          {func(t *testing.T) answer { return newGateway(t).call("GET", "/v1/links/lnk_nothing", nil) }, `{}`},
 	"method-not-allowed": {func(t *testing.T) answer { return newGateway(t).call("PATCH", "/v1/messaging", nil) }, `{}`},
 	"msg2factor-disabled": {func(t *testing.T) answer {
@@ -122,7 +130,7 @@ var problemCases = map[string]problemCase{
 	}, `{"current_status":"delivered"}`},
 	"text-gone": {func(t *testing.T) answer {
 		g, id := dead(t)
-		if err := g.db.Prune(t.Context(), g.clock.Now().Add(8*24*time.Hour)); err != nil {
+		if err := g.db.Prune(t.Context(), g.clock.Now().Add(8*24*time.Hour), dbtest.Retention); err != nil {
 			t.Fatal(err)
 		}
 		return g.call("POST", "/v1/messages/"+id+"/resend", object{})

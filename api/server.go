@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -76,7 +77,8 @@ type Options struct {
 	AnswerKey     secret.Key // what answers are found under, and ids are made from
 	Watcher       Watcher
 	Health        func(ctx context.Context) []Component
-	Ready         func(ctx context.Context) error // nil while messages can be accepted and stored
+	Reload        func(ctx context.Context) (Reloaded, error) // *ReloadError; others are telegate's or its disk's
+	Ready         func(ctx context.Context) error             // nil while messages can be accepted and stored
 	Metrics       *prometheus.Registry
 	Pages         map[string]http.Handler // further pages that need no key, by their patterns: "GET /path"
 	Console       http.Handler            // answers /console and everything under it; nil: there is none
@@ -89,7 +91,7 @@ type Options struct {
 // Server answers the API.
 type Server struct {
 	o       Options
-	keys    keyring
+	keys    atomic.Pointer[keyring]
 	flights flights
 	mux     *http.ServeMux
 	handler http.Handler
@@ -102,7 +104,8 @@ type Server struct {
 
 // New builds the API.
 func New(o Options) *Server {
-	s := &Server{o: o, keys: newKeyring(o.Keys), mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusals: rate.NewLimiter(refusalsShown, 10)}
+	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusals: rate.NewLimiter(refusalsShown, 10)}
+	s.SetKeys(o.Keys)
 	s.stop, s.stopAll = context.WithCancel(context.Background())
 
 	contract := humago.New(s.mux, openAPIConfig(o.Version))
@@ -150,6 +153,7 @@ func (s *Server) register(api huma.API) {
 	call(s, api, "GET", broadcastsPath, scopeSend, "Broadcasts, the newest first", s.listBroadcasts)
 	call(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Follow a broadcast", s.getBroadcast)
 	call(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "End a broadcast: what has not been sent never is", s.cancelBroadcast)
+	call(s, api, "POST", "/v1/reload", scopeAdmin, "Read the configuration again, as SIGHUP does", s.reload)
 }
 
 // call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is
@@ -217,9 +221,33 @@ func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listene
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("load TLS certificate: %w", err), l.Close())
 	}
-	return tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	}), nil
+	t := &tlsListener{}
+	t.cert.Store(&cert)
+	t.Listener = tls.NewListener(l, &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.cert.Load(), nil },
+		MinVersion:     tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	})
+	return t, nil
+}
+
+// tlsListener shows a certificate that can be renewed.
+type tlsListener struct {
+	net.Listener
+	cert atomic.Pointer[tls.Certificate]
+}
+
+// Renew has a listener of Listen's show another certificate to whoever connects from here on. Without TLS it does nothing.
+func Renew(l net.Listener, certFile, keyFile string) error {
+	t, ok := l.(*tlsListener)
+	if !ok {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return fmt.Errorf("load TLS certificate: %w", err)
+	}
+	t.cert.Store(&cert)
+	return nil
 }
 
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {

@@ -47,6 +47,7 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 				{"POST", "/v1/messages/" + letter + "/resend", object{}, 202},
 				{"POST", "/v1/broadcasts", later, 202},
 				{"POST", "/v1/broadcasts/" + cast + "/cancel", nil, 200},
+				{"POST", "/v1/reload", nil, 200},
 				{"DELETE", "/v1/messaging?user=bob", nil, 204},
 			}
 			g.mustCoverWrites(func(method, path string) bool {

@@ -44,6 +44,9 @@ const (
 	ConsoleSignedIn  Event = "console.signed_in"  // subject: the key; user: its account, if it has one; outcome: key, or key and code
 	ConsoleSignedOut Event = "console.signed_out" // likewise
 	ConsoleRefused   Event = "console.refused"    // somebody wanted to sign in; outcome: why not
+
+	ConfigReloaded   Event = "config.reloaded"   // outcome: what has changed, by the names of the configuration
+	DatabaseRestored Event = "database.restored" // subject: the backup's file; outcome: what waited in it was kept or dropped
 )
 
 // Entry is one line of the audit. It never holds a code, a token or a message text.

@@ -34,6 +34,12 @@ var words = map[Event]string{
 	ConsoleSignedIn:  "The user signed in to the console with {}.",
 	ConsoleSignedOut: "The user signed out of the console.",
 	ConsoleRefused:   "A sign-in to the console was refused: {}.",
+
+	BroadcastAccepted: "A broadcast was accepted: {}.",
+	BroadcastCanceled: "A broadcast was canceled: {}.",
+
+	ConfigReloaded:   "The configuration was read again: {}.",
+	DatabaseRestored: "The database was put back from a backup; what waited in it was {}.",
 }
 
 // outcomes are the outcomes that do not say enough by themselves.

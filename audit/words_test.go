@@ -12,6 +12,7 @@ var events = []audit.Event{
 	audit.VerificationCreated, audit.VerificationChecked, audit.VerificationRefused, audit.VerificationResent, audit.VerificationDenied,
 	audit.VerificationCanceled, audit.VerificationFailed, audit.MessageRefused, audit.CodeReleased, audit.TopicMade, audit.FactorThrottled, audit.PolicyChanged,
 	audit.InvitationSet, audit.InvitationRemoved, audit.MessageByHand, audit.MessageResent, audit.ConsoleSignedIn, audit.ConsoleSignedOut, audit.ConsoleRefused,
+	audit.BroadcastAccepted, audit.BroadcastCanceled, audit.ConfigReloaded, audit.DatabaseRestored,
 }
 
 func TestEveryEntryIsASentence(t *testing.T) {

@@ -20,7 +20,7 @@ type Webhook struct {
 func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
 	var w Webhook
 	err := c.call(ctx, func(ctx context.Context) error {
-		info, err := c.lib.GetWebhookInfo(ctx)
+		info, err := c.lib().GetWebhookInfo(ctx)
 		if err != nil || info.URL == "" {
 			return err
 		}
@@ -36,7 +36,7 @@ func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
 // DeleteWebhook removes it. Updates that wait stay, for the poll loop.
 func (c *Client) DeleteWebhook(ctx context.Context) error {
 	return c.call(ctx, func(ctx context.Context) error {
-		_, err := c.lib.DeleteWebhook(ctx, &tg.DeleteWebhookParams{})
+		_, err := c.lib().DeleteWebhook(ctx, &tg.DeleteWebhookParams{})
 		return err
 	})
 }

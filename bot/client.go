@@ -59,10 +59,18 @@ type Options struct {
 // goroutines, and no error of theirs holds the token.
 type Client struct {
 	id    int64
-	lib   *tg.Bot
-	calls *line  // everything but the long poll
-	polls *line  // a long poll that hangs holds up nobody
-	poll  string // the URL of getUpdates; holds the token
+	base  string
+	log   *slog.Logger
+	scrub *scrubber
+	calls *line // everything but the long poll
+	polls *line // a long poll that hangs holds up nobody
+	grant atomic.Pointer[Grant]
+}
+
+// Grant is what a token lets one do: calls with it, for one Client.
+type Grant struct {
+	lib  *tg.Bot
+	poll string // the URL of getUpdates; holds the token
 }
 
 // NewClient checks the options and touches no network. A token that cannot be one gives ErrTokenShape.
@@ -92,27 +100,61 @@ func NewClient(o Options) (*Client, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	scrub := newScrubber(token, password)
-	c := &Client{
-		id:    id,
-		calls: newLine(o, scrub),
-		polls: newLine(o, scrub),
-		poll:  base.String() + "/bot" + token + "/getUpdates",
+	c := &Client{id: id, base: base.String(), log: o.Logger, scrub: scrub, calls: newLine(o, scrub), polls: newLine(o, scrub)}
+	g, err := c.newGrant(token)
+	if err != nil {
+		return nil, err
 	}
+	c.grant.Store(g)
+	return c, nil
+}
+
+func (c *Client) newGrant(token string) (*Grant, error) {
 	// All three handlers are set because the library's own ones print to the standard log.
-	c.lib, err = tg.New(token,
+	lib, err := tg.New(token,
 		tg.WithSkipGetMe(),
-		tg.WithServerURL(base.String()),
+		tg.WithServerURL(c.base),
 		tg.WithHTTPClient(0, c.calls),
 		tg.WithUpdatesChannelCap(0),
-		tg.WithErrorsHandler(func(err error) { o.Logger.Debug("Bot API library", "error", scrub.err(err)) }),
+		tg.WithErrorsHandler(func(err error) { c.log.Debug("Bot API library", "error", c.scrub.err(err)) }),
 		tg.WithDebugHandler(func(string, ...any) {}),
 		tg.WithDefaultHandler(func(context.Context, *tg.Bot, *models.Update) {}),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("set up the Bot API library: %w", scrub.err(err))
+		return nil, fmt.Errorf("set up the Bot API library: %w", c.scrub.err(err))
 	}
-	return c, nil
+	return &Grant{lib: lib, poll: c.base + "/bot" + token + "/getUpdates"}, nil
 }
+
+// ErrOtherBot: a token is that of another bot.
+var ErrOtherBot = errors.New("this is the token of another bot")
+
+// Prove asks Telegram, with a fresh token, whose it is: ErrOtherBot unless it is this bot's. The token in use stays in use until Use
+// is told the answer. It must not run twice at a time.
+func (c *Client) Prove(ctx context.Context, token string) (*Grant, error) {
+	token = strings.TrimSpace(token)
+	switch {
+	case !tokenShape.MatchString(token):
+		return nil, ErrTokenShape
+	case !strings.HasPrefix(token, strconv.FormatInt(c.id, 10)+":"):
+		return nil, ErrOtherBot
+	}
+	c.scrub.add(token)
+	g, err := c.newGrant(token)
+	if err != nil {
+		return nil, err
+	}
+	me, err := c.getMe(ctx, g)
+	if err == nil && me.ID != c.id {
+		err = ErrOtherBot
+	}
+	return g, err
+}
+
+// Use makes every call from here on with what Prove has answered.
+func (c *Client) Use(g *Grant) { c.grant.Store(g) }
+
+func (c *Client) lib() *tg.Bot { return c.grant.Load().lib }
 
 // Close lets go of idle connections. Calls under way go on.
 func (c *Client) Close() {
@@ -134,10 +176,12 @@ type Me struct {
 }
 
 // GetMe asks Telegram who the bot is, which also tells whether the token is good.
-func (c *Client) GetMe(ctx context.Context) (Me, error) {
+func (c *Client) GetMe(ctx context.Context) (Me, error) { return c.getMe(ctx, c.grant.Load()) }
+
+func (c *Client) getMe(ctx context.Context, g *Grant) (Me, error) {
 	var me Me
 	err := c.call(ctx, func(ctx context.Context) error {
-		user, err := c.lib.GetMe(ctx)
+		user, err := g.lib.GetMe(ctx)
 		if err == nil {
 			me = Me{ID: user.ID, Username: user.Username, Name: user.FirstName}
 		}
@@ -153,7 +197,7 @@ func (c *Client) GetMe(ctx context.Context) (Me, error) {
 // box to close where alert is set. A tap that Telegram no longer remembers is no error.
 func (c *Client) AnswerCallback(ctx context.Context, callbackID, text string, alert bool) error {
 	err := c.call(ctx, func(ctx context.Context) error {
-		_, err := c.lib.AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: callbackID, Text: text, ShowAlert: alert})
+		_, err := c.lib().AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: callbackID, Text: text, ShowAlert: alert})
 		return err
 	})
 	if benign(err) {
@@ -165,7 +209,7 @@ func (c *Client) AnswerCallback(ctx context.Context, callbackID, text string, al
 // RemoveButtons takes the buttons off a message of the bot. A message that has none or is gone is no error.
 func (c *Client) RemoveButtons(ctx context.Context, chatID int64, messageID int) error {
 	err := c.call(ctx, func(ctx context.Context) error {
-		_, err := c.lib.EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chatID, MessageID: messageID})
+		_, err := c.lib().EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chatID, MessageID: messageID})
 		return err
 	})
 	if benign(err) {
@@ -187,7 +231,7 @@ func (c *Client) SetCommands(ctx context.Context, language string, commands []Co
 		menu[i] = models.BotCommand{Command: command.Name, Description: command.Description}
 	}
 	return c.call(ctx, func(ctx context.Context) error {
-		_, err := c.lib.SetMyCommands(ctx, &tg.SetMyCommandsParams{Commands: menu, LanguageCode: language})
+		_, err := c.lib().SetMyCommands(ctx, &tg.SetMyCommandsParams{Commands: menu, LanguageCode: language})
 		return err
 	})
 }
@@ -223,7 +267,7 @@ func (c *Client) call(ctx context.Context, method func(context.Context) error) e
 type line struct {
 	http   *http.Client
 	family atomic.Int32 // index into families
-	scrub  scrubber
+	scrub  *scrubber
 }
 
 // families are the ways to dial: both address families at once, first answer wins ("happy eyeballs"), or one alone. A
@@ -231,7 +275,7 @@ type line struct {
 // the rest; one that works stays (F31).
 var families = [...]string{"tcp", "tcp4", "tcp6"}
 
-func newLine(o Options, scrub scrubber) *line {
+func newLine(o Options, scrub *scrubber) *line {
 	l := &line{scrub: scrub}
 	transport := o.Transport
 	if transport == nil {

@@ -110,7 +110,7 @@ const (
 	sayLong        = "The message or its buttons are too long for Telegram. Shorten them."
 	sayButtonURL   = "Telegram refuses the address of a button. The host needs a dot: http://192.168.1.5 works, http://nas does not."
 	sayRefused     = "Telegram refuses this message. Correct what it names and send again."
-	sayToken       = "Telegram refuses the bot token. Take the current one from @BotFather (/mybots, API Token), put it into the config and restart telegate."
+	sayToken       = "Telegram refuses the bot token. Take the current one from @BotFather (/mybots, API Token), put it into the configuration and run telegate reload."
 	sayMethod      = "The Bot API server is too old for this. Update it, or use https://api.telegram.org as baseurl."
 	sayPath        = "Telegram knows no bot with this token. Compare bottoken with what @BotFather shows, and check that baseurl is the host alone, without /bot."
 	sayFlood       = "Telegram asks for quiet because too much was sent. Nothing to do: telegate waits and goes on by itself."

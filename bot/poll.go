@@ -67,6 +67,7 @@ type Bot struct {
 	logger  *slog.Logger
 	now     func() time.Time
 	board   *board
+	nudge   chan struct{} // ends a pause
 
 	// Only Run uses what follows.
 	record       Record
@@ -88,7 +89,7 @@ func New(o BotOptions) *Bot {
 	if o.OnConnected == nil {
 		o.OnConnected = func() {}
 	}
-	b := &Bot{client: o.Client, store: o.Store, handler: o.Handler, logger: o.Logger, now: o.Now}
+	b := &Bot{client: o.Client, store: o.Store, handler: o.Handler, logger: o.Logger, now: o.Now, nudge: make(chan struct{}, 1)}
 	b.board = &board{now: o.Now, logger: o.Logger, onConnected: o.OnConnected, status: Status{State: StateConnecting, Since: o.Now()}}
 	return b
 }
@@ -104,9 +105,17 @@ func (b *Bot) CanSend() bool { return b.board.canSend() }
 // Updates that an earlier run has stored and not finished are handled first. Run must not be called twice at a time.
 func (b *Bot) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		wait(ctx, b.turn(ctx))
+		wait(ctx, b.turn(ctx), b.nudge)
 	}
 	return nil
+}
+
+// Nudge ends the pause after a failure, because the reason for it may be gone. A wait that Telegram has asked for goes on.
+func (b *Bot) Nudge() {
+	select {
+	case b.nudge <- struct{}{}:
+	default:
+	}
 }
 
 // turn does the next thing and returns how long to pause after it.

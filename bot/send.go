@@ -15,10 +15,10 @@ import (
 func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	err := c.call(ctx, func(ctx context.Context) error {
 		if part.File != nil {
-			_, err := c.lib.SendDocument(ctx, document(to, part))
+			_, err := c.lib().SendDocument(ctx, document(to, part))
 			return err
 		}
-		_, err := c.lib.SendMessage(ctx, message(to, part))
+		_, err := c.lib().SendMessage(ctx, message(to, part))
 		return err
 	})
 	if err != nil {

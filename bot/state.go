@@ -151,8 +151,8 @@ func diagnose(err error) (State, string) {
 	}
 }
 
-// wait returns when the time is over or the context is, whichever comes first.
-func wait(ctx context.Context, d time.Duration) {
+// wait returns when the time is over, the context is, or a nudge comes (nil: none does), whichever is first.
+func wait(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
 	if d <= 0 {
 		return
 	}
@@ -161,5 +161,6 @@ func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+	case <-nudge:
 	}
 }

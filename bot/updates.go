@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/go-telegram/bot/models"
+
 	"golang.org/x/sync/errgroup"
+	"telegate/delivery"
 )
 
 // Update is one update as Telegram sent it.
@@ -70,7 +72,7 @@ func (c *Client) getUpdates(ctx context.Context, offset int64, timeout time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("getUpdates: encode the request: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.poll, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.grant.Load().poll, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("getUpdates: build the request: %w", c.polls.scrub.err(err))
 	}
@@ -162,13 +164,13 @@ func (b *Bot) handle(ctx context.Context, u *models.Update) error {
 			}
 			return b.finish(ctx, u.ID, fault)
 		}
-		wait(ctx, handlePauses[try])
+		wait(ctx, handlePauses[try], nil)
 	}
 }
 
 // try calls the handler once. A panic is a fault, not an error: another try would end the same way.
 func (b *Bot) try(ctx context.Context, u *models.Update) (fault string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, handleTimeout)
+	ctx, cancel := context.WithTimeout(delivery.WithRequest(ctx, fmt.Sprintf("update-%d-%d", b.client.id, u.ID)), handleTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {

@@ -27,6 +27,9 @@ type Config struct {
 	// Limits is [limits].
 	Limits Limits
 
+	// Retention is [retention].
+	Retention Retention
+
 	// Log is [log].
 	Log Log
 
@@ -187,6 +190,20 @@ type Limits struct {
 	CodeTTL time.Duration
 }
 
+// Retention is [retention]: how many days things are kept after they have lost their use.
+type Retention struct {
+	// MessagesDays is "messages_days", of messages that have ended, with their attempts, and of refused ones in the audit. Default 30; 1
+	// to 3650.
+	MessagesDays int
+
+	// UpdatesDays is "updates_days", of the ids of updates that were handled. Default 7; 2 to 365, since Telegram offers an update for a
+	// day.
+	UpdatesDays int
+
+	// AuditDays is "audit_days", of the audit, which the login report is read from, and of ended broadcasts. Default 400; 1 to 3650.
+	AuditDays int
+}
+
 // Log is [log].
 type Log struct {
 	// Level is "level": debug, info, warn or error. Default info.
@@ -210,6 +227,9 @@ const (
 	defaultFallbackPerDay = 50
 	defaultCodeDigits     = 6
 	defaultCodeTTL        = 5 * time.Minute
+	defaultMessagesDays   = 30
+	defaultUpdatesDays    = 7
+	defaultAuditDays      = 400
 	defaultLogLevel       = slog.LevelInfo
 	defaultLogFormat      = "text"
 )

@@ -72,6 +72,7 @@ func TestShortestFileHasAllDefaults(t *testing.T) {
 		API:       config.API{Listen: "127.0.0.1:8080"},
 		Database:  config.Database{Path: "telegate.db", KeyFile: "telegate.db.key"},
 		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
+		Retention: config.Retention{MessagesDays: 30, UpdatesDays: 7, AuditDays: 400},
 		Log:       config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings:  []string{"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new"},
 	}
@@ -146,9 +147,10 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 		API: config.API{Listen: "127.0.0.1:8080", Keys: []config.Key{{
 			Name: "meshcentral", Hash: hash, Domains: []string{"*"}, Scopes: []string{"link", "verify", "send"},
 		}}},
-		Database: config.Database{Path: filepath.Join(folder, "telegate.db"), KeyFile: filepath.Join(folder, "telegate.db.key")},
-		Limits:   config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
-		Log:      config.Log{Level: slog.LevelInfo, Format: "text"},
+		Database:  config.Database{Path: filepath.Join(folder, "telegate.db"), KeyFile: filepath.Join(folder, "telegate.db.key")},
+		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
+		Retention: config.Retention{MessagesDays: 30, UpdatesDays: 7, AuditDays: 400},
+		Log:       config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings: []string{
 			"messaging.telegram.session is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out",
 		},
@@ -209,10 +211,11 @@ Format = "JSON"
 		API: config.API{Listen: "[::1]:9090", Keys: []config.Key{{
 			Name: "mesh", Hash: hash, Domains: []string{"corp"}, Scopes: []string{"admin"},
 		}}},
-		Database: config.Database{Path: "/var/lib/telegate/t.db", KeyFile: "/var/lib/telegate/t.db.key"},
-		Limits:   config.Limits{BotPerSecond: 2.5, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 90 * time.Second},
-		Log:      config.Log{Level: slog.LevelWarn, Format: "json"},
-		Warnings: []string{`domain "Corp" is called "corp", as MeshCentral calls it: ids are lower case`},
+		Database:  config.Database{Path: "/var/lib/telegate/t.db", KeyFile: "/var/lib/telegate/t.db.key"},
+		Limits:    config.Limits{BotPerSecond: 2.5, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 90 * time.Second},
+		Retention: config.Retention{MessagesDays: 30, UpdatesDays: 7, AuditDays: 400},
+		Log:       config.Log{Level: slog.LevelWarn, Format: "json"},
+		Warnings:  []string{`domain "Corp" is called "corp", as MeshCentral calls it: ids are lower case`},
 	}
 	if diff := cmp.Diff(want, c, ignorePrivate, secrets); diff != "" {
 		t.Error(diff)

@@ -154,6 +154,10 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"half seconds", "[limits]\ncode_ttl = '60.5s'", "telegate.toml:4: limits.code_ttl must be whole seconds"},
 		{"no unit", "[limits]\ncode_ttl = '300'", `telegate.toml:4: limits.code_ttl must be a duration such as "5m" or "90s", or a number of seconds`},
 		{"decimal seconds", "[limits]\ncode_ttl = 300.0", `telegate.toml:4: limits.code_ttl must be a duration such as "5m" or "90s", or a number of seconds`},
+		{"messages for a moment", "[retention]\nmessages_days = 0", "telegate.toml:4: retention.messages_days must be from 1 to 3650"},
+		{"updates for a day", "[retention]\nupdates_days = 1", "telegate.toml:4: retention.updates_days must be from 2 to 365"},
+		{"audit for ever", "[retention]\naudit_days = 9999", "telegate.toml:4: retention.audit_days must be from 1 to 3650"},
+		{"audit as a duration", "[retention]\naudit_days = '400d'", "telegate.toml:4: retention.audit_days must be an integer, not a string"},
 		{"unknown level", "[log]\nlevel = 'verbose'", "telegate.toml:4: log.level must be one of debug, info, warn, error"},
 		{"unknown format", "[log]\nformat = 'xml'", "telegate.toml:4: log.format must be one of text, json"},
 	} {

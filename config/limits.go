@@ -63,6 +63,17 @@ func (t *table) codeTTL() time.Duration {
 	return ttl
 }
 
+// retention reads [retention].
+func (t *table) retention() Retention {
+	retention := t.table("retention")
+	defer retention.close()
+	return Retention{
+		MessagesDays: int(retention.integer("messages_days", defaultMessagesDays, 1, 3650)),
+		UpdatesDays:  int(retention.integer("updates_days", defaultUpdatesDays, 2, 365)),
+		AuditDays:    int(retention.integer("audit_days", defaultAuditDays, 1, 3650)),
+	}
+}
+
 // log reads [log].
 func (t *table) log() Log {
 	log := t.table("log")

@@ -157,6 +157,7 @@ func (p *parser) config(top *table) {
 	p.cfg.API = top.api(p.cfg.Domains)
 	p.cfg.Database = top.database()
 	p.cfg.Limits = top.limits()
+	p.cfg.Retention = top.retention()
 	p.cfg.Log = top.log()
 	top.close()
 	switch {

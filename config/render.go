@@ -53,6 +53,10 @@ func (c *Config) Render(w io.Writer) error {
 	r.value("user_broadcasts_per_minute", c.Limits.UserBroadcastsPerMinute, float64(defaultUserBroadcasts))
 	r.value("code_digits", c.Limits.CodeDigits, defaultCodeDigits)
 	r.value("code_ttl", span(c.Limits.CodeTTL), span(defaultCodeTTL))
+	r.header("retention")
+	r.value("messages_days", c.Retention.MessagesDays, defaultMessagesDays)
+	r.value("updates_days", c.Retention.UpdatesDays, defaultUpdatesDays)
+	r.value("audit_days", c.Retention.AuditDays, defaultAuditDays)
 	r.header("log")
 	r.value("level", strings.ToLower(c.Log.Level.String()), strings.ToLower(defaultLogLevel.String()))
 	r.value("format", c.Log.Format, defaultLogFormat)
@@ -144,6 +148,28 @@ func span(d time.Duration) string {
 
 // stray matches what is a bot token or an API key by its looks.
 var stray = regexp.MustCompile(`[0-9]{6,12}:[A-Za-z0-9_-]{30,}|` + keyPrefix + `[A-Za-z0-9_-]{43}`)
+
+// Scrub strikes every secret of the configuration out of a text that comes from elsewhere, and whatever looks like one.
+func (c *Config) Scrub(text string) string {
+	secrets := []Secret{c.Messaging.Telegram.BotToken, c.Messaging.Telegram.Proxy}
+	for _, d := range c.Domains {
+		secrets = append(secrets, d.Telegram.BotToken, d.Telegram.Proxy, d.Telegram.MTProxy.Secret)
+	}
+	for _, s := range secrets {
+		if s != "" {
+			text = strings.ReplaceAll(text, s.Reveal(), "(secret)")
+		}
+		if u, err := url.Parse(s.Reveal()); err == nil {
+			if password, ok := u.User.Password(); ok && password != "" {
+				text = strings.ReplaceAll(strings.ReplaceAll(text, u.User.String(), "(secret)"), password, "(secret)")
+			}
+		}
+	}
+	for _, k := range c.API.Keys {
+		text = strings.ReplaceAll(text, strings.TrimPrefix(k.Hash, "sha256:"), "(secret)")
+	}
+	return c.scrub(text)
+}
 
 // scrub strikes every secret out of a text, also where somebody put it in the wrong place, such as a title.
 func (c *Config) scrub(text string) string {

@@ -117,6 +117,11 @@ user_broadcasts_per_minute = 6.0 # default
 code_digits = 6 # default
 code_ttl = "1m30s"
 
+[retention]
+messages_days = 30 # default
+updates_days = 7 # default
+audit_days = 400 # default
+
 [log]
 level = "info" # default
 format = "text" # default

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/audit"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/notify"
 )
@@ -211,7 +212,7 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 		c.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusConflict, words)
 	}
 	w.clock.Advance(8 * 24 * time.Hour)
-	if err := w.db.Prune(t.Context(), w.clock.Now()); err != nil {
+	if err := w.db.Prune(t.Context(), w.clock.Now(), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	c = w.signedIn(keyAdmin)

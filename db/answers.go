@@ -52,6 +52,9 @@ func (d *DB) Answer(ctx context.Context, key []byte, since time.Time) (api.Answe
 
 func answerName(key []byte) string { return "answer " + hex.EncodeToString(key) }
 
+// Alive returns once the one goroutine that writes has answered, whatever it can write.
+func (d *DB) Alive(ctx context.Context) { _ = d.update(ctx, func(*Tx) error { return nil }) }
+
 // Ready tells whether something can be stored: it does so, with a row that is large enough to need room on the disk. It
 // waits no longer than the context does, whatever the disk does. ErrStorageFull or ErrStorageBusy of delivery say what is
 // in the way.

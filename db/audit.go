@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,13 +11,20 @@ import (
 
 // Audit writes an entry in the transaction of the act it tells of; it implements the Tx of linking and twofa.
 func (tx *Tx) Audit(e audit.Entry) error {
+	if tx.chain == nil {
+		return errors.New("write audit: this transaction only reads")
+	}
+	s, seq := strandOf(e.Event), tx.chain.seq+1
+	m := tx.chain.next(tx.chain.head[s].mac, seq, e, tx.actor)
 	_, err := tx.q.exec(`
-		INSERT INTO audit (at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		millis(e.Time), e.Event, e.Domain, e.User, e.Subject, e.Outcome, e.Purpose, tx.actor, e.Context.IP, e.Context.UserAgent, e.Context.Location)
+		INSERT INTO audit (seq, at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location, mac)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		seq, millis(e.Time), e.Event, e.Domain, e.User, e.Subject, e.Outcome, e.Purpose, tx.actor, e.Context.IP, e.Context.UserAgent, e.Context.Location, m[:])
 	if err != nil {
 		return fmt.Errorf("write audit: %w", err)
 	}
+	tx.chain.seq, tx.chain.head[s] = seq, mark{seq, m}
+	tx.audited = append(tx.audited, e)
 	return nil
 }
 

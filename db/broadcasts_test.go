@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"telegate/db"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/linking"
 	"telegate/notify"
@@ -274,10 +275,10 @@ func TestEndedBroadcastKeepsItsCountsOnly(t *testing.T) {
 	look := func() error {
 		return d.ViewBroadcasts(t.Context(), func(tx notify.BroadcastTx) error { _, err := tx.Broadcast("bc_1"); return err })
 	}
-	if err := errors.Join(d.Prune(t.Context(), now.Add(399*24*time.Hour)), look()); err != nil {
+	if err := errors.Join(d.Prune(t.Context(), now.Add(399*24*time.Hour), dbtest.Retention), look()); err != nil {
 		t.Errorf("before the audit's time: %v", err)
 	}
-	if err := d.Prune(t.Context(), now.Add(401*24*time.Hour)); err != nil {
+	if err := d.Prune(t.Context(), now.Add(401*24*time.Hour), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if err := look(); !errors.Is(err, notify.ErrBroadcastNotFound) {

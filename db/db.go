@@ -19,21 +19,25 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"telegate/audit"
 	"telegate/delivery"
 )
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	path    string // of the file, absolute
-	lock    *lock
-	writer  *sql.DB // exactly one connection, held by conn
-	conn    *stmtCache
-	reader  *sql.DB
-	readers chan *stmtCache // its connections lie here while nobody reads with them
-	reading int             // how many they are
-	logs    *checkpointer
-	keys    keys
-	now     func() time.Time
+	path      string // of the file, absolute
+	lock      *lock
+	writer    *sql.DB // exactly one connection, held by conn
+	conn      *stmtCache
+	reader    *sql.DB
+	readers   chan *stmtCache // its connections lie here while nobody reads with them
+	reading   int             // how many they are
+	logs      *checkpointer
+	keys      keys
+	chain     *chain // the writing goroutine's
+	unchecked bool   // the check at the start was not finished
+	broken    error  // why the audit's chain could not be taken up as it was left
+	now       func() time.Time
 
 	jobs    chan *job
 	stop    chan struct{}  // closed by Close: no more jobs are taken
@@ -43,8 +47,9 @@ type DB struct {
 	closed  error // of the files; set once closing is done
 	watch   watchers
 
-	onQueued func([]delivery.Queued) // both set before the first write
-	onEnded  func([]delivery.Message)
+	onQueued  func([]delivery.Queued) // set before the first write, like the next two
+	onEnded   func([]delivery.Message)
+	onAudited func([]audit.Entry)
 
 	// The writing goroutine's own: how many jobs shared the last commit, and how long the disk took for it.
 	company int
@@ -61,10 +66,13 @@ type Options struct {
 	// OnEnded is called likewise, with the messages (ID, Lane, Status and Failure) that a room has ended: those it has
 	// canceled, and those it has stored for the record only. What the dispatcher ends, it tells of itself.
 	OnEnded func([]delivery.Message)
+	// OnAudited is called likewise, with what was written to the audit.
+	OnAudited func([]audit.Entry)
 }
 
 // Open opens or creates the database and brings its schema up to date. It refuses a database that another telegate has
-// open (ErrInUse), a schema newer than it knows, and a key file that is not the database's own. The caller must Close it.
+// open (ErrInUse), one that is damaged (ErrDamaged), a schema newer
+// than it knows, and a key file that is not the database's own. The caller must Close it.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
@@ -74,7 +82,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		path: path, now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded,
+		path: path, now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded, onAudited: o.OnAudited,
 		jobs: make(chan *job, 256), stop: make(chan struct{}), stopped: make(chan struct{}),
 		readers: make(chan *stmtCache, 4),
 	}
@@ -96,8 +104,11 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	d.writer.SetMaxOpenConns(1)
+	if err := d.checkAtStart(ctx); err != nil {
+		return err
+	}
 	if err := migrate(ctx, d.writer); err != nil {
-		return fmt.Errorf("database %s: %w", path, err)
+		return fmt.Errorf("database %s: %w", path, damaged(err))
 	}
 	if d.keys, err = openKeys(ctx, d.writer, keyFile); err != nil {
 		return err
@@ -107,6 +118,9 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	d.conn = newStmtCache(conn)
+	if d.chain, d.broken, err = openChain(ctx, d.conn, d.keys, d.now()); err != nil {
+		return err
+	}
 	if d.logs, err = newCheckpointer(path); err != nil {
 		return err
 	}
@@ -123,6 +137,30 @@ func (d *DB) open(ctx context.Context, path, keyFile string) error {
 	}
 	return nil
 }
+
+// startCheck is how long the start may take to look the database over. That is enough for about a gigabyte.
+const startCheck = 2 * time.Second
+
+// checkAtStart refuses a database that is damaged: to go on with it would make the damage worse.
+func (d *DB) checkAtStart(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, startCheck)
+	defer cancel()
+	err := check(within, d.writer, d.path, false)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case within.Err() != nil && !errors.Is(err, ErrDamaged):
+		d.unchecked = true
+		return nil
+	case errors.Is(err, ErrDamaged):
+		return fmt.Errorf("%w; nothing in it was changed. Put back the newest good backup with telegate restore FILE, "+
+			"which keeps this file, and look at the disk (smartctl, dmesg)", err)
+	}
+	return err
+}
+
+// Unchecked tells that the database was too large to be looked over whole at the start.
+func (d *DB) Unchecked() bool { return d.unchecked }
 
 // dsn names the file as a URI, so that no character of the path is read as a parameter. Pragmas belong here because
 // each holds for one connection only.
@@ -153,6 +191,9 @@ func createPrivate(path string) error {
 	}
 	return nil
 }
+
+// AuditBroken says why the audit's chain could not be taken up as it was left; nil where it could. Telegate works on all the same.
+func (d *DB) AuditBroken() error { return d.broken }
 
 // Close lets the writes that were accepted and the reads that have begun finish, and closes the files. Whatever comes
 // later is answered ErrClosed. Close may be called again.

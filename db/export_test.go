@@ -28,7 +28,6 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"invitations":        {invitationsOfDomain, "PRIMARY KEY (domain=? AND user>?)"},
 	"a username's chat":  {passUsernameOn, "chats_username (bot_id=? AND username=?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
-	"refusals to prune":  {pruneRefused, "audit_refused"},
 }
 
 // DaysOfUser groups what it finds, which are few days; otherwise it is like ListQueries.

@@ -53,7 +53,7 @@ func openKeys(ctx context.Context, db *sql.DB, path string) (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	want := secret.Key(k.sub("key check")).MAC("telegate")
+	want := k.check()
 	if fresh {
 		if _, err := db.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES ('key_check', ?)", want); err != nil {
 			return keys{}, fmt.Errorf("write key check: %w", err)
@@ -77,6 +77,9 @@ func newKeys(master []byte) (keys, error) {
 	}
 	return k, nil
 }
+
+// check is what a database keeps to know its key again.
+func (k keys) check() []byte { return secret.Key(k.sub("key check")).MAC("telegate") }
 
 func readKey(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)

@@ -74,7 +74,7 @@ func TestTextIsKeptForDeadLettersOnly(t *testing.T) {
 		age  time.Duration
 		want []string
 	}{{week - time.Second, slices.Concat(waiting, dead)}, {week + time.Second, waiting}} {
-		if err := d.Prune(t.Context(), now.Add(prune.age)); err != nil {
+		if err := d.Prune(t.Context(), now.Add(prune.age), dbtest.Retention); err != nil {
 			t.Fatal(err)
 		}
 		if got := kept(); !sameSet(got, prune.want) {
@@ -155,7 +155,7 @@ func TestAttemptsOfAMessageThatIsGoneAreGone(t *testing.T) {
 		t.Errorf("attempts: %+v", list)
 	}
 	clock.Advance(31 * 24 * time.Hour)
-	if err := d.Prune(t.Context(), clock.Now()); err != nil {
+	if err := d.Prune(t.Context(), clock.Now(), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if list := attempts("msg_1"); len(list) != 0 {
@@ -185,7 +185,7 @@ func TestRefusalsArePrunedLongBeforeTheAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, days := range []int{29, 31} {
-		if err := d.Prune(t.Context(), clock.Now().Add(time.Duration(days)*24*time.Hour)); err != nil {
+		if err := d.Prune(t.Context(), clock.Now().Add(time.Duration(days)*24*time.Hour), dbtest.Retention); err != nil {
 			t.Fatal(err)
 		}
 		trail, err := d.AuditTrail(t.Context(), "", "alice", time.Time{})

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"modernc.org/sqlite"
@@ -22,12 +23,16 @@ type lock struct {
 	conn *sql.Conn // holds the transaction that is the lock
 }
 
-// lockDatabase takes the lock of the database at path, which must exist. It does not wait: ErrInUse when another has it.
+// lockDatabase takes the lock of the database at path, which need not be there yet. It does not wait: ErrInUse when another has it.
 func lockDatabase(ctx context.Context, path string) (*lock, error) {
-	path, err := filepath.EvalSymlinks(path) // one lock, by whatever name the database is opened
+	real, err := filepath.EvalSymlinks(path) // one lock, by whatever name the database is opened
+	if errors.Is(err, fs.ErrNotExist) {
+		real, err = path, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find database: %w", err)
 	}
+	path = real
 	file := path + ".lock"
 	if err := createPrivate(file); err != nil {
 		return nil, err

@@ -47,10 +47,10 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 	}
 	res, err := tx.q.exec(`
 		INSERT INTO messages (id, domain, user, bot_id, chat_id, lane, purpose, silent, body, dedupe, broadcast, status, failure, detail,
-			created_at, expires_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			created_at, expires_at, ended_at, request)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.ID, m.Domain, m.User, m.BotID, m.ChatID, m.Lane, m.Purpose, m.Silent, body, m.Dedupe, m.Broadcast, m.Status,
-		failure.Reason, failure.Detail, millis(m.Created), millis(m.Expires), millis(m.Ended))
+		failure.Reason, failure.Detail, millis(m.Created), millis(m.Expires), millis(m.Ended), tx.request)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
@@ -71,7 +71,7 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 
 const selectMessage = `
 	SELECT id, domain, user, bot_id, chat_id, lane, purpose, silent, body, sent_parts, attempts, dedupe, status, transport,
-	       failure, detail, created_at, expires_at, ended_at, broadcast, suppressed, suppressed_at, resent_as
+	       failure, detail, created_at, expires_at, ended_at, broadcast, suppressed, suppressed_at, resent_as, request
 	FROM messages `
 
 // scanMessage reads a message; its body is opened only when it is asked for.
@@ -82,7 +82,7 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 	var created, expires, ended, suppressed int64
 	err := row.Scan(&m.ID, &m.Domain, &m.User, &m.BotID, &m.ChatID, &m.Lane, &m.Purpose, &m.Silent, &body, &m.SentParts,
 		&m.Attempts, &m.Dedupe, &m.Status, &m.Transport, &failure.Reason, &failure.Detail, &created, &expires, &ended,
-		&m.Broadcast, &m.Suppressed, &suppressed, &m.ResentAs)
+		&m.Broadcast, &m.Suppressed, &suppressed, &m.ResentAs, &m.Request)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, delivery.ErrNotFound
 	}

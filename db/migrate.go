@@ -17,6 +17,23 @@ var migrations embed.FS
 // ErrNewerSchema: the database was written by a newer telegate.
 var ErrNewerSchema = errors.New("the database was written by a newer version of telegate: use that version, or restore a backup")
 
+// newestMigration is the version of the schema that this telegate works with.
+func newestMigration() (int64, error) {
+	entries, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	var newest int64
+	for _, e := range entries {
+		version, err := goose.NumericComponent(e.Name())
+		if err != nil {
+			return 0, fmt.Errorf("read migrations: %w", err)
+		}
+		newest = max(newest, version)
+	}
+	return newest, nil
+}
+
 // migrate brings the schema up to date, each step in a transaction of its own.
 func migrate(ctx context.Context, db *sql.DB) error {
 	steps, err := fs.Sub(migrations, "migrations")

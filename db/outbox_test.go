@@ -114,7 +114,7 @@ func TestPausesAreNeverShortened(t *testing.T) {
 			t.Errorf("the pause that holds was asked for at %v, want %v", p.Asked, asked)
 		}
 	}
-	if err := d.Prune(t.Context(), until.Add(10*time.Millisecond)); err != nil {
+	if err := d.Prune(t.Context(), until.Add(10*time.Millisecond), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if pauses, err := d.Pauses(t.Context()); err != nil || len(pauses) != 2 {

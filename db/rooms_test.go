@@ -185,7 +185,7 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.Advance(40 * 24 * time.Hour)
-	if err := d.Prune(ctx, clock.Now()); err != nil {
+	if err := d.Prune(ctx, clock.Now(), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Load(ctx, "msg_ended"); !errors.Is(err, delivery.ErrNotFound) {
@@ -204,7 +204,7 @@ func TestPruneKeepsWhatIsInUse(t *testing.T) {
 		t.Errorf("audit: %v, %v", trail, err)
 	}
 	clock.Advance(400 * 24 * time.Hour)
-	if err := d.Prune(ctx, clock.Now()); err != nil {
+	if err := d.Prune(ctx, clock.Now(), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if trail, err := d.AuditTrail(ctx, "", "alice", time.Time{}); err != nil || len(trail) != 0 {

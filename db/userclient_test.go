@@ -104,7 +104,7 @@ func TestWaitsEndAndArePruned(t *testing.T) {
 	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 0 {
 		t.Errorf("a wait that is over: %v, %v", w, err)
 	}
-	if err := d.Prune(ctx, clock.Now().Add(time.Second)); err != nil {
+	if err := d.Prune(ctx, clock.Now().Add(time.Second), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"telegate/db"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/notify"
 )
@@ -56,7 +57,7 @@ func TestCodesThatWaitedTooLongAreDeleted(t *testing.T) {
 	if codes := takeCodes(t, d, "alice"); len(codes) != 0 {
 		t.Errorf("alice's: %+v", codes)
 	}
-	if err := d.Prune(t.Context(), now.Add(2*time.Minute)); err != nil {
+	if err := d.Prune(t.Context(), now.Add(2*time.Minute), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if codes := takeCodes(t, d, "bob"); len(codes) != 0 {

@@ -35,6 +35,9 @@ type Tx struct {
 	ended   []delivery.Message // messages that this transaction has ended, told after the commit
 	touched []string           // ids whose rows have changed, for those who wait on them
 	actor   string             // who is behind it, for the audit
+	chain   *chain             // of the audit; nil in a reading transaction
+	audited []audit.Entry      // what the audit was told, counted after the commit
+	request string             // the request that it belongs to; empty for none
 }
 
 // update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
@@ -132,10 +135,12 @@ func (d *DB) commit(batch []*job) {
 	}
 	var queued []delivery.Queued
 	var ended []delivery.Message
+	var audited []audit.Entry
 	for _, j := range batch {
 		if j.err == nil {
 			queued = append(queued, j.tx.queued...)
 			ended = append(ended, j.tx.ended...)
+			audited = append(audited, j.tx.audited...)
 		}
 	}
 	if len(queued) > 0 && d.onQueued != nil {
@@ -143,6 +148,9 @@ func (d *DB) commit(batch []*job) {
 	}
 	if len(ended) > 0 && d.onEnded != nil {
 		d.onEnded(ended)
+	}
+	if len(audited) > 0 && d.onAudited != nil {
+		d.onAudited(audited)
 	}
 	for _, j := range batch {
 		if j.err == nil {
@@ -156,8 +164,10 @@ func (d *DB) runBatch(batch []*job) (err error) {
 	if _, err := d.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	before := d.chain.ends
 	defer func() {
 		if err != nil {
+			d.chain.ends = before
 			// After some errors SQLite has rolled back already and this one finds nothing to do; either way nothing
 			// of the batch stays.
 			_, _ = d.conn.exec("ROLLBACK")
@@ -168,8 +178,13 @@ func (d *DB) runBatch(batch []*job) (err error) {
 			return err
 		}
 	}
+	if err := d.chain.save(d.conn); err != nil {
+		return err
+	}
 	begun := time.Now()
-	_, err = d.conn.exec("COMMIT")
+	if _, err = d.conn.exec("COMMIT"); err == nil {
+		d.chain.saved = d.chain.ends
+	}
 	d.took = time.Since(begun)
 	d.logs.committed()
 	return err
@@ -181,7 +196,8 @@ func (d *DB) runJob(j *job, fenced bool) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
 	}
-	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now(), actor: audit.Actor(j.ctx)}
+	j.tx = &Tx{q: d.conn, keys: d.keys, now: d.now(), actor: audit.Actor(j.ctx), chain: d.chain, request: delivery.Request(j.ctx)}
+	before := d.chain.ends
 	if fenced {
 		if _, err := d.conn.exec("SAVEPOINT job"); err != nil {
 			return err
@@ -192,6 +208,7 @@ func (d *DB) runJob(j *job, fenced bool) error {
 		return j.err // alone: taking back the job is taking back the transaction
 	}
 	if j.err != nil {
+		d.chain.ends = before
 		// After some errors (disk full, I/O error …) SQLite has taken back the whole transaction, savepoints and all.
 		if _, err := d.conn.exec("ROLLBACK TO job"); err != nil {
 			if name := troubleOf(j.err); name != nil {

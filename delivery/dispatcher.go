@@ -36,6 +36,8 @@ type Listener struct {
 	Failed func(ctx context.Context, m Message, f Failure, gone bool) error
 	// Ended is called once a final status is on disk.
 	Ended func(m Message)
+	// Tried is called after each send, whatever came of it.
+	Tried func(a Attempt)
 }
 
 // Options say what a dispatcher works with.
@@ -59,9 +61,10 @@ type Dispatcher struct {
 	recovered chan struct{} // closed when what the last run has left is queued; nothing leaves before
 	leftAt    time.Time     // when that was found; zero where nothing was left. Set before recovered is closed
 
-	mu    sync.Mutex // guards lines and start
-	lines map[int64]*line
-	start func(*line) // nil but while Run runs
+	mu     sync.Mutex // guards what follows
+	lines  map[int64]*line
+	start  func(*line) // nil but while Run runs
+	limits Limits      // Options.Limits, or what SetLimits has put in their place
 }
 
 // pageSize is how many waiting messages are read at a time when starting.
@@ -75,7 +78,10 @@ func NewDispatcher(o Options) *Dispatcher {
 	if o.Listener.Ended == nil {
 		o.Listener.Ended = func(Message) {}
 	}
-	return &Dispatcher{o: o, recovered: make(chan struct{}), lines: map[int64]*line{}}
+	if o.Listener.Tried == nil {
+		o.Listener.Tried = func(Attempt) {}
+	}
+	return &Dispatcher{o: o, recovered: make(chan struct{}), lines: map[int64]*line{}, limits: o.Limits}
 }
 
 // Run takes up what the last run has left and sends until the context ends; then it waits for what is on its way
@@ -143,6 +149,28 @@ func (d *Dispatcher) Wake(queued []Queued) {
 
 // Resume tells that Telegram answers the bot again, so that nothing waits out a pause that was a guess.
 func (d *Dispatcher) Resume(botID int64) { d.line(botID).post(event{resume: true}) }
+
+// SetLimits changes Options.Limits. What has been learned from floods stays learned.
+func (d *Dispatcher) SetLimits(l Limits) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.limits = l
+	for id, line := range d.lines {
+		if _, own := d.o.OwnLimits[id]; !own {
+			line.post(event{limits: &l})
+		}
+	}
+}
+
+// limitsOf are the limits of a bot.
+func (d *Dispatcher) limitsOf(botID int64) Limits {
+	if own, ok := d.o.OwnLimits[botID]; ok {
+		return own
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.limits
+}
 
 // InFlight tells whether a transport has the message right now.
 func (d *Dispatcher) InFlight(messageID string) bool {

@@ -214,11 +214,11 @@ func (l *line) fall(ctx context.Context, m *Message, ways []chosen, f *Failure, 
 		}
 		r.tries = append(r.tries, tried{w, e})
 		if e == nil {
-			l.log.Info("sent by the fallback", "message", m.ID, "lane", m.Lane, "transport", w.Name())
+			l.about(*m).Info("sent by the fallback", "transport", w.Name())
 			l.took(ctx, m, w, try, r)
 			return
 		}
-		l.log.Info("the fallback failed", "message", m.ID, "lane", m.Lane, "transport", w.Name(), "class", e.Class.String(), "error", e.Err)
+		l.about(*m).Info("the fallback failed", "transport", w.Name(), "class", e.Class.String(), "error", e.Err)
 		r.last = alsoTried(f, r.tries)
 		_ = l.save(ctx, *m, StatusQueued, r.last, try) // the next way looks anew
 	}

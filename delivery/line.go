@@ -31,6 +31,7 @@ type event struct {
 	queued []Queued
 	pause  *Pause
 	resume bool
+	limits *Limits
 }
 
 // line is the queue of one bot. Only its own goroutine (run) touches it, but for the inbox.
@@ -97,11 +98,7 @@ func (l *line) post(e event) {
 func (l *line) run(ctx context.Context) error {
 	select {
 	case <-l.d.recovered:
-		limits, ok := l.d.o.OwnLimits[l.botID]
-		if !ok {
-			limits = l.d.o.Limits
-		}
-		l.pacer = newPacer(limits, l.d.leftAt)
+		l.pacer = newPacer(l.d.limitsOf(l.botID), l.d.leftAt)
 	case <-ctx.Done():
 		return nil
 	}
@@ -150,12 +147,26 @@ func (l *line) takeInbox() {
 			l.chat(e.pause.ChatID).pause = time.Now().Add(e.pause.rest(l.d.o.Now()))
 		case e.resume:
 			l.answered()
+		case e.limits != nil:
+			l.setLimits(*e.limits)
 		}
 		for _, q := range e.queued {
 			if _, known := l.items[q.ID]; !known {
 				l.add(&item{Queued: q, danger: dangerAt(q.Lane, q.Created, q.Expires), endanger: -1})
 			}
 		}
+	}
+}
+
+// setLimits changes the pace of the bot and of every chat, and looks at all who wait once more.
+func (l *line) setLimits(limits Limits) {
+	now := time.Now()
+	l.pacer.setLimits(limits, now)
+	for _, c := range l.chats {
+		l.pacer.adapt(c, now)
+	}
+	for s := l.waiting.first(); s != nil; s = l.waiting.first() {
+		l.ready.put(s)
 	}
 }
 

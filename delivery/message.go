@@ -126,6 +126,8 @@ type Message struct {
 	Suppressed   int       // repeats of its dedupe key that were not sent
 	SuppressedAt time.Time // when the last of them came
 	ResentAs     string    // the message that was sent in its place; empty for nearly all
+
+	Request string // the request that made it, as in the log; empty for what telegate makes by itself
 }
 
 // KeepsBody tells that the body is kept after the end, sealed and for some days, so that the message can be sent again. Codes are

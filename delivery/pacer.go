@@ -37,6 +37,14 @@ func (b *bucket) free() time.Time { return b.due.Add(-b.ahead) }
 
 func (b *bucket) take(now time.Time) { b.due = later(b.due, now).Add(b.every) }
 
+// become takes on another spacing and burst. The sends that are ahead of their time stay as many.
+func (b *bucket) become(fresh bucket, every time.Duration, now time.Time) {
+	if ahead := b.due.Sub(now); ahead > 0 {
+		b.due = now.Add(time.Duration(float64(ahead) / float64(b.every) * float64(every)))
+	}
+	b.every, b.ahead = every, fresh.ahead
+}
+
 // empty uses up the burst and one send more.
 func (b *bucket) empty(now time.Time) { b.due = later(b.due, now.Add(b.every+b.ahead)) }
 
@@ -84,6 +92,21 @@ func (p *pacer) newChat(id int64) *chat {
 	}
 	c.bucket.empty(p.usedUp)
 	return c
+}
+
+// setLimits changes the limits.
+func (p *pacer) setLimits(l Limits, now time.Time) {
+	p.limits = l
+	p.bot.become(newBucket(l.BotPerSecond, l.BotPerSecond*botBurst), each(l.BotPerSecond*p.pace), now)
+}
+
+// adapt gives a chat the spacing of the limits there are now. A burst that a flood has taken away stays away.
+func (p *pacer) adapt(c *chat, now time.Time) {
+	fresh := p.newChat(c.id).bucket
+	if c.bucket.ahead == 0 {
+		fresh.ahead = 0
+	}
+	c.bucket.become(fresh, fresh.every, now)
 }
 
 // free tells from when on the bot may send in a lane.

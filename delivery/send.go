@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
 		r.ended = true
 		return r
 	case m.BodyErr != nil:
-		l.log.Error("message cannot be opened", "message", m.ID, "error", m.BodyErr)
+		l.about(m).Error("message cannot be opened", "error", m.BodyErr)
 		f := &Failure{ReasonUnreadable,
 			"What the outbox kept of the message could not be opened: the database was damaged or changed. Send the message again."}
 		l.refused(ctx, m, &SendError{Class: MessagePermanent}, f, nil)
@@ -111,7 +112,7 @@ func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
 	}
 	r.err, r.last = e, &e.Failure
 	if ways := l.helping(ctx, m, e, p.ways); len(ways) > 0 {
-		l.log.Info("send failed; trying the fallback", "message", m.ID, "lane", m.Lane, "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+		l.about(m).Info("send failed; trying the fallback", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
 		_ = l.save(ctx, m, StatusQueued, &e.Failure, try) // fall finds out
 		l.fall(ctx, &m, ways, &e.Failure, &r)
 		if r.taken || r.ended {
@@ -139,6 +140,7 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 	to := Recipient{BotID: l.botID, ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
 	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
+	defer func() { l.d.o.Listener.Tried(*try) }()
 	if err == nil {
 		try.Outcome = OutcomeTaken
 		return try, nil, nil
@@ -154,11 +156,23 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 	return try, e, nil
 }
 
+// about is the log for what concerns a message, with the request that made it.
+func (l *line) about(m Message) *slog.Logger {
+	log := l.log.With("message", m.ID, "lane", m.Lane)
+	if m.Request != "" {
+		log = log.With("request", m.Request)
+	}
+	return log
+}
+
 // took writes down that a transport has taken a part.
 func (l *line) took(ctx context.Context, m *Message, t Transport, try *Attempt, r *result) {
 	r.taken = true
 	m.SentParts++
 	m.Transport = t.Name()
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.about(*m).Debug("sent", "attempt", try.N, "part", try.Part, "transport", try.Transport, "took", try.Took)
+	}
 	if m.SentParts == len(m.Body.Parts) {
 		l.end(ctx, *m, StatusDelivered, nil, try)
 		r.ended = true
@@ -184,11 +198,11 @@ func (l *line) failed(ctx context.Context, m Message, r *result, try *Attempt) {
 	default:
 		_ = l.save(ctx, m, StatusQueued, r.last, try) // the next send finds out
 	}
-	level := l.log.Info
+	level := slog.LevelInfo
 	if r.ended {
-		level = l.log.Warn
+		level = slog.LevelWarn
 	}
-	level("send failed", "message", m.ID, "lane", m.Lane, "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+	l.about(m).Log(ctx, level, "send failed", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
 }
 
 // refused tells the other rooms of a final refusal before it becomes final. f is what to say of it.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"telegate/audit"
@@ -47,10 +48,20 @@ func (p Pace) takes(sends int) time.Duration {
 }
 
 // Broadcaster accepts broadcasts; Run makes messages of them.
-type Broadcaster struct{ o BroadcasterOptions }
+type Broadcaster struct {
+	o    BroadcasterOptions
+	pace atomic.Pointer[Pace]
+}
 
 // NewBroadcaster makes a broadcaster.
-func NewBroadcaster(o BroadcasterOptions) *Broadcaster { return &Broadcaster{o} }
+func NewBroadcaster(o BroadcasterOptions) *Broadcaster {
+	b := &Broadcaster{o: o}
+	b.SetPace(o.Pace)
+	return b
+}
+
+// SetPace changes BroadcasterOptions.Pace.
+func (b *Broadcaster) SetPace(p Pace) { b.pace.Store(&p) }
 
 // Announcement is a request for a broadcast.
 type Announcement struct {
@@ -117,7 +128,7 @@ func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, 
 	bot, _ := b.o.Domains.Bot(bc.Domain)
 	pace, own := b.o.OwnPace[bot]
 	if !own {
-		pace = b.o.Pace
+		pace = *b.pace.Load()
 	}
 	return Announced{bc, pace.takes(bc.Audience.Reachable * parts)}, nil
 }

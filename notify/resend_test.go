@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/audit"
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/linking"
 	"telegate/notify"
@@ -172,7 +173,7 @@ func TestTextThatIsGoneHasToBeGiven(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	old := w.dead(direct("alice"))
-	w.noError("prune", w.db.Prune(t.Context(), w.clock.Now().Add(7*24*time.Hour+time.Second)))
+	w.noError("prune", w.db.Prune(t.Context(), w.clock.Now().Add(7*24*time.Hour+time.Second), dbtest.Retention))
 	w.wantNotResent("without a text", notify.Resend{ID: old.ID}, notify.ErrTextGone)
 	var invalid *notify.InvalidError
 	if _, err := w.resend(notify.Resend{ID: old.ID, Text: "\u200b"}); !errors.As(err, &invalid) || invalid.Field != "text" {

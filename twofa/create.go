@@ -56,9 +56,12 @@ func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, er
 	v := Verification{
 		ID: delivery.NewID("ver"), Domain: r.Domain, User: r.User, Purpose: r.Purpose, Binding: binding(r.Binding),
 		Locale: r.Locale, Status: Pending, Context: r.Context, Network: network(r.Context.IP),
-		Created: now, Expires: now.Add(s.settings.Lifetime),
+		Created: now, Expires: now.Add(s.settings.Load().Lifetime),
 	}
 	err := s.store.UpdateVerifications(ctx, func(tx Tx) error {
+		if !s.domains.Msg2Factor(r.Domain) { // it may have been turned off meanwhile, and what was pending canceled
+			return ErrDisabled
+		}
 		f, err := s.usable(tx, r.Domain, r.User)
 		if err != nil {
 			return err
@@ -88,7 +91,7 @@ func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, er
 
 // compose draws a fresh code and makes the message that carries it; v counts the send.
 func (s *Service) compose(v *Verification, f Factor) (delivery.Message, string) {
-	code := secret.Code(s.settings.Digits)
+	code := secret.Code(s.settings.Load().Digits)
 	title, _ := s.domains.Title(v.Domain)
 	msg := delivery.Message{
 		ID: delivery.NewMessageID(s.now()), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,

@@ -25,7 +25,7 @@ type faultyStore struct {
 // statements are the methods of Tx that can fail, and the commit.
 var statements = []string{
 	"InsertVerification", "UpdateVerification", "Verification", "MarkReported", "VerificationByMessage", "PendingVerifications",
-	"CancelPending", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "Factor", "FactorOfLink", "SaveFactor", "Enqueue",
+	"CancelPending", "Policy", "SavePolicy", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "Factor", "FactorOfLink", "SaveFactor", "Enqueue",
 	"CancelMessage", "RefusalsSince", "Audit", "commit",
 }
 
@@ -85,6 +85,15 @@ func (f faultyTx) PendingVerifications(domain, user string) ([]twofa.Verificatio
 func (f faultyTx) CancelPending(domain, reason string, now time.Time) (int, error) {
 	n, err := f.tx.CancelPending(domain, reason, now)
 	return n, first(f.s.fault("CancelPending"), err)
+}
+
+func (f faultyTx) Policy(domain string) (on, known bool, err error) {
+	on, known, err = f.tx.Policy(domain)
+	return on, known, first(f.s.fault("Policy"), err)
+}
+
+func (f faultyTx) SavePolicy(domain string, on bool) error {
+	return errors.Join(f.tx.SavePolicy(domain, on), f.s.fault("SavePolicy"))
 }
 
 func (f faultyTx) CountAttempt(id string, max int, now time.Time) (bool, error) {

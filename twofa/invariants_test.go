@@ -87,7 +87,7 @@ func (g *game) play(event byte) string {
 		return g.expect("undeliverable", g.codes.Undeliverable(ctx, v.MessageID))
 	case 28:
 		g.domains.setOff("", true)
-		_, err := g.codes.CancelDisabled(ctx, "")
+		_, err := g.codes.ApplyPolicy(ctx, []string{""})
 		g.domains.setOff("", false)
 		return g.expect("msg2factor off and on", err)
 	case 29:

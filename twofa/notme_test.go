@@ -197,7 +197,7 @@ func TestWhatHasExpiredStaysExpired(t *testing.T) {
 		"a new one for the same session": func(w *world, _ twofa.Verification) { w.create(login("alice")) },
 		"msg2factor off": func(w *world, _ twofa.Verification) {
 			w.domains.setOff("", true)
-			_, err := w.codes.CancelDisabled(w.t.Context(), "")
+			_, err := w.codes.ApplyPolicy(w.t.Context(), []string{""})
 			w.noError("cancel", err)
 		},
 		"unlinked": func(w *world, _ twofa.Verification) { w.noError("unlink", w.links.Unlink(w.t.Context(), "", "alice")) },

@@ -37,7 +37,7 @@ func TestMsg2FactorOffRefusesNewCodesAndVoidsPendingOnes(t *testing.T) {
 		t.Errorf("reasons: %v, %v", reasons, err)
 	}
 
-	n, err := w.codes.CancelDisabled(t.Context(), "")
+	n, err := w.codes.ApplyPolicy(t.Context(), []string{""})
 	if err != nil || n != 1 {
 		t.Errorf("cancel what is pending: %d, %v, want 1", n, err)
 	}
@@ -47,7 +47,7 @@ func TestMsg2FactorOffRefusesNewCodesAndVoidsPendingOnes(t *testing.T) {
 	}
 	for range 2 { // nothing is left, and nothing is off
 		for _, domain := range []string{"", "corp"} {
-			if n, err := w.codes.CancelDisabled(t.Context(), domain); err != nil || n != 0 {
+			if n, err := w.codes.ApplyPolicy(t.Context(), []string{domain}); err != nil || n != 0 {
 				t.Errorf("cancel in %q: %d, %v, want 0", domain, n, err)
 			}
 		}
@@ -91,4 +91,42 @@ func TestAPendingCodeCanBeCheckedWhileTelegramIsOutOfReach(t *testing.T) {
 		t.Errorf("resend: %v, want transport_down", err)
 	}
 	wantResult(t, "right code", w.check(v, w.code(v)), twofa.ResultApproved, 0)
+}
+
+// Each change of the switch is written down, also one that came with a restart, and nothing else is.
+func TestEachChangeOfMsg2FactorIsInTheAudit(t *testing.T) {
+	w := newWorld(t)
+	apply := func() {
+		t.Helper()
+		again := w.service(w.db, twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}) // as after a restart
+		if _, err := again.ApplyPolicy(t.Context(), []string{"", "corp"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply() // the first look makes no change
+	apply()
+	for _, off := range []bool{true, true, false, false, true} {
+		w.domains.setOff("", off)
+		apply()
+	}
+	want := []string{"domain.policy_changed msg2factor off", "domain.policy_changed msg2factor on", "domain.policy_changed msg2factor off"}
+	if got := w.trail("", "", audit.PolicyChanged); !cmp.Equal(got, want) {
+		t.Errorf("audit: %v, want %v", got, want)
+	}
+	if got := w.trail("corp", "", audit.PolicyChanged); got != nil {
+		t.Errorf("the other domain's: %v", got)
+	}
+}
+
+// What is written with a change is written with it or not at all.
+func TestAPolicyThatCannotBeWrittenIsNotApplied(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.domains.setOff("", true)
+	if _, err := w.service(&faultyStore{w.db, "Audit"}, twofa.Settings{}).ApplyPolicy(t.Context(), []string{""}, audit.Entry{Event: audit.ConfigReloaded}); err == nil {
+		t.Fatal("it was written")
+	}
+	w.domains.setOff("", false)
+	w.wantStatus(v, twofa.Pending, "")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"telegate/audit"
@@ -22,7 +23,7 @@ type Service struct {
 	store    Store
 	domains  Domains
 	key      secret.Key
-	settings Settings
+	settings atomic.Pointer[Settings]
 	now      func() time.Time
 	log      *slog.Logger
 }
@@ -30,9 +31,16 @@ type Service struct {
 // New makes the service; key is the one that codes are kept under. A lifetime over MaxLifetime is cut to it, and fewer
 // than 6 digits are raised to 6: these bounds hold whatever the configuration says.
 func New(store Store, domains Domains, key secret.Key, settings Settings, now func() time.Time, log *slog.Logger) *Service {
+	s := &Service{store: store, domains: domains, key: key, now: now, log: log}
+	s.Set(settings)
+	return s
+}
+
+// Set changes the settings, within the same bounds, for codes that are made from here on.
+func (s *Service) Set(settings Settings) {
 	settings.Lifetime = min(settings.Lifetime, MaxLifetime)
 	settings.Digits = max(settings.Digits, 6)
-	return &Service{store: store, domains: domains, key: key, settings: settings, now: now, log: log}
+	s.settings.Store(&settings)
 }
 
 // Get answers a verification as it stands now. ErrNotFound where there is none.
@@ -80,19 +88,49 @@ func (s *Service) Reasons(ctx context.Context, domain, user string) ([]Reason, e
 	return reasons, nil
 }
 
-// CancelDisabled ends what is pending in a domain whose msg2factor is off, and answers how many that were.
-func (s *Service) CancelDisabled(ctx context.Context, domain string) (int, error) {
-	if s.domains.Msg2Factor(domain) {
-		return 0, nil
-	}
-	var n int
-	err := s.store.UpdateVerifications(ctx, func(tx Tx) (err error) {
-		if n, err = tx.CancelPending(domain, PolicyDisabled, s.now()); err != nil || n == 0 {
-			return err
+// ApplyPolicy ends what is pending in those of the domains whose msg2factor is off, and writes down where the switch is another than it
+// was when it was last looked at, over restarts too: all of it or nothing. also are further entries, written with it. It answers how
+// many verifications were canceled.
+func (s *Service) ApplyPolicy(ctx context.Context, domains []string, also ...audit.Entry) (canceled int, err error) {
+	err = s.store.UpdateVerifications(ctx, func(tx Tx) error {
+		canceled = 0
+		for _, domain := range domains {
+			n, err := s.applyPolicy(tx, domain)
+			if err != nil {
+				return err
+			}
+			canceled += n
 		}
-		return tx.Audit(audit.Entry{Time: s.now(), Event: audit.PolicyChanged, Domain: domain, Outcome: "msg2factor off"})
+		for _, e := range also {
+			if err := tx.Audit(e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	return n, err
+	return canceled, err
+}
+
+func (s *Service) applyPolicy(tx Tx, domain string) (canceled int, err error) {
+	policy, word := s.domains.Msg2Factor(domain), "msg2factor off"
+	if policy {
+		word = "msg2factor on"
+	} else if canceled, err = tx.CancelPending(domain, PolicyDisabled, s.now()); err != nil {
+		return 0, err
+	}
+	before, known, err := tx.Policy(domain)
+	if err != nil {
+		return 0, err
+	}
+	if !known || before != policy {
+		if err := tx.SavePolicy(domain, policy); err != nil {
+			return 0, err
+		}
+	}
+	if known && before != policy || canceled > 0 {
+		err = tx.Audit(audit.Entry{Time: s.now(), Event: audit.PolicyChanged, Domain: domain, Outcome: word})
+	}
+	return canceled, err
 }
 
 // usable answers the user's factor if a code may be pushed to it now.

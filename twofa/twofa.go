@@ -195,6 +195,10 @@ type Tx interface {
 	// CancelPending ends every pending verification of a domain.
 	CancelPending(domain, reason string, now time.Time) (int, error)
 
+	// Policy is the domain's switch as SavePolicy has kept it; known is false where it never has.
+	Policy(domain string) (on, known bool, err error)
+	SavePolicy(domain string, on bool) error
+
 	// CountAttempt counts one attempt in one statement, guarded by: still pending, attempts left, not expired.
 	CountAttempt(id string, max int, now time.Time) (counted bool, err error)
 	// CreatedSince counts verifications created for a user or from a network since then, and tells when the oldest of

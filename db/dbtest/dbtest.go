@@ -15,6 +15,9 @@ import (
 	"telegate/delivery"
 )
 
+// Retention is that of a configuration that says nothing of it.
+var Retention = db.Retention{Messages: 30 * 24 * time.Hour, Updates: 7 * 24 * time.Hour, Audit: 400 * 24 * time.Hour}
+
 // Clock is a clock that stands still until a test moves it.
 type Clock struct {
 	mu sync.Mutex

@@ -1,7 +1,10 @@
 package dbtest
 
 import (
+	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -51,4 +54,45 @@ func Damage(t testing.TB, path string, messageIDs ...string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Tamper does to a database what somebody does who can write to the file, has no key and is not telegate.
+func Tamper(ctx context.Context, path string, statements ...string) (err error) {
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, other.Close()) }()
+	for _, s := range statements {
+		if _, err := other.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// AuditOutcomes are the outcomes of all entries with an event, in their order.
+func AuditOutcomes(t testing.TB, path, event string) (outcomes []string) {
+	t.Helper()
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	rows, err := other.QueryContext(t.Context(), "SELECT outcome FROM audit WHERE event = ? ORDER BY seq", event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var outcome string
+		if err := rows.Scan(&outcome); err != nil {
+			t.Fatal(err)
+		}
+		outcomes = append(outcomes, outcome)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
 }

@@ -1,0 +1,204 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"telegate/secret"
+)
+
+// What a file may turn out to be instead of a sound database.
+var (
+	// ErrNoDatabase: it is not a database of telegate's.
+	ErrNoDatabase = errors.New("this is not a database of telegate's")
+	// ErrDamaged: what is in it does not hold together.
+	ErrDamaged = errors.New("the database is damaged")
+)
+
+// Inspection is a database that is looked at and not changed: one that a running telegate has open, or a backup.
+type Inspection struct {
+	path string
+	db   *sql.DB
+	conn *stmtCache
+	keys keys
+	lock *lock // keeps telegate from starting meanwhile; nil where it runs, or never has
+}
+
+// Inspect opens the database at a path for reading. ErrNoDatabase where it is none. The caller must Close it.
+func Inspect(ctx context.Context, path string) (*Inspection, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", path, err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real // its log and its lock lie there
+	}
+	if err := checkMagic(abs); err != nil {
+		return nil, err
+	}
+	i := &Inspection{path: abs}
+	if err := i.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, damaged(err)), i.Close())
+	}
+	return i, nil
+}
+
+// open leaves no trace. A database that nobody has open is read as the one file it is then; otherwise SQLite would put its log beside it,
+// which would be root's where root looks.
+func (i *Inspection) open(ctx context.Context) error {
+	mode := "mode=ro"
+	if !taken(i.path + "-wal") {
+		mode = "immutable=1"
+		if taken(i.path + ".lock") {
+			l, err := lockDatabase(ctx, i.path)
+			if err != nil && !errors.Is(err, ErrInUse) {
+				return err
+			}
+			if i.lock = l; l == nil {
+				mode = "mode=ro"
+			}
+		}
+	}
+	var err error
+	if i.db, err = sql.Open("sqlite", uri(i.path)+"?"+mode+"&_pragma=busy_timeout(5000)"); err != nil {
+		return err
+	}
+	conn, err := i.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	i.conn = newStmtCache(conn)
+	return nil
+}
+
+// checkMagic looks at how the file begins (sqlite.org/fileformat.html §1.3.1), so that nothing else is ever given to SQLite.
+func checkMagic(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, 16)
+	if _, err := io.ReadFull(f, head); err != nil || string(head) != "SQLite format 3\x00" {
+		return fmt.Errorf("%s: %w", path, ErrNoDatabase)
+	}
+	return nil
+}
+
+// Close lets go of the files.
+func (i *Inspection) Close() error {
+	var errs []error
+	if i.conn != nil {
+		errs = append(errs, i.conn.Close())
+	}
+	if i.db != nil {
+		errs = append(errs, i.db.Close())
+	}
+	if i.lock != nil {
+		errs = append(errs, i.lock.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Schema is the version of the database, and the newest that this telegate knows. ErrNoDatabase, ErrNewerSchema, ErrDamaged.
+func (i *Inspection) Schema() (have, newest int64, err error) {
+	if newest, err = newestMigration(); err != nil {
+		return 0, 0, err
+	}
+	err = i.conn.row("SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&have)
+	switch {
+	case err != nil && damaged(err) != err: //nolint:errorlint // whether it is the same one
+		return 0, newest, fmt.Errorf("%s: %w", i.path, damaged(err))
+	case err != nil || have == 0:
+		return 0, newest, fmt.Errorf("%s: %w", i.path, ErrNoDatabase)
+	case have > newest:
+		return have, newest, fmt.Errorf("%s has schema %d, known up to %d: %w", i.path, have, newest, ErrNewerSchema)
+	}
+	return have, newest, nil
+}
+
+// Unlock reads the key file, which must be the database's own: ErrKey.
+func (i *Inspection) Unlock(keyFile string) error {
+	var check []byte
+	if err := i.conn.row("SELECT value FROM meta WHERE name = 'key_check'").Scan(&check); err != nil {
+		return fmt.Errorf("read key check of %s: %w", i.path, damaged(err))
+	}
+	master, err := readKey(keyFile)
+	if err != nil {
+		return err
+	}
+	k, err := newKeys(master)
+	if err != nil {
+		return err
+	}
+	if !secret.Equal(check, k.check()) {
+		return fmt.Errorf("%w %s belongs to another database", ErrKey, keyFile)
+	}
+	i.keys = k
+	return nil
+}
+
+// Check reads the whole database and returns ErrDamaged if it does not hold together. It takes about a second a gigabyte, more with
+// indexes compared too (thorough).
+func (i *Inspection) Check(ctx context.Context, thorough bool) error {
+	return check(ctx, i.conn.conn, i.path, thorough)
+}
+
+// check is SQLite's own (sqlite.org/pragma.html#pragma_integrity_check). The first fault is enough.
+func check(ctx context.Context, q interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}, path string, thorough bool) error {
+	pragma := "PRAGMA quick_check(1)"
+	if thorough {
+		pragma = "PRAGMA integrity_check(1)"
+	}
+	var verdict string
+	switch err := q.QueryRowContext(ctx, pragma).Scan(&verdict); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("check %s: %w", path, damaged(err))
+	case verdict != "ok":
+		return fmt.Errorf("%s: %w (%s)", path, ErrDamaged, verdict)
+	}
+	return nil
+}
+
+// damaged gives an error of SQLite that says so the name ErrDamaged; any other stays as it is.
+func damaged(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT:
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+	return err
+}
+
+// Counts are how many rows each table has.
+func (i *Inspection) Counts() (map[string]int64, error) {
+	counts := map[string]int64{}
+	tx := &Tx{q: i.conn}
+	tables, err := all(tx, func(row scanner) (name string, err error) { err = row.Scan(&name); return name, err },
+		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+	if err != nil {
+		return nil, damaged(err)
+	}
+	for _, table := range tables {
+		var n int64
+		if err := i.conn.row(`SELECT count(*) FROM "` + table + `"`).Scan(&n); err != nil {
+			return nil, fmt.Errorf("count %s: %w", table, damaged(err))
+		}
+		counts[table] = n
+	}
+	return counts, nil
+}

@@ -1,0 +1,171 @@
+package db
+
+import (
+	"context"
+	"crypto/hmac"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AuditReport is what came of verifying the audit.
+type AuditReport struct {
+	Entries   int64     `json:"entries"`   // that were checked and fit
+	Unchained int64     `json:"unchained"` // written before there was a chain: nothing can be said of them
+	Begun     time.Time `json:"begun"`     // when the chain was begun
+	Head      string    `json:"head"`      // the newest entry; noted elsewhere, it proves later that nothing behind it was cut off
+	FirstBad  int64     `json:"first_bad"` // the number of the first entry that does not fit; 0 where all do
+	Fault     string    `json:"fault"`     // what is wrong there, in a sentence; empty where nothing is
+}
+
+// ErrHead: what was given as the head of an audit is none.
+var ErrHead = errors.New("a head is what telegate audit verify prints, such as 1234:0123456789abcdef0123456789abcdef")
+
+// VerifyAudit walks the audit from its beginning to its end and stops at the first entry that does not fit. noted is a head from an
+// earlier run, or empty; it must still be in the chain, unless it has been pruned. Unlock has to come first.
+func (i *Inspection) VerifyAudit(ctx context.Context, noted string) (AuditReport, error) {
+	var remembered mark
+	if noted != "" {
+		var err error
+		if remembered, err = parseHead(noted); err != nil {
+			return AuditReport{}, err
+		}
+	}
+	if _, err := i.conn.exec("BEGIN"); err != nil {
+		return AuditReport{}, fmt.Errorf("read audit: %w", err)
+	}
+	defer func() { _, _ = i.conn.exec("ROLLBACK") }() // a reader has nothing to lose
+	w := auditWalk{c: newChain(i.keys), noted: remembered}
+	if w.readEnds(i.conn); w.report.Fault != "" {
+		return w.report, nil
+	}
+	rows, err := i.conn.query(selectChained + "ORDER BY seq")
+	if err != nil {
+		return w.report, fmt.Errorf("read audit: %w", damaged(err))
+	}
+	defer rows.Close()
+	for rows.Next() && w.report.Fault == "" {
+		e, err := scanChained(rows)
+		if err != nil {
+			return w.report, damaged(err)
+		}
+		if err := ctx.Err(); err != nil {
+			return w.report, err
+		}
+		w.take(e)
+	}
+	if err := rows.Err(); err != nil {
+		return w.report, fmt.Errorf("read audit: %w", damaged(err))
+	}
+	if w.report.Fault == "" {
+		w.finish()
+	}
+	return w.report, nil
+}
+
+// parseHead reads a head as AuditReport has it.
+func parseHead(s string) (mark, error) {
+	number, digits, _ := strings.Cut(s, ":")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	m, hexErr := hex.DecodeString(digits)
+	if err != nil || hexErr != nil || len(m) != macSize {
+		return mark{}, ErrHead
+	}
+	return mark{seq, mac(m)}, nil
+}
+
+// auditWalk is how far a verification has come.
+type auditWalk struct {
+	c           *chain
+	start, head [strands]end
+	at          [strands]mark // the last entry of each strand that fits
+	seen        int64         // the number of the last entry of all
+	noted       mark
+	found       bool // noted was met
+	report      AuditReport
+}
+
+func (w *auditWalk) bad(seq int64, format string, args ...any) {
+	w.report.FirstBad, w.report.Fault = seq, fmt.Sprintf(format, args...)
+}
+
+// readEnds reads where the chain begins and ends.
+func (w *auditWalk) readEnds(q *stmtCache) {
+	for s := range strands {
+		for _, place := range []string{placeStart, placeHead} {
+			e, err := w.c.end(q.row(selectEnd, s, place), s, place)
+			switch {
+			case errors.Is(err, sql.ErrNoRows):
+				w.bad(1, "The record of where the audit begins and ends is missing: it was removed, or no telegate with a chain has opened this database yet.")
+				return
+			case err != nil || !e.good:
+				w.bad(max(1, e.seq), "The record of where the audit begins and ends was changed.")
+				return
+			}
+			if place == placeStart {
+				w.start[s] = e
+			} else {
+				w.head[s] = e
+			}
+		}
+		w.at[s] = w.start[s].mark
+	}
+	w.report.Begun = fromMillis(w.start[strandMain].at)
+}
+
+// take checks the next entry.
+func (w *auditWalk) take(e chained) {
+	s := strandOf(e.Event)
+	start := w.start[s]
+	if e.mac == nil && e.seq <= start.seq {
+		w.report.Unchained++
+		w.seen = e.seq
+		return
+	}
+	// Behind both beginnings numbers have no gaps; before that the other strand has been pruned further.
+	first := max(w.start[strandMain].seq, w.start[strandRefused].seq)
+	if from := max(w.seen, first); e.seq > from+1 && e.seq > first {
+		w.bad(from+1, "%s removed: number %d follows on %d.", entriesWere(from+1, e.seq-1), e.seq, from)
+		return
+	}
+	want := w.c.next(w.at[s].mac, e.seq, e.Entry, e.actor)
+	if e.seq <= start.seq || !hmac.Equal(e.mac, want[:]) {
+		w.bad(e.seq, "Entry %d of %s does not fit: it was changed, put in or moved, or the one before it is gone.", e.seq, e.Time.UTC().Format(time.RFC3339))
+		return
+	}
+	w.at[s] = mark{e.seq, want}
+	w.seen = e.seq
+	w.report.Entries++
+	w.found = w.found || w.at[s] == w.noted
+}
+
+// finish compares where the entries end with where the chain does.
+func (w *auditWalk) finish() {
+	newest := w.at[strandMain]
+	for s := range strands {
+		if w.at[s].seq > newest.seq {
+			newest = w.at[s]
+		}
+		if w.at[s] != w.head[s].mark {
+			w.bad(w.at[s].seq+1, "Entries were removed from the end: the last one was number %d, and now %d is.", w.head[s].seq, w.at[s].seq)
+			return
+		}
+	}
+	w.report.Head = fmt.Sprintf("%d:%x", newest.seq, newest.mac)
+	// Behind the beginning of both strands nothing is pruned; a head there is gone for a reason.
+	pruned := w.noted.seq <= max(w.start[strandMain].seq, w.start[strandRefused].seq)
+	if w.noted != (mark{}) && !w.found && !pruned {
+		w.bad(w.noted.seq, "The head that was noted is not in the audit: what stood there was replaced, as by putting back an older database.")
+	}
+}
+
+func entriesWere(from, to int64) string {
+	if from == to {
+		return fmt.Sprintf("Entry %d was", from)
+	}
+	return fmt.Sprintf("Entries %d to %d were", from, to)
+}

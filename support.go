@@ -1,0 +1,227 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"telegate/db"
+)
+
+type supportCmd struct {
+	configFlag
+	Out string `placeholder:"FILE" help:"The file to make (default telegate-support-TIME.tar.gz here)."`
+	Log string `placeholder:"FILE" help:"Add the end of this log, without names and secrets; - reads it from standard input."`
+}
+
+// Help implements kong.HelpProvider.
+func (supportCmd) Help() string {
+	return `The bundle holds the version, the configuration without its secrets, what telegate doctor finds, health and metrics of a running gateway, how many rows the database has, and the last failures: no token, key or code, no text, no user's name. Look through it before you give it away.
+
+    telegate support
+    journalctl -u telegate -n 5000 -o cat | telegate support --log -`
+}
+
+// What of each source is packed at most.
+const (
+	maxSupportPart  = 4 << 20
+	maxLogLines     = 5000
+	supportFailures = 500
+)
+
+// supportFile is one file of the bundle.
+type supportFile struct{ name, text string }
+
+// Run packs the bundle.
+func (c supportCmd) Run(ctx context.Context, con *console) error {
+	now := time.Now().UTC()
+	if c.Out == "" {
+		c.Out = "telegate-support-" + now.Format("20060102-150405") + ".tar.gz"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*doctorTimeout)
+	defer cancel()
+	d := newDoctor(c.Config, con.getenv, con.network, con.servers)
+	files := []supportFile{
+		{"README.txt", "What telegate support has packed on " + now.Format(time.RFC3339) + ", with secrets and users' names removed.\n"},
+		{"version.txt", fmt.Sprintf("telegate %s\n%s %s/%s, %d processors\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())},
+		d.supportConfig(),
+		jsonFile("doctor.json", d.examine(ctx)),
+	}
+	if d.bad == nil {
+		files = append(files, d.answerOf(ctx, "health.json", "/healthz"), d.answerOf(ctx, "metrics.txt", "/metrics"))
+		files = append(files, d.supportDatabase(ctx)...)
+	}
+	if c.Log != "" {
+		text, err := endOfLog(c.Log, con.stdin)
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		files = append(files, supportFile{"log.txt", nameless(text)})
+	}
+	for i := range files {
+		files[i].text = d.cfg.Scrub(d.secrets().Replace(files[i].text))
+	}
+	if err := pack(c.Out, "telegate-support", files, now); err != nil {
+		return err
+	}
+	fmt.Fprintf(con.stdout, "%s holds:\n", c.Out)
+	for _, f := range files {
+		fmt.Fprintf(con.stdout, "  %-14s %6d bytes\n", f.name, len(f.text))
+	}
+	fmt.Fprintln(con.stdout, "Secrets and users' names are removed. Look through it before you give it away: tar xzf", c.Out)
+	return nil
+}
+
+func jsonFile(name string, v any) supportFile {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return supportFile{name, err.Error() + "\n"}
+	}
+	return supportFile{name, string(data) + "\n"}
+}
+
+// supportConfig is the configuration as telegate understands it, or why it does not.
+func (d *doctor) supportConfig() supportFile {
+	if d.bad != nil {
+		return supportFile{"config.txt", d.bad.Error() + "\n"}
+	}
+	var text strings.Builder
+	if err := d.cfg.Render(&text); err != nil {
+		return supportFile{"config.txt", err.Error() + "\n"}
+	}
+	return supportFile{"config.toml", text.String()}
+}
+
+// answerOf is what a running gateway answers.
+func (d *doctor) answerOf(ctx context.Context, name, path string) supportFile {
+	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
+	defer cancel()
+	resp, err := askLocal(ctx, d.cfg.API, path)
+	if err != nil {
+		return supportFile{name, "no gateway answers on " + d.cfg.API.Listen + "\n"}
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxSupportPart))
+	if err != nil {
+		return supportFile{name, "the answer broke off: " + err.Error() + "\n"}
+	}
+	return supportFile{name, string(data)}
+}
+
+// supportDatabase is the database in numbers, and the last failures.
+func (d *doctor) supportDatabase(ctx context.Context) []supportFile {
+	about := struct {
+		Schema    int64            `json:"schema"`
+		Newest    int64            `json:"newest_known"`
+		Bytes     int64            `json:"bytes"`
+		Rows      map[string]int64 `json:"rows"`
+		Integrity string           `json:"integrity"`
+		Faults    []string         `json:"faults"`
+	}{Integrity: "ok"}
+	note := func(err error) {
+		if err != nil {
+			about.Faults = append(about.Faults, err.Error())
+		}
+	}
+	i, err := db.Inspect(ctx, d.cfg.Database.Path)
+	if err != nil {
+		note(err)
+		return []supportFile{jsonFile("database.json", about)}
+	}
+	if info, err := os.Stat(d.cfg.Database.Path); err == nil {
+		about.Bytes = info.Size()
+	}
+	about.Schema, about.Newest, err = i.Schema()
+	note(err)
+	about.Rows, err = i.Counts()
+	note(err)
+	if err := i.Check(ctx, false); err != nil {
+		about.Integrity = err.Error()
+	}
+	failures, err := i.Failures(supportFailures)
+	note(err)
+	note(i.Close())
+	return []supportFile{jsonFile("database.json", about), jsonFile("failures.json", failures)}
+}
+
+// endOfLog reads the last lines of a file, or of standard input ("-").
+func endOfLog(path string, stdin io.Reader) (string, error) {
+	in := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.Size() > maxSupportPart {
+			if _, err := f.Seek(-maxSupportPart, io.SeekEnd); err != nil {
+				return "", err
+			}
+		}
+		in = f
+	}
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return "", err
+	}
+	data = data[max(0, len(data)-maxSupportPart):]
+	lines := strings.SplitAfter(string(data), "\n")
+	return strings.Join(lines[max(0, len(lines)-maxLogLines-1):], ""), nil
+}
+
+// What of a log line says who somebody is, as text and as JSON, and what looks like a secret: nothing of it should be there.
+var (
+	personal     = regexp.MustCompile(`\b(user|username|handle|to|name|label|display_name|ip|query|title|token|session|session_binding|binding|key|secret|password|code|text)=("(?:[^"\\]|\\.)*"|\S+)`)
+	personalJSON = regexp.MustCompile(`"(user|username|handle|to|name|label|display_name|ip|query|title|token|session|session_binding|binding|key|secret|password|code|text)":"(?:[^"\\]|\\.)*"`)
+	tokenlike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
+	codelike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
+	addresslike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
+	handlelike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
+)
+
+// nameless is a log without people and secrets.
+func nameless(text string) string {
+	text = personal.ReplaceAllString(text, "$1=(removed)")
+	text = personalJSON.ReplaceAllString(text, `"$1":"(removed)"`)
+	text = codelike.ReplaceAllString(text, "$1$2(removed)")
+	text = addresslike.ReplaceAllString(text, "(removed)")
+	text = handlelike.ReplaceAllString(text, "@(removed)")
+	return tokenlike.ReplaceAllString(text, "(removed)")
+}
+
+// pack writes the files into a new archive that only its owner can read.
+func pack(path, folder string, files []supportFile, now time.Time) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already; name another file with --out", path)
+	}
+	if err != nil {
+		return fmt.Errorf("make the bundle: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("write the bundle: %w", err), os.Remove(path))
+		}
+	}()
+	zipped := gzip.NewWriter(f)
+	archive := tar.NewWriter(zipped)
+	for _, file := range files {
+		head := &tar.Header{Name: folder + "/" + file.name, Mode: 0o600, Size: int64(len(file.text)), ModTime: now, Typeflag: tar.TypeReg}
+		if err := archive.WriteHeader(head); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		if _, err := io.WriteString(archive, file.text); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return errors.Join(archive.Close(), zipped.Close(), f.Close())
+}
