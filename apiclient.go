@@ -27,6 +27,11 @@ func newAPIClient(f gatewayFlags) (*apiClient, error) {
 	if f.Key == "" {
 		return nil, errors.New("no API key: set TELEGATE_KEY to one that telegate key new has printed")
 	}
+	return f.client()
+}
+
+// client is newAPIClient for calls that need no key.
+func (f gatewayFlags) client() (*apiClient, error) {
 	c := &apiClient{http: &http.Client{Timeout: time.Minute}, base: strings.TrimRight(f.API, "/"), key: f.Key}
 	if path, ok := strings.CutPrefix(f.API, "unix:"); ok {
 		c.base = "http://telegate"
@@ -90,7 +95,9 @@ func (c *apiClient) send(ctx context.Context, method, path string, header map[st
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+c.key)
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -206,6 +206,13 @@ type broadcastShowCmd struct {
 	ID    string `arg:"" help:"The broadcast's id, as telegate broadcast has printed it."`
 }
 
+// Help implements kong.HelpProvider.
+func (broadcastShowCmd) Help() string {
+	return `It shows how many recipients there are for each outcome; --watch goes on until each has one. It needs a key with the scope send.
+
+    telegate broadcast show --watch bc_...`
+}
+
 // Run shows a broadcast.
 func (c broadcastShowCmd) Run(ctx context.Context, con *console) error {
 	client, err := newAPIClient(c.gatewayFlags)
@@ -231,6 +238,13 @@ type broadcastListCmd struct {
 	JSON   bool   `help:"Print JSON."`
 }
 
+// Help implements kong.HelpProvider.
+func (broadcastListCmd) Help() string {
+	return `Those that are still going on and those that have ended, 400 days back. It needs a key with the scope send.
+
+    telegate broadcast list --domain corp`
+}
+
 // Run lists broadcasts.
 func (c broadcastListCmd) Run(ctx context.Context, con *console) error {
 	client, err := newAPIClient(c.gatewayFlags)
@@ -251,6 +265,13 @@ type broadcastCancelCmd struct {
 	gatewayFlags
 	JSON bool   `help:"Print JSON."`
 	ID   string `arg:"" help:"The broadcast's id."`
+}
+
+// Help implements kong.HelpProvider.
+func (broadcastCancelCmd) Help() string {
+	return `What is on its way to Telegram at that moment may still arrive; it keeps its true outcome. It needs a key with the scope send.
+
+    telegate broadcast cancel bc_...`
 }
 
 // Run cancels a broadcast and shows how far it had come.

@@ -109,14 +109,15 @@ func (g *gateway) open(ctx context.Context) error {
 		Pace:    notify.Pace{PerSecond: cfg.Limits.BotPerSecond},
 		OwnPace: map[int64]notify.Pace{delivery.UserSession: userBroadcasts},
 	})
-	g.makeBots(links, messages)
+	topics := notify.NewTopics(g.db, g.db.MACKey("topic"), time.Now)
+	g.makeBots(links, messages, topics)
 
 	g.console = pages.New(pages.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.tenants}, Store: g.db,
 		Keys: consoleKeys(cfg), Status: g.consoleStatus, QR: api.QRSVG, Explain: api.Explain, Version: version, Now: time.Now, Logger: log,
 	})
 	g.server = api.New(api.Options{
-		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: g.tenants,
+		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.tenants,
 		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Ready: g.db.Ready,
 		Pages: meshcentral.Pages(version), Console: g.console,
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
@@ -149,10 +150,10 @@ func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
 	return nil
 }
 
-func (g *gateway) makeBots(links *linking.Service, messages *notify.Service) {
+func (g *gateway) makeBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
 	for id, c := range g.clients {
 		desk := bot.NewDesk(bot.DeskOptions{
-			Client: c, Links: links, Codes: g.codes, Messages: messages, Now: time.Now, Logger: g.log,
+			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.tenants.Title(domain); return title },
 			Words: func(person string) *language.Words { return g.tenants.BotWords(id, person) },
 		})

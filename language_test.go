@@ -118,7 +118,7 @@ func TestTheMenuOfCommandsIsInThePersonsLanguage(t *testing.T) {
 			if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 				t.Fatal(err)
 			}
-			return len(answer.Result) == 7 && answer.Result[0].Description == first || first == "" && len(answer.Result) == 0
+			return len(answer.Result) == 8 && answer.Result[0].Description == first || first == "" && len(answer.Result) == 0
 		})
 	}
 	wantMenu("", "Bu sohbete nelerin bağlı olduğu")

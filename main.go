@@ -17,8 +17,6 @@ import (
 	"telegate/userclient"
 )
 
-const version = "0.1.0"
-
 func main() {
 	// After the first signal the handler is gone, so a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,6 +48,7 @@ type cli struct {
 	Users struct {
 		List   usersListCmd   `cmd:"" help:"List the users with a linked chat."`
 		Show   usersShowCmd   `cmd:"" help:"Show what Telegram can be used for with a user, and why not."`
+		Link   usersLinkCmd   `cmd:"" help:"Link a user to a chat, by a link that you pass on."`
 		Set    usersSetCmd    `cmd:"" help:"Set a user's handle: an invitation until it is proven."`
 		Unlink usersUnlinkCmd `cmd:"" help:"Unlink a user from the chat."`
 	} `cmd:"" help:"Users, and their links to Telegram."`
@@ -72,6 +71,8 @@ type cli struct {
 	Session    sessionCmd    `cmd:"" help:"The login of the Telegram account that telegate may use."`
 	Bench      benchCmd      `cmd:"" help:"Measure the gateway on this machine."`
 	BenchNoop  benchNoopCmd  `cmd:"" hidden:""`
+	Completion completionCmd `cmd:"" help:"Print the completion of commands, flags and values for a shell."`
+	Man        manCmd        `cmd:"" hidden:""`
 	BenchServe benchServeCmd `cmd:"" hidden:""`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
@@ -145,16 +146,20 @@ func parse(args []string, con *console) (command *kong.Context, err error) {
 	if len(args) > 0 && args[0] == "--setuptelegram" { // as MeshCentral calls it
 		args = append([]string{"setup"}, args[1:]...)
 	}
-	parser, err := kong.New(&cli{},
+	parser, err := newParser(con)
+	if err != nil {
+		return nil, err
+	}
+	return parser.Parse(args)
+}
+
+func newParser(con *console) (*kong.Kong, error) {
+	return kong.New(&cli{},
 		kong.Name("telegate"), kong.Description(description),
 		kong.Writers(con.stdout, con.stderr), kong.Exit(func(int) { panic(helpShown{}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.Resolvers(environment(con.getenv)),
 	)
-	if err != nil {
-		return nil, err
-	}
-	return parser.Parse(args)
 }
 
 // environment reads flags with the tag getenv:"NAME" from that variable where the command line does not set them. kong's
@@ -168,12 +173,4 @@ func environment(getenv func(string) string) kong.Resolver {
 		}
 		return nil, nil
 	})
-}
-
-type versionCmd struct{}
-
-// Run prints the version.
-func (versionCmd) Run(con *console) error {
-	_, err := fmt.Fprintln(con.stdout, "telegate", version)
-	return err
 }

@@ -65,7 +65,7 @@ func (c meshcentralSetupCmd) Run(con *console) error {
     "plugins": { "enabled": true, "list": [ "telegate" ] }
     "messaging": { "telegate": %s }
 
-The key is shown this once. Every user then finds "Manage messaging" under My Account.
+The key is shown this once. Every user then finds "Connect Telegram" and "Manage messaging" under My Account.
 `, c.Data, table, gateway)
 	return err
 }
@@ -80,7 +80,8 @@ func (meshcentralAdoptCmd) Help() string {
 	return `MeshCentral may have handles that are older than telegate. Each becomes an invitation here, and the next code that the user signs in with proves it; nobody has to register again. The bot must have met the person: whoever has not pressed Start gets no code. The key needs the scope admin.
 
     export TELEGATE_KEY=tgk_...
-    node node_modules/meshcentral/meshctrl listusers --json | telegate meshcentral adopt -`
+    node node_modules/meshcentral/meshctrl listusers --json --url wss://mesh.example.com --loginuser admin --loginpass PASSWORD > users.json
+    telegate meshcentral adopt users.json`
 }
 
 // meshUser is a user as MeshCentral lists him.

@@ -105,6 +105,13 @@ type messagesShowCmd struct {
 	ID   string `arg:"" help:"The message's id, msg_…"`
 }
 
+// Help implements kong.HelpProvider.
+func (messagesShowCmd) Help() string {
+	return `It shows when it was accepted, each attempt to send it, and how it ended; never its text. It needs a key with the scope send.
+
+    telegate messages show msg_...`
+}
+
 // Run shows one message.
 func (c messagesShowCmd) Run(ctx context.Context, con *console) error {
 	client, err := newAPIClient(c.gatewayFlags)

@@ -18,6 +18,7 @@ type reportLoginsCmd struct {
 	User    string `placeholder:"USER" help:"Only this user."`
 	Outcome string `placeholder:"WORD" help:"Only this one: approved, incorrect, denied, exhausted, expired, canceled, already_used, binding_mismatch, failed."`
 	Format  string `default:"table" enum:"table,csv,json" placeholder:"FORMAT" help:"table, csv, or json with one sign-in a line (default ${default})."`
+	JSON    bool   `help:"The same as --format json."`
 }
 
 // Help implements kong.HelpProvider.
@@ -44,6 +45,9 @@ func (c reportLoginsCmd) Run(ctx context.Context, con *console) error {
 	set(query, "to", dayHere(c.To, 1))
 	set(query, "user", c.User)
 	set(query, "outcome", c.Outcome)
+	if c.JSON {
+		c.Format = "json"
+	}
 	if c.Format == "csv" {
 		return client.download(ctx, "/v1/logins?"+query.Encode(), "text/csv", con.stdout)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +90,10 @@ func (c sessionImportCmd) read(con *console) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-type sessionShowCmd struct{ configFlag }
+type sessionShowCmd struct {
+	configFlag
+	JSON bool `help:"Print JSON."`
+}
 
 // Help implements kong.HelpProvider.
 func (sessionShowCmd) Help() string {
@@ -112,6 +116,9 @@ func (c sessionShowCmd) Run(ctx context.Context, con *console) error {
 		who, err := userclient.Verify(ctx, app, s)
 		if err != nil {
 			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(con.stdout).Encode(map[string]any{"id": who.ID, "username": who.Username, "name": who.Name, "data_centre": s.DC})
 		}
 		_, err = fmt.Fprintf(con.stdout, "%s, data centre %d\n", accountOf(who), s.DC)
 		return err

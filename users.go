@@ -77,6 +77,14 @@ type usersShowCmd struct {
 	JSON bool `help:"Print JSON."`
 }
 
+// Help implements kong.HelpProvider.
+func (usersShowCmd) Help() string {
+	return `It tells whether codes and messages can reach the user, and if not, why and what to do. Any key will do.
+
+    telegate users show alice
+    telegate users show --domain corp carol`
+}
+
 // Run shows a user.
 func (c usersShowCmd) Run(ctx context.Context, con *console) error {
 	client, err := newAPIClient(c.gatewayFlags)

@@ -53,7 +53,11 @@ func (ring keyring) find(r *http.Request) *Key {
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return nil
 	}
-	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return ring.byToken(strings.TrimSpace(token))
+}
+
+func (ring keyring) byToken(token string) *Key {
+	sum := sha256.Sum256([]byte(token))
 	return ring["sha256:"+hex.EncodeToString(sum[:])]
 }
 

@@ -57,6 +57,7 @@ type gateway struct {
 	codes      *twofa.Service
 	messages   *notify.Service
 	broadcasts *notify.Broadcaster
+	topics     *notify.Topics
 	server     *api.Server
 	log        *safeBuffer
 	contract   contract
@@ -78,9 +79,10 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
 		Store: g.store, Domains: g.domains, Outbox: g.outbox, Watcher: g.db, Pace: notify.Pace{PerSecond: 30}, Now: g.clock.Now, Logger: logger,
 	})
+	g.topics = notify.NewTopics(g.store, g.db.MACKey("topic"), g.clock.Now)
 	every := []api.Scope{"link", "verify", "send", "admin"}
 	o := api.Options{
-		Links: g.links, Verifications: g.codes, Messages: g.messages, Broadcasts: g.broadcasts, Domains: g.domains,
+		Links: g.links, Verifications: g.codes, Messages: g.messages, Broadcasts: g.broadcasts, Topics: g.topics, Domains: g.domains,
 		Keys: []api.Key{
 			{Name: "all", Hash: hash(keyAll), Domains: []string{"*"}, Scopes: every},
 			{Name: "corp", Hash: hash(keyCorp), Domains: []string{"corp"}, Scopes: every},

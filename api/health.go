@@ -106,8 +106,12 @@ func (m requestMetrics) observe(route string, status int, took time.Duration) {
 
 // index says where one has come to.
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
+	console := ""
+	if s.o.Console != nil {
+		console = "<p>Administrators sign in at <a href=\"" + consolePath + "\">" + consolePath + "</a>.</p>"
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte("<!doctype html><html lang=en><meta charset=utf-8><title>telegate</title><h1>telegate " +
 		html.EscapeString(s.o.Version) + "</h1><p>This is the API. <a href=\"/openapi.json\">/openapi.json</a> is its contract, " +
-		"<a href=\"/healthz\">/healthz</a> says how it is doing.</p></html>\n"))
+		"<a href=\"/healthz\">/healthz</a> says how it is doing.</p>" + console + "</html>\n"))
 }

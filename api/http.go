@@ -62,8 +62,11 @@ func (s *Server) observed(next http.Handler) http.Handler {
 // routeOf names a request by the pattern that serves it, for log and metrics: there are few of these, while paths and
 // methods are whatever somebody sends.
 func (s *Server) routeOf(r *http.Request) string {
-	if s.ofConsole(r) {
+	switch {
+	case s.ofConsole(r):
 		return consolePath
+	case s.publishes(r):
+		return publishRoute
 	}
 	if _, pattern := s.mux.Handler(r); pattern != "" {
 		return pattern

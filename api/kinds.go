@@ -21,6 +21,7 @@ var kinds = map[string]kind{
 	"validation-failed":        {422, "Validation failed", "The request has members that are missing, unknown, of the wrong type or out of bounds; errors points at each."},
 	"unsupported-media-type":   {415, "Unsupported media type", "Send the body with Content-Type: application/json."},
 	"body-too-large":           {413, "Body too large", "Bodies may have limit_bytes at most."},
+	"unsupported-publication":  {400, "Unsupported publication", "A client of ntfy has asked for what telegate does not do: files, delays, mail, calls. Leave that out."},
 	"headers-too-large":        {431, "Headers too large", "Path, query and headers may have limit_bytes at most, all together. Look for what a proxy in between adds, such as cookies."},
 	"not-found":                {404, "Not found", "There is no such path, or nothing with this id that the key may see."},
 	"method-not-allowed":       {405, "Method not allowed", "The path exists, the method does not; the header Allow lists the ones that do."},

@@ -32,7 +32,7 @@ type Problem struct { //nolint:errname // the name RFC 9457 gives it
 
 	RequiredScope  string `json:"required_scope,omitempty"`
 	Reason         string `json:"reason,omitempty" doc:"why, from a closed list"`
-	Scope          string `json:"scope,omitempty" doc:"whom the limit counts: user, ip, chat"`
+	Scope          string `json:"scope,omitempty" doc:"whom the limit counts: user, ip, chat, topic"`
 	Limit          int    `json:"limit,omitempty"`
 	LimitBytes     int    `json:"limit_bytes,omitempty"`
 	RetryAfter     int    `json:"retry_after,omitempty" doc:"seconds, as in the header Retry-After"`
@@ -41,7 +41,7 @@ type Problem struct { //nolint:errname // the name RFC 9457 gives it
 	StartURL       string `json:"start_url,omitempty" doc:"where the person presses Start"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 	CurrentStatus  string `json:"current_status,omitempty" doc:"how the thing stands, or has ended"`
-	MessageID      string `json:"message_id,omitempty" doc:"the message that was sent in place of this one"`
+	MessageID      string `json:"message_id,omitempty" doc:"the message that was sent in place of this one, or will be"`
 
 	Counts *notify.Audience `json:"counts,omitempty" doc:"whom a broadcast would reach"`
 }
@@ -104,6 +104,7 @@ var plain = []struct {
 	{linking.ErrNotFound, "not-found", "There is nothing with this id, or nobody with this name is linked."},
 	{twofa.ErrNotFound, "not-found", "There is no verification with this id."},
 	{notify.ErrNotFound, "not-found", "There is no message with this id."},
+	{notify.ErrNoTopic, "not-found", "Nobody has this topic (any more). The command /topic, written to the bot, shows yours."},
 	{notify.ErrBroadcastNotFound, "not-found", "There is no broadcast with this id."},
 	{linking.ErrUnknownDomain, "not-found", "No such domain is configured."},
 	{twofa.ErrUnknownDomain, "not-found", "No such domain is configured."},
@@ -144,6 +145,8 @@ func problemOf(err error) *Problem {
 		linkRate    *linking.RateError
 		sendRate    *notify.RateError
 		cooling     *notify.CoolingOffError
+		waiting     *notify.WaitingError
+		busy        *notify.TopicBusyError
 		proof       *linking.ProofError
 		wait        *twofa.WaitError
 		unavailable *twofa.UnavailableError
@@ -167,6 +170,10 @@ func problemOf(err error) *Problem {
 		p = problem("rate-limited", "This chat has been sent too many codes; wait and try again.").after(sendRate.RetryAfter)
 		p.Scope, p.Limit = "chat", sendRate.Limit
 		return p
+	case errors.As(err, &busy):
+		p = problem("rate-limited", "Too many messages through this topic; wait and try again.").after(busy.RetryAfter)
+		p.Scope, p.Limit = "topic", notify.TopicBurst
+		return p
 	case errors.As(err, &cooling):
 		return problem(string(twofa.AfterNotMe), waitDetails[twofa.AfterNotMe]).after(cooling.RetryAfter)
 	case errors.As(err, &proof):
@@ -184,6 +191,11 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &progress):
 		p = problem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
+		return p
+	case errors.As(err, &waiting):
+		p = problem("recipient-unknown", "The bot has not met the holder of this handle, or was blocked. The person opens start_url and presses Start; "+
+			"the code then arrives, unless it is too old by then.")
+		p.MessageID, p.ExpiresIn = waiting.ID, seconds(waiting.ExpiresIn)
 		return p
 	case errors.As(err, &resent):
 		p = problem("already-resent", "This message has been sent again already, as "+resent.ID+".")

@@ -88,7 +88,9 @@ var problemCases = map[string]problemCase{
 		return g.call("POST", "/v1/verifications/"+id+"/resend", nil)
 	}, `{}`},
 	"recipient-unknown": {func(t *testing.T) answer { return newGateway(t).call("POST", "/v1/messages", linkCode) },
-		`{"start_url":"https://t.me/SomeBot"}`},
+		`{"start_url":"https://t.me/SomeBot","message_id":"msg_…","expires_in":300}`},
+	"unsupported-publication": {func(t *testing.T) answer { return newGateway(t).as("", "POST", "/topic", "hello", "Delay", "1h") },
+		`{"code":40000,"http":400,"error":"telegate sends at once; leave out Delay, At and In."}`},
 	"recipient-blocked": {func(t *testing.T) answer {
 		g := linked(t)
 		if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
@@ -279,7 +281,7 @@ func TestRouterAnswersInProblems(t *testing.T) {
 		g.call("POST", path, object{}).isProblem(404, "not-found")
 	}
 	allowed := map[string][]string{
-		"/healthz": {"GET", "HEAD"}, "/readyz": {"GET", "HEAD"}, "/metrics": {"GET", "HEAD"}, "/openapi.json": {"GET", "HEAD"}, "/": {"GET", "HEAD"},
+		"/healthz": {"GET", "HEAD"}, "/readyz": {"GET", "HEAD"}, "/metrics": {"GET", "HEAD"}, "/openapi.json": {"GET", "HEAD"}, "/": {"GET", "HEAD", "POST", "PUT"},
 	}
 	for path, methods := range g.contract.Paths {
 		path = strings.Replace(path, "{id}", "xyz_1", 1)

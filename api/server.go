@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"telegate/linking"
 	"telegate/notify"
@@ -68,6 +69,7 @@ type Options struct {
 	Verifications *twofa.Service
 	Messages      *notify.Service
 	Broadcasts    *notify.Broadcaster
+	Topics        *notify.Topics
 	Domains       Domains
 	Keys          []Key
 	Answers       AnswerStore
@@ -93,13 +95,14 @@ type Server struct {
 	handler http.Handler
 
 	requests requestMetrics
+	refusals *rate.Limiter   // of publications, in the log
 	stop     context.Context // ends when the server stops, so that nobody waits any longer
 	stopAll  context.CancelFunc
 }
 
 // New builds the API.
 func New(o Options) *Server {
-	s := &Server{o: o, keys: newKeyring(o.Keys), mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics)}
+	s := &Server{o: o, keys: newKeyring(o.Keys), mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusals: rate.NewLimiter(refusalsShown, 10)}
 	s.stop, s.stopAll = context.WithCancel(context.Background())
 
 	contract := humago.New(s.mux, openAPIConfig(o.Version))
@@ -110,11 +113,14 @@ func New(o Options) *Server {
 	s.mux.Handle("GET /metrics", s.metrics())
 	s.mux.HandleFunc("GET /problems/{slug}", servedProblem)
 	s.mux.HandleFunc("GET /{$}", s.index)
+	for _, method := range []string{http.MethodPost, http.MethodPut} { // the other publications are no patterns: they must hide no 404
+		s.mux.HandleFunc(method+" /{$}", s.answerPublication)
+	}
 	for pattern, page := range o.Pages {
 		s.mux.Handle(pattern, page)
 	}
 
-	s.handler = s.observed(s.console(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux))))))
+	s.handler = s.observed(s.console(s.publishing(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))))
 	return s
 }
 

@@ -29,8 +29,11 @@ const (
 	VerificationFailed   Event = "verification.failed"
 
 	MessageRefused Event = "message.refused" // subject: the lane; outcome: the reason; user: the user or the handle asked for
+	CodeReleased   Event = "code.released"   // a code that waited for its addressee to press Start; subject: the message it is now
 	MessageByHand  Event = "message.by_hand" // subject: the message, which an administrator has written
 	MessageResent  Event = "message.resent"  // subject: the new message; outcome: the one that had not arrived
+
+	TopicMade Event = "topic.made" // outcome: first, anew, off; subject: the link
 
 	BroadcastAccepted Event = "broadcast.accepted" // outcome: whom it reaches, in numbers
 	BroadcastCanceled Event = "broadcast.canceled" // outcome: how far it had come

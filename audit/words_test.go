@@ -10,7 +10,7 @@ import (
 var events = []audit.Event{
 	audit.LinkStarted, audit.LinkClaimed, audit.LinkVerified, audit.LinkEnded, audit.LinkSuspended, audit.LinkResumed, audit.LinkRefused,
 	audit.VerificationCreated, audit.VerificationChecked, audit.VerificationRefused, audit.VerificationResent, audit.VerificationDenied,
-	audit.VerificationCanceled, audit.VerificationFailed, audit.MessageRefused, audit.FactorThrottled, audit.PolicyChanged,
+	audit.VerificationCanceled, audit.VerificationFailed, audit.MessageRefused, audit.CodeReleased, audit.TopicMade, audit.FactorThrottled, audit.PolicyChanged,
 	audit.InvitationSet, audit.InvitationRemoved, audit.MessageByHand, audit.MessageResent, audit.ConsoleSignedIn, audit.ConsoleSignedOut, audit.ConsoleRefused,
 }
 
@@ -24,10 +24,10 @@ func TestEveryEntryIsASentence(t *testing.T) {
 		}
 	}
 	for want, e := range map[string]audit.Entry{
-		"The link ended: the user linked another chat.":                                                           {Event: audit.LinkEnded, Outcome: "revoked: replaced"},
-		"A code was checked: incorrect.":                                                                          {Event: audit.VerificationChecked, Outcome: "incorrect"},
-		"A message was refused and never stored: the user had no linked chat; start a link.":                      {Event: audit.MessageRefused, Outcome: "not_linked"},
-		"A message was refused and never stored: two codes were pending in other sessions; finish or cancel one.": {Event: audit.MessageRefused, Outcome: "verification_in_progress"},
+		"The link ended: the user linked another chat.":                                          {Event: audit.LinkEnded, Outcome: "revoked: replaced"},
+		"A code was checked: incorrect.":                                                         {Event: audit.VerificationChecked, Outcome: "incorrect"},
+		"A message was refused: the user had no linked chat; start a link.":                      {Event: audit.MessageRefused, Outcome: "not_linked"},
+		"A message was refused: two codes were pending in other sessions; finish or cancel one.": {Event: audit.MessageRefused, Outcome: "verification_in_progress"},
 		"The link ended: the user was unlinked. It was done in the console with the key ops.": {
 			Event: audit.LinkEnded, Outcome: "revoked: unlinked", Actor: audit.AtConsole("ops"),
 		},

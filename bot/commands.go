@@ -18,6 +18,7 @@ func menu(w *language.Words) []Command {
 		{Name: "mute", Description: w.Short("command.mute", nil)},
 		{Name: "unmute", Description: w.Short("command.unmute", nil)},
 		{Name: "unlink", Description: w.Short("command.unlink", nil)},
+		{Name: "topic", Description: w.Short("command.topic", nil)},
 		{Name: "test", Description: w.Short("command.test", nil)},
 		{Name: "id", Description: w.Short("command.chat_id", nil)},
 		{Name: "help", Description: w.Short("command.help", nil)},
@@ -48,6 +49,8 @@ func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.L
 		return d.reply(ctx, chat.ID, unmutedText(w))
 	case "unlink":
 		return d.reply(ctx, chat.ID, unlinkText(w, links, d.title))
+	case "topic":
+		return d.topic(ctx, chat, links, strings.ToLower(argument))
 	case "id":
 		return d.reply(ctx, chat.ID, idText(w, chat.ID))
 	case "test":
@@ -83,6 +86,30 @@ func (d *Desk) mute(ctx context.Context, chat linking.Chat, argument string) err
 		return err
 	}
 	return d.reply(ctx, chat.ID, mutedText(d.words(chat.Language), until))
+}
+
+// topic shows the topics of the chat's accounts, each of which gets one by that.
+func (d *Desk) topic(ctx context.Context, chat linking.Chat, links []linking.Link, argument string) error {
+	if argument == "off" {
+		for _, l := range links {
+			if err := d.topics.Off(ctx, l.ID); err != nil {
+				return err
+			}
+		}
+		return d.reply(ctx, chat.ID, topicsOffText(d.words(chat.Language)))
+	}
+	find := d.topics.Of
+	if argument == "new" {
+		find = d.topics.Renew
+	}
+	topics := make([]string, len(links))
+	for i, l := range links {
+		var err error
+		if topics[i], err = find(ctx, l.ID); err != nil {
+			return err
+		}
+	}
+	return d.reply(ctx, chat.ID, topicsText(d.words(chat.Language), links, topics, d.title, argument == "new"))
 }
 
 // parseSpan reads "30m", "2h", "1d" or "1h30m"; without anything it is an hour.

@@ -40,6 +40,15 @@ type Messages interface {
 	Reply(ctx context.Context, botID, chatID int64, lane delivery.Lane, body delivery.Body) error
 	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
 	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
+	// Started sends what was waiting for the holder of a username to press Start, and tells whether there was anything.
+	Started(ctx context.Context, botID int64, username string) (bool, error)
+}
+
+// Topics are what programs write to people by.
+type Topics interface {
+	Of(ctx context.Context, linkID string) (string, error)
+	Renew(ctx context.Context, linkID string) (string, error)
+	Off(ctx context.Context, linkID string) error
 }
 
 // Desk gives updates their meaning: it is where people are answered.
@@ -48,6 +57,7 @@ type Desk struct {
 	links    Links
 	codes    Codes
 	messages Messages
+	topics   Topics
 	title    func(domain string) string
 	words    func(person string) *language.Words
 	now      func() time.Time
@@ -63,6 +73,7 @@ type DeskOptions struct {
 	Links    Links
 	Codes    Codes
 	Messages Messages
+	Topics   Topics
 	Title    func(domain string) string          // a domain's title for people
 	Words    func(person string) *language.Words // in the language of a person's Telegram, else the bot's own; an IETF tag, or empty
 	Now      func() time.Time
@@ -72,7 +83,7 @@ type DeskOptions struct {
 // NewDesk opens the desk of one bot.
 func NewDesk(o DeskOptions) *Desk {
 	return &Desk{
-		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, topics: o.Topics, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
 		patience: newPatience(o.Now), taps: tapAnswers{client: o.Client, free: make(chan struct{}, tapsAtOnce)},
 		menus: menus{set: map[string]bool{}},
 	}
@@ -138,10 +149,18 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 		if !d.patience.has(chat.ID, updateID, false) {
 			return nil
 		}
-		return d.links.Claim(ctx, chat, argument)
+		if err := d.links.Claim(ctx, chat, argument); err != nil {
+			return err
+		}
+		_, err := d.messages.Started(ctx, chat.BotID, chat.Username)
+		return err
 	}
 	if command == "start" {
 		if err := d.links.Met(ctx, chat); err != nil {
+			return err
+		}
+		// Who gets the code he has come for needs no word of how to connect an account.
+		if sent, err := d.messages.Started(ctx, chat.BotID, chat.Username); err != nil || sent {
 			return err
 		}
 	} else if err := d.links.Seen(ctx, chat); err != nil {

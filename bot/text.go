@@ -92,3 +92,18 @@ func mutedText(w *language.Words, until time.Time) delivery.Body {
 }
 
 func unmutedText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("mute.ended", nil)) }
+
+// topicsText shows each account's topic; they are in the order of the links.
+func topicsText(w *language.Words, links []linking.Link, topics []string, title func(string) string, renewed bool) delivery.Body {
+	t := w.Say("topic.heading", nil)
+	if renewed {
+		t = w.Say("topic.renewed", nil)
+	}
+	for i, l := range links {
+		t = t.Plain("\n\n").Code(topics[i]).Plain("\n").Code(l.Account()).Plain(" · ").Bold(delivery.Displayable(title(l.Domain), 64))
+	}
+	t = t.Plain("\n\n").Append(w.Say("topic.where", nil)).Plain("\n").Code("curl -d 'The backup is done' https://ADDRESS/" + topics[0])
+	return delivery.Compose(t.Plain("\n\n").Append(w.Say("topic.secret", nil)))
+}
+
+func topicsOffText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("topic.off", nil)) }

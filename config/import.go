@@ -46,8 +46,8 @@ func ImportMeshCentral(name string, data []byte) (Imported, error) {
 	i := importer{meshFile: f}
 	i.out.WriteString("# Made from MeshCentral's configuration by: telegate config import\n")
 	i.file(f.members("", root))
-	i.out.WriteString("\n# Who may call the gateway. For MeshCentral's plugin, paste what this prints:\n" +
-		"#   telegate key new --name meshcentral --scopes link,send,admin\n")
+	i.out.WriteString("\n# Who may call the gateway. Paste the table that this prints; it also prints the lines for MeshCentral:\n" +
+		"#   telegate meshcentral setup --data DIR\n")
 
 	_, err = Parse("telegate.toml", []byte(i.out.String()), func(string) string { return "" })
 	if faults, ok := err.(*Error); ok { //nolint:errorlint // Parse returns no other

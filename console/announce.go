@@ -49,6 +49,16 @@ func (announceData) TTLs() []choice {
 	return []choice{{"3600", "an hour"}, {"21600", "6 hours"}, {"86400", "a day"}, {"259200", "3 days"}, {"604800", "a week"}}
 }
 
+// Lifetime is how long it is worth sending, in words.
+func (d announceData) Lifetime() string {
+	for _, c := range d.TTLs() {
+		if c.Value == strconv.Itoa(d.Typed.TTL) {
+			return c.Words
+		}
+	}
+	return span(time.Duration(d.Typed.TTL) * time.Second)
+}
+
 // LocalUTC is SendAt as the field shows it where there is no JavaScript.
 func (a announcement) LocalUTC() string {
 	t, err := time.Parse(time.RFC3339, a.SendAt)

@@ -92,6 +92,7 @@ func TestThePreviewSaysWhomItReachesAndStoresNothing(t *testing.T) {
 	if n := strings.Count(long.body, `data-testid="part"`); n != 2 {
 		t.Errorf("%d parts", n)
 	}
+	c.post("/console/broadcasts/preview", form("ttl", "90", "silent", "1")).want(t, http.StatusOK, "for 90 seconds", "<dd>none</dd>")
 	c.post("/console/broadcasts/preview", form("text", strings.Repeat("word ", 5000))).want(t, http.StatusOK, "message.txt")
 }
 

@@ -134,7 +134,8 @@ type resendForm struct {
 	HTML bool
 }
 
-// message reads the message of a request. One of a domain that the key may not see is as good as none.
+// message reads the message of a request. One of a domain that the key may not see is as good as none. The API asks for the scope send
+// here; what the page tells is in the trace as well, which it lets administrators see.
 func (c *Console) message(ctx context.Context, id string, v visit) (Domain, messageData, error) {
 	none := refuse(http.StatusNotFound, "There is no such message", "Messages are kept for 30 days after their end.")
 	m, moments, err := c.o.Messages.History(ctx, id)

@@ -222,6 +222,16 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 	c.post("/console/messages/"+old.ID+"/resend", url.Values{"text": {"Hello"}}).want(t, http.StatusConflict, "This user has no linked chat", "Hello</textarea>")
 }
 
+// From the user's page and from the last failures one gets to what happened.
+func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	m := w.dead(notify.Request{User: "alice"})
+	c := w.signedIn(keyAdmin)
+	c.get("/console/user?domain=&user=alice").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`, `href="/console/trace?domain=&amp;user=alice"`, `href="/console/logins?domain=&amp;user=alice"`)
+	c.get("/console/status").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`)
+}
+
 func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
@@ -246,7 +256,7 @@ func TestTheTraceSaysWhyAliceDidNotGetIt(t *testing.T) {
 	if _, err := w.messages.Send(t.Context(), notify.Request{User: "alice", Text: "Hello", Lane: delivery.LaneDirect}); err == nil {
 		t.Fatal("sent to nobody")
 	}
-	c.get("/console/trace?user=alice").want(t, http.StatusOK, "A message was refused and never stored: the user had no linked chat", `data-tone="bad">message refused`)
+	c.get("/console/trace?user=alice").want(t, http.StatusOK, "A message was refused: the user had no linked chat", `data-tone="bad">message refused`)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
 	c.get("/console/trace?user=alice").want(t, http.StatusOK, "Alice (@alice)", "The link was proven", "/console/messages/"+m.ID, "ended as failed", "Telegram knows no such chat.")

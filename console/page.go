@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -16,8 +17,9 @@ import (
 var pages embed.FS
 
 // templates are the pages by the names of their files, each with the layout around it. A page defines "title" and "main", and what
-// it refreshes by itself in further templates.
-var templates = parsePages()
+// it refreshes by itself in further templates. They are parsed when somebody comes to the console: every start, and every command, would
+// pay for it otherwise.
+var templates = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
 	layout := template.Must(template.New("").Funcs(funcs).ParseFS(pages, "pages/layout.html"))
@@ -95,7 +97,7 @@ func (c *Console) failed(w http.ResponseWriter, r *http.Request, v visit, to str
 
 func (c *Console) render(w http.ResponseWriter, status int, file, name string, p page) error {
 	var out bytes.Buffer
-	if err := templates[file].ExecuteTemplate(&out, name, p); err != nil {
+	if err := templates()[file].ExecuteTemplate(&out, name, p); err != nil {
 		return fmt.Errorf("render %s: %w", file, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

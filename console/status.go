@@ -66,6 +66,7 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) er
 	if data.Status, err = c.o.Status(r.Context()); err != nil {
 		return err
 	}
+	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(urgency[b.Tone], urgency[a.Tone]) })
 	for _, p := range data.Parts {
 		if p.Tone != "good" {
 			data.Wrong++
@@ -98,6 +99,9 @@ func (c *Console) failures(ctx context.Context, v visit) ([]delivery.Message, er
 	slices.SortFunc(all, func(a, b delivery.Message) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.ID, b.ID)) })
 	return all[:min(len(all), recentFailures)], nil
 }
+
+// urgency orders what somebody should look at first.
+var urgency = map[string]int{"good": 0, "warn": 1, "bad": 2}
 
 // laneState says whether a lane keeps up.
 func laneState(l Lane, now time.Time) state {

@@ -38,3 +38,13 @@ func (tx *Tx) HandleChat(domain, name string) (int64, error) {
 	}
 	return chatID, nil
 }
+
+// NameChat implements linking.Tx.
+func (tx *Tx) NameChat(domain, name string, botID, chatID int64) error {
+	_, err := tx.q.exec("INSERT INTO handles (domain, name, bot_id, chat_id, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		domain, name, botID, chatID, millis(tx.now))
+	if err != nil {
+		return fmt.Errorf("name chat: %w", err)
+	}
+	return nil
+}

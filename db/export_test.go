@@ -23,6 +23,8 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
 	"days of a domain":   {daysOfDomain, "PRIMARY KEY (domain=? AND day>? AND day<?)"},
 	"users":              {usersOfDomain, "links_current (domain=? AND user>?)"},
+	"users nearby":       {usersNearby, "links_current (domain=? AND user>?)"},
+	"users anywhere":     {usersAnywhere, "links_current (domain=? AND user=?)"},
 	"invitations":        {invitationsOfDomain, "PRIMARY KEY (domain=? AND user>?)"},
 	"a username's chat":  {passUsernameOn, "chats_username (bot_id=? AND username=?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},

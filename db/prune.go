@@ -44,6 +44,8 @@ func (d *DB) Prune(ctx context.Context, now time.Time) error {
 		{`DELETE FROM messages WHERE seq IN
 			(SELECT seq FROM messages WHERE ended_at <> 0 AND ended_at < ? AND purpose = 'reply' LIMIT ?)`, keepReplies},
 		{wipeDead, keepDead},
+		{`DELETE FROM waiting_codes WHERE (bot_id, name, domain) IN
+			(SELECT bot_id, name, domain FROM waiting_codes WHERE expires_at < ? LIMIT ?)`, 0},
 		{"DELETE FROM links WHERE id IN (SELECT id FROM links WHERE created_at < ? AND verified_at = 0 LIMIT ?)", keepUnproven},
 		{pruneRefused, keepRefused},
 		{"DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? LIMIT ?)", keepAudit},

@@ -77,9 +77,11 @@ func FuzzSay(f *testing.F) {
 	}
 	all := New()
 	f.Fuzz(func(t *testing.T, value string) {
-		for _, words := range all {
-			for _, m := range words().messages {
-				checkRendered(t, words(), m.ID, m.Other, value)
+		for _, words := range []*Words{all["en"](), all["ar"]()} { // one of each direction
+			for _, m := range words.messages {
+				if slices.Contains([]string{"code.login", "code.origin", "link.question", "button.disconnect", "status.active"}, m.ID) {
+					checkRendered(t, words, m.ID, m.Other, value)
+				}
 			}
 		}
 	})

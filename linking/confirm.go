@@ -134,6 +134,11 @@ func (s *Service) verify(tx Tx, l *Link) error {
 	if err := tx.DeleteInvitation(l.Domain, l.User); err != nil {
 		return err
 	}
+	if l.Chat.Username != "" { // a caller may address the person by it once the link has ended; the name may be somebody else's by then
+		if err := tx.NameChat(l.Domain, l.Chat.Username, l.BotID, l.ChatID); err != nil {
+			return err
+		}
+	}
 	if err := tx.Audit(s.entry(audit.LinkVerified, *l, string(l.Method))); err != nil {
 		return err
 	}

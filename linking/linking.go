@@ -194,6 +194,8 @@ type Tx interface {
 	Code(messageID string) (Code, error)
 	// HandleChat is the chat that a domain means by a username, since it first sent something there.
 	HandleChat(domain, name string) (chatID int64, err error)
+	// NameChat lets a domain mean a chat by a username, unless the name means one there already.
+	NameChat(domain, name string, botID, chatID int64) error
 
 	SaveInvitation(Invitation) error
 	Invitation(domain, user string) (Invitation, error)

@@ -123,6 +123,10 @@ type Tx interface {
 	Standing(domain string, botID, chatID int64) (Standing, error)
 	Handle(domain, name string) (Handle, error)
 	SaveHandle(Handle) error
+	// KeepCode stores a code in place of the one that waits under the same name in the same domain, if any.
+	KeepCode(WaitingCode) error
+	// TakeCodes deletes what waits under a username, and answers it.
+	TakeCodes(botID int64, username string) ([]WaitingCode, error)
 	SetMute(botID, chatID int64, until time.Time) error
 
 	Message(id string) (delivery.Message, error)

@@ -32,6 +32,8 @@ func refusalReason(err error) (reason string, ok bool) {
 		return "rate_limited", true
 	case errors.As(err, &cooling):
 		return "cooling_off", true
+	case waiting(err):
+		return "waits_for_start", true
 	}
 	for _, r := range refusalReasons {
 		if errors.Is(err, r.err) {
@@ -52,13 +54,18 @@ func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
 		Time: s.now(), Event: audit.MessageRefused, Domain: r.Domain, User: r.User, Subject: string(r.Lane), Outcome: reason,
 	}
 	if e.User == "" {
-		e.User = strings.TrimSpace(r.To)
-		if name, err := delivery.Username(r.To); err == nil {
-			e.User = "@" + strings.ToLower(name)
-		}
+		e.User = writtenHandle(r.To)
 	}
 	err := s.store.UpdateMessages(context.WithoutCancel(ctx), func(tx Tx) error { return audit.Refuse(tx, e) })
 	if err != nil {
 		s.log.ErrorContext(ctx, "a refused message was not written down", "reason", reason, "error", err)
 	}
+}
+
+// writtenHandle is how a handle stands in the audit: all spellings of a username alike.
+func writtenHandle(to string) string {
+	if name, err := delivery.Username(to); err == nil {
+		return "@" + strings.ToLower(name)
+	}
+	return strings.TrimSpace(to)
 }

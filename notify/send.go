@@ -50,8 +50,8 @@ type Accepted struct {
 }
 
 // Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled, ErrSuspended, *CoolingOffError,
-// ErrNotLinked, ErrBlocked, ErrRecipientUnknown, ErrRecipientChanged, ErrUnproven, *RateError. All from ErrDisabled on concern the
-// recipient and are written down.
+// ErrNotLinked, ErrBlocked, ErrRecipientUnknown (*WaitingError where the code is kept for him), ErrRecipientChanged, ErrUnproven,
+// *RateError. All from ErrDisabled on concern the recipient and are written down.
 func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	a, err := s.send(ctx, r)
 	if err != nil {
@@ -75,12 +75,17 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 		return Accepted{}, err
 	}
 	var a Accepted
+	var kept *WaitingError
 	err = s.store.UpdateMessages(ctx, func(tx Tx) error {
 		var again bool
 		if a.Message, again, err = earlier(tx, r.ID); again || err != nil {
 			return err
 		}
 		to, err := s.recipient(tx, r)
+		if errors.Is(err, ErrRecipientUnknown) {
+			kept, err = s.keep(tx, r, msg)
+			return err
+		}
 		if err != nil {
 			return err
 		}
@@ -93,8 +98,11 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 			Time: s.now(), Event: audit.MessageByHand, Domain: msg.Domain, User: msg.User, Subject: msg.ID, Outcome: string(msg.Lane),
 		})
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Accepted{}, err
+	case kept != nil:
+		return Accepted{}, kept
 	}
 	return a, nil
 }

@@ -76,10 +76,13 @@ func (p *page) click(selector string) {
 	p.do("click "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector), chromedp.Click(selector))
 }
 
+// write types a text, again where a dialog that is still moving has taken the focus away from it.
 func (p *page) write(selector, text string) {
 	p.s.t.Helper()
-	p.do("write into "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector),
-		chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%q).value = ''", selector)), chromedp.SendKeys(selector, text))
+	for typed := ""; typed != text; typed = p.value(fmt.Sprintf("document.querySelector(%q).value", selector)) {
+		p.do("write into "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector),
+			chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%q).value = ''", selector)), chromedp.SendKeys(selector, text))
+	}
 }
 
 // choose picks an entry of a list by its value.
@@ -108,6 +111,18 @@ func (p *page) until(what, script string) {
 			p.s.t.Fatalf("%s waited in vain until %s (%v)", p.name, what, err)
 		}
 	}
+}
+
+// value is what a script answers.
+func (p *page) value(script string) string {
+	p.s.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+	if err != nil {
+		p.s.t.Fatalf("%s: %s: %v", p.name, script, err)
+	}
+	return value
 }
 
 // shot keeps a picture of the page where TELEGATE_SCREENSHOTS names a folder.

@@ -5,17 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"telegate/integrations/meshcentral"
-)
-
-// The elements of MeshCentral's dialogs.
-const (
-	dialogOK   = "#idx_dlgOkButton"
-	handleBox  = "#d2handleinput"
-	codeBox    = "#d2phoneCodeInput"
-	messageBox = "#d2smsText"
 )
 
 // The whole way through MeshCentral's own pages, as its documentation describes it. Each step goes on where the one before has ended.
@@ -26,8 +16,9 @@ func TestMeshCentral(t *testing.T) {
 		name string
 		do   func(*stage, context.Context)
 	}{
-		{"somebody who has not pressed Start gets no code, and the administrator sees why", unknownToTheBot},
+		{"who has not pressed Start gets the code when he does, and the administrator sees why", unknownToTheBot},
 		{"a handle is registered with a code", registers},
+		{"Connect Telegram links by the bot, in both interfaces", connects},
 		{"the code signs in", signsIn},
 		{"an administrator sees the handle and writes to it", administratorWrites},
 		{"the login report names the factor", loginReport},
@@ -35,6 +26,7 @@ func TestMeshCentral(t *testing.T) {
 		{"a handle set by an administrator is proven by the code that signs in", administratorEdits},
 		{"the gateway may be away at every step", gatewayIsAway},
 		{"the Plugins page installs it from the gateway, without a restart", pluginsPage},
+		{"without the plugin, ntfy's route takes codes to a topic", byTopic},
 		{"without msg2factor messages go on, and no code is asked for", withoutSecondFactor},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -49,118 +41,6 @@ func TestMeshCentral(t *testing.T) {
 	}
 }
 
-// signIn types the password; where there is a second factor, its page comes next.
-func (s *stage) signIn(browser context.Context, name, path string) *page {
-	s.t.Helper()
-	p := s.open(browser, name, path)
-	p.write("#username", name)
-	p.write("#password", password)
-	p.click("#loginButton")
-	return p
-}
-
-// asAdmin is the page of the administrator, who stays signed in.
-func (s *stage) asAdmin(browser context.Context) *page {
-	s.t.Helper()
-	if s.admin == nil {
-		s.admin = s.signIn(browser, "admin", "")
-		s.admin.see("#LeftMenuMyUsers")
-	}
-	return s.admin
-}
-
-// askForCode lets MeshCentral send a code.
-func (p *page) askForCode() {
-	p.s.t.Helper()
-	p.see("#tokenInput")
-	p.click("#msgKeyButton")
-	p.click(dialogOK)
-	p.reads("body", "Message sent.")
-}
-
-func (p *page) typeCode(code string) {
-	p.s.t.Helper()
-	p.write("#tokenInput", code)
-	p.click("#tokenOkButton")
-}
-
-// account opens My Account, past a bubble that asks for backup codes.
-func (p *page) account() {
-	p.s.t.Helper()
-	p.click("#LeftMenuMyAccount")
-	p.until("the account is there", `document.querySelector("#p2").offsetParent`)
-}
-
-// manage opens the dialog about messaging.
-func (p *page) manage() {
-	p.s.t.Helper()
-	p.follow("Manage messaging")
-}
-
-// follow clicks a link by its words.
-func (p *page) follow(words string) {
-	p.s.t.Helper()
-	p.until("the link "+words+" is there", `(() => {
-		const a = [...document.querySelectorAll("a")].find(a => a.innerText === "`+words+`" && a.offsetParent);
-		a?.click();
-		return a;
-	})()`)
-}
-
-// notified waits for one of MeshCentral's notifications, behind the number at the top of the page.
-func (p *page) notified(phrase string) {
-	p.s.t.Helper()
-	p.until("it is notified of "+phrase, `notifications.some(n => JSON.stringify(n).includes("`+phrase+`"))`)
-	p.click("#notificationCount")
-}
-
-// register asks for a code to a handle.
-func (p *page) register(handle string) {
-	p.s.t.Helper()
-	p.manage()
-	p.write(handleBox, handle)
-	p.shot("register-" + handle)
-	p.click(dialogOK)
-	p.see(codeBox)
-}
-
-func (p *page) signOut() {
-	p.s.t.Helper()
-	p.follow("Logout")
-	p.see("#username")
-}
-
-// userPage opens the page of a user, as an administrator.
-func (p *page) userPage(name string) {
-	p.s.t.Helper()
-	p.click("#LeftMenuMyUsers")
-	p.until("the list is there", `[...document.querySelectorAll("#p3users tr[tabindex]")].some(r => r.innerText.includes("`+name+`"))`)
-	p.shot("users")
-	p.do("open the page of "+name, chromedp.Evaluate[chromedp.Void](`gotoUser(encodeURIComponentEx("user//`+name+`"))`))
-	p.reads("#p30html", name)
-}
-
-func (p *page) writeTo(text string) {
-	p.s.t.Helper()
-	p.click(`input[title="Send a message to this user"]`)
-	p.write(messageBox, text)
-	p.click(dialogOK)
-}
-
-// editHandle sets a user's handle on his page; an empty one takes it away.
-func (p *page) editHandle(handle string) {
-	p.s.t.Helper()
-	p.do("edit the handle", chromedp.Evaluate[chromedp.Void]("p30editMessaging()"))
-	if handle == "" {
-		p.choose("#d2serviceselect", "0")
-	} else {
-		p.choose("#d2serviceselect", "1")
-		p.write(handleBox, handle)
-	}
-	p.shot("edit-handle")
-	p.click(dialogOK)
-}
-
 func unknownToTheBot(s *stage, browser context.Context) {
 	alice := s.signIn(browser, "alice", "")
 	alice.account()
@@ -172,6 +52,16 @@ func unknownToTheBot(s *stage, browser context.Context) {
 	if n := s.last("Alice"); n != 0 {
 		s.t.Errorf("alice's phone shows message %d", n)
 	}
+	if err := s.telegram.Start(s.person("Alice"), botName, ""); err != nil {
+		s.t.Fatal(err)
+	}
+	alice.write(codeBox, s.code("Alice", "My Server verification code is: ", 0)) // the dialog is still open
+	alice.click(dialogOK)
+	s.message("Alice", "Connected.", 0)
+	alice.see("#authMessagingCheck")
+	alice.removeHandle()
+	s.message("Alice", "Disconnected.", 0)
+	s.eventually("alice is not linked", func() bool { return !s.messaging("", "user//alice").Linked })
 }
 
 func registers(s *stage, browser context.Context) {
@@ -179,6 +69,9 @@ func registers(s *stage, browser context.Context) {
 	alice := s.signIn(browser, "alice", "")
 	alice.account()
 	alice.shot("account")
+	alice.manage()
+	alice.reads("#telegateHint", "pressed Start at @TestBot")
+	alice.closeDialog()
 	after := s.last("Alice")
 	alice.register("alice_tg")
 	code := s.code("Alice", "My Server verification code is: ", after)
@@ -194,6 +87,29 @@ func registers(s *stage, browser context.Context) {
 	if !m.Linked || !m.UsableFor2FA || m.Link.Handle != "@alice_tg" {
 		s.t.Errorf("telegate has %+v", m)
 	}
+}
+
+func connects(s *stage, browser context.Context) {
+	bob := s.signIn(browser, "bob", "")
+	bob.account()
+	bob.connect("Bob")
+	bob.signOut()
+
+	after := s.last("Bob") // MeshCentral has the handle, and sends its codes there
+	bob = s.signIn(browser, "bob", "?sitestyle=3")
+	bob.askForCode()
+	bob.typeCode(s.code("Bob", "My Server access token is: ", after))
+	bob.account()
+	bob.follow("Connect Telegram")
+	bob.reads("#telegateStatus", "Connected so far: Bob (@bob_tg).")
+	bob.closeDialog()
+	bob.connect("Bob")
+	bob.removeHandle()
+	bob.manage()
+	bob.reads("#telegateHint", "pressed Start at @TestBot")
+	bob.closeDialog()
+	s.message("Bob", "Disconnected.", after)
+	s.eventually("bob is not linked", func() bool { return !s.messaging("", "user//bob").Linked })
 }
 
 func signsIn(s *stage, browser context.Context) {
@@ -307,6 +223,9 @@ func gatewayIsAway(s *stage, browser context.Context) {
 	bob := s.signIn(browser, "bob", "") // registering
 	bob.account()
 	bob.register("bob_tg")
+	bob.closeDialog()
+	bob.follow("Connect Telegram")
+	bob.reads("#telegateStatus", "This does not work right now. For the administrator: telegate does not answer")
 	alice := s.signIn(browser, "alice", "") // signing in
 	alice.askForCode()
 	s.running()
@@ -319,12 +238,7 @@ func gatewayIsAway(s *stage, browser context.Context) {
 	alice.typeCode(s.code("Alice", "My Server access token is: ", after))
 	alice.account()
 	s.stopGateway()
-	alice.manage()
-	alice.reads("body", "telegram:@alice_tg")
-	alice.shot("remove")
-	alice.click("#d2delPhone")
-	alice.click(dialogOK)
-	alice.until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
+	alice.removeHandle()
 	s.startGateway()
 	s.message("Alice", "Disconnected.", after)
 	if s.messaging("", "user//alice").Linked {
@@ -356,6 +270,31 @@ func pluginsPage(s *stage, browser context.Context) {
 	bob.click(dialogOK)
 	s.message("Bob", "Connected.", after)
 	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
+}
+
+// byTopic: MeshCentral's own ntfy provider, with the topic of a user of telegate who has nothing to do with MeshCentral's accounts.
+func byTopic(s *stage, browser context.Context) {
+	topic := s.topic("Mallory")
+	mallory := s.signIn(browser, "mallory", "")
+	mallory.account()
+	mallory.manage()
+	mallory.choose("#d2serviceselect", "64")
+	mallory.write(handleBox, topic)
+	after := s.last("Mallory")
+	mallory.shot("ntfy")
+	mallory.click(dialogOK)
+	mallory.write(codeBox, s.code("Mallory", "My Server verification code is: ", after))
+	mallory.click(dialogOK)
+	mallory.see("#authMessagingCheck")
+	mallory.signOut()
+	mallory = s.signIn(browser, "mallory", "")
+	mallory.askForCode()
+	mallory.typeCode(s.code("Mallory", "My Server access token is: ", after))
+	mallory.account()
+	admin := s.asAdmin(browser)
+	admin.userPage("mallory")
+	admin.writeTo("By the topic <b>&\"' – Grüße")
+	s.message("Mallory", "By the topic <b>&\"' – Grüße", after)
 }
 
 func withoutSecondFactor(s *stage, browser context.Context) {

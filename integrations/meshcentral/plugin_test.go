@@ -80,7 +80,7 @@ func TestThePluginsPageGetsWhatItAsksFor(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if want := []string{"telegate/config.json", "telegate/gateway.js", "telegate/reports.js", "telegate/telegate.js"}; !slices.Equal(names, want) {
+	if want := []string{"telegate/config.json", "telegate/connect.js", "telegate/gateway.js", "telegate/page.js", "telegate/reports.js", "telegate/telegate.js"}; !slices.Equal(names, want) {
 		t.Errorf("the archive holds %v, want %v", names, want)
 	}
 }

@@ -3,19 +3,21 @@ package meshcentral_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -99,15 +101,99 @@ func newStage(t *testing.T) *stage {
 			"":     map[string]any{"title": "My Server", "newAccounts": false},
 			"corp": map[string]any{"title": "Corp", "newAccounts": false, "passwordRequirements": map[string]any{"msg2factor": false}},
 		},
-		"messaging": map[string]any{"telegate": gateway},
+		"messaging": map[string]any{
+			"telegate": gateway, "ntfy": map[string]any{"host": s.behindTLS() + "/code", "authorization": "Bearer " + s.key},
+		},
 	})
 	for user, domain := range map[string]string{"admin": "", "alice": "", "bob": "", "mallory": "", "carol": "corp"} {
 		s.meshcentral("--createaccount", user, "--pass", password, "--email", user+"@example.com", "--domain", domain)
 	}
 	s.meshcentral("--adminaccount", "admin")
 	s.startGateway()
-	s.mesh = s.start(exec.Command("node", s.arguments()...), "MeshCentral HTTPS server running")
+	mesh := exec.Command("node", s.arguments()...)
+	mesh.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.file("testdata/localhost.crt"))
+	s.mesh = s.start(mesh, "MeshCentral HTTPS server running")
 	return s
+}
+
+// file is the path of one of the tests' files, from wherever.
+func (s *stage) file(name string) string {
+	s.t.Helper()
+	path, err := filepath.Abs(name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// behindTLS puts a proxy with TLS before the gateway, as MeshCentral's ntfy provider wants it, and answers its host and port.
+func (s *stage) behindTLS() string {
+	s.t.Helper()
+	cert, err := tls.LoadX509KeyPair(s.file("testdata/localhost.crt"), s.file("testdata/localhost.key"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	proxy := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: s.address}))
+	proxy.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	proxy.Config.IdleTimeout = 5 * time.Second
+	proxy.StartTLS()
+	s.whole.Cleanup(proxy.Close)
+	_, port, err := net.SplitHostPort(proxy.Listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return "localhost:" + port
+}
+
+// topic links a user of telegate to somebody's phone by the API, and asks the bot for his topic.
+func (s *stage) topic(name string) string {
+	s.t.Helper()
+	after := s.last(name)
+	var started api.StartedLink
+	s.post("/v1/links", api.StartLink{User: name}, &started)
+	if err := s.telegram.Open(s.person(name), started.StartURL); err != nil {
+		s.t.Fatal(err)
+	}
+	question := s.message(name, "Connect this Telegram chat", after)
+	if err := s.telegram.Tap(s.person(name), botName, question.ID, "Link"); err != nil {
+		s.t.Fatal(err)
+	}
+	var confirmed api.Confirmation
+	s.post("/v1/links/"+started.ID+"/confirm", api.ConfirmLink{Code: s.code(name, "is the code to connect", question.ID)}, &confirmed)
+	s.message(name, "Connected.", question.ID)
+	if _, err := s.telegram.Say(s.person(name), botName, "/topic"); err != nil {
+		s.t.Fatal(err)
+	}
+	return regexp.MustCompile(`\b[a-z2-7]{32}\b`).FindString(s.message(name, "as with ntfy", question.ID).Text)
+}
+
+// post makes a call of telegate's API that succeeds.
+func (s *stage) post(path string, body, out any) {
+	s.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := http.NewRequest(http.MethodPost, "http://"+s.address+path, bytes.NewReader(data))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	s.ask(r, out)
+}
+
+// ask makes a call with the key and reads what comes back.
+func (s *stage) ask(r *http.Request, out any) {
+	s.t.Helper()
+	r.Header.Set("Authorization", "Bearer "+s.key)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil || resp.StatusCode >= 300 {
+		s.t.Fatalf("%s %s: %s, %v", r.Method, r.URL, resp.Status, err)
+	}
 }
 
 // install puts MeshCentral into the folder, unless it is there.
@@ -208,16 +294,8 @@ func (s *stage) messaging(domain, user string) api.Messaging {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+s.key)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
 	var m api.Messaging
-	if err := json.NewDecoder(resp.Body).Decode(&m); err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("how %s stands: %s, %v", user, resp.Status, err)
-	}
+	s.ask(r, &m)
 	return m
 }
 
@@ -290,79 +368,19 @@ func wrong(code string) string {
 	return string(code[0]+1) + code[1:]
 }
 
+// freePort is a port that nobody has, and that nobody gets by chance before it is used, or while telegate is down: the system gives ports
+// from 32768 on to whoever calls out.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
-// process is a program that runs until it is stopped, with the children it has started.
-type process struct {
-	log  *syncBuffer
-	stop func()
-}
-
-// start runs a program and waits until it says that it is ready.
-func (s *stage) start(cmd *exec.Cmd, ready string) *process {
-	s.t.Helper()
-	p := &process{log: &syncBuffer{}}
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, p.log, p.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(done) }()
-	p.stop = sync.OnceFunc(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-		select {
-		case <-done:
-		case <-time.After(10 * time.Second):
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-done
-	})
-	s.whole.Cleanup(func() {
-		p.stop()
-		if s.whole.Failed() {
-			s.whole.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.log)
-		}
-	})
-	for deadline := time.Now().Add(2 * patience); !strings.Contains(p.log.String(), ready); time.Sleep(50 * time.Millisecond) {
-		select {
-		case <-done:
-			s.t.Fatalf("%s has ended:\n%s", cmd.Path, p.log)
-		default:
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s is not ready:\n%s", cmd.Path, p.log)
+	for range 100 {
+		port := strconv.Itoa(10000 + rand.N(22768))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port
 		}
 	}
-	return p
-}
-
-// syncBuffer is a buffer that many may write to.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	t.Fatal("no free port")
+	return ""
 }

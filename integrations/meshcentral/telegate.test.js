@@ -10,109 +10,9 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { telegate } = require('./telegate/telegate.js');
 const { Gateway, connect } = require('./telegate/gateway.js');
 const { Reports } = require('./telegate/reports.js');
-
-const ALICE = 'user//alice';
-
-// gateway is a server that keeps what it is asked and answers what `answers` has for "METHOD /path", or 202 for messages.
-async function gateway(t, answers = {}) {
-  const calls = [];
-  let n = 0;
-  const server = http.createServer((req, res) => {
-    let text = '';
-    req.on('data', (chunk) => { text += chunk; });
-    req.on('end', () => {
-      const call = { method: req.method, path: req.url, headers: req.headers, body: text ? JSON.parse(text) : undefined };
-      const name = `${req.method} ${req.url.split('?')[0]}`;
-      if (name !== 'GET /v1/domains') calls.push(call);
-      let answer = answers[name];
-      if (typeof answer === 'function') answer = answer(call);
-      if (!answer) {
-        answer = name === 'GET /v1/domains' ? [200, { domains: [{ id: '', bot: '@SomeBot', state: 'connected' }, { id: 'corp' }] }]
-          : req.method === 'DELETE' ? [204] : name === 'POST /v1/messages' ? [202, { id: `msg_${++n}`, status: 'delivered' }] : [201, { id: 'lnk_1' }];
-      }
-      if (answer === 'hang') return;
-      if (answer === 'cut') return req.socket.destroy();
-      res.writeHead(answer[0], { 'Content-Type': 'application/json' });
-      res.end(answer[1] === undefined ? '' : typeof answer[1] === 'string' ? answer[1] : JSON.stringify(answer[1]));
-    });
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => { server.closeAllConnections(); server.close(); });
-  return { calls, server, url: `http://127.0.0.1:${server.address().port}` };
-}
-
-const problem = (status, kind, detail, more = {}) => [status, { type: '/problems/' + kind, title: kind, status, detail, ...more }];
-
-// meshcentral is the part of MeshCentral that the plugin touches, as version 1.1.55 has it.
-function meshcentral(t, url, change = (config) => config) {
-  const datapath = fs.mkdtempSync(path.join(os.tmpdir(), 'telegate-plugin-'));
-  t.after(() => fs.rmSync(datapath, { recursive: true }));
-  const mc = {
-    datapath, warnings: [], events: [], dispatch: [],
-    config: change({ domains: { '': {}, corp: {} }, messaging: { telegate: { url, key: 'tgk_test' } } }),
-    webserver: { users: {} },
-    addServerWarning(msg) { mc.warnings.push(msg); },
-    AddEventDispatch(ids, target) { mc.dispatch.push(target); },
-    RemoveEventDispatch(ids, target) { mc.dispatch = mc.dispatch.filter((d) => d !== target); },
-    DispatchEvent(ids, source, event) { mc.events.push(event); for (const d of mc.dispatch) d.HandleEvent(source, event); },
-    decodeCookie(cookie) { return cookie; },
-  };
-  const ms = {
-    providers: 0, telegramClient: null,
-    sendMessage(to, msg, domain, func) {
-      (async () => {
-        try {
-          await ms.telegramClient.sendMessage(to.substring(9), { message: msg });
-          if (func) func(true);
-        } catch (ex) {
-          if (func) func(false, ex);
-        }
-      })();
-    },
-    sendMessagingCheck(domain, to, code, language, func) { ms.sendMessage(to, 'My Server verification code is: ' + code, domain, func); },
-    sendToken(domain, to, code, language, func) { ms.sendMessage(to, 'My Server access token is: ' + code, domain, func); },
-    sendDeviceNotify(domain, name, to) { ms.sendMessage(to, 'Connections: pc', domain, null); },
-    sendDeviceHelpRequest(domain, name, to) { ms.sendMessage(to, 'Help Request from pc: please', domain, null); },
-  };
-  mc.msgserver = mc.config.messaging ? ms : null;
-  mc.user = (id, handle) => {
-    const [, domain, name] = id.split('/');
-    mc.webserver.users[id] = { _id: id, domain, name, ...(handle ? { msghandle: 'telegram:' + handle } : {}) };
-    return mc.webserver.users[id];
-  };
-  mc.start = () => {
-    const plugin = telegate({ parent: mc });
-    plugin.server_startup();
-    if (plugin.plugin.reports) {
-      plugin.plugin.reports.firstPause = plugin.plugin.reports.pause = 5;
-      plugin.plugin.gateway.retryAfter = 5;
-      t.after(() => plugin.plugin.reports.stop());
-    }
-    return plugin.plugin;
-  };
-  // prove is what MeshCentral does with the code a user types: it opens the cookie, sets the handle and tells everybody.
-  mc.prove = (id, handle, code) => {
-    mc.decodeCookie({ a: 'verifyMessaging', c: code, p: 'telegram:' + handle });
-    mc.webserver.users[id].msghandle = 'telegram:' + handle;
-    mc.changed(id, 156);
-  };
-  mc.changed = (id, msgid) => mc.DispatchEvent(['*'], mc, { action: 'accountchange', msgid, account: { _id: id }, userid: 'user//admin' });
-  return mc;
-}
-
-const sent = (mc, send) => new Promise((resolve) => send(mc.msgserver, (success, msg) => resolve([success, msg])));
-const domain = { id: '' };
-
-async function eventually(what, holds) {
-  for (let i = 0; i < 4000; i++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  assert.fail('waited in vain until ' + what);
-}
+const { ALICE, domain, eventually, gateway, meshcentral, problem, sent } = require('./rig.js');
 
 test('each kind of message has its lane and its lifetime', async (t) => {
   const gw = await gateway(t), mc = meshcentral(t, gw.url);
@@ -251,6 +151,22 @@ test("an administrator's edit is an invitation, and ends the link", async (t) =>
   const want = [who + 'alice', 'PUT @carol', who + 'alice', who + 'alice', 'PUT @alice', who + 'alice', who + 'bob', 'PUT @bob', who + 'bob'];
   await eventually('all is told', () => gw.calls.length >= want.length);
   assert.deepEqual(gw.calls.map((c) => (c.method === 'PUT' ? 'PUT ' + c.body.handle : `${c.method} ${c.path}`)), want);
+});
+
+test('what happens on a peered server is reported by that one', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  const alice = mc.user(ALICE), bob = mc.user('user//bob', '@bob');
+  mc.start();
+  mc.changed(ALICE, 156, mc, true); // told by the other server, before the database has
+  alice.msghandle = 'telegram:@alice';
+  mc.changed(ALICE, undefined, mc.db); // told by the database
+  delete bob.msghandle;
+  mc.changed(bob._id, 157, null, true);
+  alice.msghandle = 'telegram:@carol';
+  mc.changed(ALICE, 66); // and this one has happened here
+  await eventually('it is told', () => gw.calls.length === 2);
+  assert.deepEqual(gw.calls.map((c) => `${c.method} ${c.body ? c.body.handle : c.path}`),
+    ['DELETE /v1/messaging?domain=&user=user%2F%2Falice', 'PUT @carol']);
 });
 
 test('reports wait for the gateway, in their order, over a restart', async (t) => {

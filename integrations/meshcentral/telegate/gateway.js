@@ -12,9 +12,9 @@ const MAX_ANSWER = 64 * 1024;
 // Problem is why a call came to nothing: a sentence for people, and for programs the kind of the problem where the gateway
 // answered at all (status 0: it did not).
 class Problem extends Error {
-  constructor(message, { status = 0, kind = '', reason = '', retryAfter = 0 } = {}) {
+  constructor(message, { status = 0, kind = '', reason = '', retryAfter = 0, messageId = '' } = {}) {
     super(message);
-    Object.assign(this, { status, kind, reason, retryAfter });
+    Object.assign(this, { status, kind, reason, retryAfter, messageId });
   }
 }
 
@@ -111,6 +111,7 @@ function answer(response, text) {
   if (body.start_url) sentence = sentence.replace('start_url', body.start_url);
   throw new Problem(sentence, {
     status, kind: body.type.replace(/^\/problems\//, ''), reason: body.reason || '', retryAfter: Number(body.retry_after) || 0,
+    messageId: typeof body.message_id === 'string' ? body.message_id : '',
   });
 }
 

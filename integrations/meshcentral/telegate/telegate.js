@@ -7,7 +7,9 @@
 
 const crypto = require('crypto');
 const path = require('path');
+const { Connect } = require('./connect.js');
 const { connect, Problem } = require('./gateway.js');
+const { onWebUIStartupEnd } = require('./page.js');
 const { Reports } = require('./reports.js');
 
 const TELEGRAM = 1; // in the mask of services that MeshCentral's pages read
@@ -31,6 +33,8 @@ class Plugin {
     this.proofs = new Map(); // "domain handle code" → the message that carried it
     this.confirming = ''; // the code that was typed to prove a handle; its event follows in the same turn
     this.firstCodes = new Map(); // user id → the code that proves his handle when he signs in with it
+    this.elsewhere = false; // what is being told right now has happened on another server
+    this.connecting = ''; // who has just been connected by the bot; his event follows in the same turn
   }
 
   start() {
@@ -53,6 +57,9 @@ class Plugin {
       drop: (report, error) => this.givenUp(report, error),
     });
     this.attach(msgserver);
+    this.connect = new Connect({
+      gateway: this.gateway, requests: msgserver.telegateRequests, connected: (session, link) => this.connected(session, link),
+    });
     this.server.AddEventDispatch(['*'], this);
     this.probe();
   }
@@ -93,6 +100,24 @@ class Plugin {
       if (cookie && cookie.a === 'verifyMessaging') msgserver.telegate.confirming = cookie.c;
       return cookie;
     };
+    // Peered servers pass their events on to each other. Whoever made a change reports it; the others only look.
+    const { DispatchEvent } = this.server;
+    this.server.DispatchEvent = function (ids, source, event, fromPeer) {
+      const plugin = msgserver.telegate, before = plugin.elsewhere;
+      plugin.elsewhere = Boolean(fromPeer);
+      try {
+        return DispatchEvent.call(this, ids, source, event, fromPeer);
+      } finally {
+        plugin.elsewhere = before;
+      }
+    };
+    // What a page asks of a plugin comes without the request, which says whether the session may change its account.
+    const requests = msgserver.telegateRequests = new WeakMap(), handler = this.server.webserver.meshUserHandler;
+    const { CreateMeshUser } = handler;
+    handler.CreateMeshUser = function (parent, db, ws, req, ...more) {
+      requests.set(ws, req);
+      return CreateMeshUser.call(this, parent, db, ws, req, ...more);
+    };
   }
 
   // probe says in MeshCentral's log and on its page of warnings whether the gateway can be worked with.
@@ -126,9 +151,7 @@ class Plugin {
     const { domain } = about;
     const user = this.userOf(about, to);
     const message = { domain, text, ...KINDS[about.kind] };
-    if (about.kind === 'verification') {
-      return this.remember(domain, to, about.code, await this.message({ ...message, to }));
-    }
+    if (about.kind === 'verification') return this.code({ ...message, to }, (id) => this.remember(domain, to, about.code, id));
     if (!user) return void await this.message({ ...message, to });
     try {
       await this.message({ ...message, user: user._id });
@@ -138,8 +161,18 @@ class Plugin {
       // MeshCentral has a handle for him that telegate has no proof of: it is older than telegate, or an administrator has set it.
       // A code that he signs in with is the proof.
       if (about.kind === 'direct') return void await this.message({ ...message, to });
-      const id = await this.message({ ...message, to, purpose: 'link' });
-      this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME });
+      await this.code({ ...message, to, purpose: 'link' }, (id) => this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME }));
+    }
+  }
+
+  // code sends a code that proves a handle, and passes on the id of its message. That is known before the message is there where the
+  // person has not pressed Start: he gets the code if he does so in time, so it can still prove something.
+  async code(body, known) {
+    try {
+      known(await this.message(body));
+    } catch (problem) {
+      if (problem.messageId) known(problem.messageId);
+      throw problem;
     }
   }
 
@@ -165,7 +198,8 @@ class Plugin {
     if (this.retired || typeof event !== 'object' || event === null) return;
     try {
       switch (event.action) {
-        case 'accountchange': return this.changed(event.account && event.account._id, event.msgid === 156);
+        case 'accountchange': // which a database that servers share tells all of them, besides
+          return this.changed(event.account && event.account._id, event.msgid === 156, this.elsewhere || source === this.server.db);
         case 'accountremove': return this.removed(event.userid);
         case 'login': return event.twoFactorType === 'messenger' ? this.signedIn(event.userid) : undefined;
       }
@@ -175,11 +209,12 @@ class Plugin {
   }
 
   // changed compares a user's handle with the last that was seen. Event 156 says that he has proven the one he has.
-  changed(userid, proven) {
+  changed(userid, proven, elsewhere) {
     const user = this.server.webserver.users[userid];
     if (!user) return;
     const before = this.handles.get(userid) || '', now = handleOf(user);
     this.handles.set(userid, now);
+    if (elsewhere || userid === this.connecting) return;
     if (proven && now) return this.provenBy(user, now);
     if (now === before || nameOf(now) === nameOf(before)) return;
     this.firstCodes.delete(userid);
@@ -192,6 +227,24 @@ class Plugin {
     this.proofs.delete(key);
     if (proof) this.link(user, handle, proof.id);
     else console.log(`telegate: ${user._id} has proven a handle with a code that was not sent from here; the next code he signs in with links him.`);
+  }
+
+  // connected gives MeshCentral the handle of somebody whom telegate has just linked by the bot, in the way MeshCentral itself does
+  // with one that was proven. It is a label: everything goes out by user. An account without a username gets one that no username is.
+  connected(session, link) {
+    const { webserver, db } = this.server, user = webserver.users[session.user._id] || session.user;
+    user.msghandle = PREFIX + (link.handle || `@${plain(link.name).slice(0, 64)} (no username, ${user.name})`);
+    session.user.msghandle = user.msghandle;
+    db.SetUser(user);
+    this.connecting = user._id;
+    try {
+      this.server.DispatchEvent(['*', 'server-users', user._id], session, {
+        etype: 'user', userid: user._id, username: user.name, account: webserver.CloneSafeUser(user), action: 'accountchange', msgid: 156,
+        msgArgs: [user.name], msg: plain(`Verified messaging account of user ${user.name}`), domain: user.domain, ...(db.changeStream ? { noact: 1 } : {}),
+      });
+    } finally {
+      this.connecting = '';
+    }
   }
 
   signedIn(userid) {
@@ -281,8 +334,14 @@ function plain(sentence) { return String(sentence).replace(/[<>]/g, '').replace(
 module.exports.telegate = function (pluginHandler) {
   const plugin = new Plugin(pluginHandler.parent);
   return {
-    exports: [],
+    exports: ['onWebUIStartupEnd'],
+    onWebUIStartupEnd,
     plugin,
+    // serveraction is what the page of "Connect Telegram" calls.
+    serveraction(command, session) {
+      const { msgserver } = pluginHandler.parent;
+      if (msgserver && msgserver.telegate) msgserver.telegate.connect.serve(command, session);
+    },
     server_startup() {
       try {
         plugin.start();

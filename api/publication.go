@@ -1,0 +1,222 @@
+package api
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"html"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// publication is what a client of ntfy asks for. The names are those of ntfy's JSON.
+type publication struct {
+	Topic    string   `json:"topic"`
+	Message  string   `json:"message"`
+	Title    string   `json:"title"`
+	Priority int      `json:"priority"` // 1 to 5; 0 is 3
+	Tags     []string `json:"tags"`
+	Click    string   `json:"click"`
+	Attach   string   `json:"attach"`
+	Filename string   `json:"filename"`
+	Delay    string   `json:"delay"`
+	Email    string   `json:"email"`
+	Call     string   `json:"call"`
+
+	binary bool // the body is no text
+}
+
+// readPublication reads the two forms: the topic in the path and all else in headers or the query, or everything in JSON. What only
+// ornaments a message (icons, actions, Markdown) is passed over; what the sender relies on and does not get is refused.
+func readPublication(w http.ResponseWriter, r *http.Request) (publication, error) {
+	if headSize(r) > maxHead {
+		p := problem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
+		p.LimitBytes = maxHead
+		return publication{}, p
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return publication{}, tooLarge(maxBody)
+	case err != nil:
+		return publication{}, problem("malformed-request", "The body could not be read to its end.")
+	}
+	p := publication{}
+	if topic := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, codePrefix), "/"); topic == "" {
+		p, err = publicationOfJSON(body)
+	} else {
+		p, err = publicationOfHeaders(r, body)
+		p.Topic = topic
+	}
+	if err != nil {
+		return p, err
+	}
+	return p, p.check()
+}
+
+func publicationOfJSON(body []byte) (publication, error) {
+	var p publication
+	if !utf8.Valid(body) || json.Unmarshal(body, &p) != nil {
+		return p, problem("malformed-request", `The body must be JSON as in {"topic":"…","message":"…","title":"…","priority":4,"tags":["…"],"click":"https://…"}. `+
+			"A plain text goes to the path of its topic.")
+	}
+	if p.Topic == "" {
+		return p, invalid("#/topic", "is required")
+	}
+	return p, nil
+}
+
+// priorities are ntfy's names.
+var priorities = map[string]int{
+	"": 0, "1": 1, "min": 1, "2": 2, "low": 2, "3": 3, "default": 3, "4": 4, "high": 4, "5": 5, "max": 5, "urgent": 5,
+}
+
+// urgency is what browsers and proxies mean by a header Priority (RFC 9218); it is not for us.
+var urgency = regexp.MustCompile(`^u=[0-7](,\s*i)?$|^i$`)
+
+func publicationOfHeaders(r *http.Request, body []byte) (publication, error) {
+	p := publication{
+		Message: parameter(r, "message", "m"), Title: parameter(r, "title", "ti", "t"), Click: parameter(r, "click"),
+		Attach: parameter(r, "attach", "a"), Filename: parameter(r, "filename", "file", "f"), Delay: parameter(r, "delay", "at", "in"),
+		Email: parameter(r, "email", "e-mail", "mail", "e"), Call: parameter(r, "call"),
+	}
+	if p.binary = !utf8.Valid(body); p.binary {
+		return p, nil
+	}
+	p.Message = cmp.Or(strings.TrimSpace(string(body)), p.Message)
+	for tag := range strings.SplitSeq(parameter(r, "tags", "tag", "ta"), ",") {
+		if tag = strings.TrimSpace(tag); tag != "" {
+			p.Tags = append(p.Tags, tag)
+		}
+	}
+	name := strings.ToLower(parameter(r, "priority", "prio", "p"))
+	if urgency.MatchString(name) {
+		name = ""
+	}
+	var ok bool
+	if p.Priority, ok = priorities[name]; !ok {
+		return p, invalid("header/Priority", "must be 1 to 5, or min, low, default, high, max")
+	}
+	return p, nil
+}
+
+// parameter reads the first of the headers X-NAME and NAME, or of the query, that is there.
+func parameter(r *http.Request, names ...string) string {
+	for _, name := range names {
+		for _, header := range []string{"X-" + name, name} {
+			if value := strings.TrimSpace(r.Header.Get(header)); value != "" {
+				if decoded, err := new(mime.WordDecoder).DecodeHeader(value); err == nil { // =?UTF-8?B?…?=
+					value = decoded
+				}
+				return legible(value)
+			}
+		}
+	}
+	query := r.URL.Query()
+	for _, name := range names {
+		for _, parameter := range []string{"x-" + name, name} {
+			if value := strings.TrimSpace(query.Get(parameter)); value != "" {
+				return legible(value)
+			}
+		}
+	}
+	return ""
+}
+
+// legible reads text that is no UTF-8 as Latin-1, which some clients send in headers.
+func legible(value string) string {
+	if utf8.ValidString(value) {
+		return value
+	}
+	letters := make([]rune, len(value))
+	for i := range len(value) {
+		letters[i] = rune(value[i])
+	}
+	return string(letters)
+}
+
+// check refuses what cannot be done, so that nobody waits for it, and gives a message without a text one.
+func (p *publication) check() error {
+	switch {
+	case p.binary || p.Filename != "" && p.Attach == "": // of an address that is attached it is only the name
+		return problem("unsupported-publication", "telegate takes text, no files. Send the text as UTF-8, or give the address of the file in Attach.")
+	case p.Delay != "":
+		return problem("unsupported-publication", "telegate sends at once; leave out Delay, At and In.")
+	case p.Email != "" || p.Call != "":
+		return problem("unsupported-publication", "telegate writes to Telegram, and sends neither mail nor calls; leave out Email and Call.")
+	case p.Priority < 0 || p.Priority > 5:
+		return invalid("#/priority", "must be from 1 to 5")
+	}
+	p.Message = cmp.Or(p.Message, emptyMessage)
+	return nil
+}
+
+// tagSymbols are the tags that ntfy's documentation names as the popular ones, and what its apps show for them.
+var tagSymbols = map[string]string{
+	"+1": "👍", "partying_face": "🥳", "tada": "🎉", "heavy_check_mark": "✔️", "white_check_mark": "✅", "loudspeaker": "📢",
+	"-1": "👎", "warning": "⚠️", "rotating_light": "🚨", "triangular_flag_on_post": "🚩", "skull": "💀", "facepalm": "🤦",
+	"no_entry": "⛔", "no_entry_sign": "🚫", "cd": "💿", "computer": "💻", "x": "❌", "fire": "🔥", "bell": "🔔", "floppy_disk": "💾",
+	"green_circle": "🟢", "red_circle": "🔴", "yellow_circle": "🟡", "white_circle": "⚪", "lock": "🔒", "key": "🔑", "email": "📧",
+}
+
+// text is what the person reads: symbols and title in bold, the message, what it points to, and tags that are no symbols.
+func (p *publication) text() (text string, isHTML bool) {
+	var symbols, names []string
+	for _, tag := range p.Tags {
+		if symbol, ok := tagSymbols[tag]; ok {
+			symbols = append(symbols, symbol)
+		} else {
+			names = append(names, tag)
+		}
+	}
+	head := strings.TrimSpace(strings.Join(symbols, "") + " " + p.Title)
+	parts := []string{p.Message}
+	switch {
+	case p.Title != "":
+		parts[0] = "<b>" + html.EscapeString(head) + "</b>\n" + html.EscapeString(p.Message)
+		isHTML = true
+	case head != "":
+		parts[0] = head + " " + p.Message
+	}
+	for _, more := range []string{p.Click, p.Attach, strings.Join(names, ", ")} {
+		if isHTML {
+			more = html.EscapeString(more)
+		}
+		if more != "" {
+			parts = append(parts, more)
+		}
+	}
+	return strings.Join(parts, "\n\n"), isHTML
+}
+
+// publishedKey is the API key that came with a publication, in any of the ways of ntfy's clients: as bearer, as the password of
+// Basic, or either of these in the query.
+func publishedKey(r *http.Request) (token string, given bool) {
+	header := r.Header.Get("Authorization")
+	if auth := parameter(r, "authorization", "auth"); header == "" && auth != "" {
+		decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(auth, "="))
+		if err != nil {
+			return "", true
+		}
+		header = string(decoded)
+	}
+	if header == "" {
+		return "", false
+	}
+	scheme, value, _ := strings.Cut(header, " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return strings.TrimSpace(value), true
+	case strings.EqualFold(scheme, "Basic"):
+		decoded, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
+		_, password, _ := strings.Cut(string(decoded), ":")
+		return password, true
+	}
+	return "", true
+}

@@ -1,0 +1,53 @@
+package db
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"telegate/notify"
+)
+
+// KeepCode implements notify.Tx. Codes whose time is over go with it, so that nobody's requests pile up.
+func (tx *Tx) KeepCode(c notify.WaitingCode) error {
+	body, err := json.Marshal(c.Body)
+	if err != nil {
+		return fmt.Errorf("encode a code's body: %w", err)
+	}
+	if _, err := tx.q.exec("DELETE FROM waiting_codes WHERE expires_at <= ?", millis(tx.now)); err != nil {
+		return fmt.Errorf("delete old codes: %w", err)
+	}
+	_, err = tx.q.exec(`
+		INSERT INTO waiting_codes (bot_id, name, domain, message_id, body, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET message_id = excluded.message_id, body = excluded.body, expires_at = excluded.expires_at`,
+		c.BotID, c.Name, c.Domain, c.ID, tx.keys.seal(body, c.ID), millis(c.Expires))
+	if err != nil {
+		return fmt.Errorf("keep a code: %w", err)
+	}
+	return nil
+}
+
+// TakeCodes implements notify.Tx. A code that cannot be unsealed is gone: its person asks for another.
+func (tx *Tx) TakeCodes(botID int64, username string) ([]notify.WaitingCode, error) {
+	type sealed struct {
+		notify.WaitingCode
+		body []byte
+	}
+	found, err := all(tx, func(row scanner) (sealed, error) {
+		c := sealed{WaitingCode: notify.WaitingCode{BotID: botID}}
+		var expires int64
+		err := row.Scan(&c.Domain, &c.Name, &c.ID, &c.body, &expires)
+		c.Expires = fromMillis(expires)
+		return c, err
+	}, "DELETE FROM waiting_codes WHERE bot_id = ? AND name = ? RETURNING domain, name, message_id, body, expires_at", botID, username)
+	if err != nil {
+		return nil, fmt.Errorf("take codes: %w", err)
+	}
+	var codes []notify.WaitingCode
+	for _, c := range found {
+		plain, err := tx.keys.open(c.body, c.ID)
+		if err == nil && json.Unmarshal(plain, &c.Body) == nil {
+			codes = append(codes, c.WaitingCode)
+		}
+	}
+	return codes, nil
+}

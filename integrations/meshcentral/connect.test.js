@@ -1,0 +1,199 @@
+// "Connect Telegram": what the plugin answers to its part of MeshCentral's page.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { ALICE, domain, eventually, gateway, meshcentral, problem, sent } = require('./rig.js');
+
+const STARTED = {
+  id: 'lnk_1', start_url: 'https://t.me/SomeBot?start=TOKEN', start_command: '/start TOKEN', qr_svg: 'data:image/svg+xml;base64,AAAA',
+};
+const NOBODY = { linked: false, link: null };
+const HERS = { linked: true, link: { id: 'lnk_1', status: 'verified', handle: '@alice', name: 'Alice' } };
+
+test('a link is offered, followed and proven, and MeshCentral gets the handle', async (t) => {
+  let messaging = NOBODY, followed;
+  const gw = await gateway(t, {
+    'GET /v1/messaging': () => [200, messaging],
+    'POST /v1/links': [201, STARTED],
+    'GET /v1/links/lnk_1': () => followed,
+    'POST /v1/links/lnk_1/confirm': (c) => (c.body.code === '123456' ? [200, { verified: true, result: 'verified', attempts_remaining: 3 }]
+      : [200, { verified: false, result: 'incorrect', attempts_remaining: 1 }]),
+  });
+  const mc = meshcentral(t, gw.url);
+  Object.assign(mc.user(ALICE), { realname: 'Alice', llang: 'de' });
+  mc.start();
+  const page = mc.page(ALICE);
+  const answer = { action: 'plugin', plugin: 'telegate', method: 'answer', serial: 1 };
+  assert.deepEqual(await page.ask('bot'), { ...answer, step: 'bot', bot: 'SomeBot' }); // for the hint in MeshCentral's own dialog
+  assert.deepEqual(await page.ask('start'), {
+    ...answer, step: 'offered', url: STARTED.start_url, command: '/start TOKEN', qr: STARTED.qr_svg, bot: 'SomeBot', connected: '',
+  });
+  assert.deepEqual(gw.calls.at(-1).body, {
+    domain: '', user: ALICE, session_binding: page.ws.sessionId, display_name: 'Alice', locale: 'de',
+  });
+
+  followed = [200, { id: 'lnk_1', status: 'claimed', label: 'Alice (@alice)' }];
+  assert.deepEqual(await page.ask('follow', { seen: 'pending' }), { ...answer, step: 'followed', status: 'claimed', label: 'Alice (@alice)' });
+  assert.equal(gw.calls.at(-1).headers.prefer, 'wait=8');
+
+  assert.deepEqual(await page.ask('confirm', { code: '111111' }), { ...answer, step: 'wrong', sentence: 'That is not the code. 1 try left.' });
+  messaging = HERS;
+  assert.deepEqual(await page.ask('confirm', { code: '123456' }), { ...answer, step: 'connected', label: 'Alice (@alice)' });
+  assert.deepEqual(gw.calls.at(-2).body, { code: '123456', session_binding: page.ws.sessionId });
+  assert.equal(mc.webserver.users[ALICE].msghandle, 'telegram:@alice');
+  assert.deepEqual(mc.saved, [ALICE]);
+  const [event] = mc.events;
+  assert.deepEqual([event.action, event.msgid, event.userid], ['accountchange', 156, ALICE]);
+
+  // It was telegate that has linked, so it is told nothing, and what is sent from now on goes out by user.
+  const told = gw.calls.length;
+  await sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done));
+  assert.deepEqual(gw.calls.slice(told).map((c) => c.body.user), [ALICE]);
+  delete mc.webserver.users[ALICE].msghandle;
+  mc.changed(ALICE, 157);
+  await eventually('the removal is told', () => gw.calls.at(-1).method === 'DELETE');
+});
+
+test('an account without a username gets a handle that nobody can have', async (t) => {
+  const gw = await gateway(t, {
+    'GET /v1/messaging': [200, { link: { ...HERS.link, handle: '', name: '<b>Alice' } }], 'POST /v1/links': [201, STARTED],
+    'POST /v1/links/lnk_1/confirm': [200, { verified: true, result: 'verified' }],
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  const page = mc.page(ALICE);
+  assert.equal((await page.ask('start')).connected, '<b>Alice'); // the page shows it as text
+  await page.ask('confirm', { code: '123456' });
+  assert.equal(mc.webserver.users[ALICE].msghandle, 'telegram:@bAlice (no username, alice)');
+});
+
+test('a confirmation whose answer was lost is no failure, and somebody else\'s link is no success', async (t) => {
+  let link = HERS.link;
+  const gw = await gateway(t, {
+    'GET /v1/messaging': () => [200, { link }], 'POST /v1/links': [201, STARTED],
+    'POST /v1/links/lnk_1/confirm': [200, { verified: false, result: 'already_used' }],
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  const page = mc.page(ALICE);
+  await page.ask('start');
+  assert.equal((await page.ask('confirm', { code: '123456' })).step, 'connected');
+  link = { ...link, id: 'lnk_2' };
+  assert.deepEqual((await page.ask('confirm', { code: '123456' })).sentence, 'This code has been used already.');
+  link = null;
+  assert.equal((await page.ask('confirm', { code: '123456' })).step, 'over');
+});
+
+test('what went wrong is told in words', async (t) => {
+  let start, result, followed;
+  const gw = await gateway(t, {
+    'GET /v1/messaging': [200, NOBODY], 'POST /v1/links': () => start,
+    'POST /v1/links/lnk_1/confirm': () => [200, { verified: false, result, attempts_remaining: 4 }], 'GET /v1/links/lnk_1': () => followed,
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  const page = mc.page(ALICE);
+  for (const [answer, want] of [
+    [problem(409, 'needs-bot', 'This domain has no bot.'), /Use "Manage messaging"/],
+    [problem(429, 'rate-limited', 'Too many links.', { retry_after: 61 }), /^Too many tries; wait 2 minutes\.$/],
+    [problem(503, 'telegram-unavailable', 'Telegram has never told the bot\'s name yet.'), /For the administrator: Telegram has never told/],
+    ['cut', /For the administrator: telegate does not answer/],
+    [[200, '<html>'], /For the administrator: What answers at "url" is not telegate/],
+  ]) {
+    start = answer;
+    const said = await page.ask('start');
+    assert.equal(said.step, 'over');
+    assert.match(said.sentence, want);
+  }
+  assert.equal((await page.ask('follow', { seen: 'pending' })).sentence, 'Start again.');
+  assert.equal((await page.ask('confirm', { code: '123456' })).sentence, 'Start again.');
+  start = [201, STARTED];
+  await page.ask('start');
+  assert.equal((await page.ask('confirm', { code: 123456 })).sentence, 'Start again.');
+  for (const [given, step, want] of [
+    ['incorrect', 'wrong', /4 tries left/], ['not_claimed', 'wrong', /tap Link/], ['expired', 'over', /10 minutes/], ['exhausted', 'over', /Too many wrong/],
+    ['denied', 'over', /Not me/], ['canceled', 'over', /anew/], ['binding_mismatch', 'over', /another window/], ['of_the_future', 'over', /of_the_future/],
+  ]) {
+    result = given;
+    const said = await page.ask('confirm', { code: '123456' });
+    assert.equal(said.step, step, given);
+    assert.match(said.sentence, want);
+  }
+  followed = [200, { status: 'denied' }];
+  assert.match((await page.ask('follow', { seen: 'claimed' })).sentence, /Not me/);
+  followed = problem(500, 'internal-error', 'telegate has a fault.'); // for a moment
+  mc.msgserver.telegate.connect.pause = 1;
+  assert.deepEqual((await page.ask('follow', { seen: 'claimed' })).status, 'claimed');
+  followed = problem(404, 'not-found', 'There is nothing with this id.');
+  assert.match((await page.ask('follow', { seen: 'pending' })).sentence, /nothing with this id/);
+});
+
+test('a session that may not change its account connects nothing', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  const alice = mc.user(ALICE);
+  const early = mc.page(ALICE); // before the plugin was there
+  mc.start();
+  await eventually('the start is over', () => true);
+  for (const [page, want] of [
+    [early, /Reload this page/], [mc.page(ALICE, { loginToken: '~t:abc' }), /login token/],
+    [Object.assign(mc.page(ALICE), { user: { ...alice, siteadmin: 1024 } }), /locked/],
+    [Object.assign(mc.page(ALICE), { domain: { id: '', passwordrequirements: { lock2factor: true } } }), /locked/],
+  ]) {
+    for (const step of ['start', 'follow', 'confirm']) {
+      const said = await page.ask(step, { code: '123456' });
+      assert.equal(said.step, 'over');
+      assert.match(said.sentence, want);
+    }
+  }
+  assert.deepEqual(gw.calls, []);
+  assert.equal(alice.msghandle, undefined);
+});
+
+test('a page follows and proves its own link only, and hurries nothing', async (t) => {
+  let held;
+  const gw = await gateway(t, { 'GET /v1/messaging': [200, NOBODY], 'POST /v1/links': () => (held ? 'hang' : [201, STARTED]) });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.user('user//mallory');
+  mc.start();
+  const page = mc.page(ALICE), mallory = mc.page('user//mallory');
+  await page.ask('start');
+  assert.equal((await mallory.ask('confirm', { code: '123456', id: 'lnk_1' })).sentence, 'Start again.');
+  assert.equal((await mallory.ask('follow', { seen: 'pending', id: 'lnk_1' })).sentence, 'Start again.');
+
+  held = true;
+  mc.msgserver.telegate.gateway.timeout = 300;
+  for (const serial of [2, 3, 4]) mc.plugin.serveraction({ step: 'start', serial }, page);
+  for (const step of [undefined, 'serve', 'constructor', 'refused', 7]) mc.plugin.serveraction({ step, serial: 9 }, page);
+  await eventually('the page has its answer', () => page.answers.length === 2);
+  assert.deepEqual([page.answers[1].step, page.answers[1].serial], ['over', 4]); // for the dialog that is open by now
+  page.ws.send = () => { throw new Error('closed'); };
+  mc.plugin.serveraction({ step: 'follow', seen: 'pending' }, page);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+test('a code for somebody who has not pressed Start proves his handle once he has', async (t) => {
+  const gw = await gateway(t, {
+    'POST /v1/messages': (c) => (c.body.user ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.')
+      : problem(409, 'recipient-unknown', 'The person opens start_url and presses Start.', { start_url: 'https://t.me/SomeBot', message_id: 'msg_later' })),
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  const bob = mc.user('user//bob', '@bob');
+  mc.start();
+  assert.deepEqual(await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done)),
+    [false, 'The person opens https://t.me/SomeBot and presses Start.']);
+  assert.equal(mc.events.length, 1); // the administrator is told
+  mc.prove(ALICE, '@alice', '111111'); // which she could only have read in Telegram
+  bob.otpmsg = { k: '222222' };
+  await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@bob', '222222', null, done));
+  mc.DispatchEvent(['*'], mc, { action: 'login', userid: 'user//bob', twoFactorType: 'messenger' });
+  await eventually('both are linked', () => gw.calls.filter((c) => c.path === '/v1/links').length === 2);
+  assert.deepEqual(gw.calls.filter((c) => c.path === '/v1/links').map((c) => [c.body.user, c.body.message]),
+    [[ALICE, 'msg_later'], ['user//bob', 'msg_later']]);
+});

@@ -1,0 +1,175 @@
+package meshcentral_test
+
+import (
+	"context"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+)
+
+// The elements of MeshCentral's dialogs.
+const (
+	dialogOK     = "#idx_dlgOkButton"
+	dialogCancel = "#idx_dlgCancelButton"
+	handleBox    = "#d2handleinput"
+	codeBox      = "#d2phoneCodeInput"
+	messageBox   = "#d2smsText"
+)
+
+// signIn types the password; where there is a second factor, its page comes next.
+func (s *stage) signIn(browser context.Context, name, path string) *page {
+	s.t.Helper()
+	p := s.open(browser, name, path)
+	p.write("#username", name)
+	p.write("#password", password)
+	p.click("#loginButton")
+	return p
+}
+
+// asAdmin is the page of the administrator, who stays signed in.
+func (s *stage) asAdmin(browser context.Context) *page {
+	s.t.Helper()
+	if s.admin == nil {
+		s.admin = s.signIn(browser, "admin", "")
+		s.admin.see("#LeftMenuMyUsers")
+	}
+	return s.admin
+}
+
+// askForCode lets MeshCentral send a code.
+func (p *page) askForCode() {
+	p.s.t.Helper()
+	p.see("#tokenInput")
+	p.click("#msgKeyButton")
+	p.click(dialogOK)
+	p.reads("body", "Message sent.")
+}
+
+func (p *page) typeCode(code string) {
+	p.s.t.Helper()
+	p.write("#tokenInput", code)
+	p.click("#tokenOkButton")
+}
+
+// account opens My Account, past a bubble that asks for backup codes.
+func (p *page) account() {
+	p.s.t.Helper()
+	p.click("#LeftMenuMyAccount")
+	p.until("the account is there", `document.querySelector("#p2").offsetParent`)
+}
+
+// manage opens the dialog about messaging.
+func (p *page) manage() {
+	p.s.t.Helper()
+	p.follow("Manage messaging")
+}
+
+// follow clicks a link by its words.
+func (p *page) follow(words string) {
+	p.s.t.Helper()
+	p.until("the link "+words+" is there", `(() => {
+		const a = [...document.querySelectorAll("a")].find(a => a.innerText === "`+words+`" && a.offsetParent);
+		a?.click();
+		return a;
+	})()`)
+}
+
+// notified waits for one of MeshCentral's notifications, behind the number at the top of the page.
+func (p *page) notified(phrase string) {
+	p.s.t.Helper()
+	p.until("it is notified of "+phrase, `notifications.some(n => JSON.stringify(n).includes("`+phrase+`"))`)
+	p.click("#notificationCount")
+}
+
+// register asks for a code to a handle.
+func (p *page) register(handle string) {
+	p.s.t.Helper()
+	p.manage()
+	p.write(handleBox, handle)
+	p.shot("register-" + handle)
+	p.click(dialogOK)
+	p.see(codeBox)
+}
+
+// removeHandle takes one's own handle away.
+func (p *page) removeHandle() {
+	p.s.t.Helper()
+	p.manage()
+	p.reads("body", "Verified handle")
+	p.shot("remove")
+	p.click("#d2delPhone")
+	p.click(dialogOK)
+	p.until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
+}
+
+func (p *page) signOut() {
+	p.s.t.Helper()
+	p.follow("Logout")
+	p.see("#username")
+}
+
+// userPage opens the page of a user, as an administrator.
+func (p *page) userPage(name string) {
+	p.s.t.Helper()
+	p.click("#LeftMenuMyUsers")
+	p.until("the list is there", `[...document.querySelectorAll("#p3users tr[tabindex]")].some(r => r.innerText.includes("`+name+`"))`)
+	p.shot("users")
+	p.do("open the page of "+name, chromedp.Evaluate[chromedp.Void](`gotoUser(encodeURIComponentEx("user//`+name+`"))`))
+	p.reads("#p30html", name)
+}
+
+func (p *page) writeTo(text string) {
+	p.s.t.Helper()
+	p.click(`input[title="Send a message to this user"]`)
+	p.write(messageBox, text)
+	p.click(dialogOK)
+}
+
+// editHandle sets a user's handle on his page; an empty one takes it away.
+func (p *page) editHandle(handle string) {
+	p.s.t.Helper()
+	p.do("edit the handle", chromedp.Evaluate[chromedp.Void]("p30editMessaging()"))
+	if handle == "" {
+		p.choose("#d2serviceselect", "0")
+	} else {
+		p.choose("#d2serviceselect", "1")
+		p.write(handleBox, handle)
+	}
+	p.shot("edit-handle")
+	p.click(dialogOK)
+}
+
+// closeDialog clicks until the dialog is gone: while it moves, the modern interface takes no click.
+func (p *page) closeDialog() {
+	p.s.t.Helper()
+	p.until("the dialog is closed", `xxdialogMode ? document.querySelector("`+dialogCancel+`").click() : true`)
+}
+
+// connect goes through the dialog of Connect Telegram, with a wrong code at first.
+func (p *page) connect(name string) {
+	p.s.t.Helper()
+	p.follow("Connect Telegram")
+	p.see("#telegateLink")
+	link := p.value(`document.querySelector("#telegateLink").href`)
+	after := p.s.last(name)
+	if err := p.s.telegram.Open(p.s.person(name), link); err != nil {
+		p.s.t.Fatal(err)
+	}
+	question := p.s.message(name, "Connect this Telegram chat", after)
+	p.reads("#telegateStatus", name+" (@")
+	if err := p.s.telegram.Tap(p.s.person(name), botName, question.ID, "Link"); err != nil {
+		p.s.t.Fatal(err)
+	}
+	code := p.s.code(name, "is the code to connect", question.ID)
+	p.write("#telegateCode", wrong(code))
+	p.shot(p.value(`typeof showModal === "function" ? "connect-modern" : "connect"`))
+	p.click("#telegateConfirm")
+	p.reads("#telegateStatus", "That is not the code. 4 tries left.")
+	p.write("#telegateCode", code)
+	p.click("#telegateConfirm")
+	p.reads("#telegateStatus", "Connected to "+name)
+	p.s.message(name, "Connected.", question.ID)
+	p.closeDialog()
+	p.see("#authMessagingCheck")
+	p.s.eventually(name+" is linked", func() bool { return p.s.messaging("", "user//"+strings.ToLower(name)).Linked })
+}

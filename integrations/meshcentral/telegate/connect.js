@@ -1,0 +1,129 @@
+// "Connect Telegram" on MeshCentral's account page: the person opens the bot by a link that belongs to his account, and types here the
+// code that the bot shows there. Both sides are needed, so whoever lures somebody into opening a link, or into typing a code, gets nothing.
+'use strict';
+
+const WAIT = 8; // seconds until the page is told that nothing has happened yet; below the time-out of a call
+
+// How a code that was typed may turn out otherwise than right.
+const RESULTS = {
+  not_claimed: 'Open the bot first, and tap Link there: it then shows the code.',
+  expired: 'The time is over: a link works for 10 minutes.',
+  exhausted: 'Too many wrong codes.',
+  denied: 'Somebody has tapped "Not me" in Telegram, so nothing was connected.',
+  canceled: 'This was started anew somewhere else.',
+  already_used: 'This code has been used already.',
+  binding_mismatch: 'This was started in another window.',
+};
+const OPEN = ['pending', 'claimed'];
+
+class Connect {
+  // requests has the HTTP request of each of MeshCentral's web sockets.
+  constructor({ gateway, requests, connected }) {
+    Object.assign(this, { gateway, requests, connected, pause: 1000 * WAIT, links: new WeakMap() }); // links: web socket → what it has begun
+  }
+
+  // serve does what a page asks for, and answers it. It throws nothing. While a step is being done the same is not begun again: its answer
+  // is for whichever dialog of the page has asked last.
+  async serve(command, session) {
+    const { step } = command;
+    if (!['bot', 'start', 'follow', 'confirm'].includes(step)) return;
+    const state = this.links.get(session.ws) || { id: '', busy: new Set() };
+    this.links.set(session.ws, state);
+    state.serial = Number(command.serial) || 0;
+    if (state.busy.has(step)) return;
+    state.busy.add(step);
+    let answer;
+    try {
+      const refused = this.refused(session);
+      answer = refused ? { step: 'over', sentence: refused } : await this[step](command, session, state);
+    } catch (problem) {
+      answer = { step: 'over', sentence: explained(problem) };
+    } finally {
+      state.busy.delete(step);
+    }
+    try {
+      session.ws.send(JSON.stringify({ action: 'plugin', plugin: 'telegate', method: 'answer', serial: state.serial, ...answer }));
+    } catch {
+      // the page is gone
+    }
+  }
+
+  // refused says why a session may not change how its user is reached, by MeshCentral's own rules for that.
+  refused({ ws, user, domain }) {
+    const request = this.requests.get(ws), rules = domain.passwordrequirements;
+    if (!request) return 'Reload this page, then try again.'; // it is older than the plugin
+    if (request.session && request.session.loginToken != null) return 'Sign in with your password for this: a login token may not change the account.';
+    if (user.siteadmin !== 0xFFFFFFFF && (user.siteadmin & 1024) !== 0) return 'The settings of this account are locked; ask the administrator.';
+    if (rules && rules.lock2factor === true) return 'The second factor of accounts is locked here; ask the administrator.';
+    return '';
+  }
+
+  // bot names the bot of a domain, empty where there is none.
+  async bot(command, { domain }) {
+    const { domains } = await this.gateway.call('GET', '/v1/domains');
+    const own = domains.find((d) => d.id === domain.id);
+    return { step: 'bot', bot: own ? own.bot.replace(/^@/, '') : '' };
+  }
+
+  async start(command, session, state) {
+    const { ws, user, domain } = session;
+    const { link } = await this.gateway.call('GET', '/v1/messaging?' + queryOf(session));
+    const started = await this.gateway.call('POST', '/v1/links', {
+      domain: domain.id, user: user._id, session_binding: ws.sessionId, display_name: String(user.realname || user.name || '').slice(0, 256),
+      locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '',
+    });
+    state.id = started.id;
+    return {
+      step: 'offered', url: started.start_url, command: started.start_command, qr: started.qr_svg,
+      bot: new URL(started.start_url).pathname.slice(1), connected: link ? labelOf(link) : '',
+    };
+  }
+
+  // follow waits until something happens to the link. Nobody can follow a link but the page that has begun it. A gateway that is away
+  // for a moment ends nothing.
+  async follow({ seen }, session, state) {
+    const { id } = state;
+    if (!id) return { step: 'over', sentence: 'Start again.' };
+    const status = seen === 'claimed' ? 'claimed' : 'pending';
+    let link;
+    try {
+      link = await this.gateway.call('GET', `/v1/links/${id}?seen=${status}`, undefined, { wait: WAIT });
+    } catch (problem) {
+      if (problem.status !== 0 && problem.status < 500) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, this.pause).unref());
+      return { step: 'followed', status };
+    }
+    if (id !== state.id) return { step: 'followed', status: 'pending' };
+    if (OPEN.includes(link.status) || link.status === 'verified') return { step: 'followed', status: link.status, label: link.label };
+    return { step: 'over', sentence: RESULTS[link.status] || `This link is ${link.status}.` };
+  }
+
+  async confirm({ code }, session, state) {
+    const { id } = state;
+    if (!id || typeof code !== 'string') return { step: 'over', sentence: 'Start again.' };
+    const { result, attempts_remaining: left } = await this.gateway.call('POST', `/v1/links/${id}/confirm`,
+      { code: code.slice(0, 64), session_binding: session.ws.sessionId });
+    if (result === 'verified' || result === 'already_used') { // a call whose answer was lost is made again
+      const { link } = await this.gateway.call('GET', '/v1/messaging?' + queryOf(session));
+      if (link && link.id === id) {
+        this.connected(session, link);
+        return { step: 'connected', label: labelOf(link) };
+      }
+    }
+    if (result === 'incorrect') return { step: 'wrong', sentence: `That is not the code. ${left} ${left === 1 ? 'try' : 'tries'} left.` };
+    return { step: result === 'not_claimed' ? 'wrong' : 'over', sentence: RESULTS[result] || `This link is ${result}.` };
+  }
+}
+
+function queryOf({ user, domain }) { return new URLSearchParams({ domain: domain.id, user: user._id }); }
+
+function labelOf({ name, handle }) { return name && handle ? `${name} (${handle})` : name || handle || 'your chat'; }
+
+// explained is a problem in words for the person at the page, who can do nothing about the gateway.
+function explained(problem) {
+  if (problem.kind === 'needs-bot') return 'There is no bot to open here. Use "Manage messaging" and type your Telegram username.';
+  if (problem.kind === 'rate-limited') return `Too many tries; wait ${Math.ceil(problem.retryAfter / 60)} minutes.`;
+  return `This does not work right now. For the administrator: ${problem.message}`;
+}
+
+module.exports = { Connect };

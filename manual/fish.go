@@ -1,0 +1,74 @@
+package manual
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Fish writes the completion for fish.
+func Fish(w io.Writer, app *kong.Application) error {
+	var paths, offers strings.Builder
+	for _, p := range points(app) {
+		if p.path != "" {
+			fmt.Fprintf(&paths, "            case %s\n                set command %[1]s\n", fishQuoted(p.path))
+		}
+		here := "complete -c telegate -n " + fishQuoted("__telegate_at "+fishQuoted(p.path))
+		for _, c := range p.commands {
+			fmt.Fprintf(&offers, "%s -a %s -d %s\n", here, c.Name, fishQuoted(brief(c.Help)))
+		}
+		for _, f := range p.flags {
+			offers.WriteString(here)
+			if f.Short != 0 {
+				fmt.Fprintf(&offers, " -s %c", f.Short)
+			}
+			fmt.Fprintf(&offers, " -l %s", f.Name)
+			if takesValue(f) {
+				offers.WriteString(" -x" + fishValues(f.Value, flagKind(f)))
+			}
+			fmt.Fprintf(&offers, " -d %s\n", fishQuoted(brief(f.Help)))
+		}
+		for _, a := range p.args {
+			if v := fishValues(a, argKind(a)); v != "" {
+				fmt.Fprintf(&offers, "%s%s\n", here, v)
+			}
+		}
+	}
+	_, err := fmt.Fprintf(w, fishScript, paths.String(), offers.String())
+	return err
+}
+
+// fishValues are the options that offer the values there are.
+func fishValues(v *kong.Value, k kind) string {
+	switch k {
+	case oneOf:
+		return " -a " + fishQuoted(strings.Join(v.EnumSlice(), " "))
+	case file:
+		return " -a '(__fish_complete_path (commandline -ct))'"
+	case folder:
+		return " -a '(__fish_complete_directories (commandline -ct))'"
+	default:
+		return ""
+	}
+}
+
+// fishQuoted is a text as one word for fish, which knows escapes inside single quotes.
+func fishQuoted(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+const fishScript = `# fish completion for telegate, made by: telegate completion fish
+
+function __telegate_at -a wanted
+    set -l command
+    for word in (commandline -opc)[2..-1]
+        switch (string join ' ' -- $command $word)
+%s        end
+    end
+    test "$command" = "$wanted"
+end
+
+complete -c telegate -f
+%s`

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"telegate/manual"
+)
+
+// commandTree is the tree of commands, and the commands that people see.
+func commandTree(t *testing.T) (*kong.Application, []*kong.Node) {
+	t.Helper()
+	parser, err := newParser(&console{getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := parser.Model.Leaves(true)
+	if len(commands) < 20 {
+		t.Fatalf("only %d commands", len(commands))
+	}
+	return parser.Model, commands
+}
+
+// Every command says what it is for, shows how, and stands in the documentation; so do its flags, in the manual page.
+func TestEveryCommandIsWrittenDown(t *testing.T) {
+	app, commands := commandTree(t)
+	var out bytes.Buffer
+	if err := (manual.Page{App: app, Version: "1.2.3"}).Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	page := strings.NewReplacer(`\(dq`, `"`, `\-`, "-", `\(aq`, "'", `\fB`, "", `\fR`, "").Replace(out.String())
+	operations := read(t, "docs/operations.md")
+	for _, c := range commands {
+		path := c.FullPath()
+		if c.Help == "" || !exampleOf(c) {
+			t.Errorf("%s --help says not what it is for, or shows no example", path)
+		}
+		if !strings.Contains(operations, path) {
+			t.Errorf("docs/operations.md does not know %s", path)
+		}
+		_, section, found := strings.Cut(page, "\n.SS "+path)
+		if !found {
+			t.Errorf("the manual page does not know %s", path)
+		}
+		section, _, _ = strings.Cut(section, "\n.S")
+		for _, f := range c.Flags {
+			if !f.Hidden && !strings.Contains(section, "\n"+f.String()+"\n") {
+				t.Errorf("the manual page does not know %s %s", path, f)
+			}
+		}
+	}
+}
+
+// exampleOf tells whether a command's help, or that of what it belongs to, shows it.
+func exampleOf(c *kong.Node) bool {
+	for line := range strings.Lines(c.Detail) {
+		if strings.HasPrefix(line, "    ") && strings.Contains(line, "telegate "+strings.TrimSuffix(c.Path(), " send")) {
+			return true
+		}
+	}
+	return false
+}
+
+// What shows something shows it to programs as well.
+func TestEveryTableHasJSON(t *testing.T) {
+	_, commands := commandTree(t)
+	showNothing := []string{ // they do something and say so, or ask, or print what is for one reader alone
+		"serve", "sandbox", "setup", "users unlink", "config check", "config import", "config texts", "meshcentral setup", "meshcentral adopt",
+		"session import", "session revoke", "completion", "backup", "restore", "support",
+	}
+	for _, c := range commands {
+		has := slices.ContainsFunc(c.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.IsBool() })
+		if path := c.Path(); has == slices.Contains(showNothing, path) {
+			t.Errorf("telegate %s has --json: %v", path, has)
+		}
+	}
+}

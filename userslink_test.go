@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"telegate/api"
+)
+
+// linking runs telegate users link beside a world; the answers go into the pipe.
+func (w *world) linking(args ...string) (answers io.WriteCloser, out *syncBuffer, done chan int) {
+	in, answers := io.Pipe()
+	out, done = &syncBuffer{}, make(chan int, 1)
+	con := &console{stdin: in, stdout: out, stderr: out, getenv: func(name string) string {
+		return map[string]string{"TELEGATE_KEY": w.key, "TELEGATE_API": w.url}[name]
+	}}
+	go func() { done <- runCommand(w.t.Context(), append([]string{"users", "link"}, args...), con) }()
+	w.t.Cleanup(func() { answers.Close() })
+	return answers, out, done
+}
+
+func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.connected()
+	answers, out, done := w.linking("alice", "--name", "Alice A.")
+	url := regexp.MustCompile(`https://t\.me/\S+`)
+	w.eventually("the link is printed", func() bool { return strings.Contains(out.String(), "The code that the bot has shown:") })
+	fmt.Fprintln(answers, "000000")
+	w.eventually("it says that it is too early", func() bool { return strings.Contains(out.String(), "Nobody has opened the link") })
+	if err := w.telegram.Open(w.person("alice").ID, url.FindString(out.String())); err != nil {
+		t.Fatal(err)
+	}
+	question := w.message("alice", "Alice A. (alice)", 0)
+	w.tap("alice", question, "Link")
+	code := w.code(w.message("alice", "is the code to connect", question.ID))
+	fmt.Fprintln(answers, wrong(code))
+	w.eventually("it says that it is wrong", func() bool { return strings.Contains(out.String(), "That is not the code; tries left: 4.") })
+	fmt.Fprintln(answers, code)
+	if status := <-done; status != exitOK || !strings.Contains(out.String(), "Alice @alice_tg") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	var m api.Messaging
+	w.want(http.StatusOK, "GET", "/v1/messaging?user=alice", nil, &m)
+	if !m.Linked {
+		t.Error("alice is not linked")
+	}
+
+	answers, out, done = w.linking("bob")
+	w.eventually("the link is printed", func() bool { return strings.Contains(out.String(), "The code that the bot has shown:") })
+	if err := w.telegram.Open(w.person("bob").ID, url.FindString(out.String())); err != nil {
+		t.Fatal(err)
+	}
+	question = w.message("bob", "Connect this Telegram chat", 0)
+	w.tap("bob", question, "Not me")
+	w.message("bob", "Nothing was connected", question.ID)
+	fmt.Fprintln(answers, "000000")
+	if status := <-done; status != exitFailed || !strings.Contains(out.String(), "ask whether it was the right one") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	_, out, done = w.linking("--domain", "nowhere", "bob")
+	if status := <-done; status != exitFailed || !strings.Contains(out.String(), "Not found") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+}
