@@ -337,10 +337,11 @@ module.exports.telegate = function (pluginHandler) {
     exports: ['onWebUIStartupEnd'],
     onWebUIStartupEnd,
     plugin,
-    // serveraction is what the page of "Connect Telegram" calls.
+    // serveraction is what the page of "Connect Telegram" calls. Devices reach plugins too, through their agents, and have no user.
     serveraction(command, session) {
       const { msgserver } = pluginHandler.parent;
-      if (msgserver && msgserver.telegate) msgserver.telegate.connect.serve(command, session);
+      if (!msgserver || !msgserver.telegate || !session || !session.ws || !session.user) return;
+      msgserver.telegate.connect.serve(command, session).catch((error) => console.log('telegate:', error));
     },
     server_startup() {
       try {
