@@ -51,6 +51,7 @@ func TestOneBotsTroubleNeverSlowsAnother(t *testing.T) {
 // Thousands of bots fit into one process: each has a goroutine and a few kilobytes, and waits for no other.
 func TestTwoThousandBotsInOneDispatcher(t *testing.T) {
 	const bots, eachAtMost = 2000, 16 << 10
+	const others = 8 // goroutines that the runtime may begin meanwhile, for its own cleaning
 	aloneInBubble(t, func(r *rig) {
 		for id := range int64(bots) {
 			r.bots[id+1] = &telegram{latency: 50 * time.Millisecond}
@@ -69,7 +70,7 @@ func TestTwoThousandBotsInOneDispatcher(t *testing.T) {
 		r.mu.Unlock()
 		lines, grown := runtime.NumGoroutine()-goroutines, (heap()-memory)/bots
 		r.Logf("%d bots: %d goroutines, %d bytes each", bots, lines, grown)
-		if lines > bots || grown > eachAtMost {
+		if lines > bots+others || grown > eachAtMost {
 			r.Errorf("%d bots take %d goroutines and %d bytes each, at most one and %d", bots, lines, grown, eachAtMost)
 		}
 
