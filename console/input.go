@@ -32,9 +32,18 @@ func isText(u *url.URL) bool {
 	return utf8.ValidString(u.Path)
 }
 
-// field reads a parameter of the query or of a form, at most max bytes of text in one line, without white space around.
+// field reads a parameter of the query or of a form as it came, at most max bytes of text in one line. An id may begin and end with
+// white space, and is another user's without it.
 func field(r *http.Request, name string, max int) (string, error) {
-	value := strings.TrimSpace(r.FormValue(name))
+	return oneLine(name, r.FormValue(name), max)
+}
+
+// typedField is a field of what somebody types, without white space around.
+func typedField(r *http.Request, name string, max int) (string, error) {
+	return oneLine(name, strings.TrimSpace(r.FormValue(name)), max)
+}
+
+func oneLine(name, value string, max int) (string, error) {
 	if len(value) > max || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
 		return "", refuse(http.StatusUnprocessableEntity, "This cannot be accepted", "The "+name+" is too long, or is not plain text.")
 	}
