@@ -73,3 +73,23 @@ func TestWhatIsTypedMayHaveSpacesAround(t *testing.T) {
 	c.get("/console/logins?from=+2026-01-01+&to=+2026-01-02+&outcome=+approved+").want(t, http.StatusOK)
 	c.get("/console/users").want(t, http.StatusOK, `name="user" required maxlength="256" pattern="\S(.*\S)?"`) // an id that nobody has is soon typed
 }
+
+// Whom the API takes, the pages open: 256 characters in one line, however many bytes, and nothing more.
+func TestIdsHaveTheLengthAndCharactersOfTheAPI(t *testing.T) {
+	w := newWorld(t)
+	c := w.signedIn(keyAdmin)
+	for user, status := range map[string]int{
+		strings.Repeat("🙂", 256): http.StatusOK, strings.Repeat("é", 257): http.StatusUnprocessableEntity, "a\u0085b\u009f": http.StatusOK,
+		"a\x7fb": http.StatusUnprocessableEntity, "a\tb": http.StatusUnprocessableEntity,
+	} {
+		c.get("/console/user?"+url.Values{"user": {user}}.Encode()).want(t, status)
+		c.get("/console/users?"+url.Values{"query": {user}, "after": {user}}.Encode()).want(t, status)
+		words := "Line 2 of the list is too long"
+		if status == http.StatusOK {
+			words = "Nobody would get this broadcast: 2 have no linked chat"
+		}
+		if a := c.post("/console/broadcasts/preview", form("audience", "list", "users", "nobody\r\n"+user)); !strings.Contains(a.body, words) {
+			t.Errorf("%.20q in a list: %d, not %q", user, a.status, words)
+		}
+	}
+}
