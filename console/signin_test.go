@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +244,33 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 	}
 }
 
+// The command that the page names unlinks that administrator and nobody else, whatever their id and domain.
+func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
+	for _, tt := range []struct{ domain, user, command string }{
+		{"", "user//alice", "telegate users unlink user//alice,"},
+		{"corp", "alice", "telegate users unlink --domain corp alice,"},
+		{"", "alice smith", "telegate users unlink 'alice smith',"},
+		{"corp", "alice; o'hara $(id)", `telegate users unlink --domain corp 'alice; o'\''hara $(id)',`},
+		{"corp", "-alice", "telegate users unlink --domain corp -- -alice,"},
+		{"", "élodie@example.com", "telegate users unlink élodie@example.com,"},
+	} {
+		w := newWorld(t, func(o *console.Options) { o.Keys[0].User, o.Keys[0].UserDomain = tt.user, tt.domain })
+		w.link(tt.domain, tt.user, alice)
+		w.suspendUser(tt.domain, tt.user)
+		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}})
+		if page := html.UnescapeString(a.body); a.status != http.StatusForbidden || !strings.Contains(page, "On the machine, run "+tt.command) {
+			t.Errorf("%q in %q: %d, the page does not say %q: %s", tt.user, tt.domain, a.status, tt.command, page)
+		}
+		trail, err := w.db.AuditTrail(t.Context(), tt.domain, tt.user, time.Time{})
+		w.noError(err)
+		if !slices.ContainsFunc(trail, func(e audit.Entry) bool {
+			return e.Event == audit.ConsoleRefused && strings.Contains(e.Outcome, tt.command)
+		}) {
+			t.Errorf("%q in %q: the audit does not say %q: %+v", tt.user, tt.domain, tt.command, trail)
+		}
+	}
+}
+
 func TestNotMeEndsTheSignIn(t *testing.T) {
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
@@ -338,14 +367,21 @@ func (w *world) manyCodes() {
 	}
 }
 
-func (w *world) suspend() {
+func (w *world) suspend() { w.suspendUser("", "user//alice") }
+
+func (w *world) suspendUser(domain, user string) {
+	w.t.Helper()
+	w.changeFactor(domain, user, func(f *twofa.Factor) { f.Suspended = true })
+}
+
+func (w *world) changeFactor(domain, user string, change func(f *twofa.Factor)) {
 	w.t.Helper()
 	w.noError(w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error {
-		f, err := tx.Factor("", "user//alice")
+		f, err := tx.Factor(domain, user)
 		if err != nil {
 			return err
 		}
-		f.Suspended = true
+		change(&f)
 		return tx.SaveFactor(f)
 	}))
 }

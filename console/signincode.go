@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"telegate/linking"
 	"telegate/twofa"
@@ -147,7 +148,7 @@ func (c *Console) noCode(k Key, err error) string {
 			return "Your Telegram account has blocked the bot, so no code can be sent. Open the bot's chat and press Unblock or Start, then try again." +
 				onTheMachine
 		default:
-			return "Your link to Telegram is suspended after too many wrong codes. On the machine, run telegate users unlink " + k.User +
+			return "Your link to Telegram is suspended after too many wrong codes. On the machine, run " + unlinkCommand(k) +
 				", sign in with the key, and link anew."
 		}
 	case errors.Is(err, twofa.ErrDisabled):
@@ -168,6 +169,29 @@ func (c *Console) noCode(k Key, err error) string {
 	default:
 		return ""
 	}
+}
+
+// unlinkCommand unlinks the account of a key, in a shell.
+func unlinkCommand(k Key) string {
+	command := "telegate users unlink "
+	if k.UserDomain != "" {
+		command += "--domain " + shellWord(k.UserDomain) + " "
+	}
+	if strings.HasPrefix(k.User, "-") {
+		command += "-- " // it is no flag
+	}
+	return command + shellWord(k.User)
+}
+
+// shellWord is a text as one word of a shell: in quotes where it holds more than letters, digits and what means nothing there.
+func shellWord(text string) string {
+	special := func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@%+=:,./_-", c)
+	}
+	if strings.ContainsFunc(text, special) {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }
 
 func tryAgainIn(wait time.Duration) string { return "Try again in " + span(wait) + "." }
