@@ -225,6 +225,7 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 		"msg2factor is off":   {func(w *world) { w.domains.set(console.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
 		"Not me":              {(*world).notMe, "denied with Not me"},
 		"too many were asked": {(*world).manyCodes, "Too many codes were asked for"},
+		"many wrong codes":    {(*world).throttle, "too many wrong codes in a row. Try again in 30 seconds."},
 		"suspended":           {(*world).suspend, "telegate users unlink user//alice"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -368,6 +369,10 @@ func (w *world) manyCodes() {
 }
 
 func (w *world) suspend() { w.suspendUser("", "user//alice") }
+
+func (w *world) throttle() {
+	w.changeFactor("", "user//alice", func(f *twofa.Factor) { f.Failures, f.WaitUntil = 10, w.clock.Now().Add(30*time.Second) })
+}
 
 func (w *world) suspendUser(domain, user string) {
 	w.t.Helper()

@@ -79,7 +79,7 @@ func (c *Console) checkCode(w http.ResponseWriter, r *http.Request, v visit, owe
 	var wait *twofa.WaitError
 	if errors.As(err, &wait) {
 		setRetryAfter(w, wait.RetryAfter)
-		return c.codePage(w, r, v, owed, http.StatusTooManyRequests, "There were too many wrong codes in a row. "+tryAgainIn(wait.RetryAfter))
+		return c.codePage(w, r, v, owed, http.StatusTooManyRequests, tooManyWrong+tryAgainIn(wait.RetryAfter))
 	}
 	if err != nil {
 		return err
@@ -131,6 +131,9 @@ var ends = map[twofa.Status]string{
 // onTheMachine is what works while nobody can sign in here.
 const onTheMachine = " Until then the commands on the machine itself work with the key alone, telegate status first."
 
+// tooManyWrong is why somebody has to wait who has not asked for too much.
+const tooManyWrong = "There were too many wrong codes in a row. "
+
 // noCode says why no code can be sent; empty where that is telegate's own trouble.
 func (c *Console) noCode(k Key, err error) string {
 	var (
@@ -158,6 +161,8 @@ func (c *Console) noCode(k Key, err error) string {
 		return "A sign-in of yours was denied with Not me, so no codes are sent for a while. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait) && wait.Kind == twofa.ResendTooSoon:
 		return "The code has just been sent. " + tryAgainIn(wait.RetryAfter)
+	case errors.As(err, &wait) && wait.Kind == twofa.Throttled:
+		return tooManyWrong + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait):
 		return "Too many codes were asked for. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &progress):
