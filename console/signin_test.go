@@ -38,14 +38,14 @@ func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
 // OWASP ASVS 3.3: the cookie is out of reach for scripts, other sites and, over TLS, other hosts.
 func TestTheCookieIsProtected(t *testing.T) {
 	w := newWorld(t)
-	for proto, want := range map[string]string{"http": "telegate=", "https": "__Host-telegate="} {
+	for proto, want := range map[string][2]string{"http": {"telegate=", "/console"}, "https": {"__Host-telegate=", "/"}} {
 		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "X-Forwarded-Proto", proto)
 		cookie := a.header.Get("Set-Cookie")
-		if !strings.HasPrefix(cookie, want) || !strings.Contains(cookie, "; Path=/") || !strings.Contains(cookie, "HttpOnly") ||
+		if !strings.HasPrefix(cookie, want[0]) || !strings.Contains(cookie, "; Path="+want[1]+";") || !strings.Contains(cookie, "HttpOnly") ||
 			!strings.Contains(cookie, "SameSite=Strict") || strings.Contains(cookie, "Secure") != (proto == "https") || strings.Contains(cookie, "Domain") {
 			t.Errorf("%s: %q", proto, cookie)
 		}
-		if value := strings.TrimPrefix(strings.Split(cookie, ";")[0], want); len(value) != 43 { // 256 bits
+		if value := strings.TrimPrefix(strings.Split(cookie, ";")[0], want[0]); len(value) != 43 { // 256 bits
 			t.Errorf("%s: %q", proto, value)
 		}
 	}
