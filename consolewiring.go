@@ -35,8 +35,6 @@ func (d consoleDomains) Domains() []pages.Domain {
 	return list
 }
 
-const shownPauses = 10 // on the page Status; a mass of chats can be paused
-
 // consoleStatus is what the page Status shows.
 func (g *gateway) consoleStatus(ctx context.Context) (pages.Status, error) {
 	var s pages.Status
@@ -73,7 +71,6 @@ func (g *gateway) consoleStatus(ctx context.Context) (pages.Status, error) {
 	slices.SortFunc(s.Pauses, func(a, b pages.Pause) int { // those of whole bots first, then the longest
 		return cmp.Or(cmp.Compare(min(1, max(a.ChatID, -a.ChatID)), min(1, max(b.ChatID, -b.ChatID))), b.Until.Compare(a.Until))
 	})
-	s.Pauses = s.Pauses[:min(len(s.Pauses), shownPauses)]
 	s.Limits = consoleLimits(g.cfg.Load().Limits)
 	return s, nil
 }

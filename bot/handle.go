@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,7 +144,7 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 	chat := d.chat(m.Chat, m.From)
 	d.introduceTo(chat.Language)
 	if command == "start" && argument != "" {
-		if data, ok := delivery.Tapped(argument); ok {
+		if data, ok := tapped(argument); ok {
 			return d.tapByLink(ctx, updateID, chat, data)
 		}
 		if !d.patience.has(chat.ID, updateID, false) {
@@ -217,6 +218,17 @@ func (d *Desk) tapByLink(ctx context.Context, updateID int64, chat linking.Chat,
 		return err
 	}
 	return d.replyLow(ctx, chat.ID, delivery.Compose(delivery.Plain(toast)))
+}
+
+// actions are what act can do.
+var actions = []string{linking.ButtonAccept, linking.ButtonNotMe, linking.ButtonUnlink, twofa.ButtonNotMe}
+
+// tapped reads what a link opens the bot with, if it is a tap. A start token is random, so one in millions looks like a tap of a
+// button that there is not; it has to open its link all the same.
+func tapped(payload string) (data string, ok bool) {
+	data, ok = delivery.Tapped(payload)
+	action, _, _ := strings.Cut(data, ":")
+	return data, ok && slices.Contains(actions, action)
 }
 
 // act does what a button says, and answers the sentence for it (up to 200 characters), and whether the button has lost its meaning.

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"telegate/delivery"
 	"telegate/notify"
@@ -209,7 +207,7 @@ func userList(typed string) ([]string, error) {
 		switch {
 		case user == "":
 			continue
-		case len(user) > maxUser || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl):
+		case !isLine(user, maxUser):
 			return nil, refuse(http.StatusUnprocessableEntity, "The list", fmt.Sprintf("Line %d of the list is too long for a user's id, or is not plain text.", n+1))
 		case len(users) == notify.MaxAudience:
 			return nil, refuse(http.StatusUnprocessableEntity, "The list", fmt.Sprintf("The list has more than %d users. Send several broadcasts, or one to everybody.", notify.MaxAudience))

@@ -411,7 +411,7 @@ func (c *client) tokenOf(path string) {
 
 // cookie is the header Cookie that the client sends.
 func (c *client) cookie() string {
-	u, err := url.Parse(c.w.server.URL)
+	u, err := url.Parse(c.w.server.URL + console.Path)
 	if err != nil {
 		c.w.t.Fatal(err)
 	}

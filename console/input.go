@@ -4,11 +4,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
-// The longest ids and filters, as in the API.
+// The longest ids and filters in characters, as in the API.
 const (
 	maxDomain = 64
 	maxUser   = 256
@@ -32,13 +31,28 @@ func isText(u *url.URL) bool {
 	return utf8.ValidString(u.Path)
 }
 
-// field reads a parameter of the query or of a form, at most max bytes of text in one line, without white space around.
+// field reads a parameter of the query or of a form as it came, at most max characters of text in one line. An id may begin and end with
+// white space, and is another user's without it.
 func field(r *http.Request, name string, max int) (string, error) {
-	value := strings.TrimSpace(r.FormValue(name))
-	if len(value) > max || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+	return oneLine(name, r.FormValue(name), max)
+}
+
+// typedField is a field of what somebody types, without white space around.
+func typedField(r *http.Request, name string, max int) (string, error) {
+	return oneLine(name, strings.TrimSpace(r.FormValue(name)), max)
+}
+
+func oneLine(name, value string, max int) (string, error) {
+	if !isLine(value, max) {
 		return "", refuse(http.StatusUnprocessableEntity, "This cannot be accepted", "The "+name+" is too long, or is not plain text.")
 	}
 	return value, nil
+}
+
+// isLine tells whether a text is at most max characters in one line, by the API's rule of what a control character is.
+func isLine(text string, max int) bool {
+	control := func(c rune) bool { return c < 0x20 || c == 0x7f }
+	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= max && !strings.ContainsFunc(text, control)
 }
 
 // domain reads the parameter of that name. Without one it is the first that the key may see. A key without the domain is told

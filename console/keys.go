@@ -21,15 +21,18 @@ const (
 type Key struct {
 	Name    string
 	Hash    string   // "sha256:" and 64 hexadecimal digits
-	Domains []string // "*" for all
+	Domains []string // everyDomain for all
 	Scopes  []Scope
 
 	// User and UserDomain name the administrator's own account, if the key has one: once that is linked, signing in needs a code too.
 	User, UserDomain string
 }
 
+// everyDomain stands for every domain in a key. It is no domain's id.
+const everyDomain = "*"
+
 func (k Key) allows(domain string) bool {
-	return slices.Contains(k.Domains, "*") || slices.Contains(k.Domains, domain)
+	return slices.Contains(k.Domains, everyDomain) || slices.Contains(k.Domains, domain)
 }
 
 func (k Key) may(scope Scope) bool { return slices.Contains(k.Scopes, scope) }

@@ -113,13 +113,15 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 	}
 	var outcome string
 	for _, f := range []struct {
+		read func(r *http.Request, name string, max int) (string, error)
 		name string
 		to   *string
 		max  int
 	}{
-		{"user", &data.User, maxUser}, {"outcome", &outcome, maxWord}, {"from", &data.From, maxWord}, {"to", &data.To, maxWord}, {"after", &data.After, maxWord},
+		{field, "user", &data.User, maxUser}, {typedField, "outcome", &outcome, maxWord}, {typedField, "from", &data.From, maxWord},
+		{typedField, "to", &data.To, maxWord}, {field, "after", &data.After, maxWord},
 	} {
-		if *f.to, err = field(r, f.name, f.max); err != nil {
+		if *f.to, err = f.read(r, f.name, f.max); err != nil {
 			return d, data, q, err
 		}
 	}

@@ -129,16 +129,18 @@ func overTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set.
-func cookieName(r *http.Request) string {
+// cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set. It is for every path, or a browser
+// does not take it. Without TLS the cookie is for the console alone: other ports of the host get it, too.
+func cookieName(r *http.Request) (name, path string) {
 	if overTLS(r) {
-		return "__Host-telegate"
+		return "__Host-telegate", "/"
 	}
-	return "telegate"
+	return "telegate", Path
 }
 
 func cookieOf(r *http.Request) string {
-	if cookie, err := r.Cookie(cookieName(r)); err == nil {
+	name, _ := cookieName(r)
+	if cookie, err := r.Cookie(name); err == nil {
 		return cookie.Value
 	}
 	return ""
@@ -146,8 +148,9 @@ func cookieOf(r *http.Request) string {
 
 // setCookie lasts until the browser is closed; an empty value takes the cookie away.
 func setCookie(w http.ResponseWriter, r *http.Request, value string) {
+	name, path := cookieName(r)
 	cookie := &http.Cookie{
-		Name: cookieName(r), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: overTLS(r),
+		Name: name, Value: value, Path: path, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: overTLS(r),
 	}
 	if value == "" {
 		cookie.MaxAge = -1

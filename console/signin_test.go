@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,14 +38,14 @@ func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
 // OWASP ASVS 3.3: the cookie is out of reach for scripts, other sites and, over TLS, other hosts.
 func TestTheCookieIsProtected(t *testing.T) {
 	w := newWorld(t)
-	for proto, want := range map[string]string{"http": "telegate=", "https": "__Host-telegate="} {
+	for proto, want := range map[string][2]string{"http": {"telegate=", "/console"}, "https": {"__Host-telegate=", "/"}} {
 		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "X-Forwarded-Proto", proto)
 		cookie := a.header.Get("Set-Cookie")
-		if !strings.HasPrefix(cookie, want) || !strings.Contains(cookie, "; Path=/") || !strings.Contains(cookie, "HttpOnly") ||
+		if !strings.HasPrefix(cookie, want[0]) || !strings.Contains(cookie, "; Path="+want[1]+";") || !strings.Contains(cookie, "HttpOnly") ||
 			!strings.Contains(cookie, "SameSite=Strict") || strings.Contains(cookie, "Secure") != (proto == "https") || strings.Contains(cookie, "Domain") {
 			t.Errorf("%s: %q", proto, cookie)
 		}
-		if value := strings.TrimPrefix(strings.Split(cookie, ";")[0], want); len(value) != 43 { // 256 bits
+		if value := strings.TrimPrefix(strings.Split(cookie, ";")[0], want[0]); len(value) != 43 { // 256 bits
 			t.Errorf("%s: %q", proto, value)
 		}
 	}
@@ -223,6 +225,7 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 		"msg2factor is off":   {func(w *world) { w.domains.set(console.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
 		"Not me":              {(*world).notMe, "denied with Not me"},
 		"too many were asked": {(*world).manyCodes, "Too many codes were asked for"},
+		"many wrong codes":    {(*world).throttle, "too many wrong codes in a row. Try again in 30 seconds."},
 		"suspended":           {(*world).suspend, "telegate users unlink user//alice"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,6 +242,33 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 			}
 			w.wantNoted(audit.ConsoleRefused, "ops")
 		})
+	}
+}
+
+// The command that the page names unlinks that administrator and nobody else, whatever their id and domain.
+func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
+	for _, tt := range []struct{ domain, user, command string }{
+		{"", "user//alice", "telegate users unlink user//alice,"},
+		{"corp", "alice", "telegate users unlink --domain corp alice,"},
+		{"", "alice smith", "telegate users unlink 'alice smith',"},
+		{"corp", "alice; o'hara $(id)", `telegate users unlink --domain corp 'alice; o'\''hara $(id)',`},
+		{"corp", "-alice", "telegate users unlink --domain corp -- -alice,"},
+		{"", "élodie@example.com", "telegate users unlink élodie@example.com,"},
+	} {
+		w := newWorld(t, func(o *console.Options) { o.Keys[0].User, o.Keys[0].UserDomain = tt.user, tt.domain })
+		w.link(tt.domain, tt.user, alice)
+		w.suspendUser(tt.domain, tt.user)
+		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}})
+		if page := html.UnescapeString(a.body); a.status != http.StatusForbidden || !strings.Contains(page, "On the machine, run "+tt.command) {
+			t.Errorf("%q in %q: %d, the page does not say %q: %s", tt.user, tt.domain, a.status, tt.command, page)
+		}
+		trail, err := w.db.AuditTrail(t.Context(), tt.domain, tt.user, time.Time{})
+		w.noError(err)
+		if !slices.ContainsFunc(trail, func(e audit.Entry) bool {
+			return e.Event == audit.ConsoleRefused && strings.Contains(e.Outcome, tt.command)
+		}) {
+			t.Errorf("%q in %q: the audit does not say %q: %+v", tt.user, tt.domain, tt.command, trail)
+		}
 	}
 }
 
@@ -338,14 +368,25 @@ func (w *world) manyCodes() {
 	}
 }
 
-func (w *world) suspend() {
+func (w *world) suspend() { w.suspendUser("", "user//alice") }
+
+func (w *world) throttle() {
+	w.changeFactor("", "user//alice", func(f *twofa.Factor) { f.Failures, f.WaitUntil = 10, w.clock.Now().Add(30*time.Second) })
+}
+
+func (w *world) suspendUser(domain, user string) {
+	w.t.Helper()
+	w.changeFactor(domain, user, func(f *twofa.Factor) { f.Suspended = true })
+}
+
+func (w *world) changeFactor(domain, user string, change func(f *twofa.Factor)) {
 	w.t.Helper()
 	w.noError(w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error {
-		f, err := tx.Factor("", "user//alice")
+		f, err := tx.Factor(domain, user)
 		if err != nil {
 			return err
 		}
-		f.Suspended = true
+		change(&f)
 		return tx.SaveFactor(f)
 	}))
 }

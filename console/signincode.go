@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"telegate/linking"
 	"telegate/twofa"
@@ -78,7 +79,7 @@ func (c *Console) checkCode(w http.ResponseWriter, r *http.Request, v visit, owe
 	var wait *twofa.WaitError
 	if errors.As(err, &wait) {
 		setRetryAfter(w, wait.RetryAfter)
-		return c.codePage(w, r, v, owed, http.StatusTooManyRequests, "There were too many wrong codes in a row. "+tryAgainIn(wait.RetryAfter))
+		return c.codePage(w, r, v, owed, http.StatusTooManyRequests, tooManyWrong+tryAgainIn(wait.RetryAfter))
 	}
 	if err != nil {
 		return err
@@ -130,6 +131,9 @@ var ends = map[twofa.Status]string{
 // onTheMachine is what works while nobody can sign in here.
 const onTheMachine = " Until then the commands on the machine itself work with the key alone, telegate status first."
 
+// tooManyWrong is why somebody has to wait who has not asked for too much.
+const tooManyWrong = "There were too many wrong codes in a row. "
+
 // noCode says why no code can be sent; empty where that is telegate's own trouble.
 func (c *Console) noCode(k Key, err error) string {
 	var (
@@ -147,7 +151,7 @@ func (c *Console) noCode(k Key, err error) string {
 			return "Your Telegram account has blocked the bot, so no code can be sent. Open the bot's chat and press Unblock or Start, then try again." +
 				onTheMachine
 		default:
-			return "Your link to Telegram is suspended after too many wrong codes. On the machine, run telegate users unlink " + k.User +
+			return "Your link to Telegram is suspended after too many wrong codes. On the machine, run " + unlinkCommand(k) +
 				", sign in with the key, and link anew."
 		}
 	case errors.Is(err, twofa.ErrDisabled):
@@ -157,6 +161,8 @@ func (c *Console) noCode(k Key, err error) string {
 		return "A sign-in of yours was denied with Not me, so no codes are sent for a while. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait) && wait.Kind == twofa.ResendTooSoon:
 		return "The code has just been sent. " + tryAgainIn(wait.RetryAfter)
+	case errors.As(err, &wait) && wait.Kind == twofa.Throttled:
+		return tooManyWrong + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait):
 		return "Too many codes were asked for. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &progress):
@@ -168,6 +174,29 @@ func (c *Console) noCode(k Key, err error) string {
 	default:
 		return ""
 	}
+}
+
+// unlinkCommand unlinks the account of a key, in a shell.
+func unlinkCommand(k Key) string {
+	command := "telegate users unlink "
+	if k.UserDomain != "" {
+		command += "--domain " + shellWord(k.UserDomain) + " "
+	}
+	if strings.HasPrefix(k.User, "-") {
+		command += "-- " // it is no flag
+	}
+	return command + shellWord(k.User)
+}
+
+// shellWord is a text as one word of a shell: in quotes where it holds more than letters, digits and what means nothing there.
+func shellWord(text string) string {
+	special := func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@%+=:,./_-", c)
+	}
+	if strings.ContainsFunc(text, special) {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }
 
 func tryAgainIn(wait time.Duration) string { return "Try again in " + span(wait) + "." }

@@ -17,13 +17,16 @@ const (
 	oldOther = time.Minute
 )
 
-const recentFailures = 10
+const (
+	recentFailures = 10
+	shownPauses    = 10 // a mass of chats can be paused
+)
 
 // Status is how telegate is doing, for the page of that name.
 type Status struct {
 	Parts  []Part
 	Lanes  []Lane
-	Pauses []Pause
+	Pauses []Pause // the most important first
 	Limits []Limit
 }
 
@@ -46,7 +49,7 @@ type Lane struct {
 // Pause is a time of quiet that Telegram has asked for.
 type Pause struct {
 	Bot    string
-	ChatID int64 // 0: the bot as a whole
+	ChatID int64 // 0: the bot as a whole; else a person's Telegram id, of whichever domain
 	Until  time.Time
 }
 
@@ -67,6 +70,10 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) er
 		return err
 	}
 	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(urgency[b.Tone], urgency[a.Tone]) })
+	if !v.key.allows(everyDomain) { // nothing tells whose domain a chat belongs to
+		data.Pauses = slices.DeleteFunc(data.Pauses, func(p Pause) bool { return p.ChatID != 0 })
+	}
+	data.Pauses = data.Pauses[:min(len(data.Pauses), shownPauses)]
 	for _, p := range data.Parts {
 		if p.Tone != "good" {
 			data.Wrong++

@@ -41,7 +41,7 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 	if data.User, err = field(r, "user", maxUser); err != nil {
 		return err
 	}
-	days, err := field(r, "days", maxWord)
+	days, err := typedField(r, "days", maxWord)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (c *Console) invite(w http.ResponseWriter, r *http.Request, v visit) error 
 	if err != nil {
 		return err
 	}
-	typed, err := field(r, "handle", maxUser)
+	typed, err := typedField(r, "handle", maxUser)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (c *Console) beginLink(w http.ResponseWriter, r *http.Request, v visit) err
 	if err != nil {
 		return err
 	}
-	typed, err := field(r, "handle", maxUser)
+	typed, err := typedField(r, "handle", maxUser)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, v visit) err
 		return err
 	}
 	data := usersData{}
-	if data.Query, err = field(r, "query", maxQuery); err != nil {
+	if data.Query, err = typedField(r, "query", maxQuery); err != nil {
 		return err
 	}
 	if data.After, err = field(r, "after", maxUser); err != nil {

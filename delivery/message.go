@@ -180,7 +180,8 @@ func (b Button) StartPayload() string {
 	return tapPrefix + action + "_" + of
 }
 
-// Tapped reads such a payload: it is the Callback of the button. False for any other payload.
+// Tapped reads such a payload: it is the Callback of the button. False for a payload of another shape; which actions there are, the
+// caller knows.
 func Tapped(payload string) (callback string, ok bool) {
 	rest, found := strings.CutPrefix(payload, tapPrefix)
 	action, of, ok := strings.Cut(rest, "_")
