@@ -95,6 +95,9 @@ func (c restoreCmd) Run(ctx context.Context, con *console) error {
 	if r.Kept != "" {
 		fmt.Fprintf(con.stdout, "The database that was there is kept as %s; delete it when all is well.\n", r.Kept)
 	}
+	for _, file := range r.Aside {
+		fmt.Fprintf(con.stdout, "%s lay there too and is kept; it belongs to the database that was there.\n", file)
+	}
 	switch {
 	case r.Waiting+r.Broadcasts == 0:
 	case c.DropWaiting:
