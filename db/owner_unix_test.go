@@ -53,6 +53,27 @@ func TestRootLeavesNothingOfItsOwnBesideTheDatabase(t *testing.T) {
 	}
 }
 
+// So does a database that root opens, as for telegate session.
+func TestRootOpensADatabaseThatStaysTelegates(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	path, _ := stopped(t)
+	give(t, filepath.Dir(path))
+	d, err := openNow(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SaveSession(t.Context(), "user", []byte("login")); err != nil {
+		t.Error(err)
+	}
+	notRoots(t, filepath.Dir(path)) // its log, too
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	notRoots(t, filepath.Dir(path))
+}
+
 func remove(t testing.TB, files ...string) {
 	t.Helper()
 	for _, file := range files {
