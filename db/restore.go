@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"telegate/audit"
@@ -27,7 +28,7 @@ type RestoreOptions struct {
 // Restored is what Restore has done.
 type Restored struct {
 	Kept       string    // the copy of the database that was replaced; empty where there was none
-	Aside      []string  // what else was kept, in Kept's name or as if there were one: a log that could not be settled, the key file
+	Aside      []string  // what else was kept, in the name that Kept has or would have: the key file, a log that could not be settled
 	Waiting    int64     // messages that will be sent, or were canceled
 	Broadcasts int64     // that were not finished; likewise
 	Newest     time.Time // when the last entry of the audit was written
@@ -85,7 +86,7 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	}
 	if newKey != "" {
 		if err := os.Rename(newKey, o.KeyFile); err != nil {
-			return r, fmt.Errorf("put the key file in place: %w", err)
+			return r, fmt.Errorf("put the key file in place: %w; run it again", err)
 		}
 	}
 	likeOwner(o.KeyFile, owner) // root may have put it there
@@ -206,7 +207,8 @@ func (r *Restored) keep(ctx context.Context, path, owner string, o RestoreOption
 	}
 	name := path + ".replaced-" + o.Now.UTC().Format("20060102-150405")
 	kept := name
-	for n := 2; taken(kept) || taken(kept+".key") || taken(kept+"-wal"); n++ {
+	isTaken := func(suffix string) bool { return taken(kept + suffix) }
+	for n := 2; slices.ContainsFunc([]string{"", ".key", "-wal", "-journal"}, isTaken); n++ {
 		kept = fmt.Sprintf("%s-%d", name, n)
 	}
 	if there {
@@ -228,16 +230,18 @@ func (r *Restored) keep(ctx context.Context, path, owner string, o RestoreOption
 		r.Aside = append(r.Aside, kept+".key")
 	}
 	// A log that is still there could not be settled, since its database is damaged or elsewhere: the new one must not find it.
-	switch err := os.Rename(path+"-wal", kept+"-wal"); {
-	case err == nil:
-		r.Aside = append(r.Aside, kept+"-wal")
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("keep the log of the database that is replaced: %w", err)
+	for _, log := range []string{"-wal", "-journal"} {
+		switch err := os.Rename(path+log, kept+log); {
+		case err == nil:
+			r.Aside = append(r.Aside, kept+log)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("keep the log of the database that is replaced: %w", err)
+		}
 	}
 	if err := os.Remove(path + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("clear the log of the database that is replaced: %w", err)
 	}
-	return nil
+	return syncFolder(filepath.Dir(path)) // all of it is on the disk before anything is replaced
 }
 
 // settle moves what the log of a database holds into the database itself. That of a damaged one stays as it is, and is kept with it:

@@ -47,6 +47,7 @@ func TestWhatADatabaseThatWasMovedAwayHasLeftIsPutAside(t *testing.T) {
 	_, backup := stopped(t)
 	path := crashed(t)
 	log, key := contentOf(t, path+"-wal"), contentOf(t, path+".key")
+	write(t, path+"-journal", []byte("a rollback journal")) // as SQLite keeps one while the database is made
 	if err := os.Rename(path, path+".bad"); err != nil {
 		t.Fatal(err)
 	}
@@ -54,13 +55,15 @@ func TestWhatADatabaseThatWasMovedAwayHasLeftIsPutAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Kept != "" || len(r.Aside) != 2 {
+	if r.Kept != "" || len(r.Aside) != 3 {
 		t.Fatalf("%+v", r)
 	}
-	if string(contentOf(t, r.Aside[0])) != string(key) || string(contentOf(t, r.Aside[1])) != string(log) {
-		t.Errorf("%q are not the key and the log that were there", r.Aside)
+	for i, was := range []string{string(key), string(log), "a rollback journal"} {
+		if string(contentOf(t, r.Aside[i])) != was {
+			t.Errorf("%s is not what was there", r.Aside[i])
+		}
 	}
-	if contents := everything(t, filepath.Dir(path)); len(contents) != 5 { // and the one moved away, and database and key of the backup
+	if contents := everything(t, filepath.Dir(path)); len(contents) != 6 { // and the one moved away, and database and key of the backup
 		t.Errorf("%d files", len(contents))
 	}
 	d := dbtest.OpenAt(t, path, time.Now, nil)
