@@ -19,26 +19,26 @@ type backupCmd struct {
 
 // Help implements kong.HelpProvider.
 func (backupCmd) Help() string {
-	return `It copies the database as it is at this moment, while telegate runs or not, looks the copy over, and puts the key file beside it. Nothing that exists is replaced. Run it as the user telegate runs as.
+	return `It copies the database as it is at this moment, while telegate runs or not, looks the copy over, and puts the key file beside it. Nothing that exists is replaced. Run it as the user telegate runs as, or as root.
 
-    telegate backup /var/backups/telegate/$(date +%F).db`
+    telegate backup -c /etc/telegate/telegate.toml /var/backups/telegate/$(date +%F).db`
 }
 
 // Run makes a backup.
 func (c backupCmd) Run(ctx context.Context, con *console) (err error) {
-	cfg, err := c.load(con)
+	database, err := c.loadDatabase()
 	if err != nil {
 		return err
 	}
-	i, err := db.Inspect(ctx, cfg.Database.Path)
+	i, err := db.Inspect(ctx, database.Path)
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	if err := i.Unlock(cfg.Database.KeyFile); err != nil {
+	if err := i.Unlock(database.KeyFile); err != nil {
 		return fmt.Errorf("back up: %w; without the right key the backup could never be put back", err)
 	}
-	key := cfg.Database.KeyFile
+	key := database.KeyFile
 	if c.NoKey {
 		key = ""
 	}
@@ -51,7 +51,7 @@ func (c backupCmd) Run(ctx context.Context, con *console) (err error) {
 	}
 	fmt.Fprintf(con.stdout, "%s holds the whole database (%d KiB).\n", c.File, info.Size()>>10)
 	if c.NoKey {
-		fmt.Fprintf(con.stdout, "Its key is not with it: keep %s safe elsewhere. Without it the backup cannot be put back.\n", cfg.Database.KeyFile)
+		fmt.Fprintf(con.stdout, "Its key is not with it: keep %s safe elsewhere. Without it the backup cannot be put back.\n", database.KeyFile)
 	} else {
 		fmt.Fprintf(con.stdout, "%s.key is its key. Whoever has both can read what waits to be sent; with either alone nobody can. Keep them where "+
 			"nobody else gets at them, best apart.\n", c.File)
@@ -71,29 +71,32 @@ func (restoreCmd) Help() string {
 	return `Stop telegate first. The backup is looked over before anything is touched; the database that it replaces is kept beside it. Links made since the backup are gone, and links ended since then are back.
 
     systemctl stop telegate
-    telegate restore /var/backups/telegate/2026-11-02.db
+    telegate restore -c /etc/telegate/telegate.toml /var/backups/telegate/2026-11-02.db
     systemctl start telegate`
 }
 
 // Run puts a backup in place.
 func (c restoreCmd) Run(ctx context.Context, con *console) error {
-	cfg, err := c.load(con)
+	database, err := c.loadDatabase()
 	if err != nil {
 		return err
 	}
 	r, err := db.Restore(ctx, db.RestoreOptions{
-		File: c.File, Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, DropWaiting: c.DropWaiting, Now: time.Now(),
+		File: c.File, Path: database.Path, KeyFile: database.KeyFile, DropWaiting: c.DropWaiting, Now: time.Now(),
 	})
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	fmt.Fprintf(con.stdout, "%s is in place as %s.\n", c.File, cfg.Database.Path)
+	fmt.Fprintf(con.stdout, "%s is in place as %s.\n", c.File, database.Path)
 	if !r.Newest.IsZero() {
 		fmt.Fprintf(con.stdout, "The last thing that its audit knows of was on %s. Links made since then are gone, and links ended since then are back.\n",
 			r.Newest.Local().Format("2006-01-02 15:04:05"))
 	}
 	if r.Kept != "" {
 		fmt.Fprintf(con.stdout, "The database that was there is kept as %s; delete it when all is well.\n", r.Kept)
+	}
+	for _, file := range r.Aside {
+		fmt.Fprintf(con.stdout, "%s lay there too and is kept; it belongs to the database that was there.\n", file)
 	}
 	switch {
 	case r.Waiting+r.Broadcasts == 0:
@@ -123,11 +126,11 @@ func (auditVerifyCmd) Help() string {
 
 // Run verifies the audit. The error says what does not fit.
 func (c auditVerifyCmd) Run(ctx context.Context, con *console) (err error) {
-	cfg, err := c.load(con)
+	database, err := c.loadDatabase()
 	if err != nil {
 		return err
 	}
-	path, keyFile := cfg.Database.Path, cfg.Database.KeyFile
+	path, keyFile := database.Path, database.KeyFile
 	if c.Backup != "" {
 		path = c.Backup
 		if _, err := os.Stat(path + ".key"); err == nil {

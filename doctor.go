@@ -69,6 +69,7 @@ func newDoctor(path string, getenv func(string) string, net network, servers []u
 	d := &doctor{path: path, net: net, servers: servers}
 	if d.cfg, d.bad = config.Load(path, getenv); d.bad != nil {
 		d.cfg = &config.Config{}
+		d.cfg.Database, _ = config.LoadDatabase(path) // empty where that cannot be used either
 	}
 	return d
 }

@@ -28,8 +28,8 @@ const (
 
 // files looks at the database, its key and the disk.
 func (d *doctor) files(ctx context.Context) []finding {
-	if d.bad != nil {
-		return nil // the file says where they are
+	if d.cfg.Database.Path == "" {
+		return nil // the configuration says where they are
 	}
 	path, keyFile := d.cfg.Database.Path, d.cfg.Database.KeyFile
 	folder, err := filepath.Abs(filepath.Dir(path))
@@ -112,7 +112,8 @@ func integrityFinding(ctx context.Context, path string) (findings []finding) {
 }
 
 func keyFinding(path, keyFile string) finding {
-	const restore = "Put back the file that was made with this database. If it is lost for good, move the database away and start anew."
+	const restore = "Put back the file that was made with this database. If it is lost for good, put a backup in place, " +
+		"which brings its own, or move the database away, with its -wal and -shm, and start anew."
 	_, noDatabase := os.Stat(path)
 	file, err := os.Open(keyFile)
 	switch {

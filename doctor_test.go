@@ -159,6 +159,7 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 	p.write("baseurl = " + strconv.Quote(p.botAPI) + "\nbottokn = 'x'")
 	_, _, by = p.examine()
 	finds(t, by, "config", rungFail, `telegate.toml:5: unknown key "bottokn"`)
+	finds(t, by, "database", rungOK, "is not there yet") // it is looked at whatever else is wrong
 
 	p.write("")
 	_, _, by = p.examine()

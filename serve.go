@@ -21,6 +21,15 @@ func (f configFlag) load(con *console) (*config.Config, error) {
 	return cfg, nil
 }
 
+// loadDatabase reads no more of the configuration than where the database is.
+func (f configFlag) loadDatabase() (config.Database, error) {
+	d, err := config.LoadDatabase(f.Config)
+	if err != nil {
+		return d, usageError{err}
+	}
+	return d, nil
+}
+
 type serveCmd struct{ configFlag }
 
 // Help implements kong.HelpProvider.

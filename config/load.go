@@ -22,12 +22,9 @@ const maxFile = 256 << 10
 // The error is an *Error with every fault of the file, one without any way to Telegram included, or says why the file cannot be read and wraps
 // the reason, such as fs.ErrNotExist.
 func Load(path string, getenv func(string) string) (*Config, error) {
-	data, open, err := readFile(path, maxFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("read configuration: %w; let telegate setup write it, or name another file with --config", err)
-	case err != nil:
-		return nil, fmt.Errorf("read configuration: %w", err)
+	data, open, err := readConfig(path)
+	if err != nil {
+		return nil, err
 	}
 	cfg, err := Parse(path, data, getenv)
 	if err != nil {
@@ -39,15 +36,48 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	return cfg, nil
 }
 
+// LoadDatabase reads [database] of the configuration at path, for what needs nothing else: it works while the rest has faults, or names secrets
+// that are there for a running telegate alone. The error is like Load's, with the faults of this table, and tables that nobody knows: one
+// of them may have been meant.
+func LoadDatabase(path string) (Database, error) {
+	data, _, err := readConfig(path)
+	if err != nil {
+		return Database{}, err
+	}
+	p := newParser(path)
+	var d Database
+	if values, ok := p.decode(data); ok {
+		top := p.table("", "at the top level", "", values)
+		d = top.database()
+		for _, other := range []string{"messaging", "domains", "api", "limits", "retention", "log"} {
+			top.lookup(other)
+		}
+		top.close()
+	}
+	if len(p.faults) > 0 {
+		sortFaults(p.faults)
+		return Database{}, &Error{Faults: p.faults}
+	}
+	return d, nil
+}
+
+// readConfig returns the content of a configuration, and whether everybody on the machine may read it.
+func readConfig(path string) (data []byte, open bool, err error) {
+	data, open, err = readFile(path, maxFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("read configuration: %w; let telegate setup write it, or name another file with --config", err)
+	case err != nil:
+		err = fmt.Errorf("read configuration: %w", err)
+	}
+	return data, open, err
+}
+
 // Parse reads a configuration from memory. name is the file it came from: it stands in messages, and relative paths start at its folder.
 // The error is an *Error.
 func Parse(name string, data []byte, getenv func(string) string) (*Config, error) {
-	p := &parser{
-		getenv: getenv,
-		dir:    filepath.Dir(name),
-		bots:   map[int64]Telegram{},
-		cfg:    &Config{file: name, origins: map[string]string{}},
-	}
+	p := newParser(name)
+	p.getenv = getenv
 	values, ok := p.decode(data)
 	if ok {
 		p.config(p.table("", "at the top level", "", values))
@@ -70,6 +100,10 @@ type parser struct {
 	hasUser bool // there is a user session, good or not
 	hasApp  bool // there are apiid and apihash, good or not
 	faults  []Fault
+}
+
+func newParser(name string) *parser {
+	return &parser{dir: filepath.Dir(name), bots: map[int64]Telegram{}, cfg: &Config{file: name, origins: map[string]string{}}}
 }
 
 // faultAt reports a fault at a line of the file, 0 for none.

@@ -49,7 +49,7 @@ func (d *Idle) open(ctx context.Context, path, keyFile string) error {
 		}
 	}
 	how := "?mode=ro&_pragma=busy_timeout(5000)"
-	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) { // it was closed well: SQLite need not leave files of its own
+	if _, err := os.Stat(real + "-wal"); errors.Is(err, fs.ErrNotExist) { // it was closed well: SQLite need not leave files of its own
 		how += "&immutable=1"
 	}
 	if d.reader, err = sql.Open("sqlite", uri(path)+how); err != nil {

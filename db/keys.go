@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"telegate/secret"
@@ -111,6 +112,9 @@ func createKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
 	if err := os.Rename(partial, path); err != nil {
+		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	if err := syncFolder(filepath.Dir(path)); err != nil { // nor its name
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
 	return master, nil

@@ -9,9 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"telegate/audit"
+	"telegate/secret"
 )
 
 // RestoreOptions say what is put back, and where.
@@ -26,14 +28,16 @@ type RestoreOptions struct {
 // Restored is what Restore has done.
 type Restored struct {
 	Kept       string    // the copy of the database that was replaced; empty where there was none
+	Aside      []string  // what else was kept, in the name that Kept has or would have: the key file, a log that could not be settled
 	Waiting    int64     // messages that will be sent, or were canceled
 	Broadcasts int64     // that were not finished; likewise
 	Newest     time.Time // when the last entry of the audit was written
 }
 
 // Restore puts a backup in the place of the database. The backup is proven on a copy first: whole (ErrDamaged, ErrNoDatabase), of no newer
-// version (ErrNewerSchema), with its own key (ErrKey); it is migrated there, and the audit is told. Only then it takes its place, in one
-// step. The database that it replaces is kept beside it. ErrInUse while a telegate runs; after any error everything is as it was.
+// version (ErrNewerSchema), with its own key (ErrKey); it is migrated there, and the audit is told. Until then everything is as it was.
+// ErrInUse while a telegate runs. Then the database that it replaces is kept beside it, and the copy takes its place in one step. An error in
+// that last part loses nothing either, but may leave the new key file, or the old database without its log; it is mended by another Restore.
 func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
@@ -50,6 +54,11 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
+	owner := path
+	if !taken(path) {
+		owner = filepath.Dir(path)
+	}
+	likeOwner(path+".lock", owner) // whatever comes of this, telegate must be able to start
 
 	trial, err := tempBeside(path)
 	if err != nil {
@@ -66,23 +75,23 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	if err := r.prepare(ctx, trial, key, o); err != nil {
 		return r, err
 	}
-	if r.Kept, err = keep(ctx, path, o.KeyFile, key, o.Now); err != nil {
+	newKey, err := keyInPlaceOf(o.KeyFile, key)
+	if err != nil {
 		return r, err
 	}
-	if key != o.KeyFile {
-		if err := replaceKey(key, o.KeyFile); err != nil {
-			return r, err
+	defer func() { _ = os.Remove(newKey) }() // after an error; otherwise it has its name by then
+	likeOwner(trial, owner)
+	if err := r.keep(ctx, path, owner, o, newKey != ""); err != nil {
+		return r, err
+	}
+	if newKey != "" {
+		if err := os.Rename(newKey, o.KeyFile); err != nil {
+			return r, fmt.Errorf("put the key file in place: %w; run it again", err)
 		}
 	}
-	owner := path
-	if r.Kept == "" {
-		owner = filepath.Dir(path)
-	}
-	likeOwner(trial, owner)
-	likeOwner(o.KeyFile, owner)
-	likeOwner(path+".lock", owner)
+	likeOwner(o.KeyFile, owner) // root may have put it there
 	if err := os.Rename(trial, path); err != nil {
-		return r, fmt.Errorf("put the backup in place: %w", err)
+		return r, fmt.Errorf("put the backup in place: %w; run it again", err)
 	}
 	return r, syncFolder(filepath.Dir(path))
 }
@@ -174,35 +183,65 @@ func (r *Restored) prepare(ctx context.Context, trial, key string, o RestoreOpti
 		}
 		return tx.Audit(audit.Entry{Time: o.Now, Event: audit.DatabaseRestored, Subject: filepath.Base(o.File), Outcome: outcome})
 	})
-	return errors.Join(err, d.Close())
+	if err := errors.Join(err, d.Close()); err != nil {
+		return err
+	}
+	return settled(trial)
 }
 
-// keep gives the database that is about to be replaced a second name, with its log settled, and its key file where that is replaced too.
-func keep(ctx context.Context, path, keyFile, newKey string, now time.Time) (kept string, err error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+// settled fails where a database that was closed has a log all the same: then what was written last is in it alone.
+func settled(path string) error {
+	if taken(path + "-wal") {
+		return errors.New("what was changed in the copy of the backup could not be moved out of its log; look at the disk (df, dmesg)")
 	}
-	settle(ctx, path)
-	kept = path + ".replaced-" + now.UTC().Format("20060102-150405")
-	for n := 2; taken(kept); n++ {
-		kept = fmt.Sprintf("%s.replaced-%s-%d", path, now.UTC().Format("20060102-150405"), n)
+	return nil
+}
+
+// keep gives the database that is about to be replaced a second name, with its log settled, and puts aside what else lies there: its key file
+// where that is replaced too, and a log. Those may be there without it: whoever moves a database away may leave them, and SQLite would
+// play the log of any database into the one that lies beside it.
+func (r *Restored) keep(ctx context.Context, path, owner string, o RestoreOptions, replacesKey bool) error {
+	there := taken(path)
+	if there {
+		settle(ctx, path)
 	}
-	if err := secondName(path, kept); err != nil {
-		return "", fmt.Errorf("keep the database that is replaced: %w", err)
+	name := path + ".replaced-" + o.Now.UTC().Format("20060102-150405")
+	kept := name
+	isTaken := func(suffix string) bool { return taken(kept + suffix) }
+	for n := 2; slices.ContainsFunc([]string{"", ".key", "-wal", "-journal"}, isTaken); n++ {
+		kept = fmt.Sprintf("%s-%d", name, n)
 	}
-	if newKey != keyFile && taken(keyFile) {
-		if err := copyNew(keyFile, kept+".key"); err != nil {
-			return "", fmt.Errorf("keep the key file that is replaced: %w", err)
+	if there {
+		if err := secondName(path, kept); err != nil {
+			return fmt.Errorf("keep the database that is replaced: %w", err)
+		}
+		likeOwner(kept, owner)
+		r.Kept = kept
+	}
+	if replacesKey && taken(o.KeyFile) {
+		if err := copyNew(o.KeyFile, kept+".key"); err != nil {
+			err = fmt.Errorf("keep the key file that is replaced: %w", err)
+			if there {
+				err = errors.Join(err, os.Remove(kept))
+			}
+			return err
+		}
+		likeOwner(kept+".key", owner)
+		r.Aside = append(r.Aside, kept+".key")
+	}
+	// A log that is still there could not be settled, since its database is damaged or elsewhere: the new one must not find it.
+	for _, log := range []string{"-wal", "-journal"} {
+		switch err := os.Rename(path+log, kept+log); {
+		case err == nil:
+			r.Aside = append(r.Aside, kept+log)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("keep the log of the database that is replaced: %w", err)
 		}
 	}
-	// A log that could not be settled, since the database is damaged, belongs to the old one: the new one must not find it.
-	if err := os.Rename(path+"-wal", kept+"-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("keep the log of the database that is replaced: %w", err)
-	}
 	if err := os.Remove(path + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("clear the log of the database that is replaced: %w", err)
+		return fmt.Errorf("clear the log of the database that is replaced: %w", err)
 	}
-	return kept, nil
+	return syncFolder(filepath.Dir(path)) // all of it is on the disk before anything is replaced
 }
 
 // settle moves what the log of a database holds into the database itself. That of a damaged one stays as it is, and is kept with it:
@@ -243,19 +282,26 @@ func secondName(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), copyOver(from, to))
-}
-
-func replaceKey(from, to string) error {
-	partial, err := tempBeside(to)
-	if err != nil {
-		return err
-	}
-	if err := copyOver(from, partial); err != nil {
-		return errors.Join(fmt.Errorf("put the key file in place: %w", err), os.Remove(partial))
-	}
-	if err := os.Rename(partial, to); err != nil {
-		return fmt.Errorf("put the key file in place: %w", err)
+	if err := errors.Join(f.Close(), copyOver(from, to)); err != nil {
+		return errors.Join(err, os.Remove(to))
 	}
 	return nil
+}
+
+// keyInPlaceOf copies a key to a file beside the one whose name it is to have: "" where that one holds the same key, and stays.
+func keyInPlaceOf(keyFile, key string) (partial string, err error) {
+	want, err := readKey(key)
+	if err != nil {
+		return "", err
+	}
+	if have, err := readKey(keyFile); err == nil && secret.Equal(have, want) {
+		return "", nil
+	}
+	if partial, err = tempBeside(keyFile); err != nil {
+		return "", err
+	}
+	if err := copyOver(key, partial); err != nil {
+		return "", errors.Join(roomless(keyFile, err), os.Remove(partial))
+	}
+	return partial, nil
 }
