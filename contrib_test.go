@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"telegate/api"
+	"telegate/audit"
 )
 
 // exposed are the metrics that telegate has, with the names of their labels.
@@ -192,7 +193,7 @@ func TestWhatTheAlertsCountIsThereFromTheStart(t *testing.T) {
 		t.Fatalf("only %d counters in the rules", len(counted))
 	}
 	for _, m := range counted {
-		there := regexp.MustCompile(`(?m)^` + m[1] + `\{(.*)\} (\S+)$`).FindAllStringSubmatch(string(data), -1)
+		there := regexp.MustCompile(`(?m)^`+m[1]+`\{(.*)\} (\S+)$`).FindAllStringSubmatch(string(data), -1)
 		for _, label := range regexp.MustCompile(`([a-z_]+)=~?"([^"]*)"`).FindAllStringSubmatch(m[2], -1) {
 			for value := range strings.SplitSeq(label[2], "|") {
 				if strings.Contains(value, "..") {
@@ -204,5 +205,37 @@ func TestWhatTheAlertsCountIsThereFromTheStart(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What the alert of Not me says to do leads to the user whose password somebody has, at once.
+func TestTheAlarmOfNotMeLeadsToTheUser(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.connected()
+	w.link("", "alice")
+	since := w.last("alice")
+	w.signIn("alice", "s")
+	w.tap("alice", w.message("alice", "is your sign-in code", since), "Not me")
+	const said = "sign-in reported as not the user's own"
+	for name, section := range map[string]string{"docs/operations.md": "#### TelegateNotMe", "contrib/prometheus/telegate.rules.yml": "alert: TelegateNotMe"} {
+		_, text, _ := strings.Cut(read(t, name), section)
+		for _, step := range []string{said, "GET /v1/verifications/", "telegate messages why USER"} {
+			if !strings.Contains(text, step) {
+				t.Errorf("%s does not say %q", name, step)
+			}
+		}
+	}
+	var id []string
+	w.eventually("the log names the verification", func() bool {
+		id = regexp.MustCompile(`msg="` + said + `".* verification=(ver_\w+)`).FindStringSubmatch(w.log.String())
+		return id != nil
+	})
+	var v api.Verification
+	w.want(http.StatusOK, "GET", "/v1/verifications/"+id[1], nil, &v)
+	var told api.Trace
+	w.want(http.StatusOK, "GET", "/v1/trace?user="+v.User, nil, &told)
+	if v.User != "alice" || !slices.ContainsFunc(told.Events, func(e api.TraceEvent) bool { return e.Event == string(audit.VerificationDenied) && e.ID == v.ID }) {
+		t.Errorf("%+v %+v", v, told)
 	}
 }
