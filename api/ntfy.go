@@ -20,6 +20,7 @@ const (
 	codePrefix    = "/code"
 	publishRoute  = "POST /{topic}" // in log and metrics, for all of them
 	publishedCode = 5 * time.Minute // how long a code is worth sending
+	maxKeyless    = 16 << 10        // bytes of a publication without a key, so that a topic alone fills no disk; ntfy's server takes 4 KiB
 	emptyMessage  = "triggered"     // what ntfy makes of a message without a text
 )
 
@@ -28,14 +29,11 @@ func (s *Server) publishes(r *http.Request) bool {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return false
 	}
-	path := strings.TrimPrefix(r.URL.Path, codePrefix+"/")
-	if path == r.URL.Path {
-		path = strings.TrimPrefix(path, "/")
-	}
-	if strings.Contains(path, "/") || path == "v1" {
+	topic, _ := topicOf(r.URL.Path)
+	if strings.Contains(topic, "/") || topic == "v1" {
 		return false
 	}
-	if path == "" {
+	if topic == "" {
 		return true
 	}
 	for _, method := range []string{r.Method, http.MethodGet} {
@@ -46,6 +44,14 @@ func (s *Server) publishes(r *http.Request) bool {
 		}
 	}
 	return true
+}
+
+// topicOf takes the path of a publication apart: which topic it is for, empty where JSON names it, and whether it brings a code.
+func topicOf(path string) (topic string, code bool) {
+	if below, ok := strings.CutPrefix(path+"/", codePrefix+"/"); ok {
+		return strings.TrimSuffix(below, "/"), true
+	}
+	return strings.TrimPrefix(path, "/"), false
 }
 
 // publishing answers publications, and leaves everything else to next.
@@ -94,12 +100,14 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) (published, err
 	if err != nil {
 		return published{}, err
 	}
-	code := strings.HasPrefix(r.URL.Path, codePrefix+"/")
+	_, code := topicOf(r.URL.Path)
 	if err := s.mayPublish(r, domain, code); err != nil {
 		return published{}, err
 	}
-	if err := s.o.Topics.Take(p.Topic); err != nil {
-		return published{}, err
+	if !code { // codes have a limit of their own, which a stranger with the topic must not use up
+		if err := s.o.Topics.Take(p.Topic); err != nil {
+			return published{}, err
+		}
 	}
 	text, isHTML := p.text()
 	request := notify.Request{

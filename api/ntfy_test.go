@@ -168,8 +168,9 @@ func TestWhatAPublicationCannotHaveIsSaid(t *testing.T) {
 		g.publish("/"+topic, "text", "Email", "alice@example.com").isRefused(400, "unsupported-publication", "mail")
 		g.publish("/"+topic, "text", "X-Call", "yes").isRefused(400, "unsupported-publication", "calls")
 		g.publish("/"+topic, "text", "Priority", "hot").isRefused(422, "validation-failed", "header/Priority: must be 1 to 5")
-		g.publish("/"+topic, strings.Repeat("a", 256<<10+1)).isRefused(413, "body-too-large", "256 KiB")
-		g.publish("/"+topic, strings.Repeat("a", 100_001)).isRefused(422, "validation-failed", "text: ")
+		g.publish("/"+topic, strings.Repeat("a", 16<<10+1)).isRefused(413, "body-too-large", "16 KiB")
+		g.publish("/"+topic, strings.Repeat("a", 256<<10+1), "Authorization", "Bearer "+keySend).isRefused(413, "body-too-large", "256 KiB")
+		g.publish("/"+topic, strings.Repeat("a", 100_001), "Authorization", "Bearer "+keySend).isRefused(422, "validation-failed", "text: ")
 		g.publish("/"+topic, "a\x00b").isRefused(422, "validation-failed", "text: ")
 		g.publish("/"+topic, "text", "Cookie", strings.Repeat("x", 32<<10)).isRefused(431, "headers-too-large", "32 KiB")
 		r := g.request("", "POST", "/"+topic, "text")
@@ -217,6 +218,31 @@ func TestACodeNeedsAKeyBesideTheTopic(t *testing.T) {
 		g.publish(path, "a code", "Authorization", "Bearer "+keySend).isPublished("a code")
 	}
 	g.publish(path, "a code", "Authorization", "Bearer "+keySend).isRefused(429, "rate-limited", "too many codes")
+}
+
+// Whoever has learned a topic can fill its owner's chat with alerts for a while, but keeps no code from him.
+func TestAlertsUseUpNoCodes(t *testing.T) {
+	g := newGateway(t)
+	topic := g.topic("")
+	for range notify.TopicBurst {
+		g.publish("/"+topic, "x").isPublished("x")
+	}
+	g.publish("/"+topic, "x").isRefused(429, "rate-limited", "Too many messages")
+	g.publish("/code/"+topic, "My Server access token is: 123456", "Authorization", "Bearer "+keySend).isPublished("My Server access token is: 123456")
+}
+
+func TestTheWayOfCodesIsTakenWhole(t *testing.T) {
+	g := newGateway(t)
+	topic := g.topic("")
+	body := `{"topic":"` + topic + `","message":"x"}`
+	for _, path := range []string{"/code", "/code/"} {
+		g.publish(path, body).isRefused(401, "invalid-credentials", "a topic alone is not enough")
+		g.publish(path, body, "Authorization", "Bearer "+keySend).isPublished("x")
+		if m := g.last(alice); m.Lane != delivery.LaneCode {
+			t.Errorf("%s: in the lane %s", path, m.Lane)
+		}
+	}
+	g.publish("/code"+topic, "x").isRefused(404, "not-found", "Nobody has this topic") // a topic may begin with these letters
 }
 
 func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {

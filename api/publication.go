@@ -39,16 +39,20 @@ func readPublication(w http.ResponseWriter, r *http.Request) (publication, error
 		p.LimitBytes = maxHead
 		return publication{}, p
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	limit := maxBody
+	if _, given := publishedKey(r); !given {
+		limit = maxKeyless
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return publication{}, tooLarge(maxBody)
+		return publication{}, tooLarge(limit)
 	case err != nil:
 		return publication{}, problem("malformed-request", "The body could not be read to its end.")
 	}
 	p := publication{}
-	if topic := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, codePrefix), "/"); topic == "" {
+	if topic, _ := topicOf(r.URL.Path); topic == "" {
 		p, err = publicationOfJSON(body)
 	} else {
 		p, err = publicationOfHeaders(r, body)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -101,6 +102,9 @@ type Report struct {
 	charts  map[string]*trace // by the name of the scenario
 }
 
+// release is the part of a kernel's version that says something of how fast it is: what follows names the machine.
+var release = regexp.MustCompile(`^\d+\.\d+`)
+
 // Machine is where it was measured.
 type Machine struct {
 	System string `json:"system"` // such as linux/amd64
@@ -113,7 +117,7 @@ type Machine struct {
 func newReport(o Options) *Report {
 	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version()}
 	if data, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil { // where there is none, the report does without
-		m.Kernel = strings.TrimSpace(string(data))
+		m.Kernel = release.FindString(string(data))
 	}
 	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, name, found := strings.Cut(string(data), "model name\t: "); found {

@@ -225,7 +225,7 @@ func gatewayIsAway(s *stage, browser context.Context) {
 	bob.register("bob_tg")
 	bob.closeDialog()
 	bob.follow("Connect Telegram")
-	bob.reads("#telegateStatus", "This does not work right now. For the administrator: telegate does not answer")
+	bob.reads("#telegateStatus", "This does not work right now. The administrator finds the reason in the server's log.")
 	alice := s.signIn(browser, "alice", "") // signing in
 	alice.askForCode()
 	s.running()

@@ -22,14 +22,14 @@ class Connect {
     Object.assign(this, { gateway, requests, connected, pause: 1000 * WAIT, links: new WeakMap() }); // links: web socket → what it has begun
   }
 
-  // serve does what a page asks for, and answers it. It throws nothing. While a step is being done the same is not begun again: its answer
+  // serve does what a page asks for, and answers it. What a page sends is whatever its user likes. While a step is being done the same is not begun again: its answer
   // is for whichever dialog of the page has asked last.
   async serve(command, session) {
     const { step } = command;
     if (!['bot', 'start', 'follow', 'confirm'].includes(step)) return;
     const state = this.links.get(session.ws) || { id: '', busy: new Set() };
     this.links.set(session.ws, state);
-    state.serial = Number(command.serial) || 0;
+    state.serial = Number.isSafeInteger(command.serial) ? command.serial : 0;
     if (state.busy.has(step)) return;
     state.busy.add(step);
     let answer;
@@ -119,11 +119,12 @@ function queryOf({ user, domain }) { return new URLSearchParams({ domain: domain
 
 function labelOf({ name, handle }) { return name && handle ? `${name} (${handle})` : name || handle || 'your chat'; }
 
-// explained is a problem in words for the person at the page, who can do nothing about the gateway.
+// explained is a problem in words for the person at the page, who can do nothing about the gateway and need not know where it is.
 function explained(problem) {
   if (problem.kind === 'needs-bot') return 'There is no bot to open here. Use "Manage messaging" and type your Telegram username.';
   if (problem.kind === 'rate-limited') return `Too many tries; wait ${Math.ceil(problem.retryAfter / 60)} minutes.`;
-  return `This does not work right now. For the administrator: ${problem.message}`;
+  console.log(`telegate: Connect Telegram: ${problem.message}`);
+  return "This does not work right now. The administrator finds the reason in the server's log.";
 }
 
 module.exports = { Connect };

@@ -275,13 +275,17 @@ class Plugin {
     this.reports.add({ method: 'DELETE', path: '/v1/messaging?' + query, about: userid });
   }
 
-  // userOf finds whom MeshCentral means by a handle. Several accounts may have the same one; then a code tells them apart, and a
-  // message without one goes by the handle.
+  // userOf finds whom MeshCentral means by a handle. Several accounts may have the same one, after it has changed hands above all. A code
+  // tells them apart; a message that could be for either is for nobody.
   userOf(about, to) {
     const same = this.users().filter((u) => u.domain === about.domain && u.msghandle === PREFIX + to);
     if (about.kind === 'login') return same.find((u) => u.otpmsg && u.otpmsg.k === about.code);
     if (about.kind === 'notice') return same.find((u) => u.name === about.name);
-    return same.length === 1 ? same[0] : undefined;
+    if (same.length > 1) {
+      throw new Problem(`${same.length} accounts have this handle, and MeshCentral does not say which is meant, so nothing was sent. `
+        + 'Give them handles of their own, or write from the console of telegate.');
+    }
+    return same[0];
   }
 
   users() { return Object.values((this.server.webserver && this.server.webserver.users) || {}); }
@@ -337,10 +341,11 @@ module.exports.telegate = function (pluginHandler) {
     exports: ['onWebUIStartupEnd'],
     onWebUIStartupEnd,
     plugin,
-    // serveraction is what the page of "Connect Telegram" calls.
+    // serveraction is what the page of "Connect Telegram" calls. Devices reach plugins too, through their agents, and have no user.
     serveraction(command, session) {
       const { msgserver } = pluginHandler.parent;
-      if (msgserver && msgserver.telegate) msgserver.telegate.connect.serve(command, session);
+      if (!msgserver || !msgserver.telegate || !session || !session.ws || !session.user) return;
+      msgserver.telegate.connect.serve(command, session).catch((error) => console.log('telegate:', error));
     },
     server_startup() {
       try {
