@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"telegate/api"
+	"telegate/audit"
 )
 
 // exposed are the metrics that telegate has, with the names of their labels.
@@ -175,5 +176,66 @@ func TestMetricsAlertsAndDashboardGoTogether(t *testing.T) {
 		if !strings.Contains(shown, name) {
 			t.Errorf("the dashboard does not show %s", name)
 		}
+	}
+}
+
+// What the alerts count is there from the start, with nothing in it: a series that appears with its first event has not increased by it,
+// so the first alarm would be missed.
+func TestWhatTheAlertsCountIsThereFromTheStart(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	_, data, err := w.try("GET", "/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := regexp.MustCompile(`(?:increase|rate)\(([a-z_]+)\{([^}]*)\}`).FindAllStringSubmatch(read(t, "contrib/prometheus/telegate.rules.yml"), -1)
+	if len(counted) < 5 {
+		t.Fatalf("only %d counters in the rules", len(counted))
+	}
+	for _, m := range counted {
+		there := regexp.MustCompile(`(?m)^`+m[1]+`\{(.*)\} (\S+)$`).FindAllStringSubmatch(string(data), -1)
+		for _, label := range regexp.MustCompile(`([a-z_]+)=~?"([^"]*)"`).FindAllStringSubmatch(m[2], -1) {
+			for value := range strings.SplitSeq(label[2], "|") {
+				if strings.Contains(value, "..") {
+					continue // any of many, such as 5..
+				}
+				pair := label[1] + `="` + value + `"`
+				if !slices.ContainsFunc(there, func(series []string) bool { return strings.Contains(series[1], pair) && series[2] == "0" }) {
+					t.Errorf("%s{%s} is counted by an alert, and is not there from the start", m[1], pair)
+				}
+			}
+		}
+	}
+}
+
+// What the alert of Not me says to do leads to the user whose password somebody has, at once.
+func TestTheAlarmOfNotMeLeadsToTheUser(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.connected()
+	w.link("", "alice")
+	since := w.last("alice")
+	w.signIn("alice", "s")
+	w.tap("alice", w.message("alice", "is your sign-in code", since), "Not me")
+	const said = "sign-in reported as not the user's own"
+	for name, section := range map[string]string{"docs/operations.md": "#### TelegateNotMe", "contrib/prometheus/telegate.rules.yml": "alert: TelegateNotMe"} {
+		_, text, _ := strings.Cut(read(t, name), section)
+		for _, step := range []string{said, "GET /v1/verifications/", "telegate messages why USER"} {
+			if !strings.Contains(text, step) {
+				t.Errorf("%s does not say %q", name, step)
+			}
+		}
+	}
+	var id []string
+	w.eventually("the log names the verification", func() bool {
+		id = regexp.MustCompile(`msg="` + said + `".* verification=(ver_\w+)`).FindStringSubmatch(w.log.String())
+		return id != nil
+	})
+	var v api.Verification
+	w.want(http.StatusOK, "GET", "/v1/verifications/"+id[1], nil, &v)
+	var told api.Trace
+	w.want(http.StatusOK, "GET", "/v1/trace?user="+v.User, nil, &told)
+	if v.User != "alice" || !slices.ContainsFunc(told.Events, func(e api.TraceEvent) bool { return e.Event == string(audit.VerificationDenied) && e.ID == v.ID }) {
+		t.Errorf("%+v %+v", v, told)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,14 +34,26 @@ func TestEveryCommandIsWrittenDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := strings.NewReplacer(`\(dq`, `"`, `\-`, "-", `\(aq`, "'", `\fB`, "", `\fR`, "").Replace(out.String())
-	operations := read(t, "docs/operations.md")
+	_, table, _ := strings.Cut(read(t, "docs/operations.md"), "\n## Commands\n")
+	table, _, _ = strings.Cut(table, "\nExit status:\n")
+	listed := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (`+"`telegate .*?"+`) \|`).FindAllStringSubmatch(table, -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			listed[strings.Trim(name, "`")] = true
+		}
+	}
+	for name := range listed {
+		if !slices.ContainsFunc(commands, func(c *kong.Node) bool { return c.FullPath() == name }) {
+			t.Errorf("docs/operations.md lists %s, which is no command", name)
+		}
+	}
 	for _, c := range commands {
 		path := c.FullPath()
 		if c.Help == "" || !exampleOf(c) {
 			t.Errorf("%s --help says not what it is for, or shows no example", path)
 		}
-		if !strings.Contains(operations, path) {
-			t.Errorf("docs/operations.md does not know %s", path)
+		if !listed[path] {
+			t.Errorf("docs/operations.md does not list %s", path)
 		}
 		_, section, found := strings.Cut(page, "\n.SS "+path)
 		if !found {

@@ -59,12 +59,30 @@ func newMetrics(g *gateway) *metrics {
 	})
 	build.Set(1)
 	m.loaded.SetToCurrentTime()
-	for _, result := range []string{"ok", "refused"} {
-		m.reloads.WithLabelValues(result) // so that an increase from nothing is one
-	}
+	m.begin()
 	m.registry.MustRegister(m.ends, m.took, m.tries, m.events, m.checks, m.reloads, m.loaded, build, gauges{g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// begin makes the series that contrib's alerts count, with nothing in them: in the eyes of Prometheus one that appears with its first event
+// has not increased by it.
+func (m *metrics) begin() {
+	for _, result := range []string{"ok", "refused"} {
+		m.reloads.WithLabelValues(result)
+	}
+	for _, e := range []audit.Event{audit.VerificationDenied, audit.FactorThrottled} {
+		m.events.WithLabelValues(string(e))
+	}
+	for _, transport := range []string{"bot", "bot-mtproto", "user"} {
+		m.tries.WithLabelValues(transport, delivery.Flood.String())
+	}
+	m.took.WithLabelValues(string(delivery.LaneCode))
+	for _, status := range []delivery.Status{delivery.StatusFailed, delivery.StatusExpired} {
+		for _, reason := range delivery.Reasons {
+			m.ends.WithLabelValues(string(delivery.LaneCode), string(status), string(reason))
+		}
+	}
 }
 
 // ended counts a message's outcome.

@@ -27,7 +27,7 @@ const proveTimeout = 15 * time.Second
 
 // needsRestart matches what is read once, at the start. A bot's token is another matter: a fresh one of the same bot is taken up.
 var needsRestart = regexp.MustCompile(`^(api\.(listen|tls_cert|tls_key)|database\.path|log\.format|limits\.user_\w+|` +
-	`messaging\.telegram\.(apiid|apihash|session|baseurl|proxy|fallback\..*)|domains\..*\.messaging(\.telegram\.(baseurl|proxy))?)$`)
+	`messaging\.telegram\.(apiid|apihash|session|baseurl|proxy|fallback\..*)|domains\..*\.messaging\.telegram\.(baseurl|proxy))$`)
 
 // reload reads the configuration again and puts in force what can be without a restart: all of it, or after any error nothing. The error
 // is an *api.ReloadError, or says why the audit could not be written.
@@ -59,7 +59,8 @@ func (g *gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 	if err != nil {
 		return api.Reloaded{}, err
 	}
-	if err := api.Renew(g.listener, cfg.API.TLSCert, cfg.API.TLSKey); err != nil {
+	showCertificate, err := api.Renew(g.listener, cfg.API.TLSCert, cfg.API.TLSKey)
+	if err != nil {
 		return api.Reloaded{}, &api.ReloadError{Detail: err.Error() + ". The old configuration stays in force."}
 	}
 	if len(done.Changed) > 0 || !reflect.DeepEqual(old.Domains, cfg.Domains) {
@@ -67,6 +68,7 @@ func (g *gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 			return api.Reloaded{}, err
 		}
 	}
+	showCertificate()
 	g.adopt(cfg, grants)
 	return done, nil
 }
@@ -91,20 +93,23 @@ func faultsOf(err error) error {
 func (g *gateway) settle(old, fresh *config.Config) (*config.Config, api.Reloaded) {
 	cfg := *fresh
 	done := api.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Warnings: append([]string{}, fresh.Warnings...)}
-	later := map[string]bool{} // domains whose bot is not running yet, by the name of their table
+	later := map[string]bool{} // what has to do with a bot that is not running yet, or is reached in another way
 	cfg.Domains = map[string]config.Domain{}
 	for id, d := range fresh.Domains {
 		before, known := old.Domains[id]
+		table := config.DomainTable(id)
 		inUse, runs := g.inUse(old, d.Telegram)
 		switch {
 		case runs:
+			way := d.Telegram
+			later[table+".messaging"] = way.BaseURL != inUse.BaseURL || way.Proxy != inUse.Proxy || way.MTProxy != inUse.MTProxy
 			inUse.BotToken = d.Telegram.BotToken
 			d.Telegram = inUse
 		case known:
 			d.Telegram = before.Telegram
-			later[config.DomainTable(id)+".messaging.telegram.bottoken"], later["messaging.telegram.bottoken"] = true, true
+			later[table+".messaging"], later[table+".messaging.telegram.bottoken"], later["messaging.telegram.bottoken"] = true, true, true
 		default:
-			later[config.DomainTable(id)] = true
+			later[table] = true
 			continue
 		}
 		cfg.Domains[id] = d

@@ -3,6 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -28,7 +33,12 @@ type filed struct {
 
 func newFiled(t *testing.T) *filed {
 	t.Helper()
-	w := newWorld(t)
+	return fileOf(newWorld(t))
+}
+
+// fileOf starts the gateway of a world that has been set up already.
+func fileOf(w *world) *filed {
+	w.t.Helper()
 	f := &filed{world: w, file: filepath.Join(w.dir, "telegate.toml")}
 	f.write(w.configText("127.0.0.1:0"))
 	g := w.startText(f.text)
@@ -202,51 +212,6 @@ func TestMsg2FactorTakesEffectWithTheReload(t *testing.T) {
 	}
 }
 
-const freshToken = "2000000002:FRESH-token-of-the-simulated-bot-0000"
-
-// A fresh token is used once Telegram has said that it is the same bot's; nothing is lost on the way.
-func TestATokenIsRotatedWithoutARestart(t *testing.T) {
-	f := newFiled(t)
-	f.link("", "alice")
-	f.change(testToken, freshToken)
-	if p := f.refused(); !strings.Contains(p.Detail, "2000000002") || !strings.Contains(p.Detail, "stays in force") { // Telegram does not know it yet
-		t.Errorf("%+v", p)
-	}
-	f.signIn("alice", "s") // with the old one
-
-	if err := f.telegram.RevokeToken(testBot, freshToken); err != nil {
-		t.Fatal(err)
-	}
-	done := f.reload()
-	if !slices.Equal(done.Changed, []string{"messaging.telegram.bottoken"}) || len(done.NeedsRestart) != 0 {
-		t.Errorf("%+v", done)
-	}
-	f.signIn("alice", "s")
-	f.connected()
-	after := f.last("alice")
-	if _, err := f.telegram.Say(f.person("alice").ID, testBot, "/id"); err != nil {
-		t.Fatal(err)
-	}
-	f.eventually("the bot hears with the new token", func() bool { return f.last("alice") > after+1 })
-	for _, secret := range []string{testToken, freshToken, strings.TrimPrefix(freshToken, "2000000002:")} {
-		if strings.Contains(f.log.String(), secret) || strings.Contains(f.answers.String(), secret) {
-			t.Error("a token is in the log or in an answer")
-		}
-	}
-}
-
-// Another bot is not taken up while telegate runs: links belong to the bot they were made with.
-func TestAnotherBotNeedsARestart(t *testing.T) {
-	f := newFiled(t)
-	f.link("", "alice")
-	f.change(testToken, "2000000009:ANOTHER-bot-of-the-simulated-one-0000", `"My Server"`, `"My House"`)
-	done := f.reload()
-	if !slices.Equal(done.NeedsRestart, []string{"messaging.telegram.bottoken"}) || !slices.Equal(done.Changed, []string{`domains."".title`}) {
-		t.Errorf("%+v", done)
-	}
-	f.signIn("alice", "s")
-}
-
 func TestWhatNeedsARestartIsNamed(t *testing.T) {
 	f := newFiled(t)
 	f.change(`listen = "127.0.0.1:0"`, `listen = "127.0.0.1:1"`, "telegate.db", "other.db", `level = "debug"`, "level = \"debug\"\nformat = \"json\"",
@@ -352,6 +317,61 @@ func TestAReloadThatCannotBeWrittenDownDoesNotHappen(t *testing.T) {
 	f.reload()
 	if got := f.title(""); got != "My House" {
 		t.Errorf("in force: %q", got)
+	}
+}
+
+// certify writes a fresh certificate, and its key, in place of those that were there.
+func certify(t *testing.T, certFile, keyFile string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(nil, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A renewed certificate is shown from a reload on that happened, and not from one that did not.
+func TestAReloadThatDoesNotHappenShowsNoOtherCertificate(t *testing.T) {
+	w := newWorld(t)
+	cert, key := filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir, "key.pem")
+	certify(t, cert, key)
+	text := strings.Replace(w.configText("127.0.0.1:0"), "[api]", "[api]\ntls_cert = '"+cert+"'\ntls_key = '"+key+"'", 1)
+	g := w.startText(text)
+	g.source = func() (*config.Config, error) {
+		return config.Parse("test.toml", []byte(strings.Replace(text, "My Server", "My House", 1)), func(string) string { return "" })
+	}
+	shown := func() []byte {
+		t.Helper()
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // which one it is, is the question
+		conn, err := dialer.DialContext(t.Context(), "tcp", g.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw
+	}
+	before := shown()
+	certify(t, cert, key)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if done, err := g.reload(ctx); err == nil || !bytes.Equal(shown(), before) {
+		t.Errorf("nothing could be written down: %+v, %v, and another certificate is shown", done, err)
+	}
+	if done, err := g.reload(t.Context()); err != nil || bytes.Equal(shown(), before) {
+		t.Errorf("%+v, %v, and the old certificate is shown", done, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,12 @@ func (c supportCmd) Run(ctx context.Context, con *console) error {
 		{"README.txt", "What telegate support has packed on " + now.Format(time.RFC3339) + ", with secrets and users' names removed.\n"},
 		{"version.txt", fmt.Sprintf("telegate %s\n%s %s/%s, %d processors\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())},
 		d.supportConfig(),
-		jsonFile("doctor.json", d.examine(ctx)),
+		d.supportFindings(ctx),
 	}
 	if d.bad == nil {
-		files = append(files, d.answerOf(ctx, "health.json", "/healthz"), d.answerOf(ctx, "metrics.txt", "/metrics"))
+		health := d.answerOf(ctx, "health.json", "/healthz")
+		health.text = withoutHandles(health.text)
+		files = append(files, health, d.answerOf(ctx, "metrics.txt", "/metrics"))
 		files = append(files, d.supportDatabase(ctx)...)
 	}
 	if c.Log != "" {
@@ -89,16 +92,39 @@ func jsonFile(name string, v any) supportFile {
 	return supportFile{name, string(data) + "\n"}
 }
 
-// supportConfig is the configuration as telegate understands it, or why it does not.
+// supportConfig is the configuration as telegate understands it, without whom its keys belong to, or why it does not.
 func (d *doctor) supportConfig() supportFile {
 	if d.bad != nil {
-		return supportFile{"config.txt", d.bad.Error() + "\n"}
+		return supportFile{"config.txt", withoutHandles(d.bad.Error()) + "\n"}
+	}
+	cfg := *d.cfg
+	cfg.API.Keys = slices.Clone(cfg.API.Keys)
+	for i := range cfg.API.Keys {
+		k := &cfg.API.Keys[i]
+		for _, who := range []*string{&k.Name, &k.User, &k.UserDomain} {
+			if *who != "" {
+				*who = "(removed)"
+			}
+		}
 	}
 	var text strings.Builder
-	if err := d.cfg.Render(&text); err != nil {
+	if err := cfg.Render(&text); err != nil {
 		return supportFile{"config.txt", err.Error() + "\n"}
 	}
 	return supportFile{"config.toml", text.String()}
+}
+
+// supportFindings are those of telegate doctor, without whose account the session is.
+func (d *doctor) supportFindings(ctx context.Context) supportFile {
+	findings := d.examine(ctx)
+	for i, f := range findings {
+		if f.Rung == "session" && f.Status == rungOK {
+			findings[i].Detail = "It signs in."
+		}
+	}
+	file := jsonFile("doctor.json", findings)
+	file.text = withoutHandles(file.text)
+	return file
 }
 
 // answerOf is what a running gateway answers.
@@ -180,11 +206,12 @@ func endOfLog(path string, stdin io.Reader) (string, error) {
 
 // What of a log line says who somebody is, as text and as JSON, and what looks like a secret: nothing of it should be there.
 var (
-	personal     = regexp.MustCompile(`\b(user|username|handle|to|name|label|display_name|ip|query|title|token|session|session_binding|binding|key|secret|password|code|text)=("(?:[^"\\]|\\.)*"|\S+)`)
-	personalJSON = regexp.MustCompile(`"(user|username|handle|to|name|label|display_name|ip|query|title|token|session|session_binding|binding|key|secret|password|code|text)":"(?:[^"\\]|\\.)*"`)
+	personal     = regexp.MustCompile(`\b(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)=("(?:[^"\\]|\\.)*"|\S+)`)
+	personalJSON = regexp.MustCompile(`"(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)":"(?:[^"\\]|\\.)*"`)
+	shortened    = `(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*(?:\.[0-9]{1,3}){0,3})?` // an address of IPv6 with ::
 	tokenlike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
 	codelike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
-	addresslike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
+	addresslike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|` + shortened + `|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
 	handlelike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
 )
 
@@ -194,8 +221,17 @@ func nameless(text string) string {
 	text = personalJSON.ReplaceAllString(text, `"$1":"(removed)"`)
 	text = codelike.ReplaceAllString(text, "$1$2(removed)")
 	text = addresslike.ReplaceAllString(text, "(removed)")
-	text = handlelike.ReplaceAllString(text, "@(removed)")
-	return tokenlike.ReplaceAllString(text, "(removed)")
+	return tokenlike.ReplaceAllString(withoutHandles(text), "(removed)")
+}
+
+// withoutHandles takes people's handles out of a text. A bot's stays: it ends with "bot", as no person's does.
+func withoutHandles(text string) string {
+	return handlelike.ReplaceAllStringFunc(text, func(handle string) string {
+		if strings.HasSuffix(strings.ToLower(handle), "bot") {
+			return handle
+		}
+		return "@(removed)"
+	})
 }
 
 // pack writes the files into a new archive that only its owner can read.

@@ -62,6 +62,7 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 	session := "1" + strings.Repeat("Ab+/", 92)
 	proxied := "[domains.corp.messaging.telegram]\nbottoken = '" + corpToken + "'\nproxy = 'http://" + proxyUser + ":" + proxyPassword + "@127.0.0.1:9'\n[api]"
 	p.text = strings.Replace(p.text, "[api]", proxied, 1)
+	p.text = strings.Replace(p.text, `name = "test"`, "name = 'alices-own-key'\nuser = 'carol'\nuser_domain = 'corp'", 1)
 	p.write("baseurl = '" + p.botAPI + "'\napiid = 5\napihash = '" + apiHash + "'\nsession = '" + session + "'")
 	p.startText(strings.Replace(p.text, proxied, "[api]", 1))
 	p.connected()
@@ -77,13 +78,15 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 		"bot token": testToken, "its secret half": strings.TrimPrefix(testToken, "2000000002:"), "a domain's token": corpToken, "API hash": apiHash,
 		"session": session, "proxy password": proxyPassword, "API key": p.key, "start token": startToken, "sign-in code": code,
 		"text": marker, "session binding": "alice's-browser-session", "key file": key, "user": "alice", "handle": "alice_tg", "address": "203.0.113.7", "newer address": "2001:db8:0:1::7",
+		"short address": "2001:db8::9", "shortest address": "::1", "address of both": "::ffff:203.0.113.8",
+		"key's name": "alices-own-key", "key's user": "carol",
 	}
 	var log strings.Builder
 	log.WriteString(p.log.String())
 	for _, s := range secrets { // as a program less careful would write them
-		log.WriteString("level=INFO msg=odd token=" + strconv.Quote(s) + " ip=" + s + "\n")
+		log.WriteString("level=INFO msg=odd token=" + strconv.Quote(s) + " ip=" + s + " address=" + s + "\n")
 	}
-	log.WriteString("level=INFO msg=\"the code " + code + " of @alice_tg from 203.0.113.7:4711 and 2001:db8:0:1::7, " + startToken + "\"\n")
+	log.WriteString("level=INFO msg=\"the code " + code + " of @alice_tg from 203.0.113.7:4711 and 2001:db8:0:1::7, 2001:db8::9, [::1]:80, ::ffff:203.0.113.8, " + startToken + "\"\n")
 	log.WriteString(`level=INFO msg=odd user=alice name="Alice Liddell" to=@alice_tg` + "\n" + `{"level":"INFO","user":"alice","name":"Alice \"Liddell\""}` + "\n")
 
 	out := filepath.Join(t.TempDir(), "bundle.tar.gz")
@@ -93,6 +96,9 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 		t.Fatalf("%d %s", status, &stderr)
 	}
 	files := unpack(t, out)
+	if strings.Contains(files["config.toml"], `"corp"`) {
+		t.Errorf("config.toml says where the user of a key is:\n%s", files["config.toml"])
+	}
 	for name, text := range files {
 		for what, s := range secrets {
 			if strings.Contains(text, s) {
@@ -122,6 +128,31 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 	}
 	if status := runCommand(t.Context(), []string{"support", "--config", p.file, "--out", out}, con); status != exitFailed || !strings.Contains(stderr.String(), "is there already") {
 		t.Errorf("onto itself: %d %s", status, &stderr)
+	}
+}
+
+// Whose account the session is, and whose keys there are, the bundle does not tell.
+func TestTheSupportBundleDoesNotTellWhoseTheSessionIs(t *testing.T) {
+	p := newPatient(t)
+	_, session := p.dataCentre()
+	p.text = strings.Replace(p.alone(session, ""), `name = "test"`, "name = 'alices-own-key'\nuser = 'alice'\nuser_domain = ''", 1)
+	p.write("")
+	out := filepath.Join(p.dir, "bundle.tar.gz")
+	var stdout, stderr bytes.Buffer
+	con := &console{getenv: func(string) string { return "" }, stdout: &stdout, stderr: &stderr, network: p.net, servers: p.servers}
+	if status := runCommand(t.Context(), []string{"support", "--config", p.file, "--out", out}, con); status != 0 {
+		t.Fatalf("%d %s", status, &stderr)
+	}
+	files := unpack(t, out)
+	if !strings.Contains(files["doctor.json"], "It signs in.") || !strings.Contains(files["config.toml"], `user = "(removed)"`) {
+		t.Errorf("%s\n%s", files["doctor.json"], files["config.toml"])
+	}
+	for name, text := range files {
+		for _, who := range []string{helper.Name, helper.Username, "alice"} {
+			if strings.Contains(text, who) {
+				t.Errorf("%s holds %s:\n%s", name, who, text)
+			}
+		}
 	}
 }
 

@@ -311,11 +311,17 @@ func TestACertificateIsRenewed(t *testing.T) {
 		resp.Body.Close()
 		t.Fatal("the test's certificates are the same")
 	}
-	if err := api.Renew(l, freshCert, "nothing.pem"); err == nil {
+	if _, err := api.Renew(l, freshCert, "nothing.pem"); err == nil {
 		t.Error("renewed with nothing")
 	}
-	if err := api.Renew(l, freshCert, freshKey); err != nil {
+	show, err := api.Renew(l, freshCert, freshKey)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if resp, err := client.Do(r); err == nil {
+		resp.Body.Close()
+		t.Error("it is shown before its time")
+	}
+	show()
 	get(t, client, "https://"+at.String()+"/healthz")
 }

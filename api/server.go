@@ -236,18 +236,17 @@ type tlsListener struct {
 	cert atomic.Pointer[tls.Certificate]
 }
 
-// Renew has a listener of Listen's show another certificate to whoever connects from here on. Without TLS it does nothing.
-func Renew(l net.Listener, certFile, keyFile string) error {
+// Renew reads another certificate for a listener of Listen's; show has it shown to whoever connects from then on. Without TLS it does nothing.
+func Renew(l net.Listener, certFile, keyFile string) (show func(), err error) {
 	t, ok := l.(*tlsListener)
 	if !ok {
-		return nil
+		return func() {}, nil
 	}
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return fmt.Errorf("load TLS certificate: %w", err)
+		return nil, fmt.Errorf("load TLS certificate: %w", err)
 	}
-	t.cert.Store(&cert)
-	return nil
+	return func() { t.cert.Store(&cert) }, nil
 }
 
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {

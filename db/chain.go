@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
@@ -19,7 +20,8 @@ import (
 //
 // There are two strands, since refusals are pruned sooner than the rest and a strand is only ever pruned from its beginning. The
 // numbers of both are one sequence without gaps. Where a strand begins and ends is sealed in audit_ends, so cutting off either end
-// shows too; the ends are written once a commit, however many entries it has.
+// shows too, short of putting back what all of it was once, seal included; a head that was noted elsewhere shows that. The ends are
+// written once a commit, however many entries it has.
 
 // macSize is that of a MAC in the chain, in bytes: HMAC-SHA256 cut to 128 bits (NIST SP 800-107 §5.3.3 allows 32 and more).
 const macSize = 16
@@ -153,7 +155,8 @@ func (c *chain) end(row scanner, s strand, place string) (end, error) {
 const selectEnd = "SELECT seq, mac, at, seal FROM audit_ends WHERE strand = ? AND place = ?"
 
 // openChain takes the chain up where it ends, or begins one behind whatever the audit holds already. Damage to it is no reason
-// not to start, and stays to be seen: fault says that telegate audit verify will find some.
+// not to start, and stays to be seen: fault says that telegate audit verify will find some. Behind a head that telegate has not
+// sealed no entry ever fits, since the next one's seal would make it good.
 func openChain(ctx context.Context, q *stmtCache, k keys, now time.Time) (c *chain, fault error, err error) {
 	c = newChain(k)
 	err = q.row(`SELECT max(coalesce((SELECT max(seq) FROM audit), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0))`).Scan(&c.seq)
@@ -164,6 +167,7 @@ func openChain(ctx context.Context, q *stmtCache, k keys, now time.Time) (c *cha
 	for s := range strands {
 		head, err := c.end(q.row(selectEnd, s, placeHead), s, placeHead)
 		if errors.Is(err, sql.ErrNoRows) {
+			rand.Read(c.head[s].mac[:]) // kept only where the other strand has one
 			continue
 		}
 		if err != nil {
@@ -172,6 +176,7 @@ func openChain(ctx context.Context, q *stmtCache, k keys, now time.Time) (c *cha
 		found++
 		if !head.good {
 			fault = errAuditEnds
+			rand.Read(head.mac[:])
 		}
 		c.head[s] = head.mark
 		c.seq = max(c.seq, head.seq)

@@ -270,16 +270,59 @@ func TestTheChainBeginsBehindWhatAnOlderVersionWrote(t *testing.T) {
 	}
 }
 
-// A chain that was tampered with does not keep telegate from starting, which then says so.
+// A chain that was tampered with does not keep telegate from starting, which then says so; and what telegate writes behind it does
+// not make it fit.
 func TestATamperedChainIsToldAtTheStart(t *testing.T) {
-	path, clock := chained(t)
-	tamper(t, path, "UPDATE audit_ends SET seq = 20 WHERE place = 'head'")
-	d := dbtest.OpenAt(t, path, clock.Now, nil)
-	if err := d.AuditBroken(); err == nil || !strings.Contains(err.Error(), "audit verify") {
-		t.Errorf("started with %v", err)
+	const cutHeads = "UPDATE audit_ends SET (seq, mac) = (SELECT seq, mac FROM audit WHERE (event = 'message.refused') = strand ORDER BY seq DESC LIMIT 1) WHERE place = 'head'"
+	for name, statements := range map[string][]string{
+		"heads moved": {"UPDATE audit_ends SET seq = 20 WHERE place = 'head'"},
+		"cut off":     {"DELETE FROM audit WHERE seq > 4", cutHeads, "UPDATE sqlite_sequence SET seq = 4 WHERE name = 'audit'"},
+		"begun anew in one strand": {"DELETE FROM audit", "UPDATE sqlite_sequence SET seq = 0 WHERE name = 'audit'",
+			"DELETE FROM audit_ends WHERE place = 'head' AND strand = 0", "UPDATE audit_ends SET seq = 0, mac = zeroblob(16) WHERE place = 'head'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, clock := chained(t)
+			tamper(t, path, statements...)
+			if r := verify(t, path, ""); r.Fault == "" {
+				t.Error("the damage does not show")
+			}
+			d := dbtest.OpenAt(t, path, clock.Now, nil)
+			if err := d.AuditBroken(); err == nil || !strings.Contains(err.Error(), "audit verify") {
+				t.Errorf("started with %v", err)
+			}
+			writeAudit(t, d, entries(3, clock.Now())...) // acts go on, in both strands
+			if r := verify(t, path, ""); r.Fault == "" {
+				t.Error("the damage is not to be seen any more")
+			}
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+			again := dbtest.OpenAt(t, path, clock.Now, nil)
+			writeAudit(t, again, entries(3, clock.Now())...)
+			if r := verify(t, path, ""); r.Fault == "" {
+				t.Error("the damage is not to be seen after another start")
+			}
+		})
 	}
-	writeAudit(t, d, entries(1, clock.Now())...) // acts go on
-	if r := verify(t, path, ""); r.Fault == "" {
-		t.Error("the damage is not to be seen any more")
+}
+
+// A chain that somebody had telegate begin anew fits in itself; a head that was noted before is not in it, whatever it was.
+func TestANotedHeadShowsThatTheChainWasBegunAnew(t *testing.T) {
+	path, clock := chained(t)
+	noted := verify(t, path, "").Head
+	tamper(t, path, "UPDATE audit SET mac = NULL", "UPDATE audit SET outcome = 'incorrect' WHERE seq = 10", "DELETE FROM audit_ends")
+	d := dbtest.OpenAt(t, path, clock.Now, nil)
+	empty := verify(t, path, "").Head
+	writeAudit(t, d, entries(5, clock.Now())...)
+	if r := verify(t, path, ""); r.Fault != "" || r.Unchained != 30 || r.Entries != 5 {
+		t.Errorf("by itself: %+v", r)
+	}
+	for head, first := range map[string]int64{noted: 30, "3:" + strings.Repeat("ab", 16): 3, "30:" + strings.Repeat("ab", 16): 30} {
+		if r := verify(t, path, head); r.FirstBad != first || !strings.Contains(r.Fault, "begun anew") {
+			t.Errorf("with %s: %+v", head, r)
+		}
+	}
+	if r := verify(t, path, empty); r.Fault != "" {
+		t.Errorf("with the head of the new one when it was empty: %+v", r)
 	}
 }

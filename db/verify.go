@@ -156,10 +156,12 @@ func (w *auditWalk) finish() {
 		}
 	}
 	w.report.Head = fmt.Sprintf("%d:%x", newest.seq, newest.mac)
-	// Behind the beginning of both strands nothing is pruned; a head there is gone for a reason.
-	pruned := w.noted.seq <= max(w.start[strandMain].seq, w.start[strandRefused].seq)
+	pruned := false // before the beginning of a strand, unless that was begun there: then it has no MAC
+	for _, e := range w.start {
+		pruned = pruned || w.noted == e.mark || w.noted.seq <= e.seq && e.mac != (mac{})
+	}
 	if w.noted != (mark{}) && !w.found && !pruned {
-		w.bad(w.noted.seq, "The head that was noted is not in the audit: what stood there was replaced, as by putting back an older database.")
+		w.bad(w.noted.seq, "The head that was noted is not in the audit: what stood there was replaced, as by putting back an older database, or the audit was begun anew.")
 	}
 }
 

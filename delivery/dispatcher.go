@@ -154,6 +154,9 @@ func (d *Dispatcher) Resume(botID int64) { d.line(botID).post(event{resume: true
 func (d *Dispatcher) SetLimits(l Limits) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if l == d.limits {
+		return // whoever waits goes on waiting, and does not try once more at each reload
+	}
 	d.limits = l
 	for id, line := range d.lines {
 		if _, own := d.o.OwnLimits[id]; !own {

@@ -50,3 +50,23 @@ func TestAChatsLimitChangesWhileItsMessagesWait(t *testing.T) {
 		}
 	})
 }
+
+// A reload that changes no limit ends no wait: what Telegram has failed to take is not tried again at once.
+func TestLimitsThatStayTheSameEndNoWait(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		limits := delivery.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20}
+		r.dispatcher.SetLimits(limits)
+		r.tg.fault = first(100, fault{err: serverError()})
+		r.run()
+		r.accept(message(delivery.LaneDirect, 1000, "a"))
+		r.pass(10 * time.Minute) // the waits are half a minute by now
+		before := len(r.tg.arrived())
+		for range 20 {
+			r.dispatcher.SetLimits(limits)
+			r.pass(2 * time.Second)
+		}
+		if n := len(r.tg.arrived()) - before; n > 3 {
+			r.Errorf("%d tries in 40 s of reloads", n)
+		}
+	})
+}

@@ -92,6 +92,10 @@ const (
 	ReasonUnreadable     Reason = "unreadable" // the outbox was damaged
 )
 
+// Reasons are all of them.
+var Reasons = []Reason{ReasonNeverStarted, ReasonBlockedByUser, ReasonDeactivated, ReasonChatNotFound, ReasonKicked, ReasonNoRights, ReasonRejected,
+	ReasonUnauthorized, ReasonUnreachable, ReasonLimited, ReasonMuted, ReasonMessageExpired, ReasonUnreadable}
+
 // Failure says why a message did not arrive, in a word for programs and a sentence with the next step for people.
 type Failure struct {
 	Reason Reason `json:"reason"`

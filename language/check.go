@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 
@@ -31,7 +32,8 @@ func (c Catalogues) Keys() []string {
 }
 
 // Check says why a text cannot stand for a key of Keys, as the end of a sentence about it; nil if it can. It has to show what the
-// English one shows, in monospace where that does and first where that does: a text for a code cannot lose the code.
+// English one shows, in monospace where that does and first where that does: a text for a code cannot lose the code, nor make it
+// look like another.
 func (c Catalogues) Check(key, text string) error {
 	i := slices.IndexFunc(c[English]().messages, func(m *i18n.Message) bool { return m.ID == key })
 	if i < 0 {
@@ -92,6 +94,28 @@ func (s sentence) shows(reference sentence) error {
 	if first := reference[0].pieces[0]; first.value && reference[0].tag == "code" {
 		if p := s[0]; p.tag != "code" || p.pieces[0] != first {
 			return fmt.Errorf("must begin with <code>{%s}</code>, so that a notification shows it", first.text)
+		}
+		return s.alone(first)
+	}
+	return nil
+}
+
+// alone says where something beside a value could be taken for a part of it: in the same format, since a tap copies all of that, or
+// right behind it.
+func (s sentence) alone(value piece) error {
+	for i, p := range s {
+		if !slices.Contains(p.pieces, value) {
+			continue
+		}
+		if len(p.pieces) != 1 {
+			return fmt.Errorf("must have {%s} alone in <code>…</code>: a tap copies all that is in there", value.text)
+		}
+		if i+1 == len(s) {
+			continue
+		}
+		next := s[i+1].pieces[0]
+		if sign, _ := utf8.DecodeRuneInString(next.text); next.value || !unicode.IsSpace(sign) && !unicode.IsPunct(sign) {
+			return fmt.Errorf("must have a space or a punctuation mark behind <code>{%s}</code>, so that nothing looks like a part of it", value.text)
 		}
 	}
 	return nil
