@@ -51,7 +51,7 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	if con.getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // memory that stays small is worth more here than the last message a second
+		debug.SetGCPercent(40) // memory that stays small is worth more here than the last message a second
 	}
 	log := newLogger(con.stderr, cfg)
 	for _, w := range cfg.Warnings {
@@ -62,6 +62,7 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	log.Info("telegate is listening", "version", version, "api", g.address(), "domains", len(cfg.Domains))
+	debug.FreeOSMemory() // what the start has used up is not needed again
 	g.source = func() (*config.Config, error) { return config.Load(c.Config, con.getenv) }
 	return supervised(ctx, g)
 }
