@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"telegate/audit"
+	"telegate/browsertest"
 	"telegate/delivery"
 	"telegate/notify"
 )
@@ -32,7 +33,7 @@ func (w *world) run() {
 // waiting are the messages of broadcasts that wait, as many as are to come.
 func (w *world) waiting(want int) []delivery.Message {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Patience); ; time.Sleep(5 * time.Millisecond) {
 		list, err := w.messages.List(w.t.Context(), notify.Query{Lanes: []delivery.Lane{delivery.LaneBroadcast}, Limit: 1000,
 			Statuses: []delivery.Status{delivery.StatusQueued}})
 		if err != nil {
@@ -114,7 +115,7 @@ func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
 		w.end(m.ID, []delivery.Status{delivery.StatusDelivered, delivery.StatusFailed}[i], []string{"", "Telegram knows no such chat."}[i])
 	}
 	var part answer
-	for deadline := time.Now().Add(patience); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Patience); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		part = c.get(a.location + "?part=progress")
 	}
 	part.want(t, http.StatusOK, "Done", "4 of 4 done", `data-outcome="delivered"`, "1 had no linked chat", "1 have blocked the bot", "1 have a chat that Telegram does not know")

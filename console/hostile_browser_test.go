@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"telegate/browsertest"
 	"telegate/linking"
 	"telegate/notify"
 )
@@ -52,7 +53,7 @@ func TestNothingAStrangerChoosesRunsInTheBrowser(t *testing.T) {
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users?query=" + url.QueryEscape(hostile[1]))
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=user]`)
+	b.See(`[data-testid=user]`)
 	paths := []string{"/console/users?domain=", "/console/status"}
 	for i, text := range hostile {
 		paths = append(paths,
@@ -64,17 +65,17 @@ func TestNothingAStrangerChoosesRunsInTheBrowser(t *testing.T) {
 	}
 	for _, path := range paths {
 		b.open(path)
-		b.see(`#main`)
+		b.See(`#main`)
 		if strings.Contains(path, "/user?") {
-			ask[bool](b, `document.dispatchEvent(new Event("visibilitychange"))`)
-			b.eventually("its parts are live", `document.querySelectorAll("[data-live]").length === 0 || !!document.querySelector("#state[data-state=live]")`)
+			browsertest.Ask[bool](b.Page, `document.dispatchEvent(new Event("visibilitychange"))`)
+			b.Until("its parts are live", `document.querySelectorAll("[data-live]").length === 0 || !!document.querySelector("#state[data-state=live]")`)
 		}
-		if ask[bool](b, `"pwned" in window || !!document.querySelector("main script, main [onerror], main [onload], main [onfocus], main base, main meta, main img[src=x]") || !location.href.startsWith(`+fmt.Sprintf("%q", w.server.URL)+`)`) {
-			t.Errorf("%s: a stranger's text is more than text: %s", path, ask[string](b, `document.querySelector("main").outerHTML`))
+		if browsertest.Ask[bool](b.Page, `"pwned" in window || !!document.querySelector("main script, main [onerror], main [onload], main [onfocus], main base, main meta, main img[src=x]") || !location.href.startsWith(`+fmt.Sprintf("%q", w.server.URL)+`)`) {
+			t.Errorf("%s: a stranger's text is more than text: %s", path, browsertest.Ask[string](b.Page, `document.querySelector("main").outerHTML`))
 		}
 	}
 	b.open("/console/users?domain=")
-	if shown := ask[string](b, `document.querySelector("main").innerHTML`); !strings.Contains(shown, "&lt;script&gt;window.pwned=1") {
+	if shown := browsertest.Ask[string](b.Page, `document.querySelector("main").innerHTML`); !strings.Contains(shown, "&lt;script&gt;window.pwned=1") {
 		t.Error("the list does not show the names at all")
 	}
 }
@@ -85,8 +86,8 @@ func TestThePolicyStopsWhatGetsThrough(t *testing.T) {
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=empty]`)
-	ask[bool](b, `((async () => {
+	b.See(`[data-testid=empty]`)
+	browsertest.Ask[bool](b.Page, `((async () => {
 		document.querySelector("main").insertAdjacentHTML("beforeend", '<img src="x" onerror="window.pwned=1"><iframe srcdoc="<script>parent.pwned=1</scr'+'ipt>"></iframe>');
 		const script = document.createElement("script");
 		script.textContent = "window.pwned = 1";
@@ -94,8 +95,8 @@ func TestThePolicyStopsWhatGetsThrough(t *testing.T) {
 		try { await fetch("https://evil.example/"); window.fetched = true } catch {}
 		setTimeout(() => (window.waited = true), 300);
 	})(), true)`)
-	b.eventually("it had its time", `"waited" in window`)
-	if ask[bool](b, `"pwned" in window || "fetched" in window`) {
+	b.Until("it had its time", `"waited" in window`)
+	if browsertest.Ask[bool](b.Page, `"pwned" in window || "fetched" in window`) {
 		t.Error("a script ran, or something was loaded from elsewhere")
 	}
 }

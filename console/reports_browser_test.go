@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"telegate/audit"
+	"telegate/browsertest"
 	"telegate/delivery"
 	"telegate/notify"
 )
@@ -45,32 +46,32 @@ func TestAnAdministratorSendsADeadLetterAgainInTheBrowser(t *testing.T) {
 	b := w.browser(t, 1280, 900)
 	b.open("/console/messages")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=messages]`)
+	b.See(`[data-testid=messages]`)
 	b.shots("messages")
-	b.click(`[data-testid=view-dead]`)
-	b.see(`[data-testid=view-dead][aria-current=page]`)
-	b.textHas(fmt.Sprintf(`[data-id=%s]`, m.ID), "a tap on Start in the chat ends that")
+	b.Click(`[data-testid=view-dead]`)
+	b.See(`[data-testid=view-dead][aria-current=page]`)
+	b.Reads(fmt.Sprintf(`[data-id=%s]`, m.ID), "a tap on Start in the chat ends that")
 	b.shots("dead-letters")
-	b.typeInto(`[data-testid=user-filter]`, "alice")
-	b.click(`[data-testid=show]`)
-	b.eventually("alice's alone", `document.querySelectorAll("[data-testid=message]").length === 1`)
-	b.click(fmt.Sprintf(`[data-id=%s] [data-testid=open]`, m.ID))
-	b.textHas(`[data-testid=story]`, "blocked_by_user")
+	b.Type(`[data-testid=user-filter]`, "alice")
+	b.Click(`[data-testid=show]`)
+	b.Until("alice's alone", `document.querySelectorAll("[data-testid=message]").length === 1`)
+	b.Click(fmt.Sprintf(`[data-id=%s] [data-testid=open]`, m.ID))
+	b.Reads(`[data-testid=story]`, "blocked_by_user")
 	b.shots("message")
-	b.typeInto(`[data-testid=text]`, "Hello again")
-	b.click(`[data-testid=resend]`)
-	b.textHas(`[data-testid=flash]`, "Sent again")
-	b.textHas(`[data-testid=state]`, "Waiting")
+	b.Type(`[data-testid=text]`, "Hello again")
+	b.Click(`[data-testid=resend]`)
+	b.Reads(`[data-testid=flash]`, "Sent again")
+	b.Reads(`[data-testid=state]`, "Waiting")
 	again := w.last(alice)
 	if again.Body.Parts[0].Text.Text != "Hello again" {
 		t.Errorf("sent %+v", again.Body)
 	}
 	w.end(again.ID, delivery.StatusDelivered, "")
-	b.textHas(`[data-testid=state]`, "Delivered") // live
-	b.eventually("it asks no more", `document.querySelector("#story").dataset.state === "ended"`)
-	b.click(`[data-testid=why]`)
-	b.textHas(`[data-testid=summary]`, "was delivered at")
-	b.textHas(`[data-testid=events]`, "It was done in the console with the key ops.")
+	b.Reads(`[data-testid=state]`, "Delivered") // live
+	b.Until("it asks no more", `document.querySelector("#story").dataset.state === "ended"`)
+	b.Click(`[data-testid=why]`)
+	b.Reads(`[data-testid=summary]`, "was delivered at")
+	b.Reads(`[data-testid=events]`, "It was done in the console with the key ops.")
 	b.shots("trace")
 	w.wantActor("alice", "console:ops", audit.MessageResent)
 }
@@ -83,19 +84,19 @@ func TestTheQueueIsLiveAndLeavesTheKeyboardAlone(t *testing.T) {
 	b := w.browser(t, 1280, 900)
 	b.open("/console/messages?status=queued&lane=alert")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=message]`)
+	b.See(`[data-testid=message]`)
 	w.send(notify.Request{User: "alice", Lane: delivery.LaneAlert})
-	b.eventually("two", `document.querySelectorAll("[data-testid=message]").length === 2`)
+	b.Until("two", `document.querySelectorAll("[data-testid=message]").length === 2`)
 	b.tabTo(`[data-testid=open]`)
-	focused := ask[string](b, `document.activeElement.href`)
+	focused := browsertest.Ask[string](b.Page, `document.activeElement.href`)
 	w.send(notify.Request{User: "alice", Lane: delivery.LaneAlert})
-	ask[bool](b, `(document.querySelector("#list").dataset.state = "asked") !== ""`)
-	b.eventually("it has asked", `document.querySelector("#list").dataset.state === "live"`)
-	if now := ask[string](b, `document.activeElement.href ?? ""`); now != focused {
+	browsertest.Ask[bool](b.Page, `(document.querySelector("#list").dataset.state = "asked") !== ""`)
+	b.Until("it has asked", `document.querySelector("#list").dataset.state === "live"`)
+	if now := browsertest.Ask[string](b.Page, `document.activeElement.href ?? ""`); now != focused {
 		t.Errorf("the focus went from %s to %s", focused, now)
 	}
 	b.keys("\r")
-	b.see(`[data-testid=story]`)
+	b.See(`[data-testid=story]`)
 }
 
 func TestAnAdministratorReadsTheLoginReportInTheBrowser(t *testing.T) {
@@ -114,28 +115,28 @@ func TestAnAdministratorReadsTheLoginReportInTheBrowser(t *testing.T) {
 	}
 	w.signIns(entries...)
 	b := w.browser(t, 1280, 900)
-	b.do(inZone("Asia/Kolkata"))
+	b.Do("live in another zone", inZone("Asia/Kolkata"))
 	b.open("/console/logins")
 	b.signIn(keyAdmin)
-	b.textHas(`[data-testid=login]`, "2 Nov 2026, 14:30") // 09:00 UTC
+	b.Reads(`[data-testid=login]`, "2 Nov 2026, 14:30") // 09:00 UTC
 	b.shots("sign-ins")
-	b.click(`[data-testid=numbers]`)
-	b.textHas(`[data-testid=days]`, "2026-10-31")
+	b.Click(`[data-testid=numbers]`)
+	b.Reads(`[data-testid=days]`, "2026-10-31")
 	b.shots("sign-ins-table")
-	b.click(`[data-day="2026-10-31"] a`)
-	b.eventually("one day", `document.querySelector("[data-testid=from]").value === "2026-10-31" && document.querySelector("[data-testid=to]").value === "2026-10-31"`)
-	b.within("choose", chromedp.WaitEnabled(`[data-testid=outcome]`))
-	ask[bool](b, `(document.querySelector("[data-testid=outcome]").value = "approved") !== ""`)
-	b.click(`[data-testid=show]`)
-	b.eventually("those that are asked for", `[...document.querySelectorAll("[data-testid=login]")].every((e) => e.dataset.outcome === "approved")`)
+	b.Click(`[data-day="2026-10-31"] a`)
+	b.Until("one day", `document.querySelector("[data-testid=from]").value === "2026-10-31" && document.querySelector("[data-testid=to]").value === "2026-10-31"`)
+	b.Do("choose", chromedp.WaitEnabled(`[data-testid=outcome]`))
+	browsertest.Ask[bool](b.Page, `(document.querySelector("[data-testid=outcome]").value = "approved") !== ""`)
+	b.Click(`[data-testid=show]`)
+	b.Until("those that are asked for", `[...document.querySelectorAll("[data-testid=login]")].every((e) => e.dataset.outcome === "approved")`)
 	b.open("/console/logins?user=alice")
-	b.see(`[data-testid=login]`)
-	before := ask[int](b, `document.querySelectorAll("[data-outcome=already_used]").length`)
+	b.See(`[data-testid=login]`)
+	before := browsertest.Ask[int](b.Page, `document.querySelectorAll("[data-outcome=already_used]").length`)
 	w.signIns(audit.Entry{User: "alice", Outcome: "already_used"})
-	b.eventually("a new one comes in by itself", `document.querySelectorAll("[data-outcome=already_used]").length > `+fmt.Sprint(before))
-	ask[bool](b, `(window.csv = null, fetch(document.querySelector("[data-testid=csv]").href).then((r) => r.text()).then((t) => (window.csv = t)), true)`)
-	b.eventually("the file is there", `window.csv !== null`)
-	if file := ask[string](b, `window.csv`); strings.Count(file, "\r\n") != 136 || strings.Contains(file, ",bob,") {
+	b.Until("a new one comes in by itself", `document.querySelectorAll("[data-outcome=already_used]").length > `+fmt.Sprint(before))
+	browsertest.Ask[bool](b.Page, `(window.csv = null, fetch(document.querySelector("[data-testid=csv]").href).then((r) => r.text()).then((t) => (window.csv = t)), true)`)
+	b.Until("the file is there", `window.csv !== null`)
+	if file := browsertest.Ask[string](b.Page, `window.csv`); strings.Count(file, "\r\n") != 136 || strings.Contains(file, ",bob,") {
 		t.Errorf("the file: %.300s", file)
 	}
 }
@@ -147,58 +148,58 @@ func TestAnAdministratorBroadcastsInTheBrowser(t *testing.T) {
 	w.crowd()
 	w.run()
 	b := w.browser(t, 1280, 900)
-	b.do(inZone("Asia/Kolkata"))
+	b.Do("live in another zone", inZone("Asia/Kolkata"))
 	b.open("/console/broadcasts")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=empty]`)
-	b.click(`[data-testid=new]`)
-	b.see(`[data-testid=text]`)
-	if ask[bool](b, `document.querySelector("[data-testid=users]").checkVisibility()`) {
+	b.See(`[data-testid=empty]`)
+	b.Click(`[data-testid=new]`)
+	b.See(`[data-testid=text]`)
+	if browsertest.Ask[bool](b.Page, `document.querySelector("[data-testid=users]").checkVisibility()`) {
 		t.Error("a list is asked for before a list is chosen")
 	}
-	b.click(`[data-testid=some]`)
-	b.typeInto(`[data-testid=users]`, "alice\nbob\ncarol\nnobody")
-	b.typeInto(`[data-testid=text]`, "Tonight at 22:00 <b>maintenance</b>")
-	b.click(`[data-testid=html]`)
-	b.textHas(`[data-testid=zone]`, "Asia/")
+	b.Click(`[data-testid=some]`)
+	b.Type(`[data-testid=users]`, "alice\nbob\ncarol\nnobody")
+	b.Type(`[data-testid=text]`, "Tonight at 22:00 <b>maintenance</b>")
+	b.Click(`[data-testid=html]`)
+	b.Reads(`[data-testid=zone]`, "Asia/")
 	b.shots("broadcast-form")
-	b.click(`[data-testid=preview]`)
-	b.textHas(`[data-testid=reachable]`, "2")
-	b.textHas(`[data-testid=part] .e-bold`, "maintenance")
+	b.Click(`[data-testid=preview]`)
+	b.Reads(`[data-testid=reachable]`, "2")
+	b.Reads(`[data-testid=part] .e-bold`, "maintenance")
 	b.shots("broadcast-preview")
-	b.click(`[data-testid=change]`)
-	b.typeInto(`[data-testid=text]`, "Tonight at 23:00 <b>maintenance</b>")
-	b.click(`[data-testid=preview]`)
-	b.textHas(`[data-testid=part]`, "23:00 maintenance")
-	b.click(`[data-testid=send]`)
-	b.textHas(`[data-testid=flash]`, "on its way")
-	b.textHas(`[data-testid=ended]`, "2 of 4 done")
+	b.Click(`[data-testid=change]`)
+	b.Type(`[data-testid=text]`, "Tonight at 23:00 <b>maintenance</b>")
+	b.Click(`[data-testid=preview]`)
+	b.Reads(`[data-testid=part]`, "23:00 maintenance")
+	b.Click(`[data-testid=send]`)
+	b.Reads(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=ended]`, "2 of 4 done")
 	list := w.waiting(2)
 	w.end(list[0].ID, delivery.StatusDelivered, "")
-	b.textHas(`[data-testid=ended]`, "3 of 4 done") // live
+	b.Reads(`[data-testid=ended]`, "3 of 4 done") // live
 	b.shots("broadcast-progress")
 	w.end(list[1].ID, delivery.StatusDelivered, "")
-	b.textHas(`[data-testid=state]`, "Done")
-	b.textHas(`[data-testid=outcomes] [data-outcome=delivered]`, "2")
-	b.eventually("it asks no more", `document.querySelector("#progress").dataset.state === "ended"`)
+	b.Reads(`[data-testid=state]`, "Done")
+	b.Reads(`[data-testid=outcomes] [data-outcome=delivered]`, "2")
+	b.Until("it asks no more", `document.querySelector("#progress").dataset.state === "ended"`)
 
 	b.open("/console/broadcasts/new?domain=")
-	b.click(`[data-testid=everybody]`)
-	b.typeInto(`[data-testid=text]`, "Later")
-	ask[bool](b, `(document.querySelector("[data-testid=when]").value = "2026-11-02T20:00", document.querySelector("[data-testid=when]").dispatchEvent(new Event("input")))`)
-	b.textHas(`[data-testid=zone]`, "that is 2026-11-02 14:30 UTC")
-	b.click(`[data-testid=preview]`)
-	b.textHas(`[data-testid=when]`, "2 Nov 2026, 20:00 (2 Nov 2026 14:30 UTC)")
-	b.click(`[data-testid=change]`)
-	b.eventually("the time is as typed", `document.querySelector("[data-testid=when]").value === "2026-11-02T20:00"`)
-	b.click(`[data-testid=preview]`)
-	b.click(`[data-testid=send]`)
-	b.textHas(`[data-testid=flash]`, "scheduled")
-	b.click(`[data-testid=cancel-details] summary`)
-	b.click(`[data-testid=cancel]`)
-	b.textHas(`[data-testid=flash]`, "Canceled. It was delivered to 0 of 3")
+	b.Click(`[data-testid=everybody]`)
+	b.Type(`[data-testid=text]`, "Later")
+	browsertest.Ask[bool](b.Page, `(document.querySelector("[data-testid=when]").value = "2026-11-02T20:00", document.querySelector("[data-testid=when]").dispatchEvent(new Event("input")))`)
+	b.Reads(`[data-testid=zone]`, "that is 2026-11-02 14:30 UTC")
+	b.Click(`[data-testid=preview]`)
+	b.Reads(`[data-testid=when]`, "2 Nov 2026, 20:00 (2 Nov 2026 14:30 UTC)")
+	b.Click(`[data-testid=change]`)
+	b.Until("the time is as typed", `document.querySelector("[data-testid=when]").value === "2026-11-02T20:00"`)
+	b.Click(`[data-testid=preview]`)
+	b.Click(`[data-testid=send]`)
+	b.Reads(`[data-testid=flash]`, "scheduled")
+	b.Click(`[data-testid=cancel-details] summary`)
+	b.Click(`[data-testid=cancel]`)
+	b.Reads(`[data-testid=flash]`, "Canceled. It was delivered to 0 of 3")
 	b.open("/console/broadcasts")
-	b.eventually("both are there", `document.querySelectorAll("[data-testid=broadcast]").length === 2`)
+	b.Until("both are there", `document.querySelectorAll("[data-testid=broadcast]").length === 2`)
 	b.shots("broadcasts")
 }
 
@@ -213,34 +214,34 @@ func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
 	b := w.browser(t, 1280, 800)
 	b.open("/console/messages")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=messages]`)
+	b.See(`[data-testid=messages]`)
 	for _, path := range []string{
 		"/console/messages", "/console/messages?status=dead", "/console/messages?status=nothing", "/console/messages/" + dead.ID, "/console/messages/" + waiting.ID,
 		"/console/trace", "/console/trace?user=alice", "/console/logins", "/console/logins?user=nobody", "/console/logins?from=x",
 		"/console/broadcasts", "/console/broadcasts/new", "/console/broadcasts/" + announced.Broadcast.ID,
 	} {
 		for _, scheme := range []string{"light", "dark"} {
-			b.within("look", inScheme(scheme))
+			b.Do("look", inScheme(scheme))
 			b.open(path)
-			b.see(`#main`)
-			ask[bool](b, `(document.querySelectorAll("details").forEach((e) => (e.open = true)), true)`)
-			for _, problem := range ask[[]string](b, readable) {
+			b.See(`#main`)
+			browsertest.Ask[bool](b.Page, `(document.querySelectorAll("details").forEach((e) => (e.open = true)), true)`)
+			for _, problem := range browsertest.Ask[[]string](b.Page, readable) {
 				t.Errorf("%s, %s: %s", path, scheme, problem)
 			}
 		}
 	}
 	b.open("/console/broadcasts/new")
-	b.click(`[data-testid=everybody]`)
-	b.typeInto(`[data-testid=text]`, "Hello")
+	b.Click(`[data-testid=everybody]`)
+	b.Type(`[data-testid=text]`, "Hello")
 	b.tabTo(`[data-testid=preview]`) // by keyboard alone
 	b.keys("\r")
-	b.see(`[data-testid=part]`)
-	for _, problem := range ask[[]string](b, readable) {
+	b.See(`[data-testid=part]`)
+	for _, problem := range browsertest.Ask[[]string](b.Page, readable) {
 		t.Errorf("the preview: %s", problem)
 	}
 	b.tabTo(`[data-testid=send]`)
 	b.keys("\r")
-	b.textHas(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=flash]`, "on its way")
 }
 
 // Whatever a caller, a person or Telegram puts into a sign-in, a message or a broadcast is text on the pages that report of it.
@@ -261,14 +262,14 @@ func TestNothingInAReportRunsInTheBrowser(t *testing.T) {
 	b := w.browser(t, 1280, 900)
 	b.open("/console/logins")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=login]`)
+	b.See(`[data-testid=login]`)
 	onlyText := func(where string) {
 		t.Helper()
-		b.see(`#main`)
-		ask[bool](b, `document.dispatchEvent(new Event("visibilitychange"))`)
-		b.eventually(where+": its parts are live", `[...document.querySelectorAll("[data-live]")].every((e) => ["live", "ended"].includes(e.dataset.state))`)
-		if ask[bool](b, `"pwned" in window || !!document.querySelector("main script, main [onerror], main [onload], main [onfocus], main base, main meta, main img") || !location.href.startsWith(`+fmt.Sprintf("%q", w.server.URL)+`)`) {
-			t.Errorf("%s: somebody's text is more than text: %s", where, ask[string](b, `document.querySelector("main").outerHTML`))
+		b.See(`#main`)
+		browsertest.Ask[bool](b.Page, `document.dispatchEvent(new Event("visibilitychange"))`)
+		b.Until(where+": its parts are live", `[...document.querySelectorAll("[data-live]")].every((e) => ["live", "ended"].includes(e.dataset.state))`)
+		if browsertest.Ask[bool](b.Page, `"pwned" in window || !!document.querySelector("main script, main [onerror], main [onload], main [onfocus], main base, main meta, main img") || !location.href.startsWith(`+fmt.Sprintf("%q", w.server.URL)+`)`) {
+			t.Errorf("%s: somebody's text is more than text: %s", where, browsertest.Ask[string](b.Page, `document.querySelector("main").outerHTML`))
 		}
 	}
 	paths := []string{"/console/logins?domain=", "/console/messages?domain=&status=dead", "/console/messages?domain="}
@@ -295,19 +296,19 @@ func TestNothingInAReportRunsInTheBrowser(t *testing.T) {
 	all := strings.Join(hostile, "\n")
 	for _, problem := range []string{"", strings.Repeat("x", 300) + "\n"} { // shown in the preview, and in the form again
 		b.open("/console/broadcasts/new?domain=")
-		b.click(`[data-testid=some]`)
+		b.Click(`[data-testid=some]`)
 		for field, text := range map[string]string{"users": problem + strings.Join(users, "\n"), "text": all} {
-			ask[bool](b, fmt.Sprintf(`(document.querySelector("[data-testid=%s]").value = %q) !== ""`, field, text))
+			browsertest.Ask[bool](b.Page, fmt.Sprintf(`(document.querySelector("[data-testid=%s]").value = %q) !== ""`, field, text))
 		}
-		b.click(`[data-testid=preview]`)
+		b.Click(`[data-testid=preview]`)
 		if problem == "" {
-			b.see(`[data-testid=part]`)
+			b.See(`[data-testid=part]`)
 			onlyText("the preview")
-			b.click(`[data-testid=change]`)
+			b.Click(`[data-testid=change]`)
 		}
-		b.see(`[data-testid=text]`)
+		b.See(`[data-testid=text]`)
 		onlyText("the form")
-		if got := ask[string](b, `document.querySelector("[data-testid=text]").value`); got != all {
+		if got := browsertest.Ask[string](b.Page, `document.querySelector("[data-testid=text]").value`); got != all {
 			t.Errorf("the text has changed: %q", got)
 		}
 	}

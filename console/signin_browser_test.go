@@ -1,6 +1,10 @@
 package console_test
 
-import "testing"
+import (
+	"testing"
+
+	"telegate/browsertest"
+)
 
 // An administrator who has linked Telegram signs in with the key and the code; Not me on the phone shows on the page at once.
 func TestSignInWithACodeInTheBrowser(t *testing.T) {
@@ -9,27 +13,27 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 	b := w.browser(t, 1280, 800)
 	b.open("/console/status")
 	b.signIn("tgk_no")
-	b.textHas(`[data-testid=problem]`, "no key with the scope admin")
+	b.Reads(`[data-testid=problem]`, "no key with the scope admin")
 	b.signIn(keyAdmin)
-	b.textHas(`[data-testid=state]`, "to @a…e")
+	b.Reads(`[data-testid=state]`, "to @a…e")
 	b.shots("code")
 	code := w.code(alice)
-	b.typeInto(`[data-testid=code]`, wrong(code))
-	b.click(`[data-testid=submit]`)
-	b.textHas(`[data-testid=problem]`, "4 more tries")
-	b.typeInto(`[data-testid=code]`, code)
-	b.click(`[data-testid=submit]`)
-	b.textHas(`[data-testid=overall]`, "2 things need a look") // it was on its way to the status
-	b.textHas(`[data-testid=part][data-name="bot @CorpBot"]`, "@BotFather")
+	b.Type(`[data-testid=code]`, wrong(code))
+	b.Click(`[data-testid=submit]`)
+	b.Reads(`[data-testid=problem]`, "4 more tries")
+	b.Type(`[data-testid=code]`, code)
+	b.Click(`[data-testid=submit]`)
+	b.Reads(`[data-testid=overall]`, "2 things need a look") // it was on its way to the status
+	b.Reads(`[data-testid=part][data-name="bot @CorpBot"]`, "@BotFather")
 	b.shots("status")
-	b.click(`[data-testid=sign-out]`)
+	b.Click(`[data-testid=sign-out]`)
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=code]`)
+	b.See(`[data-testid=code]`)
 	w.denyLast()
-	b.textHas(`[data-testid=ended]`, "denied in Telegram with Not me")
-	b.click(`[data-testid=cancel]`)
+	b.Reads(`[data-testid=ended]`, "denied in Telegram with Not me")
+	b.Click(`[data-testid=cancel]`)
 	b.signIn(keyAdmin)
-	b.textHas(`[data-testid=problem]`, "denied with Not me")
+	b.Reads(`[data-testid=problem]`, "denied with Not me")
 }
 
 // The keyboard alone will do, from the first page to the act.
@@ -39,23 +43,23 @@ func TestTheKeyboardWillDo(t *testing.T) {
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users")
 	b.keys(keyAdmin + "\r") // the field has the focus
-	b.see(`[data-testid=user]`)
+	b.See(`[data-testid=user]`)
 	b.tabTo(`.skip`)
 	b.keys("\r")
-	b.eventually("the content has the focus", `document.activeElement.id === "main"`)
+	b.Until("the content has the focus", `document.activeElement.id === "main"`)
 	b.tabTo(`[data-testid=query]`)
 	b.keys("ali\r")
 	b.tabTo(`[data-testid=user] a`)
 	b.keys("\r")
-	b.see(`[data-testid=text]`)
+	b.See(`[data-testid=text]`)
 	b.tabTo(`[data-testid=text]`)
 	b.keys("Hello.")
 	b.tabTo(`[data-testid=send]`)
-	if !ask[bool](b, `getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
+	if !browsertest.Ask[bool](b.Page, `getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
 		t.Error("nothing shows where the focus is")
 	}
 	b.keys(" ")
-	b.textHas(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=flash]`, "on its way")
 	if text := w.last(alice).Body.Parts[0].Text.Text; text != "Hello." {
 		t.Errorf("sent: %q", text)
 	}
@@ -70,17 +74,17 @@ func TestPagesCanBeReadAloudAndSeen(t *testing.T) {
 	check := func(path string) {
 		t.Helper()
 		for _, scheme := range []string{"light", "dark"} {
-			b.within("look", inScheme(scheme))
+			b.Do("look", inScheme(scheme))
 			b.open(path)
-			b.see(`#main`)
-			for _, problem := range ask[[]string](b, readable) {
+			b.See(`#main`)
+			for _, problem := range browsertest.Ask[[]string](b.Page, readable) {
 				t.Errorf("%s, %s: %s", path, scheme, problem)
 			}
 		}
 	}
 	check("/console/sign-in")
 	b.signIn(keyAdmin)
-	b.see(`[data-testid=users]`)
+	b.See(`[data-testid=users]`)
 	w.link("", "user//alice", alice)
 	for _, path := range []string{
 		"/console/users?domain=", "/console/users?domain=&query=nobody", "/console/user?domain=&user=user000001", "/console/user?domain=&user=bob",

@@ -46,8 +46,8 @@ func unknownToTheBot(s *stage, browser context.Context) {
 	alice.account()
 	alice.register("alice_tg") // MeshCentral asks for a code whatever has become of it
 	admin := s.asAdmin(browser)
-	admin.click("#LeftMenuMyEvents")
-	admin.reads("body", "The person opens https://t.me/TestBot and presses Start")
+	admin.Click("#LeftMenuMyEvents")
+	admin.Reads("body", "The person opens https://t.me/TestBot and presses Start")
 	admin.shot("event")
 	if n := s.last("Alice"); n != 0 {
 		s.t.Errorf("alice's phone shows message %d", n)
@@ -56,9 +56,9 @@ func unknownToTheBot(s *stage, browser context.Context) {
 		s.t.Fatal(err)
 	}
 	alice.write(codeBox, s.code("Alice", "My Server verification code is: ", 0)) // the dialog is still open
-	alice.click(dialogOK)
+	alice.Click(dialogOK)
 	s.message("Alice", "Connected.", 0)
-	alice.see("#authMessagingCheck")
+	alice.See("#authMessagingCheck")
 	alice.removeHandle()
 	s.message("Alice", "Disconnected.", 0)
 	s.eventually("alice is not linked", func() bool { return !s.messaging("", "user//alice").Linked })
@@ -70,19 +70,19 @@ func registers(s *stage, browser context.Context) {
 	alice.account()
 	alice.shot("account")
 	alice.manage()
-	alice.reads("#telegateHint", "pressed Start at @TestBot")
+	alice.Reads("#telegateHint", "pressed Start at @TestBot")
 	alice.closeDialog()
 	after := s.last("Alice")
 	alice.register("alice_tg")
 	code := s.code("Alice", "My Server verification code is: ", after)
 	alice.write(codeBox, wrong(code))
-	alice.click(dialogOK)
-	alice.until("the dialog opens again, empty", `document.querySelector("`+codeBox+`")?.value === "" && document.querySelector("`+codeBox+`").offsetParent`)
+	alice.Click(dialogOK)
+	alice.Until("the dialog opens again, empty", `document.querySelector("`+codeBox+`")?.value === "" && document.querySelector("`+codeBox+`").offsetParent`)
 	alice.shot("code")
 	alice.write(codeBox, code)
-	alice.click(dialogOK)
+	alice.Click(dialogOK)
 	s.message("Alice", "Connected. Sign-in codes and messages for the account alice (user//alice) on My Server", after)
-	alice.see("#authMessagingCheck")
+	alice.See("#authMessagingCheck")
 	m := s.messaging("", "user//alice")
 	if !m.Linked || !m.UsableFor2FA || m.Link.Handle != "@alice_tg" {
 		s.t.Errorf("telegate has %+v", m)
@@ -101,12 +101,12 @@ func connects(s *stage, browser context.Context) {
 	bob.typeCode(s.code("Bob", "My Server access token is: ", after))
 	bob.account()
 	bob.follow("Connect Telegram")
-	bob.reads("#telegateStatus", "Connected so far: Bob (@bob_tg).")
+	bob.Reads("#telegateStatus", "Connected so far: Bob (@bob_tg).")
 	bob.closeDialog()
 	bob.connect("Bob")
 	bob.removeHandle()
 	bob.manage()
-	bob.reads("#telegateHint", "pressed Start at @TestBot")
+	bob.Reads("#telegateHint", "pressed Start at @TestBot")
 	bob.closeDialog()
 	s.message("Bob", "Disconnected.", after)
 	s.eventually("bob is not linked", func() bool { return !s.messaging("", "user//bob").Linked })
@@ -115,30 +115,30 @@ func connects(s *stage, browser context.Context) {
 func signsIn(s *stage, browser context.Context) {
 	after := s.last("Alice")
 	alice := s.signIn(browser, "alice", "")
-	alice.see("#tokenInput")
+	alice.See("#tokenInput")
 	alice.shot("sign-in")
 	alice.askForCode()
 	code := s.code("Alice", "My Server access token is: ", after)
 	alice.typeCode(wrong(code))
-	alice.reads("body", "Invalid token, try again.")
+	alice.Reads("body", "Invalid token, try again.")
 	alice.shot("wrong-code")
 	alice.typeCode(code)
 	alice.account()
 	alice.signOut()
 
 	again := s.signIn(browser, "alice", "") // a code works once
-	again.see("#tokenInput")
+	again.See("#tokenInput")
 	again.typeCode(code)
-	again.reads("body", "Invalid token, try again.")
+	again.Reads("body", "Invalid token, try again.")
 }
 
 func administratorWrites(s *stage, browser context.Context) {
 	admin := s.asAdmin(browser)
-	admin.click("#LeftMenuMyUsers")
-	admin.see(`#p3users img[title="Verified messaging account"]`)
+	admin.Click("#LeftMenuMyUsers")
+	admin.See(`#p3users img[title="Verified messaging account"]`)
 	admin.shot("bubble")
 	admin.userPage("alice")
-	admin.reads("#p30html", "telegram:@alice_tg")
+	admin.Reads("#p30html", "telegram:@alice_tg")
 	admin.shot("user")
 	after := s.last("Alice")
 	admin.writeTo("Maintenance tonight <b>&\"' – Grüße")
@@ -149,13 +149,13 @@ func administratorWrites(s *stage, browser context.Context) {
 
 func loginReport(s *stage, browser context.Context) {
 	admin := s.asAdmin(browser)
-	admin.click("#LeftMenuMyEvents")
-	admin.click("#EventsReport")
-	admin.click(`#p60 input[value="Generate Report..."]`)
+	admin.Click("#LeftMenuMyEvents")
+	admin.Click("#EventsReport")
+	admin.Click(`#p60 input[value="Generate Report..."]`)
 	admin.choose("#d2reportType", "3") // User Logins
-	admin.click(dialogOK)
-	admin.reads("#p60report", "Messenging") //nolint:misspell // MeshCentral's spelling
-	admin.reads("#p60report", "Incorrect 2nd factor")
+	admin.Click(dialogOK)
+	admin.Reads("#p60report", "Messenging") //nolint:misspell // MeshCentral's spelling
+	admin.Reads("#p60report", "Incorrect 2nd factor")
 	admin.shot("login-report")
 }
 
@@ -181,8 +181,8 @@ func nameChangesHands(s *stage, browser context.Context) {
 	mallory := s.signIn(browser, "mallory", "") // and he cannot register it either
 	mallory.account()
 	mallory.register("alice_tg")
-	admin.click("#LeftMenuMyEvents")
-	admin.reads("body", "belongs to another Telegram account")
+	admin.Click("#LeftMenuMyEvents")
+	admin.Reads("body", "belongs to another Telegram account")
 	if now := s.last("Mallory"); now != mallorys {
 		s.t.Errorf("the new owner of the name got %q", s.message("Mallory", "", mallorys).Text)
 	}
@@ -225,7 +225,7 @@ func gatewayIsAway(s *stage, browser context.Context) {
 	bob.register("bob_tg")
 	bob.closeDialog()
 	bob.follow("Connect Telegram")
-	bob.reads("#telegateStatus", "This does not work right now. The administrator finds the reason in the server's log.")
+	bob.Reads("#telegateStatus", "This does not work right now. The administrator finds the reason in the server's log.")
 	alice := s.signIn(browser, "alice", "") // signing in
 	alice.askForCode()
 	s.running()
@@ -249,15 +249,15 @@ func gatewayIsAway(s *stage, browser context.Context) {
 
 func pluginsPage(s *stage, browser context.Context) {
 	admin := s.asAdmin(browser)
-	admin.click("#LeftMenuMyServer")
-	admin.click("#ServerPlugins")
-	admin.click(`input[value="Download Plugin"]`)
+	admin.Click("#LeftMenuMyServer")
+	admin.Click("#ServerPlugins")
+	admin.Click(`input[value="Download Plugin"]`)
 	admin.write("#pluginurlinput", "http://"+s.address+meshcentral.ConfigPath)
-	admin.click(dialogOK)
-	admin.until("it can be installed", `document.querySelector("#p42tbl .p42tblRow option[value=install]")`)
+	admin.Click(dialogOK)
+	admin.Until("it can be installed", `document.querySelector("#p42tbl .p42tblRow option[value=install]")`)
 	admin.choose("#p42tbl .p42tblRow select", "install")
-	admin.click(dialogOK)
-	admin.reads("#p42tbl .p42tblRow", "Installed")
+	admin.Click(dialogOK)
+	admin.Reads("#p42tbl .p42tblRow", "Installed")
 	admin.shot("plugins")
 
 	s.pressStart("Bob")
@@ -267,7 +267,7 @@ func pluginsPage(s *stage, browser context.Context) {
 	bob.register("bob_tg")
 	code := s.code("Bob", "My Server verification code is: ", after)
 	bob.write(codeBox, code)
-	bob.click(dialogOK)
+	bob.Click(dialogOK)
 	s.message("Bob", "Connected.", after)
 	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
 }
@@ -282,10 +282,10 @@ func byTopic(s *stage, browser context.Context) {
 	mallory.write(handleBox, topic)
 	after := s.last("Mallory")
 	mallory.shot("ntfy")
-	mallory.click(dialogOK)
+	mallory.Click(dialogOK)
 	mallory.write(codeBox, s.code("Mallory", "My Server verification code is: ", after))
-	mallory.click(dialogOK)
-	mallory.see("#authMessagingCheck")
+	mallory.Click(dialogOK)
+	mallory.See("#authMessagingCheck")
 	mallory.signOut()
 	mallory = s.signIn(browser, "mallory", "")
 	mallory.askForCode()
@@ -305,7 +305,7 @@ func withoutSecondFactor(s *stage, browser context.Context) {
 	carol.register("carol_tg")
 	code := s.code("Carol", "Corp verification code is: ", after)
 	carol.write(codeBox, code)
-	carol.click(dialogOK)
+	carol.Click(dialogOK)
 	s.message("Carol", "Connected.", after)
 	carol.signOut()
 	s.signIn(browser, "carol", "corp/").account() // the password alone

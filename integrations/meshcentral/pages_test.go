@@ -22,7 +22,7 @@ func (s *stage) signIn(browser context.Context, name, path string) *page {
 	p := s.open(browser, name, path)
 	p.write("#username", name)
 	p.write("#password", password)
-	p.click("#loginButton")
+	p.Click("#loginButton")
 	return p
 }
 
@@ -31,7 +31,7 @@ func (s *stage) asAdmin(browser context.Context) *page {
 	s.t.Helper()
 	if s.admin == nil {
 		s.admin = s.signIn(browser, "admin", "")
-		s.admin.see("#LeftMenuMyUsers")
+		s.admin.See("#LeftMenuMyUsers")
 	}
 	return s.admin
 }
@@ -39,23 +39,23 @@ func (s *stage) asAdmin(browser context.Context) *page {
 // askForCode lets MeshCentral send a code.
 func (p *page) askForCode() {
 	p.s.t.Helper()
-	p.see("#tokenInput")
-	p.click("#msgKeyButton")
-	p.click(dialogOK)
-	p.reads("body", "Message sent.")
+	p.See("#tokenInput")
+	p.Click("#msgKeyButton")
+	p.Click(dialogOK)
+	p.Reads("body", "Message sent.")
 }
 
 func (p *page) typeCode(code string) {
 	p.s.t.Helper()
 	p.write("#tokenInput", code)
-	p.click("#tokenOkButton")
+	p.Click("#tokenOkButton")
 }
 
 // account opens My Account, past a bubble that asks for backup codes.
 func (p *page) account() {
 	p.s.t.Helper()
-	p.click("#LeftMenuMyAccount")
-	p.until("the account is there", `document.querySelector("#p2").offsetParent`)
+	p.Click("#LeftMenuMyAccount")
+	p.Until("the account is there", `document.querySelector("#p2").offsetParent`)
 }
 
 // manage opens the dialog about messaging.
@@ -67,7 +67,7 @@ func (p *page) manage() {
 // follow clicks a link by its words.
 func (p *page) follow(words string) {
 	p.s.t.Helper()
-	p.until("the link "+words+" is there", `(() => {
+	p.Until("the link "+words+" is there", `(() => {
 		const a = [...document.querySelectorAll("a")].find(a => a.innerText === "`+words+`" && a.offsetParent);
 		a?.click();
 		return a;
@@ -77,8 +77,8 @@ func (p *page) follow(words string) {
 // notified waits for one of MeshCentral's notifications, behind the number at the top of the page.
 func (p *page) notified(phrase string) {
 	p.s.t.Helper()
-	p.until("it is notified of "+phrase, `notifications.some(n => JSON.stringify(n).includes("`+phrase+`"))`)
-	p.click("#notificationCount")
+	p.Until("it is notified of "+phrase, `notifications.some(n => JSON.stringify(n).includes("`+phrase+`"))`)
+	p.Click("#notificationCount")
 }
 
 // register asks for a code to a handle.
@@ -87,42 +87,42 @@ func (p *page) register(handle string) {
 	p.manage()
 	p.write(handleBox, handle)
 	p.shot("register-" + handle)
-	p.click(dialogOK)
-	p.see(codeBox)
+	p.Click(dialogOK)
+	p.See(codeBox)
 }
 
 // removeHandle takes one's own handle away.
 func (p *page) removeHandle() {
 	p.s.t.Helper()
 	p.manage()
-	p.reads("body", "Verified handle")
+	p.Reads("body", "Verified handle")
 	p.shot("remove")
-	p.click("#d2delPhone")
-	p.click(dialogOK)
-	p.until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
+	p.Click("#d2delPhone")
+	p.Click(dialogOK)
+	p.Until("the handle is gone", `!document.querySelector("#authMessagingCheck").offsetParent`)
 }
 
 func (p *page) signOut() {
 	p.s.t.Helper()
 	p.follow("Logout")
-	p.see("#username")
+	p.See("#username")
 }
 
 // userPage opens the page of a user, as an administrator.
 func (p *page) userPage(name string) {
 	p.s.t.Helper()
-	p.click("#LeftMenuMyUsers")
-	p.until("the list is there", `[...document.querySelectorAll("#p3users tr[tabindex]")].some(r => r.innerText.includes("`+name+`"))`)
+	p.Click("#LeftMenuMyUsers")
+	p.Until("the list is there", `[...document.querySelectorAll("#p3users tr[tabindex]")].some(r => r.innerText.includes("`+name+`"))`)
 	p.shot("users")
 	p.do("open the page of "+name, chromedp.Evaluate[chromedp.Void](`gotoUser(encodeURIComponentEx("user//`+name+`"))`))
-	p.reads("#p30html", name)
+	p.Reads("#p30html", name)
 }
 
 func (p *page) writeTo(text string) {
 	p.s.t.Helper()
-	p.click(`input[title="Send a message to this user"]`)
+	p.Click(`input[title="Send a message to this user"]`)
 	p.write(messageBox, text)
-	p.click(dialogOK)
+	p.Click(dialogOK)
 }
 
 // editHandle sets a user's handle on his page; an empty one takes it away.
@@ -136,40 +136,40 @@ func (p *page) editHandle(handle string) {
 		p.write(handleBox, handle)
 	}
 	p.shot("edit-handle")
-	p.click(dialogOK)
+	p.Click(dialogOK)
 }
 
 // closeDialog clicks until the dialog is gone: while it moves, the modern interface takes no click.
 func (p *page) closeDialog() {
 	p.s.t.Helper()
-	p.until("the dialog is closed", `xxdialogMode ? document.querySelector("`+dialogCancel+`").click() : true`)
+	p.Until("the dialog is closed", `xxdialogMode ? document.querySelector("`+dialogCancel+`").click() : true`)
 }
 
 // connect goes through the dialog of Connect Telegram, with a wrong code at first.
 func (p *page) connect(name string) {
 	p.s.t.Helper()
 	p.follow("Connect Telegram")
-	p.see("#telegateLink")
+	p.See("#telegateLink")
 	link := p.value(`document.querySelector("#telegateLink").href`)
 	after := p.s.last(name)
 	if err := p.s.telegram.Open(p.s.person(name), link); err != nil {
 		p.s.t.Fatal(err)
 	}
 	question := p.s.message(name, "Connect this Telegram chat", after)
-	p.reads("#telegateStatus", name+" (@")
+	p.Reads("#telegateStatus", name+" (@")
 	if err := p.s.telegram.Tap(p.s.person(name), botName, question.ID, "Link"); err != nil {
 		p.s.t.Fatal(err)
 	}
 	code := p.s.code(name, "is the code to connect", question.ID)
 	p.write("#telegateCode", wrong(code))
 	p.shot(p.value(`typeof showModal === "function" ? "connect-modern" : "connect"`))
-	p.click("#telegateConfirm")
-	p.reads("#telegateStatus", "That is not the code. 4 tries left.")
+	p.Click("#telegateConfirm")
+	p.Reads("#telegateStatus", "That is not the code. 4 tries left.")
 	p.write("#telegateCode", code)
-	p.click("#telegateConfirm")
-	p.reads("#telegateStatus", "Connected to "+name)
+	p.Click("#telegateConfirm")
+	p.Reads("#telegateStatus", "Connected to "+name)
 	p.s.message(name, "Connected.", question.ID)
 	p.closeDialog()
-	p.see("#authMessagingCheck")
+	p.See("#authMessagingCheck")
 	p.s.eventually(name+" is linked", func() bool { return p.s.messaging("", "user//"+strings.ToLower(name)).Linked })
 }

@@ -1,0 +1,165 @@
+// Package browsertest drives a real, headless Chromium in tests. Where there is none a test is skipped; under CI=true it fails.
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Patience is how long anything in a browser may take on a busy machine.
+const Patience = 30 * time.Second
+
+// Start starts a browser, which ends with the test, and answers the context that chromedp knows it by. A few more options may be
+// given.
+func Start(t testing.TB, width, height int, more ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(binary(t)), chromedp.WindowSize(width, height), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("force-device-scale-factor", "1"))
+	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
+	t.Cleanup(cancelAlloc)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+func binary(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("no Chromium: install the package chromium")
+	}
+	t.Skip("no Chromium on this machine; CI has one")
+	return ""
+}
+
+// Page is a page in a browser, as somebody uses it. What does not come about within Patience fails the test, after a picture named
+// "failed".
+type Page struct {
+	T   testing.TB
+	Ctx context.Context
+}
+
+// Open starts a browser with one page in it, which is empty.
+func Open(t testing.TB, width, height int) *Page {
+	t.Helper()
+	p := &Page{T: t, Ctx: Start(t, width, height)}
+	p.Do("open a page", chromedp.EmulateViewport(int64(width), int64(height)))
+	return p
+}
+
+// Do bounds one step and names it, so that a failure does.
+func (p *Page) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	p.T.Helper()
+	ctx, cancel := context.WithTimeout(p.Ctx, Patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.Shot("failed")
+		p.T.Fatalf("%s: %v", what, err)
+	}
+}
+
+// Visit opens an address.
+func (p *Page) Visit(url string) {
+	p.T.Helper()
+	p.Do("open "+url, chromedp.Navigate(url))
+}
+
+// See waits for an element.
+func (p *Page) See(selector string) {
+	p.T.Helper()
+	p.Do("see "+selector, chromedp.WaitVisible(selector))
+}
+
+// Click clicks an element, once it is there and enabled.
+func (p *Page) Click(selector string) {
+	p.T.Helper()
+	p.Do("click "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector), chromedp.Click(selector))
+}
+
+// Type puts a text in the place of what a field holds.
+func (p *Page) Type(selector, text string) {
+	p.T.Helper()
+	p.Do("find "+selector, chromedp.WaitEnabled(selector))
+	Ask[bool](p, fmt.Sprintf(`(document.querySelector(%q).value = "") === ""`, selector))
+	p.Do("type into "+selector, chromedp.SendKeys(selector, text))
+}
+
+// Reads waits until an element's text holds a phrase.
+func (p *Page) Reads(selector, phrase string) {
+	p.T.Helper()
+	p.Until(selector+" reads "+phrase, Says(selector, phrase))
+}
+
+// Says is a script that tells whether an element's text holds a phrase.
+func Says(selector, phrase string) string {
+	return fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").includes(%q)`, selector, phrase)
+}
+
+// Until waits until a script answers true, and does something between two questions where it is told what.
+func (p *Page) Until(what, script string, between ...func()) {
+	p.T.Helper()
+	for deadline := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+		holds, err := chromedp.Run(p.Ctx, chromedp.Evaluate[bool]("Boolean("+script+")"))
+		if err == nil && holds { // an error: the page is making way for the next one
+			return
+		}
+		if time.Now().After(deadline) {
+			p.Shot("failed")
+			p.T.Fatalf("waited in vain until %s (%v)", what, err)
+		}
+		for _, do := range between {
+			do()
+		}
+	}
+}
+
+// Ask runs a script in the page and answers its value.
+func Ask[V any](p *Page, script string) V {
+	p.T.Helper()
+	v, err := chromedp.Run(p.Ctx, chromedp.Evaluate[V](script))
+	if err != nil {
+		p.T.Fatalf("%s: %v", script, err)
+	}
+	return v
+}
+
+// Shot keeps a picture of the whole page where TELEGATE_SCREENSHOTS names a folder.
+func (p *Page) Shot(name string) { p.Keep(name, chromedp.FullScreenshot(100)) }
+
+// shots is the folder for pictures; empty where none are wanted.
+func shots() string { return os.Getenv("TELEGATE_SCREENSHOTS") }
+
+// KeepsShots tells whether pictures are wanted.
+func KeepsShots() bool { return shots() != "" }
+
+// Keep keeps a picture, taken as told, where TELEGATE_SCREENSHOTS names a folder.
+func (p *Page) Keep(name string, take chromedp.Action[[]byte]) {
+	dir := shots()
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(p.Ctx, take)
+	if err != nil {
+		p.T.Logf("no picture %s: %v", name, err)
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		p.T.Log(err)
+	}
+}
