@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -31,7 +32,10 @@ func (c backupCmd) Run(ctx context.Context, con *console) (err error) {
 		return err
 	}
 	i, err := db.Inspect(ctx, database.Path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("back up: %w; telegate makes its database when it is served for the first time: does %s name the right one?", err, c.Config)
+	case err != nil:
 		return fmt.Errorf("back up: %w", err)
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()

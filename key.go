@@ -59,7 +59,7 @@ func (c keyNewCmd) Run(con *console) error {
 		}
 		return json.NewEncoder(con.stdout).Encode(out)
 	}
-	_, err = fmt.Fprintf(con.stdout, "The key, shown this once; give it to the caller:\n\n%s\n\nAdd this to telegate.toml and restart:\n\n%s",
+	_, err = fmt.Fprintf(con.stdout, "The key, shown this once; give it to the caller:\n\n%s\n\nAdd this to telegate.toml, then telegate reload or a restart puts it in force:\n\n%s",
 		key, config.KeyTable(k))
 	return err
 }

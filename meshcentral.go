@@ -55,7 +55,7 @@ func (c meshcentralSetupCmd) Run(con *console) error {
 	}
 	_, err = fmt.Fprintf(con.stdout, `The plugin is in %s/plugins/telegate.
 
-1. Add this to telegate.toml and restart telegate:
+1. Add this to telegate.toml, then reload or restart telegate:
 
 %s
 2. Add these lines to MeshCentral's config.json (the first two belong into "settings"; cert is the name that your users type, and
