@@ -56,7 +56,7 @@ func (b *browser) tabTo(selector string) {
 }
 
 // shots keeps pictures of the page as it looks on a desk and on a phone, by day and by night, and checks that it is never wider than
-// the screen.
+// the screen, nor its menu.
 func (b *browser) shots(name string) {
 	b.T.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -65,6 +65,9 @@ func (b *browser) shots(name string) {
 			if browsertest.Ask[bool](b.Page, `document.documentElement.scrollWidth > window.innerWidth`) {
 				b.Shot("failed")
 				b.T.Errorf("%s is wider than a screen of %d", name, width)
+			}
+			if browsertest.Ask[bool](b.Page, `[...document.querySelectorAll(".nav a")].some((a) => a.getBoundingClientRect().right > window.innerWidth)`) {
+				b.T.Errorf("the menu of %s is not all there on a screen of %d", name, width)
 			}
 			b.shot(fmt.Sprintf("%s-%d-%s", name, width, scheme))
 		}
