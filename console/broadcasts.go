@@ -138,11 +138,7 @@ func (c *Console) broadcast(ctx context.Context, id string, v visit) (Domain, br
 	if err != nil {
 		return Domain{}, broadcastData{}, err
 	}
-	d, ok := c.o.Domains.Domain(report.Domain)
-	if !ok {
-		d = Domain{ID: report.Domain, Title: report.Domain} // its table is gone from the configuration
-	}
-	return d, broadcastData{report}, nil
+	return c.domainOf(report.Domain), broadcastData{report}, nil
 }
 
 func (c *Console) showBroadcast(w http.ResponseWriter, r *http.Request, v visit) error {

@@ -78,6 +78,14 @@ func (c *Console) domain(r *http.Request, v visit) (Domain, error) {
 	return d, nil
 }
 
+// domainOf is the domain that something stored belongs to. Its table may be gone from the configuration.
+func (c *Console) domainOf(id string) Domain {
+	if d, ok := c.o.Domains.Domain(id); ok {
+		return d
+	}
+	return Domain{ID: id, Title: id}
+}
+
 // domains are those that the key may see.
 func (c *Console) domains(v visit) []Domain {
 	var list []Domain

@@ -148,11 +148,7 @@ func (c *Console) message(ctx context.Context, id string, v visit) (Domain, mess
 	if !v.key.allows(m.Domain) || m.Purpose == delivery.PurposeReply {
 		return Domain{}, messageData{}, none
 	}
-	d, ok := c.o.Domains.Domain(m.Domain)
-	if !ok {
-		d = Domain{ID: m.Domain, Title: m.Domain} // its table is gone from the configuration
-	}
-	return d, messageData{Message: m, Moments: moments}, nil
+	return c.domainOf(m.Domain), messageData{Message: m, Moments: moments}, nil
 }
 
 func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, v visit) error {
