@@ -42,7 +42,8 @@ func TestTheKeyboardWillDo(t *testing.T) {
 	w.link("", "alice", alice)
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users")
-	b.keys(keyAdmin + "\r") // the field has the focus
+	b.Until("the field has the focus", `document.activeElement?.matches("[data-testid=key]")`)
+	b.keys(keyAdmin + "\r")
 	b.See(`[data-testid=user]`)
 	b.tabTo(`.skip`)
 	b.keys("\r")
