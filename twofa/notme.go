@@ -16,17 +16,18 @@ var ErrStale = errors.New("this button has lost its meaning")
 // wrong guesses or otherwise: the next one would come at once. Where the code has been used, the person is told so.
 // ErrStale for a second tap, and KeptAfterEnd after the code.
 func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) error {
-	return s.store.UpdateVerifications(ctx, func(tx Tx) error {
+	var was Status
+	err := s.store.UpdateVerifications(ctx, func(tx Tx) error {
 		v, f, err := s.ofChat(ctx, tx, botID, chatID, id)
 		if err != nil {
 			return err
 		}
-		status := s.judged(v).Status
-		if v.Reported || status == Denied || status == Failed || s.now().Sub(v.Created) > KeptAfterEnd {
+		was = s.judged(v).Status
+		if v.Reported || was == Denied || was == Failed || s.now().Sub(v.Created) > KeptAfterEnd {
 			return ErrStale
 		}
 		v.Reported = true
-		if status == Pending {
+		if was == Pending {
 			err = s.end(tx, &v, Denied, "")
 		} else {
 			err = tx.MarkReported(v.ID)
@@ -40,17 +41,20 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) err
 		if err := s.coolOff(tx, v); err != nil {
 			return err
 		}
-		if err := tx.Audit(s.entry(audit.VerificationDenied, v, "not_me after "+string(status))); err != nil {
+		if err := tx.Audit(s.entry(audit.VerificationDenied, v, "not_me after "+string(was))); err != nil {
 			return err
 		}
-		s.log.WarnContext(ctx, "sign-in reported as not the user's own", "verification", v.ID, "was", status)
 		title, _ := s.domains.Title(v.Domain)
 		return tx.Enqueue(delivery.Message{
 			ID: delivery.NewMessageID(s.now()), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,
-			Lane: delivery.LaneDirect, Body: reportedText(s.domains.Words(v.Domain, v.Locale, f.Language), v.Purpose, title, status == Approved),
+			Lane: delivery.LaneDirect, Body: reportedText(s.domains.Words(v.Domain, v.Locale, f.Language), v.Purpose, title, was == Approved),
 			Created: s.now(), Expires: s.now().Add(KeptAfterEnd),
 		})
 	})
+	if err == nil { // said once it is stored: who reads it looks the verification up
+		s.log.WarnContext(ctx, "sign-in reported as not the user's own", "verification", id, "was", was)
+	}
+	return err
 }
 
 // ofChat finds the verification a button names and the link its code went to. Never trust a button: a changed client
