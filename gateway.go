@@ -100,7 +100,7 @@ func (g *gateway) open(ctx context.Context) error {
 	g.codes = twofa.New(g.db, g.tenants, g.db.MACKey("code"),
 		codeSettings(cfg), time.Now, log)
 	g.metrics = newMetrics(g)
-	userBroadcasts := notify.Pace{PerSecond: cfg.Limits.UserBroadcastsPerMinute / 60, PerDay: cfg.Limits.UserPerDay}
+	userBroadcasts := notify.Pace{PerSecond: cfg.Limits.UserBroadcastsPerMinute / 60, PerDay: userclient.BroadcastsPerDay(cfg.Limits.UserPerDay)}
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
 		Store: g.db, Transports: transports, Fallbacks: fallbacks,
 		Limits: sendingLimits(cfg),

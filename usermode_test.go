@@ -64,6 +64,28 @@ func TestTheDailyCapIsSaidWhenItIsReached(t *testing.T) {
 	}
 }
 
+// A broadcast uses up its share of the day and then waits, with the reason; a code arrives all the same.
+func TestABroadcastInUserModeLeavesRoomForCodes(t *testing.T) {
+	w := newWorld(t)
+	tel, session := w.dataCentre()
+	g := w.startText(w.alone(session, "user_per_day = 4\nuser_broadcasts_per_minute = 60")) // three for broadcasts
+	w.clientConnected(g.mtproto.person)
+	w.linkByHandle(tel, "alice") // one message
+	w.shows(tel, "alice", "Connected.")
+	w.want(http.StatusAccepted, "POST", "/v1/broadcasts", api.CreateBroadcast{Users: []string{"alice"}, Text: "First news."}, nil)
+	w.shows(tel, "alice", "First news.")
+	w.want(http.StatusAccepted, "POST", "/v1/broadcasts", api.CreateBroadcast{Users: []string{"alice"}, Text: "More news."}, nil)
+	w.eventually("the reason why the second waits is told", func() bool {
+		var told api.Trace
+		w.want(http.StatusOK, "GET", "/v1/trace?user=alice", nil, &told)
+		return strings.Contains(fmt.Sprint(told), "kept for codes")
+	})
+	w.signInOver(tel, "alice", "s")
+	if n := len(w.sentTo(tel, "alice", "More news.")); n != 0 {
+		t.Errorf("the broadcast took what was kept: %d", n)
+	}
+}
+
 // What needs a bot is named with its reason by the program, too.
 func TestUserModeSaysOnTheCommandLineWhatItLacks(t *testing.T) {
 	p := newPatient(t)

@@ -176,7 +176,7 @@ type Limits struct {
 	GroupPerMinute float64
 
 	// UserPerDay is "user_per_day", messages of all kinds that a user session sends in a day (UTC) where it stands in for a bot. Default
-	// 200; 1 to 5000. Telegram publishes no limit for persons.
+	// 200; 1 to 5000; a quarter is kept from broadcasts. Telegram publishes no limit for persons.
 	UserPerDay int
 
 	// UserBroadcastsPerMinute is "user_broadcasts_per_minute", messages of broadcasts through such a session. Default 6; 1 to 60.

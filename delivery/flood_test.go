@@ -41,6 +41,45 @@ func TestFloodPausesThatChatOnly(t *testing.T) {
 	})
 }
 
+// What only broadcasts have to wait for holds up nothing else, whatever the chat; nor are they tried again before it ends.
+func TestAWaitOfBroadcastsHoldsUpNothingElse(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		const wait = 10 * time.Hour
+		began := time.Now()
+		r.tg.fault = func(c call) fault {
+			if c.told.Lane == delivery.LaneBroadcast && c.at.Sub(began) < wait {
+				e := flood(wait - c.at.Sub(began))
+				e.Broadcasts = true
+				return fault{err: e}
+			}
+			return fault{}
+		}
+		r.run()
+		news := series(delivery.LaneBroadcast, 1000, 20)
+		r.accept(news...)
+		r.pass(2 * time.Second)
+		tried := len(r.tg.arrived())
+		if tried == 0 || tried > 20 {
+			r.Fatalf("20 broadcasts were tried %d times", tried)
+		}
+		for i, lane := range []delivery.Lane{delivery.LaneCode, delivery.LaneDirect, delivery.LaneAlert} {
+			r.accept(message(lane, 1000, "same-"+string(lane)), message(lane, 5000+int64(i), "other-"+string(lane)))
+		}
+		r.pass(10 * time.Second)
+		for _, id := range []string{"same-code", "same-direct", "same-alert", "other-code", "other-direct", "other-alert"} {
+			r.mustEnd(id, delivery.StatusDelivered, "")
+		}
+		r.pass(wait - time.Since(began) - time.Second)
+		if n := len(r.tg.arrived()) - tried; n != 6 {
+			r.Errorf("%d sends of 6 during the wait", n)
+		}
+		r.drain(time.Minute)
+		for _, m := range news {
+			r.mustEnd(m.ID, delivery.StatusDelivered, "")
+		}
+	})
+}
+
 func TestFloodsFromTwoChatsPauseTheBot(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.tg.fault = func(c call) fault {

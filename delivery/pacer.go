@@ -69,6 +69,7 @@ type pacer struct {
 	usedUp time.Time // all limits may have been used up then
 	bot    bucket
 	slow   bucket    // of broadcasts, where they have a pace of their own
+	held   time.Time // broadcasts wait until then
 	pace   float64   // share of the bot's limit in use; learned down on floods, recovering with time
 	eased  time.Time // when pace last changed
 }
@@ -112,7 +113,7 @@ func (p *pacer) adapt(c *chat, now time.Time) {
 // free tells from when on the bot may send in a lane.
 func (p *pacer) free(rank int) time.Time {
 	if rank == LaneBroadcast.rank() {
-		return later(p.bot.free(), p.slow.free())
+		return later(p.held, later(p.bot.free(), p.slow.free()))
 	}
 	return p.bot.free()
 }
@@ -125,6 +126,9 @@ func (p *pacer) take(c *chat, rank int, now time.Time) {
 		p.slow.take(now)
 	}
 }
+
+// holdBroadcasts keeps broadcasts back until a time, and nothing else: no lane waits behind theirs.
+func (p *pacer) holdBroadcasts(until time.Time) { p.held = later(p.held, until) }
 
 // refund gives back a send that did not happen: its message had ended, or could not be read.
 func (p *pacer) refund(c *chat) {

@@ -76,6 +76,9 @@ func (l *line) learn(ctx context.Context, s *slot, it *item, e *SendError, now t
 		l.answered()
 	}
 	switch {
+	case e.Class == Flood && e.Broadcasts:
+		l.pacer.holdBroadcasts(now.Add(e.RetryAfter))
+		return now
 	case e.Class == Flood:
 		return l.flooded(ctx, s.chat, now.Add(e.RetryAfter), now)
 	case e.Class == Markup:

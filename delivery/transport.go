@@ -55,6 +55,7 @@ type SendError struct {
 	Unknown    bool          // the request was written and no answer came: Telegram may have taken it
 	Network    bool          // Telegram was not reached at all; every message of the bot would fare the same
 	RetryAfter time.Duration // Class Flood: how long Telegram wants quiet
+	Broadcasts bool          // Class Flood: only broadcasts have to wait; everything else may go on
 	MigrateTo  int64         // Class Migrated: the supergroup's id
 	Failure    Failure       // in words, should this be the end
 	Err        error         // for the log; free of secrets

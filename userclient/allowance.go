@@ -21,7 +21,12 @@ type allowance struct {
 	now   func() time.Time
 	log   *slog.Logger
 	until atomic.Int64 // Unix time in seconds: before it there is nothing left
+	held  atomic.Int64 // likewise: before it nothing is left for broadcasts
 }
+
+// BroadcastsPerDay is how many of the messages an account may send in a day broadcasts may use up. A quarter is kept for
+// codes and whatever else a person waits for: those must never wait behind a broadcast, least of all until midnight.
+func BroadcastsPerDay(dailyCap int) int { return max(1, dailyCap-(dailyCap+3)/4) }
 
 // today is the name of the day, and when the next begins.
 func (a *allowance) today() (name string, next time.Time) {
@@ -39,20 +44,36 @@ func (a *allowance) load(ctx context.Context) error {
 	return err
 }
 
-// take uses one message. The error is a storeError, or says until when there is nothing left.
-func (a *allowance) take(ctx context.Context) error {
-	name, next := a.today()
-	left, ok, err := a.store.CountSend(ctx, a.name, name, a.limit)
-	if err != nil {
-		return storeError{fmt.Errorf("count message: %w", err)}
+// take uses one message. The error is a storeError, or says until when there is nothing left for this lane.
+func (a *allowance) take(ctx context.Context, lane delivery.Lane) error {
+	limit := a.limit
+	if lane == delivery.LaneBroadcast {
+		limit = BroadcastsPerDay(a.limit)
 	}
-	if left == 0 {
+	name, next := a.today()
+	left, ok, err := a.store.CountSend(ctx, a.name, name, limit)
+	switch kept := a.limit - limit; {
+	case err != nil:
+		return storeError{fmt.Errorf("count message: %w", err)}
+	case !ok && kept > 0:
+		a.holdBroadcasts(limit, next)
+		e := a.refusal(sayShare, limit, next)
+		e.Broadcasts = true
+		return e
+	case left+kept == 0:
 		a.usedUp(next)
 	}
 	if !ok {
-		return a.refusal(next)
+		return a.refusal(sayCap, limit, next)
 	}
 	return nil
+}
+
+// holdBroadcasts notes that broadcasts have had their share of the day.
+func (a *allowance) holdBroadcasts(share int, next time.Time) {
+	if a.held.Swap(next.Unix()) != next.Unix() {
+		a.log.Warn("broadcasts have used up their share of the day's messages through the Telegram account", "share", share, "limit", a.limit, "until", next)
+	}
 }
 
 // usedUp notes that the day's last message is gone, so that nobody counts on the account before the next day.
@@ -65,8 +86,8 @@ func (a *allowance) usedUp(next time.Time) {
 // spent is until when there is nothing left; in the past where there is.
 func (a *allowance) spent() time.Time { return time.Unix(a.until.Load(), 0) }
 
-func (a *allowance) refusal(next time.Time) *delivery.SendError {
-	e := refusal(delivery.Flood, delivery.ReasonLimited, sayCap, fmt.Errorf("%d messages today", a.limit))
+func (a *allowance) refusal(words string, limit int, next time.Time) *delivery.SendError {
+	e := refusal(delivery.Flood, delivery.ReasonLimited, words, fmt.Errorf("%d messages today", limit))
 	e.RetryAfter = max(next.Sub(a.now()), time.Second)
 	return e
 }

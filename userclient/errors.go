@@ -83,6 +83,7 @@ const (
 	sayGroup      = "A person's account does not write to groups for telegate. Use the bot there."
 	sayBroadcast  = "Broadcasts never go through a person's account, which Telegram would limit. They wait for the bot."
 	sayCap        = "The daily limit of messages through this Telegram account is used up. It begins anew at midnight UTC."
+	sayShare      = "Broadcasts have used up their share of the day's messages through this Telegram account; the rest is kept for codes. They go on at midnight UTC."
 	sayNotStarted = "The bot has never met this person. Ask them to open it in Telegram and press Start."
 )
 

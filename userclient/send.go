@@ -55,7 +55,7 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 	}
 	if c.bot == 0 {
 		part.Text, part.Buttons = withoutButtons(part, c.o.BotName(to.BotID)), nil
-		if err := c.allowed.take(ctx); err != nil {
+		if err := c.allowed.take(ctx, to.Lane); err != nil {
 			return err
 		}
 	}

@@ -360,6 +360,47 @@ func TestAPersonsAccountIsSpared(t *testing.T) {
 	}
 }
 
+// Broadcasts take no more than three quarters of the day, also after a restart; the rest is for codes and the like.
+func TestBroadcastsLeaveMessagesOfTheDay(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock() // 9:00
+	r.now = clock.Now
+	alone := func(o *userclient.Options) { o.DailyCap, o.Broadcasts = 4, true }
+	c := r.user(alone)
+	news := func(id string) *delivery.SendError {
+		return c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: id}, delivery.Part{Text: delivery.Plain("news")})
+	}
+	held := func(e *delivery.SendError) bool {
+		return e != nil && e.Class == delivery.Flood && e.Broadcasts && e.RetryAfter == 15*time.Hour && strings.Contains(e.Failure.Detail, "kept for codes")
+	}
+	for i := range 4 {
+		if e := news("bc_" + string(rune('1'+i))); i < 3 && e != nil || i == 3 && !held(e) {
+			t.Errorf("broadcast %d: %+v", i+1, e)
+		}
+	}
+	c.stop()
+	c = r.start(alone)
+	await(t, c.connected)
+	if e := news("bc_5"); !held(e) {
+		t.Errorf("a broadcast after a restart: %+v", e)
+	}
+	if s := c.Status(); s.State != userclient.StateConnected {
+		t.Errorf("before the last message: %+v", s)
+	}
+	c.must(code(alice.ID, "msg_1"))
+	if e := c.send(code(alice.ID, "msg_2")); e == nil || e.Broadcasts || !strings.Contains(e.Failure.Detail, "daily limit") {
+		t.Errorf("a code beyond the cap: %+v", e)
+	}
+	if s := c.Status(); s.State != userclient.StateUsedUp {
+		t.Errorf("after the last message: %+v", s)
+	}
+	clock.Advance(15 * time.Hour)
+	if e := news("bc_6"); e != nil {
+		t.Errorf("a broadcast on the next day: %v", e)
+	}
+}
+
 func TestALongTextGoesAsAFile(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
