@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"telegate/api"
+	"telegate/notify"
 )
 
 // broadcastCmd is one text to many users, and what becomes of it.
@@ -171,7 +173,12 @@ func (c broadcastSendCmd) reach(p api.AcceptedBroadcast) string {
 	if p.SendAt.After(time.Now().Add(time.Minute)) {
 		s += " at " + p.SendAt.Format(time.RFC3339)
 	}
-	return s + fmt.Sprintf(" and takes about %v.", time.Duration(p.EstimatedSeconds)*time.Second)
+	takes := time.Duration(p.EstimatedSeconds) * time.Second
+	s += fmt.Sprintf(" and takes about %v.", takes)
+	if ttl := cmp.Or(c.TTL, notify.DefaultTTL); takes > ttl {
+		s += fmt.Sprintf(" It is worth sending for %v only: whoever is not reached by then never gets it. --ttl gives it more time.", ttl)
+	}
+	return s
 }
 
 // confirm asks; an error, in the words for it, unless the answer is yes.

@@ -102,7 +102,8 @@ func TestUserModeSaysOnTheCommandLineWhatItLacks(t *testing.T) {
 		{[]string{"status"}, "none  connected"},
 		{[]string{"status"}, "no links to open (people link by handle), no buttons such as Not me, and no commands such as /mute"},
 		{[]string{"users", "show", "alice"}, "sign-in codes  yes"},
-		{[]string{"broadcast", "--everyone", "--dry-run", "Maintenance tonight."}, "takes about 10s"},
+		{[]string{"broadcast", "--everyone", "--dry-run", "Maintenance tonight."}, "takes about 10s.\n"},
+		{[]string{"broadcast", "--everyone", "--dry-run", "--ttl", "10s", strings.Repeat("Long news. ", 400)}, "takes about 20s. It is worth sending for 10s only"},
 	} {
 		args := append(test.args, "--api", p.url, "--key", p.key)
 		if status, out := p.telegate("", args...); status != exitOK || !strings.Contains(out, test.says) {

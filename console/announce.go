@@ -57,6 +57,9 @@ func (d announceData) Lifetime() string {
 	return span(time.Duration(d.Typed.TTL) * time.Second)
 }
 
+// TooLong tells that not everybody can be reached while it is worth sending.
+func (d announceData) TooLong() bool { return d.Takes > time.Duration(d.Typed.TTL)*time.Second }
+
 // LocalUTC is SendAt as the field shows it where there is no JavaScript.
 func (a announcement) LocalUTC() string {
 	t, err := time.Parse(time.RFC3339, a.SendAt)

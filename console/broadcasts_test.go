@@ -95,6 +95,8 @@ func TestThePreviewSaysWhomItReachesAndStoresNothing(t *testing.T) {
 	}
 	c.post("/console/broadcasts/preview", form("ttl", "90", "silent", "1")).want(t, http.StatusOK, "for 90 seconds", "<dd>none</dd>")
 	c.post("/console/broadcasts/preview", form("text", strings.Repeat("word ", 5000))).want(t, http.StatusOK, "message.txt")
+	c.w.broadcasts.SetPace(notify.Pace{PerSecond: 0.01})
+	c.post("/console/broadcasts/preview", form("ttl", "90")).want(t, http.StatusOK, "about 4 minutes", "for 90 seconds only: whoever is not reached by then never gets it")
 }
 
 func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
