@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +22,7 @@ func TestDoctorTellsTheFamiliesApart(t *testing.T) {
 	p := newPatient(t)
 	server := p.overTLS()
 	trusted := server.roots
-	hung := listener(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1<<20)) }) // takes everything and says nothing
+	hung := listener(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // takes everything and says nothing
 	plain := listener(t, func(c net.Conn) { _, _ = c.Write([]byte("SSH-2.0-x\r\n")) })
 	p.write("baseurl = 'https://example.com'")
 	for name, test := range map[string]struct {
