@@ -99,7 +99,7 @@ func TestTheThirdSchemaMigrates(t *testing.T) {
 	}
 }
 
-// Whoever stood in an older database is found as whoever comes later, and the others, who are not linked any more, are not.
+// Whoever stood in an older database is found like whoever comes later, and the others, who are not linked any more, are not.
 func TestAMigrationPutsPeopleIntoTheSearch(t *testing.T) {
 	path := restore(t, "testdata/schema_v3.sql")
 	raw := other(t, filepath.Dir(path))

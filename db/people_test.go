@@ -314,7 +314,7 @@ func TestASearchFollowsWhateverBecomesOfPeople(t *testing.T) {
 	for step := range 2000 {
 		key := pick()
 		domain, user, _ := strings.Cut(key, " ")
-		chat := int64(1 + r.IntN(30))
+		chat := int64(1 + r.IntN(8))
 		update(t, d, func(tx linking.Tx) error {
 			switch r.IntN(7) {
 			case 0, 1: // somebody writes, under whichever name
@@ -408,6 +408,30 @@ func TestASearchFollowsWhateverBecomesOfPeople(t *testing.T) {
 	// FTS5's own comparison of the index with what it was made of (sqlite.org/fts5.html#the_integrity_check_command).
 	if _, err := other(t, dir).ExecContext(t.Context(), "INSERT INTO people_grams (people_grams, rank) VALUES ('integrity-check', 1)"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A chat that becomes known under its old id, after its links have moved to the new one, gives them its name when it moves too.
+func TestAChatThatMovesLateIsFoundByItsName(t *testing.T) {
+	d, _ := openFiles(t)
+	const from, to = -100, -1000000000100
+	if err := insertLink(t, d, verified("lnk_1", from, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	move := func(a, b int64) {
+		t.Helper()
+		if err := d.Migrate(t.Context(), botID, a, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(from, to)
+	saveChat(t, d, linking.Chat{BotID: botID, ID: from, Type: "group", FirstName: "The Choir"})
+	if got := find(t, d, "", "choir", "", 10); len(got) > 0 {
+		t.Errorf("before: %v", got)
+	}
+	move(from, to)
+	if got := find(t, d, "", "choir", "", 10); !slices.Equal(got, []string{"alice"}) {
+		t.Errorf("after: %v", got)
 	}
 }
 

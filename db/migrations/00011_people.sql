@@ -14,7 +14,7 @@ CREATE TABLE people (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO people (invited, domain, user, id, folded_user, handle, name)
-SELECT invited, domain, user, row_number() OVER (), folded(user), folded(handle), folded(name) FROM (
+SELECT invited, domain, user, row_number() OVER (ORDER BY invited, domain, user), folded(user), folded(handle), folded(name) FROM (
     SELECT 0 AS invited, l.domain, l.user, coalesce(c.username, '') AS handle, coalesce(c.first_name || ' ' || c.last_name, '') AS name
     FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id WHERE l.status IN ('verified', 'suspended')
     UNION ALL
@@ -87,10 +87,12 @@ CREATE TRIGGER chat_added AFTER INSERT ON chats BEGIN
 END;
 -- +goose StatementEnd
 
--- A chat that gets another id takes its links along, each of which is looked at then.
 -- +goose StatementBegin
-CREATE TRIGGER chat_renamed AFTER UPDATE OF username, first_name, last_name ON chats
-WHEN old.username <> new.username OR old.first_name <> new.first_name OR old.last_name <> new.last_name BEGIN
+CREATE TRIGGER chat_renamed AFTER UPDATE OF chat_id, username, first_name, last_name ON chats
+WHEN old.chat_id <> new.chat_id OR old.username <> new.username OR old.first_name <> new.first_name OR old.last_name <> new.last_name BEGIN
+    UPDATE people SET handle = '', name = ''
+    WHERE invited = 0 AND old.chat_id <> new.chat_id AND (domain, user) IN (SELECT domain, user FROM links
+        WHERE bot_id = old.bot_id AND chat_id = old.chat_id AND chat_id <> 0 AND status IN ('verified', 'suspended'));
     UPDATE people SET handle = folded(new.username), name = folded(new.first_name || ' ' || new.last_name)
     WHERE invited = 0 AND (domain, user) IN (SELECT domain, user FROM links
         WHERE bot_id = new.bot_id AND chat_id = new.chat_id AND chat_id <> 0 AND status IN ('verified', 'suspended'));
