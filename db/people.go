@@ -2,6 +2,7 @@ package db
 
 import (
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -48,20 +49,22 @@ const (
 		ORDER BY l.user LIMIT ?`
 	invitationsOfDomain = selectInvitation + "FROM invitations i WHERE i.domain = ? AND i.user > ? ORDER BY i.user LIMIT ?"
 
-	countAlike = "SELECT count(*) FROM (SELECT 1 FROM people_grams WHERE people_grams MATCH ? LIMIT ?)"
+	idsAlike = "SELECT rowid FROM people_grams WHERE people_grams MATCH ? LIMIT ?"
 
 	walk     = "FROM people p "
-	pick     = "FROM people_grams g CROSS JOIN people p ON p.id = g.rowid AND g.people_grams MATCH ?5 "
+	pick     = "FROM (SELECT p.user FROM json_each(?5) g CROSS JOIN people p ON p.id = g.value WHERE "
 	matching = ` AND p.domain = ?1 AND p.user > ?2 AND (instr(p.folded_user, ?3) OR instr(p.handle, ?3) OR instr(p.name, ?3))
 		ORDER BY p.user LIMIT ?4`
-	theirLinks = `CROSS JOIN links l ON l.domain = p.domain AND l.user = p.user AND l.status IN ('verified', 'suspended')
-		LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id WHERE p.invited = 0` + matching
-	theirInvitations = "CROSS JOIN invitations i ON i.domain = p.domain AND i.user = p.user WHERE p.invited = 1" + matching
+	linked     = "p.invited = 0" + matching
+	invited    = "p.invited = 1" + matching
+	theirLinks = ` CROSS JOIN links l ON l.domain = ?1 AND l.user = p.user AND l.status IN ('verified', 'suspended')
+		LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
+	theirInvitations = " CROSS JOIN invitations i ON i.domain = ?1 AND i.user = p.user "
 
-	usersWalked       = selectOf + walk + theirLinks
-	usersPicked       = selectOf + pick + theirLinks
-	invitationsWalked = selectInvitation + walk + theirInvitations
-	invitationsPicked = selectInvitation + pick + theirInvitations
+	usersWalked       = selectOf + walk + theirLinks + "WHERE " + linked
+	usersPicked       = selectOf + pick + linked + ") p" + theirLinks + "ORDER BY p.user"
+	invitationsWalked = selectInvitation + walk + theirInvitations + "WHERE " + invited
+	invitationsPicked = selectInvitation + pick + invited + ") p" + theirInvitations + "ORDER BY p.user"
 )
 
 // mostPicked is how many people_grams may find. Where more are alike, a walk has filled its page sooner than these are sorted.
@@ -100,12 +103,16 @@ func (tx *Tx) ListInvitations(domain, query, after string, limit int) ([]linking
 func search[T any](tx *Tx, scan func(scanner) (T, error), walked, picked, domain, query, after string, limit int) ([]T, error) {
 	text := folded(query)
 	if g := grams(text); g != "" {
-		var alike int
-		if err := tx.q.row(countAlike, g, mostPicked+1).Scan(&alike); err != nil {
-			return nil, fmt.Errorf("search: %w", err)
+		ids, err := all(tx, scanNumber, idsAlike, g, mostPicked+1)
+		if err != nil {
+			return nil, err
 		}
-		if alike <= mostPicked {
-			return all(tx, scan, picked, domain, after, text, limit, g)
+		if len(ids) <= mostPicked {
+			list, err := json.Marshal(ids)
+			if err != nil {
+				return nil, err
+			}
+			return all(tx, scan, picked, domain, after, text, limit, string(list))
 		}
 	}
 	return all(tx, scan, walked, domain, after, text, limit)
