@@ -179,6 +179,16 @@ func (d *DB) CountSend(ctx context.Context, name, day string, limit int) (left i
 	return left, counted, err
 }
 
+// UncountSend implements account.Store.
+func (d *DB) UncountSend(ctx context.Context, name, day string) error {
+	return d.update(ctx, func(tx *Tx) error {
+		if _, err := tx.q.exec("UPDATE daily_sends SET sent = sent - 1 WHERE account = ? AND day = ? AND sent > 0", name, day); err != nil {
+			return fmt.Errorf("uncount send: %w", err)
+		}
+		return nil
+	})
+}
+
 // Sends implements account.Store.
 func (d *DB) Sends(ctx context.Context, name, day string) (int, error) {
 	var sent int

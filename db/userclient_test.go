@@ -124,6 +124,14 @@ func TestADaysMessagesAreCounted(t *testing.T) {
 	if _, ok, err := d.CountSend(ctx, "bot 1", "2026-11-02", 3); err != nil || !ok {
 		t.Errorf("another account: %v, %v", ok, err)
 	}
+	for range 2 { // of bot 1's single message
+		if err := d.UncountSend(ctx, "bot 1", "2026-11-02"); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, err := d.Sends(ctx, "bot 1", "2026-11-02"); err != nil || n != 0 {
+		t.Errorf("a message taken back: %d, %v", n, err)
+	}
 	if _, ok, err := d.CountSend(ctx, "user", "2026-11-04", 0); err != nil || ok {
 		t.Errorf("a limit of nothing: %v, %v", ok, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gotd/td/tgerr"
 	"golang.org/x/time/rate"
 
+	"telegate/delivery"
 	"telegate/userclient/account"
 )
 
@@ -109,7 +110,7 @@ func (w *waits) sitOut(ctx context.Context, method string, end time.Time) error 
 // Handle is the middleware that waits as Telegram asks, within the caller's patience.
 func (w *waits) Handle(next tg.Invoker) telegram.InvokeFunc {
 	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
-		method, end := methodOf(input), w.now().Add(patienceOf(ctx))
+		method, end := methodOf(input), callerOf(ctx).end
 		for {
 			if err := w.sitOut(ctx, method, end); err != nil {
 				return err
@@ -133,11 +134,11 @@ type pacer struct {
 // Handle delays messages; one that would wait longer than its caller can is given back.
 func (p pacer) Handle(next tg.Invoker) telegram.InvokeFunc {
 	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
-		if method := methodOf(input); method == sendMessage || method == sendMedia {
+		if method := methodOf(input); isMessage(method) {
 			now := p.now()
 			turn := p.limiter.ReserveN(now, 1)
 			wait := turn.DelayFrom(now)
-			if deadline, ok := ctx.Deadline(); wait > patienceOf(ctx) || ok && wait >= time.Until(deadline) {
+			if deadline, ok := ctx.Deadline(); wait > 0 && now.Add(wait).After(callerOf(ctx).end) || ok && wait >= time.Until(deadline) {
 				turn.CancelAt(now)
 				return &floodError{method, now.Add(wait)}
 			}
@@ -157,16 +158,24 @@ func methodOf(request bin.Encoder) string {
 	return fmt.Sprintf("%T", request)
 }
 
-type patienceKey struct{}
+func isMessage(method string) bool { return method == sendMessage || method == sendMedia }
 
-func withPatience(ctx context.Context, d time.Duration) context.Context {
-	return context.WithValue(ctx, patienceKey{}, d)
+// caller is whom the middlewares work for.
+type caller struct {
+	end  time.Time     // until when it can wait, whatever number of calls it makes; zero: not at all
+	lane delivery.Lane // of a message
 }
 
-// patienceOf is how long the caller can wait; nothing where it has not said.
-func patienceOf(ctx context.Context) time.Duration {
-	d, _ := ctx.Value(patienceKey{}).(time.Duration)
-	return d
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// callerOf is one that does not wait where nobody has said.
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
 }
 
 // pause waits, or returns the context's error.

@@ -71,6 +71,19 @@ func TestPatienceGoesByLane(t *testing.T) {
 	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneDirect, MessageID: "msg_2"}, delivery.Part{Text: delivery.Plain("hello")})
 }
 
+// What a code can wait is for all its calls together: two waits that are short enough one by one are too long.
+func TestPatienceIsForTheWholeSend(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	for _, method := range []string{"contacts.resolveUsername", "messages.sendMessage"} {
+		r.tel.Fail(method, tgerr.New(420, "FLOOD_WAIT_2"))
+	}
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Flood || e.RetryAfter > 2*time.Second {
+		t.Errorf("a code: %+v", e)
+	}
+}
+
 // The bot's login is what Telegram limits: the wait is kept, and nothing is asked before it is over.
 func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
 	r := newRig(t)

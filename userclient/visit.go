@@ -98,7 +98,7 @@ func (v *visit) close() {
 
 // within makes a context for one call that also ends with the visit. stop must be called.
 func (v *visit) within(ctx context.Context) (_ context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(withPatience(ctx, patience))
+	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(v.ctx, cancel)
 	return ctx, func() { unhook(); cancel() }
 }

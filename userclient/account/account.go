@@ -54,6 +54,8 @@ type Store interface {
 	// CountSend counts one message of a day (2006-01-02, UTC), unless limit have been counted already; counted tells
 	// whether it has, left how many more it would.
 	CountSend(ctx context.Context, name, day string, limit int) (left int, counted bool, err error)
+	// UncountSend takes back one that was counted of a day.
+	UncountSend(ctx context.Context, name, day string) error
 	// Sends is how many have been counted of a day.
 	Sends(ctx context.Context, name, day string) (int, error)
 }
