@@ -57,7 +57,8 @@ type waits struct {
 	table map[string]time.Time
 }
 
-// load reads what an earlier run has left, so that a restart does not forget it (F1).
+// load reads what an earlier run has left, so that a restart does not forget it (F1). A clock that has been set back since
+// makes no wait longer than Telegram has asked for.
 func (w *waits) load(ctx context.Context) error {
 	list, err := w.store.Waits(ctx, w.name)
 	if err != nil {
@@ -66,8 +67,12 @@ func (w *waits) load(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range list {
-		if one.Until.After(w.table[one.Method]) {
-			w.table[one.Method] = one.Until
+		until := one.Until
+		if latest := w.now().Add(until.Sub(one.Asked)); !one.Asked.IsZero() && until.After(latest) {
+			until = latest
+		}
+		if until.After(w.table[one.Method]) {
+			w.table[one.Method] = until
 		}
 	}
 	return nil
@@ -81,14 +86,15 @@ func (w *waits) until(method string) time.Time {
 
 // note remembers a wait from now on.
 func (w *waits) note(ctx context.Context, method string, wait time.Duration) time.Time {
-	until := w.now().Add(min(max(wait, time.Second), longestWait))
+	asked := w.now()
+	until := asked.Add(min(max(wait, time.Second), longestWait))
 	w.mu.Lock()
 	w.table[method] = until
 	w.mu.Unlock()
 	w.log.Warn("Telegram asks for quiet", "method", method, "until", until)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := w.store.SaveWait(ctx, w.name, account.Wait{Method: method, Until: until}); err != nil {
+	if err := w.store.SaveWait(ctx, w.name, account.Wait{Method: method, Asked: asked, Until: until}); err != nil {
 		w.log.Error("a flood wait could not be stored; a restart would forget it", "error", err)
 	}
 	return until

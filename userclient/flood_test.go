@@ -6,6 +6,7 @@ import (
 
 	"github.com/gotd/td/tgerr"
 
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/userclient"
 )
@@ -81,6 +82,29 @@ func TestPatienceIsForTheWholeSend(t *testing.T) {
 	}
 	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Flood || e.RetryAfter > 2*time.Second {
 		t.Errorf("a code: %+v", e)
+	}
+}
+
+// A clock that is set back while telegate is down makes no wait longer than Telegram has asked for.
+func TestAClockSetBackMakesNoWaitLonger(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock()
+	r.now = clock.Now
+	c := r.user()
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_600"))
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.RetryAfter != 10*time.Minute {
+		t.Errorf("before: %+v", e)
+	}
+	c.stop()
+	if err := r.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(-24 * time.Hour)
+	c = r.start(func(o *userclient.Options) { o.Store = dbtest.OpenAt(t, r.path, clock.Now, nil) })
+	await(t, c.connected)
+	if s := c.Status(); s.State != userclient.StateFloodWait || !s.Until.Equal(clock.Now().Add(10*time.Minute)) {
+		t.Errorf("after: %+v", s)
 	}
 }
 
