@@ -228,6 +228,9 @@ func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error
 			step, err = s.Scanned(ctx)
 		}
 	}
+	if err == nil {
+		w.logOut = func(ctx context.Context) error { return telegram.LogOut(ctx, step.Session) }
+	}
 	switch {
 	case ctx.Err() != nil:
 		return errInterrupted
