@@ -51,6 +51,7 @@ type wizard struct {
 	changes []config.Change
 	after   []func(context.Context) // what is left to do once the file is written
 	closing []func()                // what has to be let go at the end
+	through string                  // how Telegram's data centres are reached, in words
 	// logOut ends the login that this run has made at Telegram; nil where there is none, or its session is kept.
 	logOut func(context.Context) error
 }

@@ -54,6 +54,7 @@ func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
 	s.types(madeUpHash + "\n")
 	s.reads("Which one? [phone]")
 	s.types("\n")
+	s.reads("Connecting to Telegram, for up to a minute…")
 	s.reads("Phone number, with + and the country's code:")
 	s.types("1555\n")
 	s.reads("This is not a phone number.\nPhone number")
@@ -91,6 +92,7 @@ func TestSetupOfAUserByQRCode(t *testing.T) {
 	s.reads("Using the apiid and apihash of the configuration.")
 	s.reads("Which one? [phone]")
 	s.types("qr\n")
+	s.reads("Connecting to Telegram through the proxy 127.0.0.1:1080, for up to a minute…")
 	s.reads("Link Desktop Device")
 	for range 2 {
 		s.reads("\x1b[38;5;16;48;5;231m")
@@ -115,6 +117,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 	s.types("y\n")
 	s.reads("Which one? [phone]")
 	s.types("3\n")
+	defer s.neverShows("looking-glass")
 	for answer, says := range map[string]string{
 		testToken:            "This is a bot token, not a user session; it belongs in bottoken.",
 		madeUpSession[:341]:  "this one has 341 and seems cut off.",
@@ -125,6 +128,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 		s.reads(says)
 	}
 	s.types(madeUpSession + "\n")
+	s.reads("Asking Telegram whose session it is through the proxy 127.0.0.1:1080, for up to a minute…")
 	s.reads("It is Alice (@alice).")
 	s.reads("[Y/n]")
 	s.types("y\n")
