@@ -257,7 +257,8 @@ test('a handle that is older than telegate is proven by the first code that sign
 });
 
 test('accounts with the same handle are told apart', async (t) => {
-  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  let refused;
+  const gw = await gateway(t, { 'POST /v1/messages': () => refused }), mc = meshcentral(t, gw.url);
   mc.user(ALICE, '@shared').otpmsg = { k: '111111' };
   mc.user('user//alice2', '@shared').otpmsg = { k: '222222' };
   mc.user('user/corp/alice', '@shared').otpmsg = { k: '222222' };
@@ -270,6 +271,14 @@ test('accounts with the same handle are told apart', async (t) => {
   mc.msgserver.sendDeviceNotify(domain, 'alice2', 'telegram:@shared');
   await eventually('all are out', () => gw.calls.length === 3);
   assert.deepEqual(gw.calls.map((c) => c.body.user || c.body.to), ['user//alice2', 'user/corp/alice', 'user//alice2']);
+
+  // Who registers the handle besides them gets his code, and the reason where there is none; the event is about neither of them.
+  const check = () => sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@shared', '333333', null, done));
+  assert.deepEqual(await check(), [true, undefined]);
+  assert.deepEqual([gw.calls[3].body.to, gw.calls[3].body.lane], ['@shared', 'code']);
+  refused = problem(429, 'rate-limited', 'Five codes in ten minutes.');
+  assert.deepEqual(await check(), [false, 'Five codes in ten minutes.']);
+  assert.deepEqual(mc.events.map((e) => [e.userid, e.msg]), [[undefined, 'A code for @shared was not delivered: Five codes in ten minutes.']]);
 });
 
 test('a configuration that cannot work is told, and MeshCentral is left as it is', (t) => {

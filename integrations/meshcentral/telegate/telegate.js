@@ -138,18 +138,19 @@ class Plugin {
   // send is MeshCentral's way out to Telegram. It rejects with a string: MeshCentral shows an administrator nothing else.
   async send(to, text) {
     const about = this.sending || { kind: 'direct', domain: '' };
+    let user;
     try {
-      await this.deliver(about, to, text);
+      user = this.userOf(about, to);
+      await this.deliver(about, user, to, text);
     } catch (problem) {
       const sentence = plain(problem.message);
-      if (about.kind !== 'direct') this.tell(about, to, sentence); // MeshCentral itself drops what these come to
+      if (about.kind !== 'direct') this.tell(about, user, to, sentence); // MeshCentral itself drops what these come to
       throw sentence; // eslint-disable-line no-throw-literal
     }
   }
 
-  async deliver(about, to, text) {
+  async deliver(about, user, to, text) {
     const { domain } = about;
-    const user = this.userOf(about, to);
     const message = { domain, text, ...KINDS[about.kind] };
     if (about.kind === 'verification') return this.code({ ...message, to }, (id) => this.remember(domain, to, about.code, id));
     if (!user) return void await this.message({ ...message, to });
@@ -275,9 +276,10 @@ class Plugin {
     this.reports.add({ method: 'DELETE', path: '/v1/messaging?' + query, about: userid });
   }
 
-  // userOf finds whom MeshCentral means by a handle. Several accounts may have the same one, after it has changed hands above all. A code
-  // tells them apart; a message that could be for either is for nobody.
+  // userOf finds whom MeshCentral means by a handle; nobody where a code has yet to prove it. Several accounts may have the same one, after
+  // it has changed hands above all. A code tells them apart; a message that could be for either is for nobody.
   userOf(about, to) {
+    if (about.kind === 'verification') return undefined;
     const same = this.users().filter((u) => u.domain === about.domain && u.msghandle === PREFIX + to);
     if (about.kind === 'login') return same.find((u) => u.otpmsg && u.otpmsg.k === about.code);
     if (about.kind === 'notice') return same.find((u) => u.name === about.name);
@@ -291,8 +293,7 @@ class Plugin {
   users() { return Object.values((this.server.webserver && this.server.webserver.users) || {}); }
 
   // tell puts what went wrong where an administrator looks: MeshCentral's pages say that a code was sent whatever became of it.
-  tell(about, to, sentence) {
-    const user = this.userOf(about, to);
+  tell(about, user, to, sentence) {
     const what = about.kind === 'notice' ? 'A notice' : 'A code';
     this.event(user, about.domain, `${what} for ${to} was not delivered: ${sentence}`);
   }
