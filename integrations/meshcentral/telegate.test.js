@@ -281,6 +281,55 @@ test('accounts with the same handle are told apart', async (t) => {
   assert.deepEqual(mc.events.map((e) => [e.userid, e.msg]), [[undefined, 'A code for @shared was not delivered: Five codes in ten minutes.']]);
 });
 
+// MeshCentral passes the domain of the administrator who writes, and that of the device for which help is asked; not the addressee's.
+test('a message from another domain goes to the account that is meant, or nowhere', async (t) => {
+  const CORP = 'user/corp/alice';
+  let refused;
+  const gw = await gateway(t, { 'POST /v1/messages': (c) => refused && refused(c) });
+  const mc = meshcentral(t, gw.url, (c) => ({ ...c, settings: { managecrossdomain: ['user//admin'] } }));
+  mc.user(CORP, '@alice');
+  mc.start();
+  const write = () => sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done));
+  const last = () => { const { domain: d, user, to } = gw.calls.at(-1).body; return { d, user, to }; };
+  assert.deepEqual([await write(), last()], [[true, undefined], { d: 'corp', user: CORP, to: undefined }]);
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('help is asked for', () => gw.calls.length === 2);
+  assert.deepEqual(last(), { d: 'corp', user: CORP, to: undefined });
+
+  // An event about what does not arrive is his, too; and a handle without proof is tried in his domain.
+  refused = (c) => (c.body.user ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.') : undefined);
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('it is told', () => mc.events.length === 1);
+  assert.deepEqual([mc.events[0].userid, mc.events[0].domain], [CORP, 'corp']);
+  assert.deepEqual([await write(), last()], [[true, undefined], { d: 'corp', user: undefined, to: '@alice' }]);
+  refused = undefined;
+
+  // Somebody in the administrator's own domain has the handle as well. A notice says the name besides.
+  mc.user('user//mallory', '@alice');
+  const before = gw.calls.length;
+  const [success, why] = await write();
+  assert.equal(success, false);
+  assert.match(why, /^2 accounts have this handle/);
+  assert.equal(gw.calls.length, before);
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('help is asked for', () => gw.calls.length === before + 1);
+  assert.equal(last().user, CORP);
+  mc.user(ALICE, '@alice');
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('it is told', () => mc.events.length === 2);
+  assert.match(mc.events[1].msg, /^A notice for @alice was not delivered: 2 accounts have this handle/);
+  assert.equal(mc.events[1].userid, undefined);
+  assert.equal(gw.calls.length, before + 1);
+
+  // A notice of connections comes with the addressee's own domain, and so does a message where nobody manages other domains.
+  mc.msgserver.sendDeviceNotify({ id: 'corp' }, 'alice', 'telegram:@alice');
+  await eventually('the notice is out', () => gw.calls.length === before + 2);
+  assert.equal(last().user, CORP);
+  delete mc.webserver.users['user//mallory'];
+  mc.config.settings = {};
+  assert.deepEqual([await write(), last()], [[true, undefined], { d: '', user: ALICE, to: undefined }]);
+});
+
 test('a configuration that cannot work is told, and MeshCentral is left as it is', (t) => {
   for (const [change, want] of [
     [(c) => ({ ...c, messaging: undefined }), /needs "messaging"/],

@@ -91,8 +91,9 @@ class Plugin {
     during('sendMessagingCheck', (domain, to, code) => ({ kind: 'verification', domain: idOf(domain), code }));
     during('sendToken', (domain, to, code) => ({ kind: 'login', domain: idOf(domain), code }));
     during('sendDeviceNotify', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name }));
-    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name }));
-    during('sendMessage', (to, text, domain) => ({ kind: 'direct', domain: idOf(domain) }));
+    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name, across: true }));
+    during('sendMessage', (to, text, domain) => (
+      { kind: 'direct', domain: idOf(domain), across: Boolean((this.server.config.settings || {}).managecrossdomain) }));
     // The event of a proven handle does not say with which code. MeshCentral has it in a cookie that it opens just before.
     const { decodeCookie } = this.server;
     this.server.decodeCookie = function (...args) {
@@ -137,7 +138,7 @@ class Plugin {
 
   // send is MeshCentral's way out to Telegram. It rejects with a string: MeshCentral shows an administrator nothing else.
   async send(to, text) {
-    const about = this.sending || { kind: 'direct', domain: '' };
+    const about = this.sending || { kind: 'direct', domain: '', across: true };
     let user;
     try {
       user = this.userOf(about, to);
@@ -150,7 +151,7 @@ class Plugin {
   }
 
   async deliver(about, user, to, text) {
-    const { domain } = about;
+    const { domain } = user || about;
     const message = { domain, text, ...KINDS[about.kind] };
     if (about.kind === 'verification') return this.code({ ...message, to }, (id) => this.remember(domain, to, about.code, id));
     if (!user) return void await this.message({ ...message, to });
@@ -277,12 +278,15 @@ class Plugin {
   }
 
   // userOf finds whom MeshCentral means by a handle; nobody where a code has yet to prove it. Several accounts may have the same one, after
-  // it has changed hands above all. A code tells them apart; a message that could be for either is for nobody.
+  // it has changed hands above all. A code tells them apart, and a notice says the name; a message that could be for either is for nobody.
+  // `across` says that the domain is not the addressee's: it is the device's where somebody asks for help, and where administrators may
+  // manage other domains it is theirs.
   userOf(about, to) {
     if (about.kind === 'verification') return undefined;
-    const same = this.users().filter((u) => u.domain === about.domain && u.msghandle === PREFIX + to);
-    if (about.kind === 'login') return same.find((u) => u.otpmsg && u.otpmsg.k === about.code);
-    if (about.kind === 'notice') return same.find((u) => u.name === about.name);
+    const named = this.users().filter((u) => u.msghandle === PREFIX + to && (about.kind !== 'notice' || u.name === about.name));
+    const here = named.filter((u) => u.domain === about.domain);
+    if (about.kind === 'login') return here.find((u) => u.otpmsg && u.otpmsg.k === about.code);
+    const same = here.length && !about.across ? here : named;
     if (same.length > 1) {
       throw new Problem(`${same.length} accounts have this handle, and MeshCentral does not say which is meant, so nothing was sent. `
         + 'Give them handles of their own, or write from the console of telegate.');
@@ -295,7 +299,7 @@ class Plugin {
   // tell puts what went wrong where an administrator looks: MeshCentral's pages say that a code was sent whatever became of it.
   tell(about, user, to, sentence) {
     const what = about.kind === 'notice' ? 'A notice' : 'A code';
-    this.event(user, about.domain, `${what} for ${to} was not delivered: ${sentence}`);
+    this.event(user, (user || about).domain, `${what} for ${to} was not delivered: ${sentence}`);
   }
 
   event(user, domain, msg) {
