@@ -197,6 +197,25 @@ test('reports wait for the gateway, in their order, over a restart', async (t) =
   assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')), []);
 });
 
+test('reports that were stopped in the middle of one leave the rest to their successor', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'telegate-plugin-')), file = path.join(folder, 'reports.json');
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  for (const end of [(call) => call.resolve(null), (call) => call.reject(Object.assign(new Error('away'), { status: 0, retryAfter: 0 }))]) {
+    const calls = [];
+    const call = (method) => new Promise((resolve, reject) => calls.push({ method, resolve, reject }));
+    const first = new Reports({ gateway: { call }, file, drop: assert.fail, pause: 1 });
+    first.add({ method: 'DELETE', path: '/' });
+    first.add({ method: 'PUT', path: '/' });
+    first.stop();
+    end(calls[0]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    first.run();
+    assert.deepEqual(calls.map((c) => c.method), ['DELETE']);
+    assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')).map((r) => r.method), ['DELETE', 'PUT']);
+    fs.rmSync(file);
+  }
+});
+
 test('a report that cannot be taken is told, and the next goes on', async (t) => {
   const gw = await gateway(t, { 'POST /v1/links': problem(409, 'proof-refused', 'The code is older than 15 minutes.', { reason: 'too_old' }) });
   const mc = meshcentral(t, gw.url);
