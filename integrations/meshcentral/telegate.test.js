@@ -128,6 +128,23 @@ test('a proven handle is told with the message that carried its very code', asyn
   assert.equal(`${gw.calls[3].method} ${gw.calls[3].path}`, 'DELETE /v1/messaging?domain=&user=user%2F%2Falice');
 });
 
+test('a code that is confirmed while the gateway is away links once it is back', async (t) => {
+  let away = false;
+  const gw = await gateway(t, { 'POST /v1/links': () => (away ? 'cut' : undefined) }), mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  const plugin = mc.start();
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done)); // msg_1
+  away = true;
+  mc.prove(ALICE, '@alice', '111111');
+  await eventually('it was tried again and again', () => gw.calls.length > 4);
+  assert.deepEqual(plugin.reports.waiting.map((r) => [r.path, r.body.message]), [['/v1/links', 'msg_1']]);
+  away = false;
+  await eventually('it is told', () => plugin.reports.waiting.length === 0);
+  const { method, path: where, body } = gw.calls.at(-1);
+  assert.deepEqual([method, where, body.user, body.handle, body.message], ['POST', '/v1/links', ALICE, '@alice', 'msg_1']);
+  assert.deepEqual(mc.events.filter((e) => e.action === 'telegate'), []); // nothing was given up
+});
+
 test("an administrator's edit is an invitation, and ends the link", async (t) => {
   const gw = await gateway(t), mc = meshcentral(t, gw.url);
   const alice = mc.user('user/corp/alice', '@alice');
