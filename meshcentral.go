@@ -23,7 +23,7 @@ type meshcentralSetupCmd struct {
 
 // Help implements kong.HelpProvider.
 func (meshcentralSetupCmd) Help() string {
-	return `It writes the plugin's files and prints what to add to both configurations; MeshCentral's own files stay as they are. Run it again after an update of telegate. The other way is MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
+	return `It writes the plugin's files and prints what to add to both configurations; MeshCentral's own files stay as they are. Run it again after an update of telegate: only the plugin's files change then. The other way is MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
 
     telegate meshcentral setup --data /opt/meshcentral/meshcentral-data`
 }
@@ -41,7 +41,13 @@ func (c meshcentralSetupCmd) Run(con *console) error {
 	case err != nil:
 		return err
 	case updated:
-		_, err := fmt.Fprintln(con.stdout, "The plugin was there already; its files are those of this telegate now. Restart MeshCentral.")
+		_, err := fmt.Fprintf(con.stdout, `The plugin was there already; its files are those of this telegate now. Restart MeshCentral.
+
+Both configurations stay as they are. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
+%s, docs/meshcentral.md (Set it up) has the lines. The key was shown once; this makes another, with its table for telegate.toml:
+
+    telegate key new --name meshcentral --scopes link,send,admin
+`, base)
 		return err
 	}
 	key, err := config.NewAPIKey()
