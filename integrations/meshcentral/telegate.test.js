@@ -357,13 +357,16 @@ test('a message from another domain goes to the account that is meant, or nowher
   assert.equal(mc.events[1].userid, undefined);
   assert.equal(gw.calls.length, before + 1);
 
-  // A notice of connections comes with the addressee's own domain, and so does a message where nobody manages other domains.
+  // A notice of connections comes with the addressee's own domain, and so does everything where nobody manages other domains.
   mc.msgserver.sendDeviceNotify({ id: 'corp' }, 'alice', 'telegram:@alice');
   await eventually('the notice is out', () => gw.calls.length === before + 2);
   assert.equal(last().user, CORP);
   delete mc.webserver.users['user//mallory'];
   mc.config.settings = {};
   assert.deepEqual([await write(), last()], [[true, undefined], { d: '', user: ALICE, to: undefined }]);
+  mc.msgserver.sendDeviceHelpRequest({ id: 'corp' }, 'alice', 'telegram:@alice');
+  await eventually('help is asked for', () => gw.calls.length === before + 4);
+  assert.equal(last().user, CORP);
 });
 
 test('a configuration that cannot work is told, and MeshCentral is left as it is', (t) => {

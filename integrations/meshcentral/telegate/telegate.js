@@ -91,9 +91,9 @@ class Plugin {
     during('sendMessagingCheck', (domain, to, code) => ({ kind: 'verification', domain: idOf(domain), code }));
     during('sendToken', (domain, to, code) => ({ kind: 'login', domain: idOf(domain), code }));
     during('sendDeviceNotify', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name }));
-    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name, across: true }));
-    during('sendMessage', (to, text, domain) => (
-      { kind: 'direct', domain: idOf(domain), across: Boolean((this.server.config.settings || {}).managecrossdomain) }));
+    const across = () => Boolean((this.server.config.settings || {}).managecrossdomain);
+    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name, across: across() }));
+    during('sendMessage', (to, text, domain) => ({ kind: 'direct', domain: idOf(domain), across: across() }));
     // The event of a proven handle does not say with which code. MeshCentral has it in a cookie that it opens just before.
     const { decodeCookie } = this.server;
     this.server.decodeCookie = function (...args) {
@@ -279,8 +279,8 @@ class Plugin {
 
   // userOf finds whom MeshCentral means by a handle; nobody where a code has yet to prove it. Several accounts may have the same one, after
   // it has changed hands above all. A code tells them apart, and a notice says the name; a message that could be for either is for nobody.
-  // `across` says that the domain is not the addressee's: it is the device's where somebody asks for help, and where administrators may
-  // manage other domains it is theirs.
+  // `across` says that the domain may not be the addressee's: that of a message is the administrator's, and that of a help request the
+  // device's, which are others where administrators may manage other domains.
   userOf(about, to) {
     if (about.kind === 'verification') return undefined;
     const named = this.users().filter((u) => u.msghandle === PREFIX + to && (about.kind !== 'notice' || u.name === about.name));
