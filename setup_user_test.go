@@ -343,7 +343,7 @@ func (f *fakeAccounts) CheckSession(_ context.Context, session string) (account,
 func (f *fakeAccounts) LogOut(ctx context.Context, session string) error {
 	f.ended = append(f.ended, session)
 	if f.stays {
-		return errors.New("Telegram does not answer") //nolint:staticcheck // a name
+		return errors.New("Telegram does not answer")
 	}
 	return ctx.Err()
 }
