@@ -154,7 +154,7 @@ func TestASearchFindsEverybodyWhoMatches(t *testing.T) {
 func TestASearchKnowsNoCaseInAnyScript(t *testing.T) {
 	people := map[string]linking.Chat{
 		"ivan":     {FirstName: "Иван", LastName: "Ёлкин"},
-		"muller":   {FirstName: "Jürgen", LastName: "MÜLLER"},
+		"jm":       {FirstName: "Jürgen", LastName: "MÜLLER"},
 		"odysseus": {FirstName: "Οδυσσεύς", LastName: "ΛΑΕΡΤΙΆΔΗΣ"},
 		"strasse":  {FirstName: "Groß", LastName: "Weißstraße"},
 		"ibrahim":  {FirstName: "İBRAHİM", LastName: "Işık"},
@@ -184,7 +184,7 @@ func TestASearchKnowsNoCaseInAnyScript(t *testing.T) {
 		}
 		for user, queries := range map[string][]string{
 			"ivan":     {"Иван", "иван", "ИВАН", "ива", "ИВ", "иван ёлкин", "ЁЛКИН"},
-			"muller":   {"MÜLLER", "Müller", "mü", "jÜRGEN"},
+			"jm":       {"MÜLLER", "Müller", "mü", "jÜRGEN"},
 			"odysseus": {"ΟΔΥΣΣΕΎΣ", "οδυσσεύς", "λαερτιάδης", "δησ"},
 			"strasse":  {"STRASSE", "straße", "GROSS", "groẞ", "weissstrasse"},
 			"ibrahim":  {"ibrahim", "IBRAHIM", "İbrahim", "ışık", "IŞIK", "işık"},
@@ -207,7 +207,7 @@ func TestASearchKnowsNoCaseInAnyScript(t *testing.T) {
 			}
 		}
 		for _, query := range []string{"иванов", "Muller", "Јürgen", "zoe ", "\u0308", "ольга ольга"} { // the third is Serbian
-			if got := find(t, d, "", query, "", 10); len(got) > 0 && !(query == "zoe " || query == "Muller" && slices.Equal(got, []string{"muller"})) {
+			if got := find(t, d, "", query, "", 10); len(got) > 0 {
 				t.Errorf("%q: %v", query, got)
 			}
 		}
