@@ -93,11 +93,12 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) er
 	return c.show(w, r, v, "status.html", "status", Domain{}, data)
 }
 
-// failures are the last messages that failed, in the domains that the key may see.
+// failures are the last messages that ended without having arrived for certain, in the domains that the key may see.
 func (c *Console) failures(ctx context.Context, v visit) ([]delivery.Message, error) {
 	var all []delivery.Message
+	dead, _ := notify.StatusesOf("dead")
 	for _, d := range c.domains(v) {
-		list, err := c.o.Messages.List(ctx, notify.Query{Domain: d.ID, Statuses: []delivery.Status{delivery.StatusFailed}, Limit: recentFailures})
+		list, err := c.o.Messages.List(ctx, notify.Query{Domain: d.ID, Statuses: dead, Limit: recentFailures})
 		if err != nil {
 			return nil, err
 		}
