@@ -22,7 +22,7 @@ type usersListCmd struct {
 
 // Help implements kong.HelpProvider.
 func (usersListCmd) Help() string {
-	return `It needs a key with the scope admin. Users whose handle was set and not proven yet have no link, and are not listed.
+	return `It needs a key with the scope admin. Users who are invited have a handle that was set and not proven yet, and no link: nothing goes there.
 
     telegate users list --query ali`
 }
@@ -51,7 +51,11 @@ func (c usersListCmd) Run(ctx context.Context, con *console) error {
 				}
 				continue
 			}
-			table.row(u.User, u.Handle, u.Name, u.Status, timeOrNothing(u.VerifiedAt))
+			handle, since := u.Handle, u.VerifiedAt
+			if u.Status == "invited" && u.Invitation != nil {
+				handle, since = u.Invitation.Handle, &u.Invitation.CreatedAt
+			}
+			table.row(u.User, handle, u.Name, u.Status, timeOrNothing(since))
 		}
 		if page.Next == "" {
 			return table.flush()

@@ -141,13 +141,14 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 	return &struct{ Body DomainList }{list}, nil
 }
 
-// UserView is a user with a link.
+// UserView is a user with a link, an invitation, or both.
 type UserView struct {
-	User       string     `json:"user"`
-	Handle     string     `json:"handle"`
-	Name       string     `json:"name"`
-	Status     string     `json:"status" enum:"verified,suspended"`
-	VerifiedAt *time.Time `json:"verified_at"`
+	User       string      `json:"user"`
+	Handle     string      `json:"handle" doc:"of the linked account, as last seen, with @"`
+	Name       string      `json:"name"`
+	Status     string      `json:"status" enum:"verified,suspended,invited" doc:"invited: there is no link, and nothing goes to the handle of the invitation"`
+	VerifiedAt *time.Time  `json:"verified_at"`
+	Invitation *Invitation `json:"invitation,omitempty" doc:"a handle an administrator has set and nobody has proven yet; absent without one"`
 }
 
 // UserList is a page of users, in the order of their ids.
@@ -165,17 +166,24 @@ func (s *Server) listUsers(ctx context.Context, in *struct {
 	if _, err := s.inDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
-	links, err := s.o.Links.List(ctx, in.Domain, in.Query, in.After, in.Limit+1)
+	users, err := s.o.Links.Users(ctx, in.Domain, in.Query, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	list := UserList{Users: []UserView{}}
-	if len(links) > in.Limit {
-		links = links[:in.Limit]
-		list.Next = links[in.Limit-1].User
+	if len(users) > in.Limit {
+		users = users[:in.Limit]
+		list.Next = users[in.Limit-1].ID
 	}
-	for _, l := range links {
-		list.Users = append(list.Users, UserView{l.User, handle(l.Chat.Username), l.Chat.Name(), string(l.Status), timeOrNil(l.Verified)})
+	for _, u := range users {
+		view := UserView{User: u.ID, Status: "invited"}
+		if l := u.Link; l != nil {
+			view.Handle, view.Name, view.Status, view.VerifiedAt = handle(l.Chat.Username), l.Chat.Name(), string(l.Status), timeOrNil(l.Verified)
+		}
+		if inv := u.Invitation; inv != nil {
+			view.Invitation = &Invitation{Handle: handle(inv.Handle), CreatedAt: inv.Created}
+		}
+		list.Users = append(list.Users, view)
 	}
 	return &struct{ Body UserList }{list}, nil
 }

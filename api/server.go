@@ -131,7 +131,7 @@ func New(o Options) *Server {
 func (s *Server) register(api huma.API) {
 	api.UseMiddleware(requireScope)
 	call(s, api, "GET", "/v1/domains", anyScope, "What this key may see", s.listDomains)
-	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link", s.listUsers)
+	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link or an invitation", s.listUsers)
 	call(s, api, "GET", "/v1/messaging", anyScope, "What Telegram can be used for with a user", s.getMessaging)
 	call(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle: an invitation until it is proven", s.putMessaging)
 	call(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
