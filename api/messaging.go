@@ -121,8 +121,13 @@ type DomainView struct {
 	Bot        string `json:"bot" doc:"username with @; empty until Telegram has told it"`
 	State      string `json:"state" doc:"the bot's state, as in /healthz; the user session's in a domain without a bot"`
 
-	Unavailable []string `json:"unavailable,omitempty" doc:"what the domain does not have because a user session stands in for its bot: deep_link, buttons, commands; absent with a bot"`
+	Unavailable       []string `json:"unavailable,omitempty" doc:"what the domain does not have because a user session stands in for its bot: deep_link, buttons, commands; absent with a bot"`
+	UnavailableDetail string   `json:"unavailable_detail,omitempty" doc:"why, in a sentence for people with the next step; absent with a bot"`
 }
+
+// WithoutBot says what a domain does not have that has no bot, and why.
+const WithoutBot = "Where there is no bot, a user session stands in for it. It gets no news of what people do in Telegram, so there are no links to open " +
+	"(people link by handle), no buttons such as Not me, and no commands such as /mute. telegate setup bot sets up a bot."
 
 // DomainList is the answer of GET /v1/domains.
 type DomainList struct {
@@ -133,9 +138,11 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 	list := DomainList{Domains: []DomainView{}}
 	for _, d := range s.o.Domains.Domains() {
 		if caller(ctx).allows(d.ID) {
-			list.Domains = append(list.Domains, DomainView{
-				d.ID, d.Title, d.Msg2Factor, handle(d.Bot), d.BotState, d.Unavailable,
-			})
+			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}
+			if len(d.Unavailable) > 0 {
+				view.UnavailableDetail = WithoutBot
+			}
+			list.Domains = append(list.Domains, view)
 		}
 	}
 	return &struct{ Body DomainList }{list}, nil

@@ -119,7 +119,8 @@ func TestDomainsAreThoseOfTheKey(t *testing.T) {
 	g.domains.set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
-		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"]}]}`)
+		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"],
+			"unavailable_detail":"`+api.WithoutBot+`"}]}`)
 }
 
 func TestUsersArePagedAndSearched(t *testing.T) {
