@@ -95,11 +95,7 @@ func (c usersShowCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	var m api.Messaging
-	if err := client.call(ctx, "GET", c.path(), nil, nil, &m); err != nil {
-		return err
-	}
-	return tellMessaging(con, m, c.JSON)
+	return tellUser(ctx, client, con, c.userArg, c.JSON)
 }
 
 type usersSetCmd struct {
@@ -132,7 +128,8 @@ func (c usersSetCmd) Run(ctx context.Context, con *console) error {
 
 type usersUnlinkCmd struct {
 	userArg
-	Yes bool `short:"y" help:"Do not ask."`
+	Yes  bool `short:"y" help:"Do not ask."`
+	JSON bool `help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
@@ -161,6 +158,9 @@ func (c usersUnlinkCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "DELETE", c.path(), nil, nil, nil); err != nil {
 		return err
 	}
+	if c.JSON {
+		return tellUser(ctx, client, con, c.userArg, true)
+	}
 	_, err = fmt.Fprintf(con.stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
 	return err
 }
@@ -173,6 +173,15 @@ var reasonWords = map[string]string{
 	"chat_blocked_bot":    "The user has blocked the bot, or the sending account; he opens that chat and unblocks it, or taps Start.",
 	"cooling_off":         "The user tapped Not me; codes go out again 20 minutes after that.",
 	"transport_down":      "Telegram cannot be reached; telegate status says why.",
+}
+
+// tellUser asks what Telegram can be used for with a user, and says it.
+func tellUser(ctx context.Context, client *apiClient, con *console, who userArg, asJSON bool) error {
+	var m api.Messaging
+	if err := client.call(ctx, "GET", who.path(), nil, nil, &m); err != nil {
+		return err
+	}
+	return tellMessaging(con, m, asJSON)
 }
 
 // tellMessaging says what Telegram can be used for with a user.
