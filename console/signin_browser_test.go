@@ -93,6 +93,11 @@ func TestPagesCanBeReadAloudAndSeen(t *testing.T) {
 	} {
 		check(path)
 	}
+	b.Click(`[data-testid=sign-out]`)
+	b.signIn(keyAdmin)
+	b.See(`[data-testid=code]`)
+	check("/console/sign-in/code")
+	b.See(`[data-testid=code]`) // it was that page
 }
 
 // readable lists what is wrong with a page: WCAG 2.2, 1.3.1, 1.4.3 (contrast of 4.5), 2.4.6, 4.1.2.
