@@ -49,7 +49,7 @@ func TestBroadcastFromTheCallerToThePhones(t *testing.T) {
 		t.Errorf("in the end: %+v", done)
 	}
 
-	at := time.Now().Add(2 * time.Second)
+	at := time.Now().Add(time.Hour)
 	w.want(http.StatusAccepted, "POST", "/v1/broadcasts", api.CreateBroadcast{Text: "Never mind.", SendAt: &at}, &later)
 	w.want(http.StatusOK, "POST", "/v1/broadcasts/"+later.ID+"/cancel", nil, &done)
 	w.want(http.StatusConflict, "POST", "/v1/broadcasts/"+later.ID+"/cancel", nil, nil)

@@ -52,14 +52,21 @@ func watchBroadcast(ctx context.Context, con *console, client *apiClient, id str
 	}
 }
 
+// progressBar draws a bar. It is made once the total is known: before that the library would turn a wheel, in a goroutine
+// that reads what is set here without a lock.
 func progressBar(w io.Writer) func(ended, total int) {
-	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("messages"), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetDescription("Sending"), progressbar.OptionFullWidth())
+	var bar *progressbar.ProgressBar
+	known := 0
 	return func(ended, total int) {
-		if bar.GetMax() != total { // to everybody, it may change on the way
+		switch {
+		case bar == nil:
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+				progressbar.OptionSetItsString("messages"), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
+				progressbar.OptionSetDescription("Sending"), progressbar.OptionFullWidth())
+		case known != total: // to everybody, it may change on the way
 			bar.ChangeMax(total)
 		}
+		known = total
 		_ = bar.Set(ended) // a bar that cannot be drawn is no failure
 	}
 }

@@ -23,7 +23,7 @@ type meshcentralSetupCmd struct {
 
 // Help implements kong.HelpProvider.
 func (meshcentralSetupCmd) Help() string {
-	return `It writes the plugin's files and prints what to add to both configurations; MeshCentral's own files stay as they are. Run it again after an update of telegate. The other way is MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
+	return `It writes the plugin's files and prints what to add to both configurations; MeshCentral's own files stay as they are. Run it again after an update of telegate: only the plugin's files change then. The other way is MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
 
     telegate meshcentral setup --data /opt/meshcentral/meshcentral-data`
 }
@@ -41,7 +41,13 @@ func (c meshcentralSetupCmd) Run(con *console) error {
 	case err != nil:
 		return err
 	case updated:
-		_, err := fmt.Fprintln(con.stdout, "The plugin was there already; its files are those of this telegate now. Restart MeshCentral.")
+		_, err := fmt.Fprintf(con.stdout, `The plugin was there already; its files are those of this telegate now. Restart MeshCentral.
+
+Both configurations stay as they are. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
+%s, docs/meshcentral.md (Set it up) has the lines. The key was shown once; this makes another, with its table for telegate.toml:
+
+    telegate key new --name meshcentral --scopes link,send,admin
+`, base)
 		return err
 	}
 	key, err := config.NewAPIKey()
@@ -73,6 +79,7 @@ The key is shown this once. Every user then finds "Connect Telegram" and "Manage
 type meshcentralAdoptCmd struct {
 	gatewayFlags
 	File string `arg:"" placeholder:"FILE" help:"What meshctrl listusers --json prints; \"-\" reads it from standard input."`
+	JSON bool   `help:"Print JSON, one user a line."`
 }
 
 // Help implements kong.HelpProvider.
@@ -101,19 +108,28 @@ func (c meshcentralAdoptCmd) Run(ctx context.Context, con *console) error {
 		return usageError{err}
 	}
 	failed := 0
+	table := newTable(con.stdout)
+	if !c.JSON {
+		table.row("USER", "HANDLE", "STATE")
+	}
 	for _, u := range users {
 		handle, ok := strings.CutPrefix(u.Handle, "telegram:")
 		if !ok {
 			continue
 		}
-		state, err := adopt(ctx, client, u.ID, handle)
-		if err != nil {
+		a := adopted{User: u.ID, Handle: handle}
+		if a.State, a.Detail, err = adopt(ctx, client, u.ID, handle); err != nil {
 			failed++
-			state = "not adopted: " + err.Error()
+			a.State, a.Detail = "failed", err.Error()
 		}
-		if _, err := fmt.Fprintf(con.stdout, "%s  %s  %s\n", u.ID, handle, state); err != nil {
+		if !c.JSON {
+			table.row(a.User, a.Handle, stateWords[a.State]+" "+a.Detail)
+		} else if err := json.NewEncoder(con.stdout).Encode(a); err != nil {
 			return err
 		}
+	}
+	if err := table.flush(); err != nil {
+		return err
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of the handles were not adopted", failed)
@@ -143,20 +159,33 @@ func (c meshcentralAdoptCmd) users(con *console) ([]meshUser, error) {
 	return users, nil
 }
 
-// adopt says how a user stands.
-func adopt(ctx context.Context, client *apiClient, user, handle string) (string, error) {
+// adopted is how a user stands: the state is linked, invited or failed, and the detail the linked handle or the reason.
+type adopted struct {
+	User   string `json:"user"`
+	Handle string `json:"handle"`
+	State  string `json:"state"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// stateWords say the state to people; the detail follows.
+var stateWords = map[string]string{
+	"linked": "linked", "invited": "waits for the first code he signs in with", "failed": "not adopted:",
+}
+
+// adopt makes an invitation of a handle that telegate has no proof of, and says how the user stands.
+func adopt(ctx context.Context, client *apiClient, user, handle string) (state, detail string, err error) {
 	domain := strings.SplitN(user, "/", 3)[1]
 	var m api.Messaging
 	query := url.Values{"domain": {domain}, "user": {user}}
 	if err := client.call(ctx, http.MethodGet, "/v1/messaging?"+query.Encode(), nil, nil, &m); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if m.Linked {
-		return strings.TrimSpace("linked " + m.Link.Handle), nil
+		return "linked", m.Link.Handle, nil
 	}
 	body := api.Invite{Domain: domain, User: user, Handle: handle}
 	if err := client.call(ctx, http.MethodPut, "/v1/messaging", nil, body, &m); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return "waits for the first code he signs in with", nil
+	return "invited", "", nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/creack/pty"
 
 	"telegate/config"
+	"telegate/sandbox"
 )
 
 // Lines are broken at blanks, and go on below where their text began.
@@ -67,4 +68,27 @@ func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
 			t.Errorf("%d characters: %s", n, line)
 		}
 	}
+}
+
+// In a terminal a broadcast asks, draws how far it is while it runs, and ends with a table.
+func TestABroadcastIsWatchedInATerminal(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.connected()
+	w.link("", "alice")
+	w.telegram.SetFaults(sandbox.Faults{ServerError: true, SendOnly: true})
+	s := sit(t)
+	if err := pty.Setsize(s.keyboard, &pty.Winsize{Cols: 80, Rows: 24}); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t.TempDir(), "broadcast", "--everyone", "Maintenance tonight.", "--api", w.url, "--key", w.key)
+	s.reads("It reaches 1 of 1 linked users and takes about 1s.\nSend it? [y/N]")
+	s.types("y\n")
+	s.reads("Sending")
+	s.reads("0/1")
+	w.telegram.SetFaults(sandbox.Faults{})
+	s.reads("done\n")
+	s.reads("delivered  1\n")
+	s.reads("total      1\n")
+	s.leaves(exitOK)
 }

@@ -227,7 +227,7 @@ func (g *gateway) stop() {
 	g.kill()
 }
 
-// metrics are the samples of GET /metrics, summed over their labels.
+// metrics are the samples of GET /metrics, summed over their labels; those with labels also each for itself.
 func (g *gateway) metrics() (map[string]float64, error) {
 	status, text, err := g.conn.do("GET", "/metrics", nil)
 	if err != nil {
@@ -252,8 +252,11 @@ func sumMetrics(text string) (map[string]float64, error) {
 		if err != nil || end < 0 {
 			return nil, fmt.Errorf("metrics: cannot read %q", line)
 		}
-		name, _, _ := strings.Cut(line[:end], "{")
+		name, _, labeled := strings.Cut(line[:end], "{")
 		sums[name] += v
+		if labeled {
+			sums[line[:end]] = v
+		}
 	}
 	return sums, nil
 }

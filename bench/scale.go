@@ -21,8 +21,15 @@ var scaleScenarios = []scenario{
 		{key: "accept", what: "1,000,000 links against 1,000: time to accept a message", unit: "×", goal: atMost(1.2)},
 		{key: "capability", what: "time of GET /v1/messaging", unit: "×", goal: atMost(1.2)},
 		{key: "verification", what: "time to create a verification and check a code", unit: "×", goal: atMost(1.2)},
-		{key: "queued", what: "time to accept a message, with 100,000 queued as well", unit: "×", goal: atMost(1.2)},
-		{key: "mb", what: "memory with 1,000,000 links and 100,000 queued", unit: "MB", goal: atMost(128), peer: "121 MB (BullMQ + Redis) with 600 queued"},
+		{key: "check", what: "time to check a code", unit: "×", goal: atMost(1.2)},
+		{key: "wire", what: "time until a code has arrived, p50", unit: "×", goal: atMost(1.2)},
+		{key: "start", what: "from the start of the process to /readyz 200, with 1,000,000 links", unit: "ms", goal: atMost(150)},
+		{key: "idle", what: "memory 5 s after the start", unit: "MB", goal: atMost(128)},
+		{key: "queued-accept", what: "with 100,000 queued as well, against 1,000 links: time to accept a message", unit: "×", goal: atMost(1.2)},
+		{key: "queued-check", what: "time to check a code", unit: "×", goal: atMost(1.2)},
+		{key: "queued-wire", what: "until a code has arrived, p99", unit: "ms", goal: atMost(84)},
+		{key: "queued-mb", what: "memory", unit: "MB", goal: atMost(128), peer: "121 MB (BullMQ + Redis) with 600 queued"},
+		{key: "queued-start", what: "from the start of the process to /readyz 200", unit: "ms", goal: atMost(150)},
 	}},
 	{name: "bots", run: runBots, figures: []figure{
 		{key: "up", what: "1,000 bots in one process: from its start until all are connected", unit: "s"},
@@ -49,44 +56,132 @@ func runScale(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	defer many.clear()
-	values := map[string]float64{}
-	compare := func(key string, call func(g *gateway, who account, i int) error) error {
-		ratio, err := l.compare(ctx, few, many, call)
-		values[key] = ratio
-		return err
-	}
-	accept := func(g *gateway, who account, i int) error {
-		_, err := g.send(g.conn, who, api.SendMessage{Text: "Message " + strconv.Itoa(i)})
-		return err
-	}
-	if err := compare("accept", accept); err != nil {
+	s := &scaling{lab: l, few: few, many: many, values: map[string]float64{}, asked: map[*gateway]map[string]string{few.gateway: {}, many.gateway: {}}}
+	if err := s.links(ctx); err != nil {
 		return outcome{}, err
 	}
-	if err := compare("capability", func(g *gateway, who account, _ int) error {
+	return outcome{values: s.values}, s.queued(ctx)
+}
+
+// scaling is a run of the scenario.
+type scaling struct {
+	lab       *lab
+	few, many *stage
+	values    map[string]float64
+	asked     map[*gateway]map[string]string // the verification of each user
+}
+
+// links measures what many links cost.
+func (s *scaling) links(ctx context.Context) (err error) {
+	g := s.many.gateway
+	s.values["start"] = millis(g.readyAfter)
+	if err := pause(ctx, time.Until(g.started.Add(s.lab.size.idleFor))); err != nil {
+		return err
+	}
+	if s.values["idle"], err = g.memory(); err != nil {
+		return err
+	}
+	waits, err := s.codesInTurn(ctx, 0, s.few, s.many)
+	if err != nil {
+		return err
+	}
+	s.values["wire"] = percentile(waits[1], 0.5) / percentile(waits[0], 0.5)
+	capability := func(g *gateway, who account, _ int) error {
 		return g.conn.ask(http.StatusOK, "GET", "/v1/messaging?user="+url.QueryEscape(who.user), nil, nil)
-	}); err != nil {
-		return outcome{}, err
 	}
-	if err := compare("verification", func(g *gateway, who account, _ int) error {
+	verification := func(g *gateway, who account, i int) error {
 		_, v, err := g.verify(g.conn, who)
 		if err != nil {
 			return err
 		}
-		return g.conn.ask(http.StatusOK, "POST", "/v1/verifications/"+v.ID+"/check", api.CheckCode{Code: "1234567", SessionBinding: "session"}, nil)
-	}); err != nil {
-		return outcome{}, err
+		s.asked[g][who.user] = v.ID
+		return s.check(g, who, i)
 	}
-	people := l.sample(l.size.links)
-	if err := many.gateway.atOnce(ctx, l.size.queued, func(c *conn, i int) error {
-		_, err := many.gateway.send(c, people[i%len(people)], api.SendMessage{Text: "Message " + strconv.Itoa(i)})
+	return s.compare(ctx, comparison{"accept", s.accept}, comparison{"capability", capability}, comparison{"verification", verification}, comparison{"check", s.check})
+}
+
+// queued measures what a long queue costs besides.
+func (s *scaling) queued(ctx context.Context) (err error) {
+	g, people := s.many.gateway, s.lab.sample(s.lab.size.links)
+	if err := g.atOnce(ctx, s.lab.size.queued, func(c *conn, i int) error {
+		_, err := g.send(c, people[i%len(people)], api.SendMessage{Text: "Message " + strconv.Itoa(i)})
 		return err
 	}); err != nil {
-		return outcome{}, err
+		return err
 	}
-	if values["mb"], err = many.gateway.memory(); err != nil {
-		return outcome{}, err
+	if s.values["queued-mb"], err = g.memory(); err != nil {
+		return err
 	}
-	return outcome{values: values}, compare("queued", accept)
+	if err := s.compare(ctx, comparison{"queued-accept", s.accept}, comparison{"queued-check", s.check}); err != nil {
+		return err
+	}
+	// The codes of the verifications have their turn first.
+	if err := eventually(ctx, drainTime, drainCheck, func() (bool, error) {
+		m, err := g.metrics()
+		return m[`telegate_outbox_waiting{lane="code"}`] == 0, err
+	}); err != nil {
+		return fmt.Errorf("wait for the codes to be sent: %w", err)
+	}
+	waits, err := s.codesInTurn(ctx, s.lab.size.codes, s.many)
+	if err != nil {
+		return err
+	}
+	s.values["queued-wire"] = percentile(waits[0], 0.99)
+	g.stop()
+	if g, err = s.lab.startConnected(ctx, s.many.dir, s.many.setup); err != nil {
+		return err
+	}
+	s.many.gateway = g
+	s.values["queued-start"] = millis(g.readyAfter)
+	return nil
+}
+
+func (s *scaling) accept(g *gateway, who account, i int) error {
+	_, err := g.send(g.conn, who, api.SendMessage{Text: "Message " + strconv.Itoa(i)})
+	return err
+}
+
+// check checks a wrong code, which costs what a right one does.
+func (s *scaling) check(g *gateway, who account, _ int) error {
+	return g.conn.ask(http.StatusOK, "POST", "/v1/verifications/"+s.asked[g][who.user]+"/check", api.CheckCode{Code: "1234567", SessionBinding: "session"}, nil)
+}
+
+// codesInTurn hands codes over one by one to each stage, numbered from a first one, and answers how many milliseconds each
+// took to arrive there.
+func (s *scaling) codesInTurn(ctx context.Context, first int, stages ...*stage) ([][]float64, error) {
+	accepted := make([][]sent, len(stages))
+	for i := range s.lab.size.codes {
+		if err := pause(ctx, wireEvery); err != nil {
+			return nil, err
+		}
+		for j := range stages {
+			n := (i + j) % len(stages) // each is first as often as the other
+			st := stages[n]
+			people := s.people(st)
+			m, err := st.gateway.send(st.gateway.conn, people[i%len(people)],
+				api.SendMessage{Text: fmt.Sprintf("%06d is your code", first+i), Lane: "code", Purpose: "login"})
+			if err != nil {
+				return nil, err
+			}
+			accepted[n] = append(accepted[n], m)
+		}
+	}
+	waits := make([][]float64, len(stages))
+	for n, st := range stages {
+		if err := eventually(ctx, drainTime, drainCheck, func() (bool, error) { return st.tally(accepted[n]).lost == 0, nil }); err != nil {
+			return nil, fmt.Errorf("wait for the codes to arrive: %w", err)
+		}
+		waits[n] = st.tally(accepted[n]).waits(accepted[n])
+	}
+	return waits, nil
+}
+
+// people are whom the calls at a stage are about.
+func (s *scaling) people(st *stage) []account {
+	if st == s.few {
+		return s.lab.sample(s.lab.size.fewLinks)
+	}
+	return s.lab.sample(s.lab.size.links)
 }
 
 // sample are the people of a gateway with so many links whom the calls are about: as many with few links as with many,
@@ -103,27 +198,36 @@ func (l *lab) scaled(ctx context.Context, links int) (*stage, error) {
 	return l.stage(ctx, links, l.sample(links), 0, telegramLimits)
 }
 
-// compare makes the same calls at both gateways in turn, and answers how many times longer they take at the second one.
-func (l *lab) compare(ctx context.Context, few, many *stage, call func(g *gateway, who account, i int) error) (float64, error) {
-	stages := []*stage{few, many}
-	for _, st := range stages {
-		if err := st.gateway.reconnect(ctx); err != nil { // it may have been idle for longer than the gateway keeps a connection
-			return 0, err
-		}
-	}
-	people := [][]account{l.sample(l.size.fewLinks), l.sample(l.size.links)}
-	took := make([][]float64, 2)
-	for i := range l.size.calls {
-		for j := range stages {
-			at := (i + j) % 2 // each is first as often as the other
-			began := time.Now()
-			if err := call(stages[at].gateway, people[at][i%len(people[at])], i); err != nil {
-				return 0, err
+// comparison is a call whose time with many links is compared with that with few.
+type comparison struct {
+	key  string
+	call func(g *gateway, who account, i int) error
+}
+
+// compare makes the same calls at both gateways in turn, and notes how many times longer they take with many links.
+func (s *scaling) compare(ctx context.Context, comparisons ...comparison) error {
+	stages := []*stage{s.few, s.many}
+	people := [][]account{s.people(s.few), s.people(s.many)}
+	for _, c := range comparisons {
+		for _, st := range stages {
+			if err := st.gateway.reconnect(ctx); err != nil { // it may have been idle for longer than the gateway keeps a connection
+				return err
 			}
-			took[at] = append(took[at], millis(time.Since(began)))
 		}
+		took := make([][]float64, 2)
+		for i := range s.lab.size.calls {
+			for j := range stages {
+				at := (i + j) % 2 // each is first as often as the other
+				began := time.Now()
+				if err := c.call(stages[at].gateway, people[at][i%len(people[at])], i); err != nil {
+					return err
+				}
+				took[at] = append(took[at], millis(time.Since(began)))
+			}
+		}
+		s.values[c.key] = percentile(took[1], 0.5) / percentile(took[0], 0.5)
 	}
-	return percentile(took[1], 0.5) / percentile(took[0], 0.5), nil
+	return nil
 }
 
 // runBots runs many bots at once, each of a domain of its own with one linked user.

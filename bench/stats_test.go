@@ -81,7 +81,10 @@ process_resident_memory_bytes 3.1e+07
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(map[string]float64{"waiting": 42, "process_resident_memory_bytes": 31e6}, got); d != "" {
+	want := map[string]float64{
+		"waiting": 42, `waiting{lane="code"}`: 2, `waiting{lane="with blank } brace"}`: 40, "process_resident_memory_bytes": 31e6,
+	}
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	for _, bad := range []string{"waiting", "waiting x", "<html>not metrics</html>"} {

@@ -19,6 +19,7 @@ const (
 	ConfirmAttempts = 5
 	MaxStarts       = 5 // links started for one user, and codes sent to one chat by handle, within StartsWindow
 	StartsWindow    = 10 * time.Minute
+	ClockSlack      = time.Minute // set back further, the clock does not tell any more how long a link has been open: it is over
 )
 
 // What the API and the bot have to tell apart.

@@ -57,7 +57,8 @@ func (s *Service) OfChat(ctx context.Context, botID, chatID int64) ([]Link, erro
 
 // judged shows an open link whose time is over as what it is; the row follows when somebody next writes to it.
 func (s *Service) judged(l Link) Link {
-	if l.Status.Open() && !s.now().Before(l.Expires) {
+	now := s.now()
+	if l.Status.Open() && (!now.Before(l.Expires) || now.Before(l.Created.Add(-ClockSlack))) {
 		l.Status = Expired
 	}
 	return l

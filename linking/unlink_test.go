@@ -89,6 +89,17 @@ func TestAnExpiredLinkStaysExpired(t *testing.T) {
 	}
 }
 
+// A clock that is set back keeps no link open for longer.
+func TestAnOpenLinkIsOverOnceTheClockWasSetBack(t *testing.T) {
+	w := newWorld(t)
+	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
+	w.clock.Advance(-time.Minute)
+	w.wantStatus(l, linking.Claimed, "")
+	w.clock.Advance(-time.Millisecond)
+	w.wantStatus(l, linking.Expired, "")
+	w.wantConfirm(l, code, "", linking.ResultExpired, 5)
+}
+
 func TestASuspendedLinkCanBeUnlinked(t *testing.T) {
 	w := newWorld(t)
 	l := w.link("", "alice", alice)

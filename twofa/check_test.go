@@ -122,6 +122,23 @@ func TestACodeIsRefusedFromTheMomentItExpires(t *testing.T) {
 	}
 }
 
+// A clock that is set back gives no code a longer life.
+func TestACodeIsVoidOnceTheClockWasSetBack(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.clock.Advance(-time.Minute)
+	wantResult(t, "by what a time server corrects", w.check(v, w.code(v)), twofa.ResultApproved, 0)
+
+	v = w.create(login("alice"))
+	code := w.code(v)
+	w.clock.Advance(-time.Minute - time.Millisecond)
+	w.wantStatus(v, twofa.Expired, "")
+	wantResult(t, "by more", w.check(v, code), twofa.ResultExpired, 0)
+	v = w.create(login("alice"))
+	wantResult(t, "a fresh one", w.check(v, w.code(v)), twofa.ResultApproved, 0)
+}
+
 func TestNothingButTheCodeItselfIsTakenForIt(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)

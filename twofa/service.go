@@ -160,7 +160,8 @@ func (s *Service) usable(tx Tx, domain, user string) (Factor, error) {
 
 // judged shows a pending verification whose time is over as expired; the row follows when somebody next writes to it.
 func (s *Service) judged(v Verification) Verification {
-	if v.Status == Pending && !s.now().Before(v.Expires) {
+	now := s.now()
+	if v.Status == Pending && (!now.Before(v.Expires) || now.Before(v.Created.Add(-ClockSlack))) {
 		v.Status = Expired
 	}
 	return v

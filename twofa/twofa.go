@@ -27,6 +27,7 @@ const (
 	CoolingOff   = 20 * time.Minute // no pushes after "Not me"
 	MaxPending   = 2                // verifications of one user at a time, for different sessions
 	KeptAfterEnd = 24 * time.Hour   // how long the answer stays readable
+	ClockSlack   = time.Minute      // set back further, the clock does not tell any more how long a code has lived: it is void
 )
 
 // cooldown is the wait before send number n+1 (n sends so far).

@@ -63,10 +63,22 @@ func served(contentType string, make func(base string) ([]byte, error)) http.Han
 	})
 }
 
+// development is the version of a build that is no release: so many commits after the last one, or since the first.
+var development = regexp.MustCompile(`^([0-9]+\.[0-9]+\.[0-9]+)(?:-dev\.|\+)([0-9]+)`)
+
+// ordered is a version that MeshCentral's Plugins page can tell from an older one: it reads numbers between dots and nothing after a "-", so
+// that 0.1.0-dev.42+gabc1234 would be 0.1.0 to it, as every other build before the release. This makes it 0.1.0.42.
+func ordered(version string) string {
+	if m := development.FindStringSubmatch(version); m != nil {
+		return m[1] + "." + m[2]
+	}
+	return version
+}
+
 // manifest is the plugin's config.json, with the members that MeshCentral asks for. It compares versions of as many parts as its own.
 func manifest(base, version string) ([]byte, error) {
 	return json.MarshalIndent(map[string]any{
-		"name": "telegate", "shortName": Name, "version": version, "author": "telegate",
+		"name": "telegate", "shortName": Name, "version": ordered(version), "author": "telegate",
 		"description":   "Telegram for sign-in codes, messages and notices, delivered by a telegate gateway.",
 		"hasAdminPanel": false, "homepage": base + "/", "changelogUrl": base + ConfigPath, "configUrl": base + ConfigPath,
 		"downloadUrl": base + zipPath, "repository": map[string]string{"type": "git", "url": base + "/"}, "meshCentralCompat": ">=1.1.0",

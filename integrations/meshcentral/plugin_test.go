@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,8 +22,13 @@ import (
 // get asks for a page as MeshCentral does.
 func get(t *testing.T, path string, change func(*http.Request)) *http.Response {
 	t.Helper()
+	return getOf(t, "1.2.3", path, change)
+}
+
+func getOf(t *testing.T, version, path string, change func(*http.Request)) *http.Response {
+	t.Helper()
 	mux := http.NewServeMux()
-	for pattern, page := range meshcentral.Pages("1.2.3") {
+	for pattern, page := range meshcentral.Pages(version) {
 		mux.Handle(pattern, page)
 	}
 	r := httptest.NewRequest(http.MethodGet, "http://gateway.example:8080"+path, nil)
@@ -82,6 +88,51 @@ func TestThePluginsPageGetsWhatItAsksFor(t *testing.T) {
 	slices.Sort(names)
 	if want := []string{"telegate/config.json", "telegate/connect.js", "telegate/gateway.js", "telegate/page.js", "telegate/reports.js", "telegate/telegate.js"}; !slices.Equal(names, want) {
 		t.Errorf("the archive holds %v, want %v", names, want)
+	}
+}
+
+// MeshCentral compares versions number by number, up to a "-", and takes for 0 what is none: versionGreater in its pluginHandler.js.
+func TestABuildIsAnUpdateOfEachEarlierOne(t *testing.T) {
+	numbers := func(version string) []int {
+		before, _, _ := strings.Cut(version, "-")
+		var list []int
+		for part := range strings.SplitSeq(before, ".") {
+			n, _ := strconv.Atoi(part)
+			list = append(list, n)
+		}
+		return list
+	}
+	var last []int
+	for _, tt := range []struct{ version, want string }{
+		{"0.1.0-dev", "0.1.0-dev"}, {"0.1.0-dev.9+gabc1234", "0.1.0.9"}, {"0.1.0-dev.42+gabc1234.dirty", "0.1.0.42"},
+		{"0.2.0", "0.2.0"}, {"0.2.0+3.gabc1234", "0.2.0.3"}, {"0.2.0+12.gabc1234", "0.2.0.12"}, {"0.2.1", "0.2.1"}, {"1.0.0-rc.1", "1.0.0-rc.1"},
+	} {
+		var config struct{ Version string }
+		if err := json.Unmarshal(read(t, getOf(t, tt.version, meshcentral.ConfigPath, same)), &config); err != nil {
+			t.Fatal(err)
+		}
+		if got := numbers(config.Version); config.Version != tt.want || slices.Compare(got, last) <= 0 {
+			t.Errorf("%s is %s to MeshCentral, want %s, and after %v", tt.version, config.Version, tt.want, last)
+		} else {
+			last = got
+		}
+	}
+}
+
+// Where telegate's program is not at hand, the guide names the files that are copied instead.
+func TestTheGuideNamesEachFileOfThePlugin(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/meshcentral.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob("telegate/*.js")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("the plugin has no scripts: %v", err)
+	}
+	for _, script := range scripts {
+		if !bytes.Contains(guide, []byte("`"+filepath.Base(script)+"`")) {
+			t.Errorf("the guide does not name %s", filepath.Base(script))
+		}
 	}
 }
 

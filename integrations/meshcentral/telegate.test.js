@@ -128,6 +128,23 @@ test('a proven handle is told with the message that carried its very code', asyn
   assert.equal(`${gw.calls[3].method} ${gw.calls[3].path}`, 'DELETE /v1/messaging?domain=&user=user%2F%2Falice');
 });
 
+test('a code that is confirmed while the gateway is away links once it is back', async (t) => {
+  let away = false;
+  const gw = await gateway(t, { 'POST /v1/links': () => (away ? 'cut' : undefined) }), mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  const plugin = mc.start();
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done)); // msg_1
+  away = true;
+  mc.prove(ALICE, '@alice', '111111');
+  await eventually('it was tried again and again', () => gw.calls.length > 4);
+  assert.deepEqual(plugin.reports.waiting.map((r) => [r.path, r.body.message]), [['/v1/links', 'msg_1']]);
+  away = false;
+  await eventually('it is told', () => plugin.reports.waiting.length === 0);
+  const { method, path: where, body } = gw.calls.at(-1);
+  assert.deepEqual([method, where, body.user, body.handle, body.message], ['POST', '/v1/links', ALICE, '@alice', 'msg_1']);
+  assert.deepEqual(mc.events.filter((e) => e.action === 'telegate'), []); // nothing was given up
+});
+
 test("an administrator's edit is an invitation, and ends the link", async (t) => {
   const gw = await gateway(t), mc = meshcentral(t, gw.url);
   const alice = mc.user('user/corp/alice', '@alice');
@@ -197,6 +214,25 @@ test('reports wait for the gateway, in their order, over a restart', async (t) =
   assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')), []);
 });
 
+test('reports that were stopped in the middle of one leave the rest to their successor', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'telegate-plugin-')), file = path.join(folder, 'reports.json');
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  for (const end of [(call) => call.resolve(null), (call) => call.reject(Object.assign(new Error('away'), { status: 0, retryAfter: 0 }))]) {
+    const calls = [];
+    const call = (method) => new Promise((resolve, reject) => calls.push({ method, resolve, reject }));
+    const first = new Reports({ gateway: { call }, file, drop: assert.fail, pause: 1 });
+    first.add({ method: 'DELETE', path: '/' });
+    first.add({ method: 'PUT', path: '/' });
+    first.stop();
+    end(calls[0]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    first.run();
+    assert.deepEqual(calls.map((c) => c.method), ['DELETE']);
+    assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')).map((r) => r.method), ['DELETE', 'PUT']);
+    fs.rmSync(file);
+  }
+});
+
 test('a report that cannot be taken is told, and the next goes on', async (t) => {
   const gw = await gateway(t, { 'POST /v1/links': problem(409, 'proof-refused', 'The code is older than 15 minutes.', { reason: 'too_old' }) });
   const mc = meshcentral(t, gw.url);
@@ -257,7 +293,8 @@ test('a handle that is older than telegate is proven by the first code that sign
 });
 
 test('accounts with the same handle are told apart', async (t) => {
-  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  let refused;
+  const gw = await gateway(t, { 'POST /v1/messages': () => refused }), mc = meshcentral(t, gw.url);
   mc.user(ALICE, '@shared').otpmsg = { k: '111111' };
   mc.user('user//alice2', '@shared').otpmsg = { k: '222222' };
   mc.user('user/corp/alice', '@shared').otpmsg = { k: '222222' };
@@ -270,6 +307,66 @@ test('accounts with the same handle are told apart', async (t) => {
   mc.msgserver.sendDeviceNotify(domain, 'alice2', 'telegram:@shared');
   await eventually('all are out', () => gw.calls.length === 3);
   assert.deepEqual(gw.calls.map((c) => c.body.user || c.body.to), ['user//alice2', 'user/corp/alice', 'user//alice2']);
+
+  // Who registers the handle besides them gets his code, and the reason where there is none; the event is about neither of them.
+  const check = () => sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@shared', '333333', null, done));
+  assert.deepEqual(await check(), [true, undefined]);
+  assert.deepEqual([gw.calls[3].body.to, gw.calls[3].body.lane], ['@shared', 'code']);
+  refused = problem(429, 'rate-limited', 'Five codes in ten minutes.');
+  assert.deepEqual(await check(), [false, 'Five codes in ten minutes.']);
+  assert.deepEqual(mc.events.map((e) => [e.userid, e.msg]), [[undefined, 'A code for @shared was not delivered: Five codes in ten minutes.']]);
+});
+
+// MeshCentral passes the domain of the administrator who writes, and that of the device for which help is asked; not the addressee's.
+test('a message from another domain goes to the account that is meant, or nowhere', async (t) => {
+  const CORP = 'user/corp/alice';
+  let refused;
+  const gw = await gateway(t, { 'POST /v1/messages': (c) => refused && refused(c) });
+  const mc = meshcentral(t, gw.url, (c) => ({ ...c, settings: { managecrossdomain: ['user//admin'] } }));
+  mc.user(CORP, '@alice');
+  mc.start();
+  const write = () => sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done));
+  const last = () => { const { domain: d, user, to } = gw.calls.at(-1).body; return { d, user, to }; };
+  assert.deepEqual([await write(), last()], [[true, undefined], { d: 'corp', user: CORP, to: undefined }]);
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('help is asked for', () => gw.calls.length === 2);
+  assert.deepEqual(last(), { d: 'corp', user: CORP, to: undefined });
+
+  // An event about what does not arrive is his, too; and a handle without proof is tried in his domain.
+  refused = (c) => (c.body.user ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.') : undefined);
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('it is told', () => mc.events.length === 1);
+  assert.deepEqual([mc.events[0].userid, mc.events[0].domain], [CORP, 'corp']);
+  assert.deepEqual([await write(), last()], [[true, undefined], { d: 'corp', user: undefined, to: '@alice' }]);
+  refused = undefined;
+
+  // Somebody in the administrator's own domain has the handle as well. A notice says the name besides.
+  mc.user('user//mallory', '@alice');
+  const before = gw.calls.length;
+  const [success, why] = await write();
+  assert.equal(success, false);
+  assert.match(why, /^2 accounts have this handle/);
+  assert.equal(gw.calls.length, before);
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('help is asked for', () => gw.calls.length === before + 1);
+  assert.equal(last().user, CORP);
+  mc.user(ALICE, '@alice');
+  mc.msgserver.sendDeviceHelpRequest(domain, 'alice', 'telegram:@alice');
+  await eventually('it is told', () => mc.events.length === 2);
+  assert.match(mc.events[1].msg, /^A notice for @alice was not delivered: 2 accounts have this handle/);
+  assert.equal(mc.events[1].userid, undefined);
+  assert.equal(gw.calls.length, before + 1);
+
+  // A notice of connections comes with the addressee's own domain, and so does everything where nobody manages other domains.
+  mc.msgserver.sendDeviceNotify({ id: 'corp' }, 'alice', 'telegram:@alice');
+  await eventually('the notice is out', () => gw.calls.length === before + 2);
+  assert.equal(last().user, CORP);
+  delete mc.webserver.users['user//mallory'];
+  mc.config.settings = {};
+  assert.deepEqual([await write(), last()], [[true, undefined], { d: '', user: ALICE, to: undefined }]);
+  mc.msgserver.sendDeviceHelpRequest({ id: 'corp' }, 'alice', 'telegram:@alice');
+  await eventually('help is asked for', () => gw.calls.length === before + 4);
+  assert.equal(last().user, CORP);
 });
 
 test('a configuration that cannot work is told, and MeshCentral is left as it is', (t) => {

@@ -11,7 +11,7 @@ const MOST = 10000;
 class Reports {
   // file keeps what is not told yet: ids of users and messages and handles, nothing secret. drop hears of a report that is given up.
   constructor({ gateway, file, drop, pause = FIRST_PAUSE }) {
-    Object.assign(this, { gateway, file, drop, firstPause: pause, pause, waiting: [], busy: false, timer: null });
+    Object.assign(this, { gateway, file, drop, firstPause: pause, pause, waiting: [], busy: false, timer: null, stopped: false });
     try {
       const kept = JSON.parse(fs.readFileSync(file, 'utf8'));
       if (Array.isArray(kept)) this.waiting = kept;
@@ -30,7 +30,7 @@ class Reports {
   }
 
   async run() {
-    if (this.busy || this.timer) return;
+    if (this.busy || this.timer || this.stopped) return;
     this.busy = true;
     try {
       while (this.waiting.length) {
@@ -41,6 +41,7 @@ class Reports {
         } catch (error) {
           problem = error;
         }
+        if (this.stopped) return; // the file is the successor's, who makes this report again
         if (problem && again(problem) && Date.now() < report.until) {
           this.later(problem.retryAfter * 1000);
           return;
@@ -74,7 +75,9 @@ class Reports {
     }
   }
 
+  // stop leaves what waits to whoever reads the file next.
   stop() {
+    this.stopped = true;
     clearTimeout(this.timer);
     this.timer = null;
   }

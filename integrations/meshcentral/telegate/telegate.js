@@ -91,8 +91,9 @@ class Plugin {
     during('sendMessagingCheck', (domain, to, code) => ({ kind: 'verification', domain: idOf(domain), code }));
     during('sendToken', (domain, to, code) => ({ kind: 'login', domain: idOf(domain), code }));
     during('sendDeviceNotify', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name }));
-    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name }));
-    during('sendMessage', (to, text, domain) => ({ kind: 'direct', domain: idOf(domain) }));
+    const across = () => Boolean((this.server.config.settings || {}).managecrossdomain);
+    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name, across: across() }));
+    during('sendMessage', (to, text, domain) => ({ kind: 'direct', domain: idOf(domain), across: across() }));
     // The event of a proven handle does not say with which code. MeshCentral has it in a cookie that it opens just before.
     const { decodeCookie } = this.server;
     this.server.decodeCookie = function (...args) {
@@ -137,19 +138,20 @@ class Plugin {
 
   // send is MeshCentral's way out to Telegram. It rejects with a string: MeshCentral shows an administrator nothing else.
   async send(to, text) {
-    const about = this.sending || { kind: 'direct', domain: '' };
+    const about = this.sending || { kind: 'direct', domain: '', across: true };
+    let user;
     try {
-      await this.deliver(about, to, text);
+      user = this.userOf(about, to);
+      await this.deliver(about, user, to, text);
     } catch (problem) {
       const sentence = plain(problem.message);
-      if (about.kind !== 'direct') this.tell(about, to, sentence); // MeshCentral itself drops what these come to
+      if (about.kind !== 'direct') this.tell(about, user, to, sentence); // MeshCentral itself drops what these come to
       throw sentence; // eslint-disable-line no-throw-literal
     }
   }
 
-  async deliver(about, to, text) {
-    const { domain } = about;
-    const user = this.userOf(about, to);
+  async deliver(about, user, to, text) {
+    const { domain } = user || about;
     const message = { domain, text, ...KINDS[about.kind] };
     if (about.kind === 'verification') return this.code({ ...message, to }, (id) => this.remember(domain, to, about.code, id));
     if (!user) return void await this.message({ ...message, to });
@@ -275,12 +277,16 @@ class Plugin {
     this.reports.add({ method: 'DELETE', path: '/v1/messaging?' + query, about: userid });
   }
 
-  // userOf finds whom MeshCentral means by a handle. Several accounts may have the same one, after it has changed hands above all. A code
-  // tells them apart; a message that could be for either is for nobody.
+  // userOf finds whom MeshCentral means by a handle; nobody where a code has yet to prove it. Several accounts may have the same one, after
+  // it has changed hands above all. A code tells them apart, and a notice says the name; a message that could be for either is for nobody.
+  // `across` says that the domain may not be the addressee's: that of a message is the administrator's, and that of a help request the
+  // device's, which are others where administrators may manage other domains.
   userOf(about, to) {
-    const same = this.users().filter((u) => u.domain === about.domain && u.msghandle === PREFIX + to);
-    if (about.kind === 'login') return same.find((u) => u.otpmsg && u.otpmsg.k === about.code);
-    if (about.kind === 'notice') return same.find((u) => u.name === about.name);
+    if (about.kind === 'verification') return undefined;
+    const named = this.users().filter((u) => u.msghandle === PREFIX + to && (about.kind !== 'notice' || u.name === about.name));
+    const here = named.filter((u) => u.domain === about.domain);
+    if (about.kind === 'login') return here.find((u) => u.otpmsg && u.otpmsg.k === about.code);
+    const same = here.length && !about.across ? here : named;
     if (same.length > 1) {
       throw new Problem(`${same.length} accounts have this handle, and MeshCentral does not say which is meant, so nothing was sent. `
         + 'Give them handles of their own, or write from the console of telegate.');
@@ -291,10 +297,9 @@ class Plugin {
   users() { return Object.values((this.server.webserver && this.server.webserver.users) || {}); }
 
   // tell puts what went wrong where an administrator looks: MeshCentral's pages say that a code was sent whatever became of it.
-  tell(about, to, sentence) {
-    const user = this.userOf(about, to);
+  tell(about, user, to, sentence) {
     const what = about.kind === 'notice' ? 'A notice' : 'A code';
-    this.event(user, about.domain, `${what} for ${to} was not delivered: ${sentence}`);
+    this.event(user, (user || about).domain, `${what} for ${to} was not delivered: ${sentence}`);
   }
 
   event(user, domain, msg) {
