@@ -68,31 +68,6 @@ func TestListShowsWhatADeadLetterNeeds(t *testing.T) {
 		"created_at":"2026-11-02T09:00:00Z","ended_at":"2026-11-02T09:00:00Z","suppressed":0,"resendable":true}],"next":""}`)
 }
 
-// What became of a message whose answer was lost is told wherever it is looked at, in the same words.
-func TestALostAnswerIsAFailureWithItsNextStep(t *testing.T) {
-	g := linked(t)
-	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
-	g.ended(id, delivery.StatusUnknown, nil)
-	const words = "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. Ask the person before it is sent again."
-	want := &delivery.Failure{Reason: delivery.ReasonAnswerLost, Detail: words}
-	var l api.MessageList
-	g.as(keyAdmin, "GET", "/v1/messages?status=dead", nil).into(&l)
-	if len(l.Messages) != 1 || l.Messages[0].Failure == nil || *l.Messages[0].Failure != *want {
-		t.Errorf("in the list: %+v", l.Messages)
-	}
-	var m api.Message
-	g.call("GET", "/v1/messages/"+id, nil).into(&m)
-	end := m.History[len(m.History)-1]
-	if m.Failure == nil || *m.Failure != *want || end.Detail != words || end.Reason != string(want.Reason) {
-		t.Errorf("by its id: %+v, %+v", m.Failure, end)
-	}
-	var trace api.Trace
-	g.as(keyAdmin, "GET", "/v1/trace?user=alice", nil).into(&trace)
-	if e := trace.Events[len(trace.Events)-1]; e.Outcome != "unknown" || e.Detail != words {
-		t.Errorf("in the trace: %+v", e)
-	}
-}
-
 func TestListIsFiltered(t *testing.T) {
 	g := linked(t)
 	g.link("corp", "alice", alice)
