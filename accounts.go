@@ -180,6 +180,15 @@ func (a sessionAccounts) CheckSession(ctx context.Context, session string) (acco
 	return accountOf(who), err
 }
 
+// LogOut implements accounts.
+func (a sessionAccounts) LogOut(ctx context.Context, session string) error {
+	s, err := userclient.Decode(session)
+	if err != nil {
+		return err
+	}
+	return userclient.LogOut(ctx, a.app, s)
+}
+
 func accountOf(p userclient.Person) account {
 	return account{ID: p.ID, Username: p.Username, Name: p.Name}
 }

@@ -93,6 +93,7 @@ func (p *patient) doctor() *doctor {
 
 func TestDoctorLooksAtTheClock(t *testing.T) {
 	p := newPatient(t)
+	p.dataCentre()
 	var off time.Duration
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))

@@ -29,18 +29,25 @@ func (d *doctor) mtproxy(ctx context.Context, p config.MTProxy) finding {
 	if !d.needsMTProto() {
 		return finding{"mtproto", rungSkip, name + " takes connections; whether it takes the secret can be tried with apiid and apihash only.", ""}
 	}
+	return d.converse(ctx, finding{"mtproto", rungOK, "A data centre answers through " + p.Address() + ".", ""},
+		finding{"mtproto", rungFail, name + " takes connections, and nothing of Telegram's comes through it.",
+			"Compare the secret with the one its owner gave out; if it is right, the proxy itself cannot reach Telegram."})
+}
+
+// converse holds a whole conversation with a data centre, and answers with what was found where that goes well, or where nothing comes
+// back: a way that takes connections may let nothing through.
+func (d *doctor) converse(ctx context.Context, well, silent finding) finding {
 	app, err := (&mtproto{servers: d.servers}).app(d.cfg.Messaging.Telegram, nil)
 	if err == nil {
 		err = userclient.Reach(ctx, app)
 	}
 	switch {
-	case errors.Is(err, userclient.ErrApp), errors.Is(err, userclient.ErrProxy):
+	case err == nil:
+		return well
+	case errors.Is(err, userclient.ErrApp), errors.Is(err, userclient.ErrProxy), errors.Is(err, userclient.ErrDead):
 		return finding{"mtproto", rungFail, sentence(err.Error()), ""}
-	case err != nil:
-		return finding{"mtproto", rungFail, name + " takes connections, and nothing of Telegram's comes through it.",
-			"Compare the secret with the one its owner gave out; if it is right, the proxy itself cannot reach Telegram."}
 	}
-	return finding{"mtproto", rungOK, "A data centre answers through " + p.Address() + ".", ""}
+	return silent
 }
 
 // session asks Telegram whose the session of the person's account is, unless a gateway uses it right now: Telegram voids one that is used

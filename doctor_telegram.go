@@ -81,7 +81,9 @@ func (d *doctor) mtproto(ctx context.Context) []finding {
 	if p := t.MTProxy; p.Host != "" {
 		return []finding{d.mtproxy(ctx, p)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	connecting, cancel := context.WithTimeout(ctx, rungTimeout)
 	defer cancel()
 	reach := func(ctx context.Context, address string) error {
 		conn, err := d.net.dial(ctx, "tcp", address)
@@ -90,7 +92,9 @@ func (d *doctor) mtproto(ctx context.Context) []finding {
 		}
 		return conn.Close()
 	}
+	next := "Something on the way lets no MTProto through: set a proxy."
 	if proxy := t.MTProtoProxy(); proxy != "" {
+		next = "The proxy, or something behind it, lets no MTProto through: set another one."
 		u, err := url.Parse(proxy.Reveal())
 		if err != nil {
 			return nil // config has checked it
@@ -100,7 +104,7 @@ func (d *doctor) mtproto(ctx context.Context) []finding {
 	errs := make([]error, len(d.net.dataCentres))
 	var all sync.WaitGroup
 	for i, address := range d.net.dataCentres {
-		all.Go(func() { errs[i] = reach(ctx, address) })
+		all.Go(func() { errs[i] = reach(connecting, address) })
 	}
 	all.Wait()
 	var missing []string
@@ -111,6 +115,9 @@ func (d *doctor) mtproto(ctx context.Context) []finding {
 	}
 	f := finding{"mtproto", rungOK, fmt.Sprintf("All %d data centres can be reached.", len(errs)), ""}
 	switch {
+	case len(missing) == 0 && d.needsMTProto():
+		f = d.converse(ctx, finding{f.Rung, f.Status, strings.TrimSuffix(f.Detail, ".") + ", and Telegram answers.", ""},
+			finding{f.Rung, rungFail, "The data centres take connections, and nothing of Telegram's comes back.", next})
 	case len(missing) == 0:
 	case !d.needsMTProto():
 		f.Status, f.Detail = rungSkip, "Data centres "+strings.Join(missing, ", ")+" cannot be reached; only apiid, apihash and session need them."

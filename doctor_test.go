@@ -223,6 +223,7 @@ func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
 
 func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 	p := newPatient(t)
+	p.dataCentre()
 	app := "baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'\n"
 	good := p.net.dataCentres[0]
 	secret := "dd" + madeUpHash
@@ -231,7 +232,8 @@ func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 		dataCentres   []string
 		status, words string
 	}{
-		{app, []string{good, good}, rungOK, "All 2"},
+		{app, []string{good, good}, rungOK, "All 2 data centres can be reached, and Telegram answers."},
+		{"", []string{good, good}, rungOK, "All 2 data centres can be reached. →"},
 		{app, []string{good, "127.0.0.1:1"}, rungWarn, "Data centres 2 cannot be reached"},
 		{app, []string{"127.0.0.1:1", "127.0.0.1:1"}, rungFail, "None of Telegram's data centres"},
 		{"", []string{"127.0.0.1:1", "127.0.0.1:1"}, rungSkip, "only apiid, apihash and session need them"},
@@ -244,6 +246,28 @@ func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 		finds(t, by, "mtproto", test.status, test.words)
 		if strings.Contains(text, madeUpHash) {
 			t.Errorf("a secret is shown:\n%s", text)
+		}
+	}
+}
+
+// Connections are not enough: a firewall or a proxy that lets nothing but them through is found out.
+func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
+	p := newPatient(t)
+	p.dataCentre()
+	p.servers[0].Address = p.net.dataCentres[0] // which hangs up on everybody
+	proxy := newTestProxy(t, p.net.dataCentres[0], proxied["socks5"].serve)
+	for way, next := range map[string]string{
+		"": "Something on the way lets no MTProto through: set a proxy.",
+		"\nproxy = " + proxied["socks5"].url(proxy.address): "The proxy, or something behind it, lets no MTProto through: set another one.",
+	} {
+		p.write("baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'" + way)
+		d := newDoctor(p.file, func(string) string { return "" }, p.net, p.servers)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		findings := d.mtproto(ctx)
+		cancel()
+		want := finding{"mtproto", rungFail, "The data centres take connections, and nothing of Telegram's comes back.", next}
+		if len(findings) != 1 || findings[0] != want {
+			t.Errorf("it found %+v", findings)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -150,14 +152,32 @@ func parse(args []string, con *console) (command *kong.Context, err error) {
 			panic(p)
 		}
 	}()
-	if len(args) > 0 && args[0] == "--setuptelegram" { // as MeshCentral calls it
-		args = append([]string{"setup"}, args[1:]...)
-	}
+	args = setuptelegram(args)
 	parser, err := newParser(con)
 	if err != nil {
 		return nil, err
 	}
 	return parser.Parse(args)
+}
+
+// setuptelegram turns --setuptelegram, as MeshCentral calls it, into the command. It may stand behind other flags, with the kind as
+// its value or behind it.
+func setuptelegram(args []string) []string {
+	if len(args) == 0 || !strings.HasPrefix(args[0], "-") { // a command is named
+		return args
+	}
+	for i, arg := range args {
+		name, kind, _ := strings.Cut(arg, "=")
+		if name != "--setuptelegram" {
+			continue
+		}
+		command := []string{"setup"}
+		if kind != "" {
+			command = append(command, kind)
+		}
+		return slices.Concat(command, args[:i], args[i+1:])
+	}
+	return args
 }
 
 func newParser(con *console) (*kong.Kong, error) {

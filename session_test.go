@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -112,6 +113,12 @@ func TestSetupSignsInOverMTProto(t *testing.T) {
 	who, err := a.CheckSession(t.Context(), step.Session)
 	if err != nil || who != step.Who {
 		t.Errorf("the session is of %+v, %v", who, err)
+	}
+	if err := a.LogOut(t.Context(), step.Session); err != nil {
+		t.Errorf("log out: %v", err)
+	}
+	if _, err := a.CheckSession(t.Context(), step.Session); !errors.Is(err, userclient.ErrDead) {
+		t.Errorf("after logging out: %v", err)
 	}
 	for mine, theirs := range map[want]userclient.Want{
 		wantPhone: userclient.WantPhone, wantScan: userclient.WantScan, wantCode: userclient.WantCode,

@@ -17,15 +17,15 @@ import (
 
 type setupCmd struct {
 	configFlag
-	Kind          string `arg:"" optional:"" default:"ask" enum:"ask,bot,user" help:"bot or user (default: it asks)."`
-	Print         bool   `help:"Print the lines for the configuration instead of writing them."`
-	Yes           bool   `short:"y" help:"Ask nothing: everything comes from the flags below and the environment."`
-	BottokenFile  string `placeholder:"FILE" help:"Take the bot token from there; \"-\" reads a line of standard input."`
-	DeleteWebhook bool   `help:"Remove a webhook that is set for the bot."`
-	APIID         int    `name:"apiid" placeholder:"NUMBER" help:"The apiid of https://my.telegram.org/apps, for a user."`
-	APIHashFile   string `name:"apihash-file" placeholder:"FILE" help:"Take the apihash from there."`
-	SessionFile   string `placeholder:"FILE" help:"Take a user session from there: MeshCentral's (GramJS), Telethon's or telegate's."`
-	ByFile        bool   `help:"Write bottoken_file, apihash_file and session_file, naming those files, instead of what they hold."`
+	Kind          *string `arg:"" optional:"" enum:"bot,user" help:"bot or user (default: it asks)."`
+	Print         bool    `help:"Print the lines for the configuration instead of writing them."`
+	Yes           bool    `short:"y" help:"Ask nothing: everything comes from the flags below and the environment."`
+	BottokenFile  string  `placeholder:"FILE" help:"Take the bot token from there; \"-\" reads a line of standard input."`
+	DeleteWebhook bool    `help:"Remove a webhook that is set for the bot."`
+	APIID         int     `name:"apiid" placeholder:"NUMBER" help:"The apiid of https://my.telegram.org/apps, for a user."`
+	APIHashFile   string  `name:"apihash-file" placeholder:"FILE" help:"Take the apihash from there."`
+	SessionFile   string  `placeholder:"FILE" help:"Take a user session from there: MeshCentral's (GramJS), Telethon's or telegate's."`
+	ByFile        bool    `help:"Write bottoken_file, apihash_file and session_file, naming those files, instead of what they hold."`
 }
 
 // Help implements kong.HelpProvider.
@@ -51,6 +51,9 @@ type wizard struct {
 	changes []config.Change
 	after   []func(context.Context) // what is left to do once the file is written
 	closing []func()                // what has to be let go at the end
+	through string                  // how Telegram's data centres are reached, in words
+	// logOut ends the login that this run has made at Telegram; nil where there is none, or its session is kept.
+	logOut func(context.Context) error
 }
 
 // Run walks through the set-up and writes the configuration at its end, or nothing.
@@ -64,11 +67,12 @@ func (c setupCmd) Run(ctx context.Context, con *console) error {
 			closeIt()
 		}
 	}()
+	defer w.endLogin(ctx)
 	if err := w.open(); err != nil {
 		return err
 	}
 	w.say("%s", setupIntro)
-	if w.Kind == "ask" {
+	if w.Kind == nil {
 		if w.Yes {
 			return usageError{errors.New("--yes needs to know which: telegate setup bot, or telegate setup user")}
 		}
@@ -76,10 +80,10 @@ func (c setupCmd) Run(ctx context.Context, con *console) error {
 		if err != nil {
 			return err
 		}
-		w.Kind = kind
+		w.Kind = &kind
 	}
 	walk := w.setUpBot
-	if w.Kind == "user" {
+	if *w.Kind == "user" {
 		walk = w.setUpUser
 	}
 	if err := walk(ctx); err != nil {
@@ -211,7 +215,9 @@ func (w *wizard) finish(ctx context.Context) error {
 			return err
 		}
 		w.say("\nThese lines belong into %s, which only the user telegate runs as should be able to read (chmod 600):\n", w.Config)
-		_, err = w.con.stdout.Write(lines)
+		if _, err = w.con.stdout.Write(lines); err == nil {
+			w.logOut = nil // the session is in somebody's hands
+		}
 		return err
 	}
 	question := fmt.Sprintf("Write %s, with %s?", w.Config, w.keys())
@@ -235,6 +241,7 @@ func (w *wizard) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.logOut = nil
 	info, err := os.Stat(w.Config)
 	if err != nil {
 		return err
@@ -254,6 +261,24 @@ func (w *wizard) finish(ctx context.Context) error {
 	}
 	w.nextSteps(cfg)
 	return nil
+}
+
+// logOutTimeout is how long a person waits for the end of a login that is of no use.
+const logOutTimeout = 15 * time.Second
+
+// endLogin ends the login of a sign-in whose session was kept nowhere: it would stay open in the account's list of devices.
+func (w *wizard) endLogin(ctx context.Context) {
+	if w.logOut == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logOutTimeout)
+	defer cancel()
+	w.say("Ending the login at Telegram, since its session is kept nowhere…")
+	if err := w.logOut(ctx); err != nil {
+		w.say("It could not be ended and is still open. End it in Telegram: Settings, Devices, telegate.")
+		return
+	}
+	w.say("It is ended.")
 }
 
 // newWarnings are those that the configuration did not give before, but for that about keys, which the next steps speak of.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -62,6 +63,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	if err := w.takeApp(ctx, &way); err != nil {
 		return err
 	}
+	w.through = through(way)
 	telegram, err := w.con.openAccounts(way)
 	if err != nil {
 		return err
@@ -102,6 +104,14 @@ func (w *wizard) userWay() (config.Telegram, error) {
 	way := cfg.Messaging.Telegram
 	way.APIID, way.APIHash = 0, ""
 	return way, nil
+}
+
+// through says by which proxy Telegram is connected to, and how long that takes where nothing answers. It shows no secret.
+func through(way config.Telegram) string {
+	if u, err := url.Parse(way.MTProtoProxy().Reveal()); err == nil && u.Host != "" {
+		return " through the proxy " + u.Host + ", for up to a minute"
+	}
+	return ", for up to a minute"
 }
 
 // takeApp gets apiid and apihash. Telegram checks them with the first call of the sign-in.
@@ -180,7 +190,7 @@ func (w *wizard) takeSession(ctx context.Context, telegram accounts, session, fi
 	if fault := config.SessionFault(session); fault != "" {
 		return refusedError{errors.New("this " + fault)}
 	}
-	w.say("Asking Telegram whose session it is…")
+	w.say("Asking Telegram whose session it is%s…", w.through)
 	who, err := telegram.CheckSession(ctx, session)
 	switch {
 	case ctx.Err() != nil:
@@ -202,7 +212,7 @@ func (a account) String() string {
 
 // signIn walks through the steps of a sign-in. It is canceled on every way out.
 func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error {
-	w.say("Connecting to Telegram…")
+	w.say("Connecting to Telegram%s…", w.through)
 	s, err := telegram.SignIn(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -227,6 +237,9 @@ func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error
 		if drawn, err = w.draw(step.URL, drawn); err == nil {
 			step, err = s.Scanned(ctx)
 		}
+	}
+	if err == nil {
+		w.logOut = func(ctx context.Context) error { return telegram.LogOut(ctx, step.Session) }
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -54,6 +54,7 @@ func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
 	s.types(madeUpHash + "\n")
 	s.reads("Which one? [phone]")
 	s.types("\n")
+	s.reads("Connecting to Telegram, for up to a minute…")
 	s.reads("Phone number, with + and the country's code:")
 	s.types("1555\n")
 	s.reads("This is not a phone number.\nPhone number")
@@ -79,7 +80,7 @@ func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
 	if got := written(t, dir, "telegate.toml"); got != want {
 		t.Errorf("telegate.toml became\n%s", got)
 	}
-	if f.canceled != 1 || f.resent != 1 || f.way.APIID != 5 || f.way.APIHash.Reveal() != madeUpHash {
+	if f.canceled != 1 || f.resent != 1 || len(f.ended) > 0 || f.way.APIID != 5 || f.way.APIHash.Reveal() != madeUpHash {
 		t.Errorf("canceled %d times, opened with %+v", f.canceled, f.way)
 	}
 }
@@ -91,6 +92,7 @@ func TestSetupOfAUserByQRCode(t *testing.T) {
 	s.reads("Using the apiid and apihash of the configuration.")
 	s.reads("Which one? [phone]")
 	s.types("qr\n")
+	s.reads("Connecting to Telegram through the proxy 127.0.0.1:1080, for up to a minute…")
 	s.reads("Link Desktop Device")
 	for range 2 {
 		s.reads("\x1b[38;5;16;48;5;231m")
@@ -115,6 +117,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 	s.types("y\n")
 	s.reads("Which one? [phone]")
 	s.types("3\n")
+	defer s.neverShows("looking-glass")
 	for answer, says := range map[string]string{
 		testToken:            "This is a bot token, not a user session; it belongs in bottoken.",
 		madeUpSession[:341]:  "this one has 341 and seems cut off.",
@@ -125,6 +128,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 		s.reads(says)
 	}
 	s.types(madeUpSession + "\n")
+	s.reads("Asking Telegram whose session it is through the proxy 127.0.0.1:1080, for up to a minute…")
 	s.reads("It is Alice (@alice).")
 	s.reads("[Y/n]")
 	s.types("y\n")
@@ -203,6 +207,66 @@ func TestInterruptedSignInIsCanceled(t *testing.T) {
 	}
 }
 
+// A login whose session is kept nowhere would stay open in the account's list of devices: it is ended, whyever nothing is written.
+func TestALoginThatIsNotKeptIsEnded(t *testing.T) {
+	for name, c := range map[string]struct {
+		end   func(s *seat, dir string, interrupt func())
+		stays bool
+		says  string
+	}{
+		"declined":    {func(s *seat, _ string, _ func()) { s.types("n\n") }, false, "Nothing was changed.\nEnding the login at Telegram, since its session is kept nowhere…\nIt is ended."},
+		"interrupted": {func(_ *seat, _ string, interrupt func()) { interrupt() }, false, "It is ended.\ntelegate: interrupted"},
+		"changed meanwhile": {func(s *seat, dir string, _ func()) {
+			if err := os.WriteFile(filepath.Join(dir, "telegate.toml"), []byte("# somebody else's\n"), 0o600); err != nil {
+				s.t.Error(err)
+			}
+			s.types("y\n")
+		}, false, "It is ended."},
+		"still open": {func(s *seat, _ string, _ func()) { s.types("n\n") }, true, "still open. End it in Telegram: Settings, Devices, telegate."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeAccounts{stays: c.stays}
+			dir := folder(t, appLines)
+			s := sit(t)
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			open := func(config.Telegram) (accounts, error) { return f, nil }
+			s.startWith(ctx, open, "setup", "user", "--config", filepath.Join(dir, "telegate.toml"))
+			s.reads("Go on with a user's account? [y/N]")
+			s.types("y\n")
+			s.reads("Which one? [phone]")
+			s.types("qr\n")
+			s.reads("[Y/n]")
+			c.end(s, dir, interrupt)
+			s.reads(c.says)
+			<-s.ended
+			if strings.Join(f.ended, " ") != madeUpSession {
+				t.Errorf("%d logins were ended", len(f.ended))
+			}
+			s.neverShows(madeUpSession)
+		})
+	}
+}
+
+// Somebody's session is his own: it is not ended, whatever becomes of the setup.
+func TestAPastedSessionIsNotEnded(t *testing.T) {
+	f := &fakeAccounts{}
+	s, dir := sitWith(t, f, appLines)
+	s.types("y\n")
+	s.reads("Which one? [phone]")
+	s.types("session\n")
+	s.reads("Paste the session (it is not shown):")
+	s.types(madeUpSession + "\n")
+	s.reads("[Y/n]")
+	s.types("n\n")
+	s.reads("Nothing was changed.")
+	s.leaves(exitOK)
+	untouched(t, dir, appLines)
+	if len(f.ended) > 0 {
+		t.Error("it was logged out")
+	}
+}
+
 func TestRiskOfAUsersAccountCanBeDeclined(t *testing.T) {
 	s, dir := sitWith(t, &fakeAccounts{}, appLines)
 	s.types("\n")
@@ -263,6 +327,8 @@ type fakeAccounts struct {
 	outdated int             // how many QR codes get out of date
 	resent   int
 	canceled int
+	ended    []string // the sessions that were logged out
+	stays    bool     // logging out fails
 }
 
 func (f *fakeAccounts) SignIn(context.Context) (signIn, error) { return &fakeSignIn{f: f}, nil }
@@ -272,6 +338,14 @@ func (f *fakeAccounts) CheckSession(_ context.Context, session string) (account,
 		return account{}, errors.New("the session cannot be used: the login was ended")
 	}
 	return account{ID: 7, Username: "alice", Name: "Alice"}, nil
+}
+
+func (f *fakeAccounts) LogOut(ctx context.Context, session string) error {
+	f.ended = append(f.ended, session)
+	if f.stays {
+		return errors.New("Telegram does not answer")
+	}
+	return ctx.Err()
 }
 
 type fakeSignIn struct {

@@ -13,6 +13,8 @@ type accounts interface {
 	SignIn(ctx context.Context) (signIn, error)
 	// CheckSession asks Telegram whose login a session string is. The error says what is wrong with the string, or with the way there.
 	CheckSession(ctx context.Context, session string) (account, error)
+	// LogOut ends the login of a session string at Telegram.
+	LogOut(ctx context.Context, session string) error
 }
 
 // openAccounts makes accounts for the apiid, apihash and proxy of a configuration.

@@ -53,6 +53,7 @@ func unpack(t *testing.T, path string) map[string]string {
 // Whatever telegate knows, the bundle holds no secret and no user's name, also where a log that is added to it does.
 func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 	p := newPatient(t)
+	p.dataCentre()
 	const (
 		apiHash       = "3f81c0b2a95d4e7796e8d1c2b3a4f506"
 		proxyUser     = "erika"
@@ -91,7 +92,7 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 
 	out := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	var stdout, stderr bytes.Buffer
-	con := &console{getenv: func(string) string { return "" }, stdin: strings.NewReader(log.String()), stdout: &stdout, stderr: &stderr, network: p.net}
+	con := &console{getenv: func(string) string { return "" }, stdin: strings.NewReader(log.String()), stdout: &stdout, stderr: &stderr, network: p.net, servers: p.servers}
 	if status := runCommand(t.Context(), []string{"support", "--config", p.file, "--out", out, "--log", "-"}, con); status != 0 {
 		t.Fatalf("%d %s", status, &stderr)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	tg "github.com/go-telegram/bot"
@@ -48,7 +49,7 @@ type Trouble struct {
 	Wait   time.Duration // StateFloodWait: how long
 }
 
-// Diagnose says what the error of GetMe, Webhook or DeleteWebhook means.
+// Diagnose says what the error of GetMe, Webhook or DeleteWebhook means. Nobody tries those again but the person who reads it.
 func Diagnose(err error) Trouble {
 	var answer *answerError
 	if errors.As(err, &answer) && answer.retryAfter > 0 {
@@ -56,5 +57,5 @@ func Diagnose(err error) Trouble {
 			Detail: fmt.Sprintf("Telegram asks for quiet for %s, because it was asked too much. Wait that long and try again.", answer.retryAfter)}
 	}
 	state, detail := diagnose(err)
-	return Trouble{State: state, Detail: detail}
+	return Trouble{State: state, Detail: strings.NewReplacer(keepsTrying, ".", byItself, " Try again later.").Replace(detail)}
 }

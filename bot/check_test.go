@@ -79,6 +79,9 @@ func TestDiagnoseTellsTroublesApart(t *testing.T) {
 		if got.State != test.state || !strings.Contains(got.Detail, test.detail) || strings.Contains(got.Detail, test.token[10:]) {
 			t.Errorf("%s: %+v", name, got)
 		}
+		if strings.Contains(got.Detail, "by itself") || strings.Contains(got.Detail, "keeps trying") {
+			t.Errorf("%s: nobody tries again: %s", name, got.Detail)
+		}
 		if (got.Wait > 0) != (test.state == bot.StateFloodWait) {
 			t.Errorf("%s: a wait of %s", name, got.Wait)
 		}

@@ -114,10 +114,16 @@ const (
 	sayMethod      = "The Bot API server is too old for this. Update it, or use https://api.telegram.org as baseurl."
 	sayPath        = "Telegram knows no bot with this token. Compare bottoken with what @BotFather shows, and check that baseurl is the host alone, without /bot."
 	sayFlood       = "Telegram asks for quiet because too much was sent. Nothing to do: telegate waits and goes on by itself."
-	sayTrouble     = "Telegram has trouble of its own. Nothing to do: telegate tries again by itself."
-	sayLine        = "Telegram cannot be reached. Check the network, the firewall, and proxy and baseurl in the config; telegate keeps trying."
-	sayProxy       = "Something that is not the Bot API answers in its place. Check baseurl, the proxy and the firewall; telegate keeps trying."
+	sayTrouble     = "Telegram has trouble of its own." + byItself
+	sayLine        = "Telegram cannot be reached. Check the network, the firewall, and proxy and baseurl in the config" + keepsTrying
+	sayProxy       = "Something that is not the Bot API answers in its place. Check baseurl, the proxy and the firewall" + keepsTrying
 	sayCanceled    = "The time for this message was over before Telegram answered."
+)
+
+// What the gateway does about it, and a single call does not.
+const (
+	keepsTrying = "; telegate keeps trying."
+	byItself    = " Nothing to do: telegate tries again by itself."
 )
 
 // sendError says what the error of a call means for the message. ctx is the sender's, which tells an end of the

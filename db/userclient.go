@@ -65,29 +65,43 @@ func readSession(k keys, row scanner, name string) ([]byte, error) {
 
 // SaveSession implements account.Store.
 func (d *DB) SaveSession(ctx context.Context, name string, data []byte) error {
+	return d.update(ctx, func(tx *Tx) error { return tx.saveSession(name, data) })
+}
+
+// ReplaceSession implements account.Store.
+func (d *DB) ReplaceSession(ctx context.Context, name string, data []byte) error {
 	return d.update(ctx, func(tx *Tx) error {
-		_, err := tx.q.exec(`INSERT INTO sessions (account, data, saved_at) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET data = excluded.data, saved_at = excluded.saved_at`,
-			name, tx.keys.seal(data, sessionName(name)), millis(tx.now))
-		if err != nil {
-			return fmt.Errorf("save session: %w", err)
+		if err := tx.forget(name); err != nil {
+			return err
 		}
-		return nil
+		return tx.saveSession(name, data)
 	})
+}
+
+func (tx *Tx) saveSession(name string, data []byte) error {
+	_, err := tx.q.exec(`INSERT INTO sessions (account, data, saved_at) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET data = excluded.data, saved_at = excluded.saved_at`,
+		name, tx.keys.seal(data, sessionName(name)), millis(tx.now))
+	if err != nil {
+		return fmt.Errorf("save session: %w", err)
+	}
+	return nil
 }
 
 func sessionName(name string) string { return "session " + name }
 
 // Forget implements account.Store.
 func (d *DB) Forget(ctx context.Context, name string) error {
-	return d.update(ctx, func(tx *Tx) error {
-		for _, q := range []string{"DELETE FROM sessions WHERE account = ?", "DELETE FROM peers WHERE account = ?"} {
-			if _, err := tx.q.exec(q, name); err != nil {
-				return fmt.Errorf("forget account: %w", err)
-			}
+	return d.update(ctx, func(tx *Tx) error { return tx.forget(name) })
+}
+
+func (tx *Tx) forget(name string) error {
+	for _, q := range []string{"DELETE FROM sessions WHERE account = ?", "DELETE FROM peers WHERE account = ?"} {
+		if _, err := tx.q.exec(q, name); err != nil {
+			return fmt.Errorf("forget account: %w", err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Peer implements account.Store.
@@ -131,11 +145,11 @@ func (d *DB) Waits(ctx context.Context, name string) ([]account.Wait, error) {
 	err := d.view(ctx, func(tx *Tx) (err error) {
 		list, err = all(tx, func(row scanner) (account.Wait, error) {
 			var w account.Wait
-			var until int64
-			err := row.Scan(&w.Method, &until)
-			w.Until = fromMillis(until)
+			var asked, until int64
+			err := row.Scan(&w.Method, &asked, &until)
+			w.Asked, w.Until = fromMillis(asked), fromMillis(until)
 			return w, err
-		}, "SELECT method, until FROM flood_waits WHERE account = ? AND until > ?", name, millis(tx.now))
+		}, "SELECT method, asked_at, until FROM flood_waits WHERE account = ? AND until > ?", name, millis(tx.now))
 		return err
 	})
 	if err != nil {
@@ -147,8 +161,9 @@ func (d *DB) Waits(ctx context.Context, name string) ([]account.Wait, error) {
 // SaveWait implements account.Store.
 func (d *DB) SaveWait(ctx context.Context, name string, w account.Wait) error {
 	return d.update(ctx, func(tx *Tx) error {
-		_, err := tx.q.exec(`INSERT INTO flood_waits (account, method, until) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET until = excluded.until`, name, w.Method, millis(w.Until))
+		_, err := tx.q.exec(`INSERT INTO flood_waits (account, method, asked_at, until) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET asked_at = excluded.asked_at, until = excluded.until`,
+			name, w.Method, millis(w.Asked), millis(w.Until))
 		if err != nil {
 			return fmt.Errorf("save flood wait: %w", err)
 		}
@@ -177,6 +192,16 @@ func (d *DB) CountSend(ctx context.Context, name, day string, limit int) (left i
 		return nil
 	})
 	return left, counted, err
+}
+
+// UncountSend implements account.Store.
+func (d *DB) UncountSend(ctx context.Context, name, day string) error {
+	return d.update(ctx, func(tx *Tx) error {
+		if _, err := tx.q.exec("UPDATE daily_sends SET sent = sent - 1 WHERE account = ? AND day = ? AND sent > 0", name, day); err != nil {
+			return fmt.Errorf("uncount send: %w", err)
+		}
+		return nil
+	})
 }
 
 // Sends implements account.Store.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"telegate/db/dbtest"
+	"telegate/delivery"
 	"telegate/linking"
 	"telegate/userclient/account"
 )
@@ -31,6 +32,36 @@ func TestATelegramSessionIsSealed(t *testing.T) {
 	}
 	if data, err := d.Session(ctx, "bot 123456"); err != nil || data != nil {
 		t.Errorf("another account has it too: %q, %v", data, err)
+	}
+}
+
+// A session that finds no room leaves the one before, and what was remembered with it, as they were.
+func TestASessionIsReplacedInOnePiece(t *testing.T) {
+	d, _ := openFiles(t)
+	ctx := t.Context()
+	peer := account.Peer{ID: chatID, AccessHash: 7, Known: true}
+	if err := errors.Join(d.SaveSession(ctx, "user", []byte("before")), d.SavePeer(ctx, "user", peer)); err != nil {
+		t.Fatal(err)
+	}
+	free := d.Fill(t)
+	if err := d.ReplaceSession(ctx, "user", bytes.Repeat([]byte("x"), 100_000)); !errors.Is(err, delivery.ErrStorageFull) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	free()
+	if data, err := d.Session(ctx, "user"); err != nil || string(data) != "before" {
+		t.Errorf("the session before: %q, %v", data, err)
+	}
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p != peer {
+		t.Errorf("its peer: %+v, %v", p, err)
+	}
+	if err := d.ReplaceSession(ctx, "user", []byte("after")); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := d.Session(ctx, "user"); err != nil || string(data) != "after" {
+		t.Errorf("the session after: %q, %v", data, err)
+	}
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.Known {
+		t.Errorf("the peer of the session before: %+v, %v", p, err)
 	}
 }
 
@@ -90,11 +121,12 @@ func TestWaitsEndAndArePruned(t *testing.T) {
 	d := dbtest.OpenAt(t, path, clock.Now, nil)
 	ctx := t.Context()
 	for _, minutes := range []time.Duration{90, 60} { // a later word replaces an earlier one
-		if err := d.SaveWait(ctx, "user", account.Wait{Method: "messages.sendMessage", Until: clock.Now().Add(minutes * time.Minute)}); err != nil {
+		w := account.Wait{Method: "messages.sendMessage", Asked: clock.Now().Add(-minutes * time.Second), Until: clock.Now().Add(minutes * time.Minute)}
+		if err := d.SaveWait(ctx, "user", w); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 || !w[0].Until.Equal(clock.Now().Add(time.Hour)) {
+	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 || !w[0].Until.Equal(clock.Now().Add(time.Hour)) || !w[0].Asked.Equal(clock.Now().Add(-time.Minute)) {
 		t.Errorf("waits: %v, %v", w, err)
 	}
 	if w, err := d.Waits(ctx, "bot 1"); err != nil || len(w) != 0 {
@@ -123,6 +155,14 @@ func TestADaysMessagesAreCounted(t *testing.T) {
 	}
 	if _, ok, err := d.CountSend(ctx, "bot 1", "2026-11-02", 3); err != nil || !ok {
 		t.Errorf("another account: %v, %v", ok, err)
+	}
+	for range 2 { // of bot 1's single message
+		if err := d.UncountSend(ctx, "bot 1", "2026-11-02"); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, err := d.Sends(ctx, "bot 1", "2026-11-02"); err != nil || n != 0 {
+		t.Errorf("a message taken back: %d, %v", n, err)
 	}
 	if _, ok, err := d.CountSend(ctx, "user", "2026-11-04", 0); err != nil || ok {
 		t.Errorf("a limit of nothing: %v, %v", ok, err)

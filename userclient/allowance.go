@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gotd/td/bin"
+	"github.com/gotd/td/telegram"
+	"github.com/gotd/td/tg"
+	"github.com/gotd/td/tgerr"
 
 	"telegate/delivery"
 	"telegate/userclient/account"
@@ -20,6 +26,8 @@ type allowance struct {
 	limit int // messages a day
 	now   func() time.Time
 	log   *slog.Logger
+
+	mu    sync.Mutex   // held while the store counts, so that until and held follow what it has
 	until atomic.Int64 // Unix time in seconds: before it there is nothing left
 	held  atomic.Int64 // likewise: before it nothing is left for broadcasts
 }
@@ -44,29 +52,77 @@ func (a *allowance) load(ctx context.Context) error {
 	return err
 }
 
-// take uses one message. The error is a storeError, or says until when there is nothing left for this lane.
-func (a *allowance) take(ctx context.Context, lane delivery.Lane) error {
+// Handle is the middleware that counts messages. It stands innermost: what the others give back has not left and does not
+// count, and neither does what Telegram sends back to wait. A message whose answer was lost may have left; it stays counted.
+func (a *allowance) Handle(next tg.Invoker) telegram.InvokeFunc {
+	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
+		if !isMessage(methodOf(input)) {
+			return next.Invoke(ctx, input, output)
+		}
+		name, err := a.take(ctx, callerOf(ctx).lane)
+		if err != nil {
+			return err
+		}
+		err = next.Invoke(ctx, input, output)
+		if _, flood := tgerr.AsFloodWait(err); flood {
+			a.giveBack(ctx, name)
+		}
+		return err
+	}
+}
+
+// take uses one message of the day that it names. The error is a storeError, or says until when there is nothing left for
+// this lane.
+func (a *allowance) take(ctx context.Context, lane delivery.Lane) (name string, err error) {
 	limit := a.limit
 	if lane == delivery.LaneBroadcast {
 		limit = BroadcastsPerDay(a.limit)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	name, next := a.today()
 	left, ok, err := a.store.CountSend(ctx, a.name, name, limit)
 	switch kept := a.limit - limit; {
 	case err != nil:
-		return storeError{fmt.Errorf("count message: %w", err)}
+		return "", storeError{fmt.Errorf("count message: %w", err)}
 	case !ok && kept > 0:
 		a.holdBroadcasts(limit, next)
-		e := a.refusal(sayShare, limit, next)
-		e.Broadcasts = true
-		return e
+		return "", a.shareUsed(next)
 	case left+kept == 0:
 		a.usedUp(next)
 	}
 	if !ok {
-		return a.refusal(sayCap, limit, next)
+		return "", a.refusal(sayCap, limit, next)
+	}
+	return name, nil
+}
+
+// giveBack takes a message out of the count of a day. Where that fails it stays counted, which costs one message.
+func (a *allowance) giveBack(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.store.UncountSend(ctx, a.name, name); err != nil {
+		a.log.Warn("a message that did not leave stays counted", "error", err)
+		return
+	}
+	a.until.Store(0)
+	a.held.Store(0)
+}
+
+// share refuses a broadcast that the day is known to have no message for, before it takes the turn of a code.
+func (a *allowance) share() error {
+	if next := time.Unix(a.held.Load(), 0); next.After(a.now()) {
+		return a.shareUsed(next)
 	}
 	return nil
+}
+
+func (a *allowance) shareUsed(next time.Time) *delivery.SendError {
+	e := a.refusal(sayShare, BroadcastsPerDay(a.limit), next)
+	e.Broadcasts = true
+	return e
 }
 
 // holdBroadcasts notes that broadcasts have had their share of the day.

@@ -87,7 +87,7 @@ type Client struct {
 	kept  *kept
 	pacer pacer
 
-	allowed *allowance // of a person's account; a bot never takes from it
+	allowed *allowance // of a person's account; a bot has none
 
 	api     atomic.Pointer[tg.Client] // nil until connected once; works across reconnects of one library client
 	check   chan struct{}             // tells Run to ask Telegram whose the session is
@@ -250,6 +250,9 @@ func (c *Client) live(ctx context.Context) error {
 	}
 	options.SessionStorage = c.kept
 	options.Middlewares = []telegram.Middleware{c.pacer, c.waits}
+	if c.bot == 0 {
+		options.Middlewares = append(options.Middlewares, c.allowed)
+	}
 	options.OnConnectionState = func(s telegram.ConnectionState) {
 		switch s {
 		case telegram.ConnectionStateReady:

@@ -1,6 +1,7 @@
 package userclient_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"telegate/delivery"
 	"telegate/userclient"
+	"telegate/userclient/account"
 )
 
 // A session of another program goes on where it was, without a new login.
@@ -274,5 +276,26 @@ func TestASessionIsKeptReadAndEnded(t *testing.T) {
 	}
 	if _, err := userclient.Verify(ctx, r.app(), kept); !errors.Is(err, userclient.ErrDead) {
 		t.Errorf("after logging out: %v", err)
+	}
+}
+
+// full is a store without room for a session.
+type full struct{ account.Store }
+
+func (full) SaveSession(context.Context, string, []byte) error    { return delivery.ErrStorageFull }
+func (full) ReplaceSession(context.Context, string, []byte) error { return delivery.ErrStorageFull }
+
+// A session that cannot be kept does not cost the one before.
+func TestASessionThatCannotBeKeptLeavesTheOneBefore(t *testing.T) {
+	r := newRig(t)
+	s, me := r.signIn(carol), userclient.Person{ID: carol.ID}
+	if err := userclient.Keep(t.Context(), r.db, s, me); err != nil {
+		t.Fatal(err)
+	}
+	if err := userclient.Keep(t.Context(), full{r.db}, r.signIn(carol), me); !errors.Is(err, delivery.ErrStorageFull) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	if kept, err := userclient.Kept(t.Context(), r.db); err != nil || kept.Encode() != s.Encode() {
+		t.Errorf("kept %v, %v", kept, err)
 	}
 }

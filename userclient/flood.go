@@ -13,6 +13,7 @@ import (
 	"github.com/gotd/td/tgerr"
 	"golang.org/x/time/rate"
 
+	"telegate/delivery"
 	"telegate/userclient/account"
 )
 
@@ -56,7 +57,8 @@ type waits struct {
 	table map[string]time.Time
 }
 
-// load reads what an earlier run has left, so that a restart does not forget it (F1).
+// load reads what an earlier run has left, so that a restart does not forget it (F1). A clock that has been set back since
+// makes no wait longer than Telegram has asked for.
 func (w *waits) load(ctx context.Context) error {
 	list, err := w.store.Waits(ctx, w.name)
 	if err != nil {
@@ -65,8 +67,12 @@ func (w *waits) load(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range list {
-		if one.Until.After(w.table[one.Method]) {
-			w.table[one.Method] = one.Until
+		until := one.Until
+		if latest := w.now().Add(until.Sub(one.Asked)); !one.Asked.IsZero() && until.After(latest) {
+			until = latest
+		}
+		if until.After(w.table[one.Method]) {
+			w.table[one.Method] = until
 		}
 	}
 	return nil
@@ -80,14 +86,15 @@ func (w *waits) until(method string) time.Time {
 
 // note remembers a wait from now on.
 func (w *waits) note(ctx context.Context, method string, wait time.Duration) time.Time {
-	until := w.now().Add(min(max(wait, time.Second), longestWait))
+	asked := w.now()
+	until := asked.Add(min(max(wait, time.Second), longestWait))
 	w.mu.Lock()
 	w.table[method] = until
 	w.mu.Unlock()
 	w.log.Warn("Telegram asks for quiet", "method", method, "until", until)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := w.store.SaveWait(ctx, w.name, account.Wait{Method: method, Until: until}); err != nil {
+	if err := w.store.SaveWait(ctx, w.name, account.Wait{Method: method, Asked: asked, Until: until}); err != nil {
 		w.log.Error("a flood wait could not be stored; a restart would forget it", "error", err)
 	}
 	return until
@@ -109,7 +116,7 @@ func (w *waits) sitOut(ctx context.Context, method string, end time.Time) error 
 // Handle is the middleware that waits as Telegram asks, within the caller's patience.
 func (w *waits) Handle(next tg.Invoker) telegram.InvokeFunc {
 	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
-		method, end := methodOf(input), w.now().Add(patienceOf(ctx))
+		method, end := methodOf(input), callerOf(ctx).end
 		for {
 			if err := w.sitOut(ctx, method, end); err != nil {
 				return err
@@ -133,11 +140,11 @@ type pacer struct {
 // Handle delays messages; one that would wait longer than its caller can is given back.
 func (p pacer) Handle(next tg.Invoker) telegram.InvokeFunc {
 	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
-		if method := methodOf(input); method == sendMessage || method == sendMedia {
+		if method := methodOf(input); isMessage(method) {
 			now := p.now()
 			turn := p.limiter.ReserveN(now, 1)
 			wait := turn.DelayFrom(now)
-			if deadline, ok := ctx.Deadline(); wait > patienceOf(ctx) || ok && wait >= time.Until(deadline) {
+			if deadline, ok := ctx.Deadline(); wait > 0 && now.Add(wait).After(callerOf(ctx).end) || ok && wait >= time.Until(deadline) {
 				turn.CancelAt(now)
 				return &floodError{method, now.Add(wait)}
 			}
@@ -157,16 +164,24 @@ func methodOf(request bin.Encoder) string {
 	return fmt.Sprintf("%T", request)
 }
 
-type patienceKey struct{}
+func isMessage(method string) bool { return method == sendMessage || method == sendMedia }
 
-func withPatience(ctx context.Context, d time.Duration) context.Context {
-	return context.WithValue(ctx, patienceKey{}, d)
+// caller is whom the middlewares work for.
+type caller struct {
+	end  time.Time     // until when it can wait, whatever number of calls it makes; zero: not at all
+	lane delivery.Lane // of a message
 }
 
-// patienceOf is how long the caller can wait; nothing where it has not said.
-func patienceOf(ctx context.Context) time.Duration {
-	d, _ := ctx.Value(patienceKey{}).(time.Duration)
-	return d
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// callerOf is one that does not wait where nobody has said.
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
 }
 
 // pause waits, or returns the context's error.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gotd/td/tgerr"
 
+	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/userclient"
 )
@@ -69,6 +70,42 @@ func TestPatienceGoesByLane(t *testing.T) {
 		t.Errorf("a code: %v", e)
 	}
 	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneDirect, MessageID: "msg_2"}, delivery.Part{Text: delivery.Plain("hello")})
+}
+
+// What a code can wait is for all its calls together: two waits that are short enough one by one are too long.
+func TestPatienceIsForTheWholeSend(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	c := r.user()
+	for _, method := range []string{"contacts.resolveUsername", "messages.sendMessage"} {
+		r.tel.Fail(method, tgerr.New(420, "FLOOD_WAIT_2"))
+	}
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.Class != delivery.Flood || e.RetryAfter > 2*time.Second {
+		t.Errorf("a code: %+v", e)
+	}
+}
+
+// A clock that is set back while telegate is down makes no wait longer than Telegram has asked for.
+func TestAClockSetBackMakesNoWaitLonger(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock()
+	r.now = clock.Now
+	c := r.user()
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_600"))
+	if e := c.send(code(alice.ID, "msg_1")); e == nil || e.RetryAfter != 10*time.Minute {
+		t.Errorf("before: %+v", e)
+	}
+	c.stop()
+	if err := r.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(-24 * time.Hour)
+	c = r.start(func(o *userclient.Options) { o.Store = dbtest.OpenAt(t, r.path, clock.Now, nil) })
+	await(t, c.connected)
+	if s := c.Status(); s.State != userclient.StateFloodWait || !s.Until.Equal(clock.Now().Add(10*time.Minute)) {
+		t.Errorf("after: %+v", s)
+	}
 }
 
 // The bot's login is what Telegram limits: the wait is kept, and nothing is asked before it is over.

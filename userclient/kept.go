@@ -168,7 +168,8 @@ func (k *kept) prove(ctx context.Context, owner int64, dc int) {
 // ErrNoSession: nobody has signed in.
 var ErrNoSession = errors.New("there is no session of a Telegram account: run telegate setup to sign in")
 
-// Keep stores a person's session for clients without a configured one. What was remembered of a session before is dropped.
+// Keep stores a person's session for clients without a configured one. What was remembered of a session before is dropped;
+// where the new one cannot be stored, the one before stays.
 // me is who it belongs to, as SignIn or Verify has told. It must not be called while a client runs.
 func Keep(ctx context.Context, store account.Store, s Session, me Person) error {
 	k := &kept{name: nameUser, store: store, state: newState(nil), record: record{Owner: me.ID}}
@@ -180,10 +181,7 @@ func Keep(ctx context.Context, store account.Store, s Session, me Person) error 
 	if err != nil {
 		return fmt.Errorf("write session: %w", err)
 	}
-	if err := store.Forget(ctx, nameUser); err != nil {
-		return fmt.Errorf("forget the session before: %w", err)
-	}
-	if err := store.SaveSession(ctx, nameUser, data); err != nil {
+	if err := store.ReplaceSession(ctx, nameUser, data); err != nil {
 		return fmt.Errorf("write session: %w", err)
 	}
 	return nil

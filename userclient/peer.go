@@ -30,7 +30,7 @@ func (c *Client) Resolve(ctx context.Context, username string) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	ctx = withPatience(ctx, patience)
+	ctx = withCaller(ctx, caller{end: c.o.Now().Add(patience)})
 	s := c.board.await(ctx, patience)
 	api := c.api.Load()
 	if api == nil || s.State != StateConnected && s.State != StateFloodWait && s.State != StateLimited {

@@ -1,12 +1,14 @@
 package userclient_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"telegate/userclient"
 	"telegate/userclient/datacenter"
@@ -94,6 +96,24 @@ func TestAProxyThatRefuses(t *testing.T) {
 				t.Error("the password is in the log")
 			}
 		})
+	}
+}
+
+// A visit that a proxy keeps from Telegram ends with one sentence, which names the proxy and not its password.
+func TestAProxyThatKeepsAVisitAwayIsNamed(t *testing.T) {
+	r := newRig(t)
+	app := r.app()
+	var err error
+	if app.Proxy, err = userclient.ParseProxy("socks5://user:wrong@127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err = userclient.Reach(ctx, app)
+	const want = "Telegram's data centres cannot be reached through the proxy 127.0.0.1:1: check that it runs, " +
+		"that its password or secret is right, and that it lets through to Telegram"
+	if !errors.Is(err, userclient.ErrUnreachable) || err.Error() != want {
+		t.Errorf("it says: %v", err)
 	}
 }
 

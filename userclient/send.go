@@ -40,7 +40,7 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 	if to.Lane == delivery.LaneCode {
 		wait = codePatience
 	}
-	ctx = withPatience(ctx, wait)
+	ctx = withCaller(ctx, caller{c.o.Now().Add(wait), to.Lane})
 	// A flood wait is left to the middleware, which sits a short one out.
 	if s := c.board.await(ctx, wait); s.State != StateConnected && (s.State != StateFloodWait || c.api.Load() == nil) {
 		return c.unconnected(s)
@@ -55,9 +55,6 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 	}
 	if c.bot == 0 {
 		part.Text, part.Buttons = withoutButtons(part, c.o.BotName(to.BotID)), nil
-		if err := c.allowed.take(ctx, to.Lane); err != nil {
-			return err
-		}
 	}
 	err = c.deliver(ctx, api, peer, to, part)
 	if to.ChatID > 0 && tgerr.Is(err, "PEER_ID_INVALID", "USER_ID_INVALID") {
@@ -77,6 +74,8 @@ func (c *Client) permit(to delivery.Recipient) error {
 		return refusal(delivery.MessagePermanent, delivery.ReasonLimited, sayBroadcast, errors.New("a broadcast through a person's account"))
 	case to.ChatID <= 0:
 		return refusal(delivery.RecipientPermanent, delivery.ReasonNoRights, sayGroup, errors.New("a group through a person's account"))
+	case to.Lane == delivery.LaneBroadcast:
+		return c.allowed.share()
 	}
 	return nil
 }

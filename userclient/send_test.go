@@ -3,8 +3,10 @@ package userclient_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -357,6 +359,109 @@ func TestAPersonsAccountIsSpared(t *testing.T) {
 	await(t, c.connected)
 	if e := c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: "bc"}, delivery.Part{Text: delivery.Plain("news")}); e != nil {
 		t.Errorf("a broadcast where nothing else goes: %v", e)
+	}
+}
+
+// counted checks how many messages of the clock's day count.
+func (c *running) counted(want int) {
+	c.r.Helper()
+	n, err := c.r.db.Sends(c.r.Context(), "user", c.r.now().UTC().Format(time.DateOnly))
+	if err != nil || n != want {
+		c.r.Errorf("%d messages are counted, %v; want %d", n, err, want)
+	}
+}
+
+// What Telegram sends back to wait, and what waits for that, has not left and uses up nothing of the day.
+func TestAMessageThatIsSentBackIsNotCounted(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock()
+	r.now = clock.Now
+	c := r.user(func(o *userclient.Options) { o.DailyCap = 2 })
+	c.must(code(alice.ID, "msg_1"))
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_60"))
+	for range 2 {
+		if e := c.send(code(alice.ID, "msg_2")); e == nil || e.Class != delivery.Flood || e.RetryAfter != time.Minute {
+			t.Errorf("in the wait: %+v", e)
+		}
+		if s := c.Status(); s.State != userclient.StateFloodWait {
+			t.Errorf("in the wait: %+v", s)
+		}
+		c.counted(1)
+	}
+	clock.Advance(time.Minute)
+	c.must(code(alice.ID, "msg_2"))
+	c.counted(2)
+	if s := c.Status(); s.State != userclient.StateUsedUp {
+		t.Errorf("after the last message: %+v", s)
+	}
+}
+
+// A broadcast that is sent back leaves the share of the broadcasts as it was.
+func TestABroadcastThatIsSentBackIsNotCounted(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	clock := dbtest.NewClock()
+	r.now = clock.Now
+	c := r.user(func(o *userclient.Options) { o.DailyCap, o.Broadcasts = 2, true })
+	news := func() *delivery.SendError {
+		return c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: "bc_1"}, delivery.Part{Text: delivery.Plain("news")})
+	}
+	r.tel.Fail("messages.sendMessage", tgerr.New(420, "FLOOD_WAIT_60"))
+	if e := news(); e == nil || e.Class != delivery.Flood || e.Broadcasts {
+		t.Errorf("in the wait: %+v", e)
+	}
+	clock.Advance(time.Minute)
+	if e := news(); e != nil {
+		t.Errorf("after the wait: %+v", e)
+	}
+	c.counted(1)
+}
+
+// Of nine codes at once the rate lets six through in time; those that it sends back are not counted.
+func TestWhatTheRateHoldsBackIsNotCounted(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	r.now = dbtest.NewClock().Now // stands still, so that the rate lets as much through on any machine
+	c := r.user(func(o *userclient.Options) { o.DailyCap = 9 })
+	c.must(code(alice.ID, "msg_0"))
+	var wg sync.WaitGroup
+	var back atomic.Int32
+	for i := range 8 {
+		wg.Go(func() {
+			if e := c.send(code(alice.ID, fmt.Sprint("msg_", i+1))); e != nil {
+				back.Add(1)
+				if e.Class != delivery.Flood || e.RetryAfter > time.Minute {
+					t.Errorf("held back: %+v", e)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if back.Load() == 0 {
+		t.Error("the rate held nothing back")
+	}
+	sent := len(r.tel.Sent())
+	if sent != 9-int(back.Load()) {
+		t.Errorf("%d sent and %d held back of 9", sent, back.Load())
+	}
+	c.counted(sent)
+	if s := c.Status(); s.State != userclient.StateConnected {
+		t.Errorf("with messages left: %+v", s)
+	}
+}
+
+// A message whose answer was lost may have arrived: it stays counted.
+func TestALostAnswerStaysCounted(t *testing.T) {
+	r := newRig(t)
+	r.met(alice.ID, alice.Username)
+	r.now = dbtest.NewClock().Now
+	c := r.user()
+	r.tel.Swallow("messages.sendMessage", true) // the library asks again by itself
+	c.must(code(alice.ID, "msg_1"))
+	c.counted(1)
+	if n := len(r.tel.Sent()); n != 1 {
+		t.Errorf("%d messages", n)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/gotd/log"
@@ -17,6 +16,24 @@ const reachTimeout = time.Minute
 // ErrUnreachable: no data centre has answered in time.
 var ErrUnreachable = errors.New("Telegram's data centres cannot be reached: check the network, the firewall and the proxy") //nolint:staticcheck // a name
 
+// unreachable is what to say when no data centre has answered: a proxy on the way is what to look at first.
+func (a App) unreachable() error {
+	if a.Proxy == nil {
+		return ErrUnreachable
+	}
+	return proxyError{hostPort(a.Proxy)}
+}
+
+// proxyError is ErrUnreachable by way of a proxy.
+type proxyError struct{ proxy string } // host:port
+
+func (e proxyError) Error() string {
+	return "Telegram's data centres cannot be reached through the proxy " + e.proxy +
+		": check that it runs, that its password or secret is right, and that it lets through to Telegram"
+}
+
+func (proxyError) Unwrap() error { return ErrUnreachable }
+
 // ErrDead: Telegram refuses the session for good. What wraps it says why.
 var ErrDead = errors.New("the session cannot be used")
 
@@ -27,9 +44,6 @@ type visit struct {
 	ctx     context.Context // ends with the visit
 	cancel  context.CancelCauseFunc
 	ended   chan struct{}
-
-	mu   sync.Mutex // guards dead
-	dead error      // why the connection was lost last
 }
 
 // newVisit connects, beginning with a session if there is one. The caller must close it. onUpdate may be nil.
@@ -51,9 +65,6 @@ func (a App) newVisit(ctx context.Context, s *Session, onUpdate telegram.UpdateH
 		if _, _, final := finalAnswer(err, false); final { // the library would go on trying
 			v.cancel(err)
 		}
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.dead = err
 	}
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	options.Logger = ear{log.OrNop(options.Logger), v.cancel}
@@ -74,7 +85,7 @@ func (a App) newVisit(ctx context.Context, s *Session, onUpdate telegram.UpdateH
 	case <-v.ended:
 		err = context.Cause(v.ctx)
 	case <-timer.C:
-		err = ErrUnreachable
+		err = a.unreachable()
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
@@ -82,10 +93,8 @@ func (a App) newVisit(ctx context.Context, s *Session, onUpdate telegram.UpdateH
 	if _, detail, final := finalAnswer(err, false); final {
 		return nil, fmt.Errorf("%w: %s", ErrDead, detail)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.dead != nil && errors.Is(err, ErrUnreachable) {
-		err = fmt.Errorf("%w (%w)", ErrUnreachable, v.dead)
+	if errors.Is(err, context.DeadlineExceeded) { // the caller's time was shorter
+		err = a.unreachable()
 	}
 	return nil, err
 }
@@ -98,7 +107,7 @@ func (v *visit) close() {
 
 // within makes a context for one call that also ends with the visit. stop must be called.
 func (v *visit) within(ctx context.Context) (_ context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(withPatience(ctx, patience))
+	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(v.ctx, cancel)
 	return ctx, func() { unhook(); cancel() }
 }

@@ -24,7 +24,8 @@ type Peer struct {
 
 // Wait is how long Telegram wants no more calls of one method.
 type Wait struct {
-	Method string // as Telegram spells it, such as messages.sendMessage
+	Method string    // as Telegram spells it, such as messages.sendMessage
+	Asked  time.Time // when it said so; zero where that is not known
 	Until  time.Time
 }
 
@@ -41,6 +42,8 @@ type Store interface {
 	Sessions
 	// SaveSession replaces the session in one piece.
 	SaveSession(ctx context.Context, name string, data []byte) error
+	// ReplaceSession is Forget and SaveSession, both or neither.
+	ReplaceSession(ctx context.Context, name string, data []byte) error
 	// Forget drops the session and the peers, whose access hashes are worth nothing to another session. Waits and counts
 	// stay: they are held against the person or the bot, not against the session.
 	Forget(ctx context.Context, name string) error
@@ -54,6 +57,8 @@ type Store interface {
 	// CountSend counts one message of a day (2006-01-02, UTC), unless limit have been counted already; counted tells
 	// whether it has, left how many more it would.
 	CountSend(ctx context.Context, name, day string, limit int) (left int, counted bool, err error)
+	// UncountSend takes back one that was counted of a day.
+	UncountSend(ctx context.Context, name, day string) error
 	// Sends is how many have been counted of a day.
 	Sends(ctx context.Context, name, day string) (int, error)
 }
