@@ -155,9 +155,6 @@ func (p *Page) Keep(name string, take chromedp.Action[[]byte]) {
 		return
 	}
 	picture, err := chromedp.Run(p.Ctx, take)
-	if err == nil {
-		picture, err = smaller(picture)
-	}
 	if err != nil {
 		p.T.Logf("no picture %s: %v", name, err)
 		return
