@@ -12,7 +12,7 @@ export PLATFORMS ?= linux/amd64 linux/arm64 linux/arm/7 darwin/amd64 darwin/arm6
 OUT ?= telegate
 IMAGE ?= telegate
 
-.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test image
+.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test screenshots image
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,11 @@ package-test: ## A package of a quick build: linted, and installed, run, upgrade
 	packaging/stage dist/quick/telegate dist/stage
 	packaging/deb dist/stage $$(go env GOARCH | sed 's/^arm$$/arm7/') dist/telegate.deb
 	packaging/check dist/telegate.deb
+
+# Each page at a desk and on a phone, by day and by night: docs/console/PAGE-WIDTH-SCHEME.png. Needs Chromium.
+screenshots: ## The pictures of docs/console.md, as the browser tests of the console see its pages
+	rm -f docs/console/*.png
+	TELEGATE_SCREENSHOTS=$(CURDIR)/docs/console go test -count 1 -run 'InTheBrowser$$' ./console
 
 image: ## The container image
 	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t $(IMAGE) .

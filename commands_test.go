@@ -13,16 +13,22 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"telegate/config"
 	"telegate/db/dbtest"
 	"telegate/sandbox"
 )
 
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked, alice has signed
 // in and bob has blocked the bot, and where carol and alice are linked in the domain corp. They know it by TELEGATE_API and
-// TELEGATE_KEY, its address as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; LATER is
-// tomorrow, and TODAY the day. DATABASE is the gateway's own database.
+// TELEGATE_KEY, its address as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; SENDER is a key that may
+// send and nothing else. LATER is tomorrow, and TODAY the day. DATABASE is the gateway's own database.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
+	sender, err := config.NewAPIKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.toml = config.KeyTable(config.Key{Name: "sender", Hash: config.HashAPIKey(sender), Domains: []string{"*"}, Scopes: []string{"send"}})
 	w.start()
 	w.connected()
 	w.link("", "alice")
@@ -44,6 +50,7 @@ func TestCommands(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TELEGATE_API", w.url)
 			env.Setenv("TELEGATE_KEY", w.key)
+			env.Setenv("SENDER", sender)
 			env.Setenv("GATEWAY", gateway.Host)
 			env.Setenv("LATER", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339))
 			env.Setenv("TELEGRAM", w.botAPI)

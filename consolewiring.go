@@ -75,6 +75,26 @@ func (g *gateway) consoleStatus(ctx context.Context) (pages.Status, error) {
 	return s, nil
 }
 
+// queue is what GET /v1/status tells: the same as the page.
+func (g *gateway) queue(ctx context.Context) (api.Queue, error) {
+	s, err := g.consoleStatus(ctx)
+	q := api.Queue{}
+	for _, l := range s.Lanes {
+		view := api.LaneView{Lane: string(l.Lane), Waiting: l.Waiting}
+		if !l.Oldest.IsZero() {
+			view.OldestAt = &l.Oldest
+		}
+		q.Lanes = append(q.Lanes, view)
+	}
+	for _, p := range s.Pauses {
+		q.Pauses = append(q.Pauses, api.PauseView{Bot: p.Bot, Chat: p.ChatID, Until: p.Until})
+	}
+	for _, l := range s.Limits {
+		q.Limits = append(q.Limits, api.LimitView{Name: l.Name, Value: l.Value, Meaning: l.Words})
+	}
+	return q, err
+}
+
 var tones = map[string]string{api.HealthOK: "good", api.HealthDegraded: "warn", api.HealthFailing: "bad"}
 
 // nameOf is a bot as people know it.

@@ -8,7 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"telegate/api"
+	"telegate/delivery"
 	"telegate/sandbox"
 )
 
@@ -83,5 +86,36 @@ func TestConsoleOfARunningGateway(t *testing.T) {
 	page, at = w.consoleClient().open("/console/sign-in", url.Values{"key": {w.key}}) // no code can be sent
 	if at.Path != "/console/sign-in" || !strings.Contains(page, "telegate status first") {
 		t.Errorf("without Telegram: %s %s", at, page)
+	}
+}
+
+// The page Status and GET /v1/status tell of the same pauses and lanes, with bots by their names.
+func TestTheAPITellsWhatThePageStatusTells(t *testing.T) {
+	w := newWorld(t)
+	g := w.start()
+	w.connected()
+	bot, _ := g.tenants.Bot("")
+	until := time.Now().Add(time.Hour).Truncate(time.Second)
+	for _, p := range []delivery.Pause{
+		{BotID: bot, ChatID: 770_501, Until: until}, {BotID: bot, Until: until.Add(-time.Minute)}, {BotID: delivery.UserSession, ChatID: 770_502, Until: until.Add(-2 * time.Hour)},
+	} {
+		if err := g.db.SavePause(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := g.consoleStatus(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var q api.Queue
+	w.want(http.StatusOK, "GET", "/v1/status", nil, &q)
+	if len(q.Pauses) != 2 || len(page.Pauses) != 2 || q.Pauses[0].Bot != "@"+testBot || q.Pauses[0].Chat != 0 || q.Pauses[1].Chat != 770_501 || !q.Pauses[1].Until.Equal(until) {
+		t.Errorf("pauses: %+v, and on the page %+v", q.Pauses, page.Pauses)
+	}
+	if len(q.Lanes) != 4 || q.Lanes[0].Lane != "code" || q.Lanes[3].Lane != "broadcast" || len(page.Lanes) != 4 {
+		t.Errorf("lanes: %+v, and on the page %+v", q.Lanes, page.Lanes)
+	}
+	if len(q.Limits) != len(page.Limits) || len(q.Limits) == 0 || q.Limits[0].Value != page.Limits[0].Value {
+		t.Errorf("limits: %+v, and on the page %+v", q.Limits, page.Limits)
 	}
 }

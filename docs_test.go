@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,4 +94,47 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// The pictures of the console's pages are all there, each in its four views, and all of them are shown.
+func TestPicturesOfTheConsoleAreTheOnesShown(t *testing.T) {
+	page := read(t, "docs/console.md")
+	shown := map[string]bool{}
+	for _, link := range regexp.MustCompile(`\]\((console/[^)]*\.png)\)`).FindAllStringSubmatch(page, -1) {
+		shown[filepath.FromSlash("docs/"+link[1])] = true
+	}
+	kept, err := filepath.Glob("docs/console/*.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]bool{} // by the browser tests
+	tests, err := filepath.Glob("console/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range tests {
+		for _, shots := range regexp.MustCompile(`b\.shots\("([a-z-]+)"\)`).FindAllStringSubmatch(read(t, file), -1) {
+			for _, view := range []string{"1280-light", "1280-dark", "360-light", "360-dark"} {
+				taken[filepath.FromSlash("docs/console/"+shots[1]+"-"+view+".png")] = true
+			}
+		}
+	}
+	if len(taken) < 40 {
+		t.Fatalf("the tests take only %d pictures", len(taken))
+	}
+	for _, file := range kept {
+		if !taken[file] || !shown[file] {
+			t.Errorf("%s: taken by a test: %v, shown in docs/console.md: %v", file, taken[file], shown[file])
+		}
+	}
+	for file := range taken {
+		if !slices.Contains(kept, file) {
+			t.Errorf("%s is missing: make screenshots", file)
+		}
+	}
+	for file := range shown {
+		if !slices.Contains(kept, file) {
+			t.Errorf("docs/console.md shows %s, which is not there", file)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"telegate/api"
 	"telegate/bot"
 	"telegate/config"
 )
@@ -29,7 +30,7 @@ func (d *doctor) botTables() []config.Telegram {
 func (d *doctor) bots(ctx context.Context) []finding {
 	tables := d.botTables()
 	if len(tables) == 0 && d.bad == nil {
-		return []finding{{"bot", rungSkip, "None is configured. " + withoutBot, ""}}
+		return []finding{{"bot", rungSkip, "None is configured. " + api.WithoutBot, ""}}
 	}
 	results := make([][]finding, len(tables))
 	var all sync.WaitGroup

@@ -134,7 +134,7 @@ func (g *gateway) open(ctx context.Context) error {
 	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.tenants,
-		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Reload: g.reload, Ready: g.db.Ready,
+		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.health, Queue: g.queue, Reload: g.reload, Ready: g.db.Ready,
 		Pages: meshcentral.Pages(version), Console: g.console,
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version, Now: time.Now, Logger: log,
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"telegate/config"
 )
@@ -47,7 +48,21 @@ func (c configImportCmd) Run(con *console) error {
 		fmt.Fprintf(con.stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
 	}
 	fmt.Fprintf(con.stderr, "%d of them need attention.\n", attention)
+	if imported.Secrets && c.Out == "" && othersCanRead(con.stdout) {
+		fmt.Fprintln(con.stderr, "The file that this was written to holds secrets, and every user of this machine can read it: "+
+			"run chmod 600 on it, or next time give --out FILE instead of > FILE.")
+	}
 	return nil
+}
+
+// othersCanRead tells whether what is written goes into a file that is not for its owner and group alone.
+func othersCanRead(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0
 }
 
 // maxImport is the most that is read of a configuration; a larger file is refused by its reader.

@@ -77,3 +77,45 @@ func TestBothLoginsOfMeshCentralsConfigurationServe(t *testing.T) {
 		})
 	}
 }
+
+// Standard output that goes into a file for everybody's eyes takes the secrets with it: that is said, and only then.
+func TestImportIntoAFileThatOthersCanReadSaysSo(t *testing.T) {
+	const token = `{"messaging": {"telegram": {"bottoken": "123456789:AAFk-3jf_Kd8sQpZx7Lm2Vb9Yt4Wc6Nr1Hg"}}}`
+	for name, c := range map[string]struct {
+		source string
+		mode   os.FileMode
+		warns  bool
+	}{
+		"for all":            {token, 0o644, true},
+		"for the owner":      {token, 0o600, false},
+		"without any secret": {`{"domains": {"": {"title": "My Server"}}}`, 0o644, false},
+		"with a proxy":       {`{"messaging": {"telegram": {"proxy": {"ip": "127.0.0.1", "port": 1080, "socksType": 5, "username": "alice", "password": "the old mill"}}}}`, 0o644, true},
+		"a placeholder":      {`{"messaging": {"telegram": {"bottoken": "0000"}}}`, 0o644, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			source := filepath.Join(dir, "config.json")
+			if err := os.WriteFile(source, []byte(c.source), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			made, err := os.Create(filepath.Join(dir, "telegate.toml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer made.Close()
+			if err := made.Chmod(c.mode); err != nil {
+				t.Fatal(err)
+			}
+			var stderr strings.Builder
+			exit := run(t.Context(), []string{"config", "import", source}, func(string) string { return "" }, strings.NewReader(""), made, &stderr)
+			if warned := strings.Contains(stderr.String(), "chmod 600"); exit != exitOK || warned != c.warns {
+				t.Errorf("exit status %d, a warning: %v, want %v:\n%s", exit, warned, c.warns, stderr.String())
+			}
+			for _, secret := range []string{"AAFk-3jf", "the old mill"} {
+				if strings.Contains(stderr.String(), secret) {
+					t.Errorf("standard error shows a secret:\n%s", stderr.String())
+				}
+			}
+		})
+	}
+}

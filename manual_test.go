@@ -82,7 +82,7 @@ func exampleOf(c *kong.Node) bool {
 func TestEveryTableHasJSON(t *testing.T) {
 	_, commands := commandTree(t)
 	showNothing := []string{ // they do something and say so, or ask, or print what is for one reader alone
-		"serve", "sandbox", "setup", "users link", "users unlink", "config check", "config import", "config texts", "meshcentral setup", "meshcentral adopt",
+		"serve", "sandbox", "setup", "config check", "config import", "config texts", "meshcentral setup",
 		"session import", "session revoke", "completion", "backup", "restore", "support",
 	}
 	for _, c := range commands {

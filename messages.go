@@ -84,11 +84,8 @@ func (c messagesListCmd) Run(ctx context.Context, con *console) error {
 // fate is why a message did not arrive and what to do about it; empty for one that has arrived or is on its way.
 func fate(m api.MessageSummary) string {
 	var words []string
-	switch {
-	case m.Failure != nil:
+	if m.Failure != nil {
 		words = append(words, string(m.Failure.Reason)+": "+m.Failure.Detail)
-	case m.Status == string(delivery.StatusUnknown):
-		words = append(words, "Telegram's answer was lost, so it may have arrived. Ask the person before it is sent again.")
 	}
 	switch {
 	case m.ResentAs != "":

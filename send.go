@@ -91,6 +91,8 @@ func tellEnd(ctx context.Context, client *apiClient, con *console, accepted api.
 	switch {
 	case err != nil:
 		return err
+	case m.Status == string(delivery.StatusUnknown) && m.Failure != nil: // nobody can say that it did not
+		return errors.New(m.Failure.Detail)
 	case m.Failure != nil:
 		return fmt.Errorf("the message did not arrive (%s): %s", m.Failure.Reason, m.Failure.Detail)
 	case m.Status != string(delivery.StatusDelivered) && !underWay(m):

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 )
 
 type statusCmd struct {
@@ -21,6 +24,7 @@ type statusCmd struct {
 // Help implements kong.HelpProvider.
 func (statusCmd) Help() string {
 	return `The exit status is 1 unless all is well, so that scripts can watch it. Any key will do; it shows the domains of the key.
+With the scope admin also what waits in each lane, the quiet that Telegram has asked for, the last failures, and the limits.
 
     telegate status
     telegate status --health --api unix:/run/telegate/api.sock`
@@ -30,6 +34,7 @@ func (statusCmd) Help() string {
 type gatewayStatus struct {
 	api.Health
 	api.DomainList
+	*api.Queue // nil where the key lacks the scope admin, or where it cannot be told
 }
 
 // Run shows how the gateway is doing. The error says that it is not well.
@@ -48,6 +53,8 @@ func (c statusCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "GET", "/v1/domains", nil, nil, &s.DomainList); err != nil {
 		return err
 	}
+	var untold error // the rest is told all the same
+	s.Queue, untold = queueOf(ctx, client)
 	if c.JSON {
 		err = json.NewEncoder(con.stdout).Encode(s)
 	} else {
@@ -57,9 +64,27 @@ func (c statusCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	if s.Status != api.HealthOK {
-		return errors.New("the gateway is " + s.Status)
+		return errors.Join(errors.New("the gateway is "+s.Status), untold)
 	}
-	return nil
+	return untold
+}
+
+// queueOf asks what waits; nil where the key may not know.
+func queueOf(ctx context.Context, client *apiClient) (*api.Queue, error) {
+	resp, err := client.send(ctx, "GET", "/v1/status", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		q := &api.Queue{}
+		return q, decodeAnswer(resp, q)
+	case http.StatusForbidden:
+		return nil, nil
+	default:
+		return nil, problemIn(resp)
+	}
 }
 
 // health asks what a supervisor wants to know. A gateway whose bot is in trouble works: to start it anew would help nobody.
@@ -137,7 +162,7 @@ func (s gatewayStatus) tell(con *console) error {
 	fmt.Fprintln(con.stdout)
 	table = newTable(con.stdout)
 	table.row("DOMAIN", "TITLE", "SECOND FACTOR", "BOT", "STATE")
-	lacking := false
+	lacking := ""
 	for _, d := range s.Domains {
 		name, factor, bot := d.ID, "on", d.Bot
 		if name == "" {
@@ -147,17 +172,58 @@ func (s gatewayStatus) tell(con *console) error {
 			factor = "off"
 		}
 		if len(d.Unavailable) > 0 {
-			lacking, bot = true, "none"
+			lacking, bot = d.UnavailableDetail, "none"
 		}
 		table.row(name, d.Title, factor, bot, d.State)
 	}
-	if err := table.flush(); err != nil || !lacking {
+	if err := table.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(con.stdout, "\n%s\n", withoutBot)
-	return err
+	if lacking != "" {
+		fmt.Fprintf(con.stdout, "\n%s\n", lacking)
+	}
+	if s.Queue == nil {
+		return nil
+	}
+	return s.tellQueue(con)
 }
 
-// withoutBot says what a domain does not have that has no bot, and why.
-const withoutBot = "Where there is no bot, a user session stands in for it. It gets no news of what people do in Telegram, so there are no links to open " +
-	"(people link by handle), no buttons such as Not me, and no commands such as /mute. telegate setup bot sets up a bot."
+func (s gatewayStatus) tellQueue(con *console) error {
+	fmt.Fprintln(con.stdout)
+	table := newTable(con.stdout)
+	table.row("LANE", "WAITING", "OLDEST SINCE")
+	for _, l := range s.Lanes {
+		table.row(l.Lane, strconv.Itoa(l.Waiting), timeOrNothing(l.OldestAt))
+	}
+	if err := table.flush(); err != nil {
+		return err
+	}
+	for _, p := range s.Pauses {
+		where := ""
+		if p.Chat != 0 {
+			where = fmt.Sprintf(" in one chat (%d)", p.Chat)
+		}
+		fmt.Fprintf(con.stdout, "Telegram has asked %s for quiet%s until %s. Nothing to do: telegate waits, and goes on by itself.\n",
+			delivery.Displayable(p.Bot, 100), where, localTime(p.Until))
+	}
+	fmt.Fprintln(con.stdout)
+	table = newTable(con.stdout)
+	if len(s.Failures) == 0 {
+		table.row("No message has failed, expired or been lost in the last 30 days.")
+	} else {
+		table.row("LAST FAILURES", "ID", "DOMAIN", "USER", "LANE", "STATUS", "WHY, AND WHAT TO DO")
+	}
+	for _, m := range s.Failures {
+		table.row(timeOrNothing(m.EndedAt), m.ID, cmp.Or(m.Domain, "(default)"), m.User, m.Lane, m.Status, fate(m))
+	}
+	if err := table.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(con.stdout)
+	table = newTable(con.stdout)
+	table.row("LIMIT", "VALUE", "MEANING")
+	for _, l := range s.Limits {
+		table.row(l.Name, l.Value, l.Meaning)
+	}
+	return table.flush()
+}

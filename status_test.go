@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A supervisor asks without a key, whatever name the certificate is for, and is told by the exit status whether the gateway works:
@@ -46,6 +47,59 @@ func TestHealthForSupervisors(t *testing.T) {
 		exit := run(t.Context(), []string{"status", "--health"}, func(name string) string { return env[name] }, strings.NewReader(""), &stdout, &stderr)
 		if exit != c.exit || !strings.Contains(stderr.String(), c.says) {
 			t.Errorf("%s (%d): exit status %d, want %d; %q does not say %q", c.answer, c.status, exit, c.exit, stderr.String(), c.says)
+		}
+	}
+}
+
+// What the parts do not tell is told behind them, to keys that may know; where it cannot be told, the parts are all the same.
+func TestStatusTellsWhatTheConsoleTells(t *testing.T) {
+	status, answer := 0, ""
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz":
+			_, _ = io.WriteString(w, `{"status":"ok","version":"1.2.3","components":[{"name":"database","status":"ok"}]}`)
+		case "/v1/domains":
+			_, _ = io.WriteString(w, `{"domains":[{"id":"","title":"My Server","msg2factor":true,"bot":"","state":"connected","unavailable":["buttons"],"unavailable_detail":"There is no bot."}]}`)
+		default:
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, answer)
+		}
+	}))
+	defer gateway.Close()
+	const queue = `{"lanes":[{"lane":"code","waiting":0,"oldest_at":null},{"lane":"direct","waiting":3,"oldest_at":"2026-11-02T09:00:00Z"}],
+		"pauses":[{"bot":"@SomeBot","until":"2026-11-02T10:00:00Z"},{"bot":"the user session","chat":501,"until":"2026-11-02T10:00:00Z"}],
+		"failures":[{"id":"msg_a","user":"alice","lane":"alert","status":"expired","failure":{"reason":"unreachable","detail":"Telegram was\u001b[2J away."},"ended_at":"2026-11-02T09:30:00Z","resendable":true}],
+		"limits":[{"name":"bot_per_second","value":"30","meaning":"messages of a bot"}]}`
+	for _, c := range []struct {
+		status int
+		answer string
+		args   []string
+		exit   int
+		says   []string
+		not    string
+	}{
+		{200, queue, nil, exitOK, []string{
+			"There is no bot.", "LANE", "direct  3        " + localTime(time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)),
+			"Telegram has asked @SomeBot for quiet until ", "the user session for quiet in one chat (501) until ",
+			"msg_a", "(default)", "expired  unreachable: Telegram was", "telegate messages resend msg_a", "bot_per_second",
+		}, "\x1b"},
+		{200, queue, []string{"--json"}, exitOK, []string{`"status":"ok"`, `"waiting":3`, `"chat":501`, `"name":"bot_per_second"`}, "LANE"},
+		{200, `{"lanes":[],"pauses":[],"failures":[],"limits":[]}`, nil, exitOK, []string{"No message has failed, expired or been lost"}, "quiet"},
+		{403, `{"title":"Insufficient scope"}`, nil, exitOK, []string{"My Server", "database"}, "LANE"},
+		{403, `{"title":"Insufficient scope"}`, []string{"--json"}, exitOK, []string{`"domains":[`}, "lanes"},
+		{503, `{"title":"Storage unavailable","detail":"Try later."}`, nil, exitFailed, []string{"My Server", "database", "Storage unavailable: Try later."}, "LANE"},
+	} {
+		status, answer = c.status, c.answer
+		var out bytes.Buffer
+		env := map[string]string{"TELEGATE_API": gateway.URL, "TELEGATE_KEY": "tgk_secret"}
+		exit := run(t.Context(), append([]string{"status"}, c.args...), func(name string) string { return env[name] }, strings.NewReader(""), &out, &out)
+		if exit != c.exit || strings.Contains(out.String(), c.not) {
+			t.Errorf("%d %v: exit status %d, want %d, and no %q:\n%s", c.status, c.args, exit, c.exit, c.not, out.String())
+		}
+		for _, words := range c.says {
+			if !strings.Contains(out.String(), words) {
+				t.Errorf("%d %v does not say %q:\n%s", c.status, c.args, words, out.String())
+			}
 		}
 	}
 }

@@ -22,7 +22,7 @@ type usersListCmd struct {
 
 // Help implements kong.HelpProvider.
 func (usersListCmd) Help() string {
-	return `It needs a key with the scope admin. Users whose handle was set and not proven yet have no link, and are not listed.
+	return `It needs a key with the scope admin. Users who are invited have a handle that was set and not proven yet, and no link: nothing goes there.
 
     telegate users list --query ali`
 }
@@ -51,7 +51,11 @@ func (c usersListCmd) Run(ctx context.Context, con *console) error {
 				}
 				continue
 			}
-			table.row(u.User, u.Handle, u.Name, u.Status, timeOrNothing(u.VerifiedAt))
+			handle, since := u.Handle, u.VerifiedAt
+			if u.Status == "invited" && u.Invitation != nil {
+				handle, since = u.Invitation.Handle, &u.Invitation.CreatedAt
+			}
+			table.row(u.User, handle, u.Name, u.Status, timeOrNothing(since))
 		}
 		if page.Next == "" {
 			return table.flush()
@@ -91,11 +95,7 @@ func (c usersShowCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	var m api.Messaging
-	if err := client.call(ctx, "GET", c.path(), nil, nil, &m); err != nil {
-		return err
-	}
-	return tellMessaging(con, m, c.JSON)
+	return tellUser(ctx, client, con, c.userArg, c.JSON)
 }
 
 type usersSetCmd struct {
@@ -128,7 +128,8 @@ func (c usersSetCmd) Run(ctx context.Context, con *console) error {
 
 type usersUnlinkCmd struct {
 	userArg
-	Yes bool `short:"y" help:"Do not ask."`
+	Yes  bool `short:"y" help:"Do not ask."`
+	JSON bool `help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
@@ -157,6 +158,9 @@ func (c usersUnlinkCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "DELETE", c.path(), nil, nil, nil); err != nil {
 		return err
 	}
+	if c.JSON {
+		return tellUser(ctx, client, con, c.userArg, true)
+	}
 	_, err = fmt.Fprintf(con.stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
 	return err
 }
@@ -169,6 +173,15 @@ var reasonWords = map[string]string{
 	"chat_blocked_bot":    "The user has blocked the bot, or the sending account; he opens that chat and unblocks it, or taps Start.",
 	"cooling_off":         "The user tapped Not me; codes go out again 20 minutes after that.",
 	"transport_down":      "Telegram cannot be reached; telegate status says why.",
+}
+
+// tellUser asks what Telegram can be used for with a user, and says it.
+func tellUser(ctx context.Context, client *apiClient, con *console, who userArg, asJSON bool) error {
+	var m api.Messaging
+	if err := client.call(ctx, "GET", who.path(), nil, nil, &m); err != nil {
+		return err
+	}
+	return tellMessaging(con, m, asJSON)
 }
 
 // tellMessaging says what Telegram can be used for with a user.

@@ -11,6 +11,7 @@ import (
 type usersLinkCmd struct {
 	userArg
 	Name string `placeholder:"NAME" help:"What to call the user in the chat; the user's id stands beside it."`
+	JSON bool   `help:"Print JSON at the end; the conversation goes to standard error."`
 }
 
 // Help implements kong.HelpProvider.
@@ -41,7 +42,11 @@ func (c usersLinkCmd) Run(ctx context.Context, con *console) error {
 	if err := client.call(ctx, "POST", "/v1/links", nil, api.StartLink{Domain: c.Domain, User: c.User, DisplayName: c.Name}, &started); err != nil {
 		return err
 	}
-	t := newTerminal(con.stdin, con.stdout)
+	out := con.stdout
+	if c.JSON { // the conversation is no part of it
+		out = con.stderr
+	}
+	t := newTerminal(con.stdin, out)
 	t.say("The person opens this within 10 minutes, presses Start, and taps Link:\n\n    %s\n", started.StartURL)
 	if t.escape {
 		picture, err := drawQR(started.StartURL, true)
@@ -62,11 +67,7 @@ func (c usersLinkCmd) Run(ctx context.Context, con *console) error {
 		}
 		switch confirmed.Result {
 		case "verified":
-			var m api.Messaging
-			if err := client.call(ctx, "GET", c.path(), nil, nil, &m); err != nil {
-				return err
-			}
-			return tellMessaging(con, m, false)
+			return tellUser(ctx, client, con, c.userArg, c.JSON)
 		case "incorrect":
 			t.say("That is not the code; tries left: %d.", confirmed.AttemptsRemaining)
 		case "not_claimed":

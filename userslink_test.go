@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,14 +15,21 @@ import (
 
 // linking runs telegate users link beside a world; the answers go into the pipe.
 func (w *world) linking(args ...string) (answers io.WriteCloser, out *syncBuffer, done chan int) {
+	out = &syncBuffer{}
+	answers, done = w.linkingTo(out, out, args...)
+	return answers, out, done
+}
+
+// linkingTo is linking with two places for what the command prints.
+func (w *world) linkingTo(stdout, stderr io.Writer, args ...string) (answers io.WriteCloser, done chan int) {
 	in, answers := io.Pipe()
-	out, done = &syncBuffer{}, make(chan int, 1)
-	con := &console{stdin: in, stdout: out, stderr: out, getenv: func(name string) string {
+	done = make(chan int, 1)
+	con := &console{stdin: in, stdout: stdout, stderr: stderr, getenv: func(name string) string {
 		return map[string]string{"TELEGATE_KEY": w.key, "TELEGATE_API": w.url}[name]
 	}}
 	go func() { done <- runCommand(w.t.Context(), append([]string{"users", "link"}, args...), con) }()
 	w.t.Cleanup(func() { answers.Close() })
-	return answers, out, done
+	return answers, done
 }
 
 func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
@@ -65,5 +74,31 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 	_, out, done = w.linking("--domain", "nowhere", "bob")
 	if status := <-done; status != exitFailed || !strings.Contains(out.String(), "Not found") {
 		t.Errorf("exit status %d:\n%s", status, out)
+	}
+}
+
+// With --json standard output holds what came of it and nothing else.
+func TestLinkingAndUnlinkingPrintJSONAndAskElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.connected()
+	stdout, stderr := &syncBuffer{}, &syncBuffer{}
+	answers, done := w.linkingTo(stdout, stderr, "alice", "--json")
+	w.eventually("it asks for the code", func() bool { return strings.Contains(stderr.String(), "The code that the bot has shown:") })
+	if err := w.telegram.Open(w.person("alice").ID, regexp.MustCompile(`https://t\.me/\S+`).FindString(stderr.String())); err != nil {
+		t.Fatal(err)
+	}
+	question := w.message("alice", "Connect this Telegram chat", 0)
+	w.tap("alice", question, "Link")
+	fmt.Fprintln(answers, w.code(w.message("alice", "is the code to connect", question.ID)))
+	status := <-done
+	var m api.Messaging
+	if err := json.Unmarshal([]byte(stdout.String()), &m); status != exitOK || err != nil || !m.Linked || m.Link.Handle != "@alice_tg" {
+		t.Errorf("exit status %d, %v:\n%s", status, err, stdout)
+	}
+	status, out := w.telegate("", "users", "unlink", "alice", "--yes", "--json", "--key", w.key, "--api", w.url)
+	m = api.Messaging{}
+	if err := json.Unmarshal([]byte(out), &m); status != exitOK || err != nil || m.Linked || !slices.Contains(m.Reasons, "not_linked") {
+		t.Errorf("unlinked with exit status %d, %v:\n%s", status, err, out)
 	}
 }

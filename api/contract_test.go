@@ -203,6 +203,7 @@ func kindOf(v any) string {
 // calls are all calls of design §4 with the scope each needs; none where any key will do.
 var calls = map[string]string{
 	"GET /v1/domains":                    "",
+	"GET /v1/status":                     "admin",
 	"GET /v1/users":                      "admin",
 	"GET /v1/messaging":                  "",
 	"PUT /v1/messaging":                  "admin",

@@ -95,6 +95,7 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 		Health: func(context.Context) []api.Component {
 			return []api.Component{{Name: "database", Status: api.HealthOK}}
 		},
+		Queue: func(context.Context) (api.Queue, error) { return queue(), nil },
 		Ready: g.store.Ready,
 		Reload: func(ctx context.Context) (api.Reloaded, error) {
 			canceled, err := g.codes.ApplyPolicy(ctx, []string{""})

@@ -125,7 +125,7 @@ func (s *Server) messageID(ctx context.Context) (string, error) {
 // Message is a message as callers see it, with all that has happened to it. Its text is never shown.
 type Message struct {
 	MessageSummary
-	Transport   string         `json:"transport,omitempty" doc:"the way it took: bot"`
+	Transport   string         `json:"transport,omitempty" doc:"the way it took: bot, bot-mtproto or user"`
 	Request     string         `json:"request,omitempty" doc:"the request that made it: its X-Request-Id, and what the log calls it"`
 	ExpiresAt   time.Time      `json:"expires_at"`
 	DeliveredAt *time.Time     `json:"delivered_at"`

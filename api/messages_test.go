@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"telegate/api"
 	"telegate/delivery"
 )
 
@@ -123,5 +124,30 @@ func TestTextIsCountedInUTF16Units(t *testing.T) {
 				t.Errorf("%d parts, a file: %v", len(parts), parts[0].File != nil)
 			}
 		})
+	}
+}
+
+// What became of a message whose answer was lost is told wherever it is looked at, in the same words.
+func TestALostAnswerIsAFailureWithItsNextStep(t *testing.T) {
+	g := linked(t)
+	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
+	g.ended(id, delivery.StatusUnknown, nil)
+	const words = "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. Ask the person before it is sent again."
+	want := &delivery.Failure{Reason: delivery.ReasonAnswerLost, Detail: words}
+	var l api.MessageList
+	g.as(keyAdmin, "GET", "/v1/messages?status=dead", nil).into(&l)
+	if len(l.Messages) != 1 || l.Messages[0].Failure == nil || *l.Messages[0].Failure != *want {
+		t.Errorf("in the list: %+v", l.Messages)
+	}
+	var m api.Message
+	g.call("GET", "/v1/messages/"+id, nil).into(&m)
+	end := m.History[len(m.History)-1]
+	if m.Failure == nil || *m.Failure != *want || end.Detail != words || end.Reason != string(want.Reason) {
+		t.Errorf("by its id: %+v, %+v", m.Failure, end)
+	}
+	var trace api.Trace
+	g.as(keyAdmin, "GET", "/v1/trace?user=alice", nil).into(&trace)
+	if e := trace.Events[len(trace.Events)-1]; e.Outcome != "unknown" || e.Detail != words {
+		t.Errorf("in the trace: %+v", e)
 	}
 }

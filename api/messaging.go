@@ -121,8 +121,13 @@ type DomainView struct {
 	Bot        string `json:"bot" doc:"username with @; empty until Telegram has told it"`
 	State      string `json:"state" doc:"the bot's state, as in /healthz; the user session's in a domain without a bot"`
 
-	Unavailable []string `json:"unavailable,omitempty" doc:"what the domain does not have because a user session stands in for its bot: deep_link, buttons, commands; absent with a bot"`
+	Unavailable       []string `json:"unavailable,omitempty" doc:"what the domain does not have because a user session stands in for its bot: deep_link, buttons, commands; absent with a bot"`
+	UnavailableDetail string   `json:"unavailable_detail,omitempty" doc:"why, in a sentence for people with the next step; absent with a bot"`
 }
+
+// WithoutBot says what a domain does not have that has no bot, and why.
+const WithoutBot = "Where there is no bot, a user session stands in for it. It gets no news of what people do in Telegram, so there are no links to open " +
+	"(people link by handle), no buttons such as Not me, and no commands such as /mute. telegate setup bot sets up a bot."
 
 // DomainList is the answer of GET /v1/domains.
 type DomainList struct {
@@ -133,21 +138,24 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 	list := DomainList{Domains: []DomainView{}}
 	for _, d := range s.o.Domains.Domains() {
 		if caller(ctx).allows(d.ID) {
-			list.Domains = append(list.Domains, DomainView{
-				d.ID, d.Title, d.Msg2Factor, handle(d.Bot), d.BotState, d.Unavailable,
-			})
+			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}
+			if len(d.Unavailable) > 0 {
+				view.UnavailableDetail = WithoutBot
+			}
+			list.Domains = append(list.Domains, view)
 		}
 	}
 	return &struct{ Body DomainList }{list}, nil
 }
 
-// UserView is a user with a link.
+// UserView is a user with a link, an invitation, or both.
 type UserView struct {
-	User       string     `json:"user"`
-	Handle     string     `json:"handle"`
-	Name       string     `json:"name"`
-	Status     string     `json:"status" enum:"verified,suspended"`
-	VerifiedAt *time.Time `json:"verified_at"`
+	User       string      `json:"user"`
+	Handle     string      `json:"handle" doc:"of the linked account, as last seen, with @"`
+	Name       string      `json:"name"`
+	Status     string      `json:"status" enum:"verified,suspended,invited" doc:"invited: there is no link, and nothing goes to the handle of the invitation"`
+	VerifiedAt *time.Time  `json:"verified_at"`
+	Invitation *Invitation `json:"invitation,omitempty" doc:"a handle an administrator has set and nobody has proven yet; absent without one"`
 }
 
 // UserList is a page of users, in the order of their ids.
@@ -165,17 +173,24 @@ func (s *Server) listUsers(ctx context.Context, in *struct {
 	if _, err := s.inDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
-	links, err := s.o.Links.List(ctx, in.Domain, in.Query, in.After, in.Limit+1)
+	users, err := s.o.Links.Users(ctx, in.Domain, in.Query, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	list := UserList{Users: []UserView{}}
-	if len(links) > in.Limit {
-		links = links[:in.Limit]
-		list.Next = links[in.Limit-1].User
+	if len(users) > in.Limit {
+		users = users[:in.Limit]
+		list.Next = users[in.Limit-1].ID
 	}
-	for _, l := range links {
-		list.Users = append(list.Users, UserView{l.User, handle(l.Chat.Username), l.Chat.Name(), string(l.Status), timeOrNil(l.Verified)})
+	for _, u := range users {
+		view := UserView{User: u.ID, Status: "invited"}
+		if l := u.Link; l != nil {
+			view.Handle, view.Name, view.Status, view.VerifiedAt = handle(l.Chat.Username), l.Chat.Name(), string(l.Status), timeOrNil(l.Verified)
+		}
+		if inv := u.Invitation; inv != nil {
+			view.Invitation = &Invitation{Handle: handle(inv.Handle), CreatedAt: inv.Created}
+		}
+		list.Users = append(list.Users, view)
 	}
 	return &struct{ Body UserList }{list}, nil
 }

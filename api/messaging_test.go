@@ -3,9 +3,12 @@ package api_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"telegate/api"
 	"telegate/twofa"
 )
 
@@ -116,7 +119,8 @@ func TestDomainsAreThoseOfTheKey(t *testing.T) {
 	g.domains.set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
-		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"]}]}`)
+		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"],
+			"unavailable_detail":"`+api.WithoutBot+`"}]}`)
 }
 
 func TestUsersArePagedAndSearched(t *testing.T) {
@@ -136,6 +140,34 @@ func TestUsersArePagedAndSearched(t *testing.T) {
 	g.call("GET", "/v1/users?limit=2&after=u2", nil).is(200, `{"users":[`+u3+`],"next":""}`)
 	g.call("GET", "/v1/users?limit=3", nil).is(200, `{"users":[`+u1+`,`+u2+`,`+u3+`],"next":""}`)
 	for query, want := range map[string]string{"u1": u1, "BOB": u2, "Zoë": u3, "ZOË": u3, "%": "", "_": "", "nobody": ""} {
+		g.call("GET", "/v1/users?query="+url.QueryEscape(query), nil).is(200, `{"users":[`+want+`],"next":""}`)
+	}
+
+	// Who still has to prove a handle stands in the order of all the others, and a page ends wherever it is full.
+	for user, handle := range map[string]string{"u0": "@dora", "u2": "@bob_new", "u25": "@dave"} {
+		g.call("PUT", "/v1/messaging", object{"user": user, "handle": handle})
+	}
+	invitation := func(handle string) string {
+		return `"invitation":{"handle":"` + handle + `","created_at":"2026-11-02T09:00:00Z"}}`
+	}
+	u0 := `{"user":"u0","handle":"","name":"","status":"invited","verified_at":null,` + invitation("@dora")
+	u2 = strings.TrimSuffix(u2, "}") + "," + invitation("@bob_new")
+	u25 := `{"user":"u25","handle":"","name":"","status":"invited","verified_at":null,` + invitation("@dave")
+	for _, limit := range []int{1, 2, 3, 4, 5} {
+		after := ""
+		for page := range slices.Chunk([]string{u0, u1, u2, u25, u3}, limit) {
+			var list api.UserList
+			a := g.call("GET", fmt.Sprintf("/v1/users?limit=%d&after=%s", limit, after), nil)
+			a.into(&list)
+			after = list.Next
+			a.is(200, `{"users":[`+strings.Join(page, ",")+`],"next":"`+after+`"}`)
+		}
+		if after != "" {
+			t.Errorf("pages of %d do not end: there is something after %q", limit, after)
+		}
+	}
+	// Whatever of a user a query has found, the user is shown whole.
+	for query, want := range map[string]string{"u0": u0, "DAVE": u25, "bob_new": u2, "Bob": u2} {
 		g.call("GET", "/v1/users?query="+url.QueryEscape(query), nil).is(200, `{"users":[`+want+`],"next":""}`)
 	}
 	for _, limit := range []string{"0", "1001", "-1", "many", "1.5"} {

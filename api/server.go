@@ -77,6 +77,7 @@ type Options struct {
 	AnswerKey     secret.Key // what answers are found under, and ids are made from
 	Watcher       Watcher
 	Health        func(ctx context.Context) []Component
+	Queue         func(ctx context.Context) (Queue, error)    // without the failures
 	Reload        func(ctx context.Context) (Reloaded, error) // *ReloadError; others are telegate's or its disk's
 	Ready         func(ctx context.Context) error             // nil while messages can be accepted and stored
 	Metrics       *prometheus.Registry
@@ -131,7 +132,8 @@ func New(o Options) *Server {
 func (s *Server) register(api huma.API) {
 	api.UseMiddleware(requireScope)
 	call(s, api, "GET", "/v1/domains", anyScope, "What this key may see", s.listDomains)
-	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link", s.listUsers)
+	call(s, api, "GET", "/v1/status", scopeAdmin, "What waits, what holds it up, and what did not arrive", s.getStatus)
+	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link or an invitation", s.listUsers)
 	call(s, api, "GET", "/v1/messaging", anyScope, "What Telegram can be used for with a user", s.getMessaging)
 	call(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle: an invitation until it is proven", s.putMessaging)
 	call(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)

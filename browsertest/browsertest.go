@@ -154,12 +154,12 @@ func (p *Page) Keep(name string, take chromedp.Action[[]byte]) {
 	if dir == "" {
 		return
 	}
-	png, err := chromedp.Run(p.Ctx, take)
+	picture, err := chromedp.Run(p.Ctx, take)
 	if err != nil {
 		p.T.Logf("no picture %s: %v", name, err)
 		return
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
 		p.T.Log(err)
 	}
 }

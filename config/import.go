@@ -15,8 +15,9 @@ import (
 
 // Imported is what ImportMeshCentral makes of MeshCentral's configuration.
 type Imported struct {
-	TOML  []byte // telegate.toml; it holds secrets
-	Notes []Note // what became of each part of the source, in its order. They hold no secret
+	TOML    []byte // telegate.toml
+	Secrets bool   // it holds some
+	Notes   []Note // what became of each part of the source, in its order. They hold no secret
 }
 
 // Note says what became of one part of the source.
@@ -56,13 +57,14 @@ func ImportMeshCentral(name string, data []byte) (Imported, error) {
 		}
 	}
 	slices.SortStableFunc(f.notes, func(a, b Note) int { return cmp.Compare(uint(a.Line)-1, uint(b.Line)-1) })
-	return Imported{TOML: []byte(i.out.String()), Notes: f.notes}, nil
+	return Imported{TOML: []byte(i.out.String()), Secrets: i.secrets, Notes: f.notes}, nil
 }
 
 // importer writes telegate.toml.
 type importer struct {
 	*meshFile
 	out      strings.Builder
+	secrets  bool     // some stand in out
 	defaults []member // domainDefaults, for each domain that has none of its own
 }
 
@@ -160,7 +162,7 @@ func (i *importer) secret(m member, value string, good bool, isNot string) {
 		i.refuse(m, isNot)
 		return
 	}
-	i.take(m, "messaging.telegram."+m.name, " (not shown)")
+	i.takeSecret(m, "messaging.telegram."+m.name)
 	fmt.Fprintf(&i.out, "%s = %s\n", m.name, tomlValue(value))
 }
 
@@ -170,6 +172,11 @@ func (i *importer) refuse(m member, isNot string) {
 }
 
 func (i *importer) take(m member, name, shown string) { i.note(m.line, Taken, "%s%s", name, shown) }
+
+func (i *importer) takeSecret(m member, name string) {
+	i.secrets = true
+	i.take(m, name, " (not shown)")
+}
 
 // proxyKeys are those of MeshCentral's table, as the library below it writes them.
 var proxyKeys = []string{"ip", "port", "username", "password", "MTProxy", "secret", "socksType", "timeout"}
@@ -203,7 +210,7 @@ func (i *importer) proxy(m member) {
 		}
 		return
 	}
-	i.take(m, "messaging.telegram.proxy", " (not shown)")
+	i.takeSecret(m, "messaging.telegram.proxy")
 	i.out.WriteString(table)
 }
 

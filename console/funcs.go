@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"math"
 	"net/url"
-	"strings"
 	"time"
 
 	"telegate/delivery"
@@ -24,7 +23,6 @@ var funcs = template.FuncMap{
 	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
 	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"lane":    laneState,
-	"words":   func(r delivery.Reason) string { return strings.ReplaceAll(string(r), "_", " ") },
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
 

@@ -110,14 +110,10 @@ func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, v visit) 
 
 // nextStep says why a message has not arrived, and what to do; empty for all others.
 func nextStep(m delivery.Message) string {
-	switch {
-	case m.Status == delivery.StatusUnknown:
-		return "It was sent, and Telegram's answer was lost. Ask the person whether they have it before it is sent again."
-	case m.Status.Final() && m.Failure != nil:
+	if m.Status.Final() && m.Failure != nil {
 		return m.Failure.Detail
-	default:
-		return ""
 	}
+	return ""
 }
 
 // messageData is the page of one message.

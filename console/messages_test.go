@@ -230,7 +230,18 @@ func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
 	m := w.dead(notify.Request{User: "alice"})
 	c := w.signedIn(keyAdmin)
 	c.get("/console/user?domain=&user=alice").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`, `href="/console/trace?domain=&amp;user=alice"`, `href="/console/logins?domain=&amp;user=alice"`)
-	c.get("/console/status").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`)
+	c.get("/console/status").want(t, http.StatusOK, `href="/console/messages/`+m.ID+`"`, `data-tone="bad">Failed<`, "Telegram knows no such chat.")
+	// While Telegram is away messages expire, and answers are lost: that has not arrived either.
+	late, lost, done := w.send(notify.Request{User: "alice"}), w.send(notify.Request{User: "alice"}), w.send(notify.Request{User: "alice"})
+	w.end(late.ID, delivery.StatusExpired, "Telegram could not be reached in time.")
+	w.end(lost.ID, delivery.StatusUnknown, "")
+	w.end(done.ID, delivery.StatusDelivered, "")
+	a := c.get("/console/status").want(t, http.StatusOK,
+		`href="/console/messages/`+late.ID+`"`, `data-tone="warn">Expired<`, "Telegram could not be reached in time.",
+		`href="/console/messages/`+lost.ID+`"`, `data-tone="warn">Unknown<`, "Ask the person before it is sent again.")
+	if strings.Contains(a.body, done.ID) {
+		t.Errorf("what has arrived is among the failures: %s", a.body)
+	}
 }
 
 func TestAMessageOfAnotherDomainIsNone(t *testing.T) {

@@ -236,8 +236,11 @@ func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
 	b.tabTo(`[data-testid=preview]`) // by keyboard alone
 	b.keys("\r")
 	b.See(`[data-testid=part]`)
-	for _, problem := range browsertest.Ask[[]string](b.Page, readable) {
-		t.Errorf("the preview: %s", problem)
+	for _, scheme := range []string{"light", "dark"} {
+		b.Do("look", inScheme(scheme))
+		for _, problem := range browsertest.Ask[[]string](b.Page, readable) {
+			t.Errorf("the preview, %s: %s", scheme, problem)
+		}
 	}
 	b.tabTo(`[data-testid=send]`)
 	b.keys("\r")

@@ -4,12 +4,16 @@ import (
 	"testing"
 
 	"telegate/browsertest"
+	"telegate/delivery"
+	"telegate/notify"
 )
 
 // An administrator who has linked Telegram signs in with the key and the code; Not me on the phone shows on the page at once.
 func TestSignInWithACodeInTheBrowser(t *testing.T) {
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
+	w.dead(notify.Request{User: "user//alice"})
+	w.end(w.send(notify.Request{User: "user//alice"}).ID, delivery.StatusUnknown, "")
 	b := w.browser(t, 1280, 800)
 	b.open("/console/status")
 	b.signIn("tgk_no")
@@ -25,6 +29,7 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 	b.Click(`[data-testid=submit]`)
 	b.Reads(`[data-testid=overall]`, "2 things need a look") // it was on its way to the status
 	b.Reads(`[data-testid=part][data-name="bot @CorpBot"]`, "@BotFather")
+	b.Until("both that have not arrived are there", `document.querySelectorAll("[data-testid=failure]").length === 2`)
 	b.shots("status")
 	b.Click(`[data-testid=sign-out]`)
 	b.signIn(keyAdmin)
@@ -93,6 +98,11 @@ func TestPagesCanBeReadAloudAndSeen(t *testing.T) {
 	} {
 		check(path)
 	}
+	b.Click(`[data-testid=sign-out]`)
+	b.signIn(keyAdmin)
+	b.See(`[data-testid=code]`)
+	check("/console/sign-in/code")
+	b.See(`[data-testid=code]`) // it was that page
 }
 
 // readable lists what is wrong with a page: WCAG 2.2, 1.3.1, 1.4.3 (contrast of 4.5), 2.4.6, 4.1.2.

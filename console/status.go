@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"telegate/delivery"
-	"telegate/notify"
 )
 
 // How old the oldest message of a lane may be before somebody should look: a code is of no use after minutes; the rest waits for its turn.
@@ -93,18 +92,13 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) er
 	return c.show(w, r, v, "status.html", "status", Domain{}, data)
 }
 
-// failures are the last messages that failed, in the domains that the key may see.
+// failures are the last messages that ended without having arrived for certain, in the domains that the key may see.
 func (c *Console) failures(ctx context.Context, v visit) ([]delivery.Message, error) {
-	var all []delivery.Message
+	var domains []string
 	for _, d := range c.domains(v) {
-		list, err := c.o.Messages.List(ctx, notify.Query{Domain: d.ID, Statuses: []delivery.Status{delivery.StatusFailed}, Limit: recentFailures})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, list...)
+		domains = append(domains, d.ID)
 	}
-	slices.SortFunc(all, func(a, b delivery.Message) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.ID, b.ID)) })
-	return all[:min(len(all), recentFailures)], nil
+	return c.o.Messages.Failures(ctx, domains, recentFailures)
 }
 
 // urgency orders what somebody should look at first.

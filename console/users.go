@@ -54,35 +54,21 @@ func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, v visit) err
 	return c.show(w, r, v, "users.html", "users", d, data)
 }
 
-// usersOf merges links and invitations, both in the order of their users, up to limit.
+// usersOf are users with a link or an invitation as the list shows them, up to limit.
 func (c *Console) usersOf(ctx context.Context, d Domain, query, after string, limit int) ([]userRow, error) {
-	links, err := c.o.Links.List(ctx, d.ID, query, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	invitations, err := c.o.Links.Invitations(ctx, d.ID, query, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	var rows []userRow
-	for len(rows) < limit && len(links)+len(invitations) > 0 {
-		var row userRow
-		linked := len(links) > 0 && (len(invitations) == 0 || links[0].User <= invitations[0].User)
-		invited := len(invitations) > 0 && (!linked || links[0].User == invitations[0].User)
-		if invited {
-			inv := invitations[0]
-			invitations = invitations[1:]
-			row = userRow{User: inv.User, Invited: handle(inv.Handle), Since: inv.Created, State: state{"Invited, not proven yet", "warn"}}
+	users, err := c.o.Links.Users(ctx, d.ID, query, after, limit)
+	rows := make([]userRow, 0, len(users))
+	for _, u := range users {
+		row := userRow{User: u.ID}
+		if inv := u.Invitation; inv != nil {
+			row.Invited, row.Since, row.State = handle(inv.Handle), inv.Created, state{"Invited, not proven yet", "warn"}
 		}
-		if linked {
-			l := links[0]
-			links = links[1:]
-			row.User, row.Chat, row.Since, row.Verified = l.User, l.Chat.Label(), l.Verified, l.Status == linking.Verified
-			row.State = c.stateOf(d, l)
+		if l := u.Link; l != nil {
+			row.Chat, row.Since, row.Verified, row.State = l.Chat.Label(), l.Verified, l.Status == linking.Verified, c.stateOf(d, *l)
 		}
 		rows = append(rows, row)
 	}
-	return rows, nil
+	return rows, err
 }
 
 // stateOf says how a link stands.

@@ -90,9 +90,11 @@ const (
 	ReasonMuted          Reason = "muted"
 	ReasonMessageExpired Reason = "expired"
 	ReasonUnreadable     Reason = "unreadable" // the outbox was damaged
+
+	ReasonAnswerLost Reason = "answer_lost" // of unknown ones: nobody can tell whether it has arrived
 )
 
-// Reasons are all of them.
+// Reasons are those of messages that have failed or expired.
 var Reasons = []Reason{ReasonNeverStarted, ReasonBlockedByUser, ReasonDeactivated, ReasonChatNotFound, ReasonKicked, ReasonNoRights, ReasonRejected,
 	ReasonUnauthorized, ReasonUnreachable, ReasonLimited, ReasonMuted, ReasonMessageExpired, ReasonUnreadable}
 
@@ -124,7 +126,7 @@ type Message struct {
 	SentParts int      // parts of the body that Telegram has taken; sending resumes behind them
 	Attempts  int      // sends tried, over all parts
 	Transport string   // the transport that took the last part
-	Failure   *Failure // nil unless it failed or expired
+	Failure   *Failure // as stored: nil unless it failed or expired
 	Ended     time.Time
 
 	Suppressed   int       // repeats of its dedupe key that were not sent

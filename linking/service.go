@@ -45,17 +45,6 @@ func (s *Service) Current(ctx context.Context, domain, user string) (Link, error
 	return l, err
 }
 
-// List answers users with a link in the order of their ids, at most limit of them, behind the user after. A query keeps
-// those whose user id, handle or name contains it.
-func (s *Service) List(ctx context.Context, domain, query, after string, limit int) ([]Link, error) {
-	var links []Link
-	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
-		links, err = tx.ListLinks(domain, query, after, limit)
-		return err
-	})
-	return links, err
-}
-
 // OfChat answers the links that a chat has, verified and suspended.
 func (s *Service) OfChat(ctx context.Context, botID, chatID int64) ([]Link, error) {
 	var links []Link

@@ -84,16 +84,6 @@ func (s *Service) invitationEntry(e audit.Event, inv Invitation) audit.Entry {
 	return audit.Entry{Time: s.now(), Event: e, Domain: inv.Domain, User: inv.User, Outcome: "@" + inv.Handle}
 }
 
-// Invitations answers handles that administrators have set, in the order of their users, as List does.
-func (s *Service) Invitations(ctx context.Context, domain, query, after string, limit int) ([]Invitation, error) {
-	var list []Invitation
-	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
-		list, err = tx.ListInvitations(domain, query, after, limit)
-		return err
-	})
-	return list, err
-}
-
 // Invited answers the handle an administrator has set. ErrNotFound where there is none.
 func (s *Service) Invited(ctx context.Context, domain, user string) (Invitation, error) {
 	var inv Invitation

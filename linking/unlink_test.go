@@ -161,18 +161,24 @@ func TestUsersAreListedInOrderAndFound(t *testing.T) {
 	inCorp := alice
 	inCorp.BotID = otherBot
 	w.link("corp", "aaron", inCorp)
+	for user, handle := range map[string]string{"adam": "@adam_new", "bob": "@bob_new", "zoe": "@zoe_new"} {
+		w.noError("invite", w.links.Invite(t.Context(), "", user, handle))
+	}
 
 	for _, tt := range []struct {
 		domain, query, after string
 		limit                int
 		want                 []string
 	}{
-		{"", "", "", 10, []string{"alice", "bob", "carol", "dave"}},
-		{"", "", "", 2, []string{"alice", "bob"}},
-		{"", "", "bob", 10, []string{"carol", "dave"}},
+		{"", "", "", 10, []string{"adam invited", "alice", "bob both", "carol", "dave", "zoe invited"}},
+		{"", "", "", 3, []string{"adam invited", "alice", "bob both"}},
+		{"", "", "adam", 2, []string{"alice", "bob both"}},
+		{"", "", "bob", 10, []string{"carol", "dave", "zoe invited"}},
 		{"", "", "zzz", 10, nil},
 		{"", "LICE", "", 10, []string{"alice"}},      // id, in any case
-		{"", "bob_tg", "", 10, []string{"bob"}},      // handle
+		{"", "bob_tg", "", 10, []string{"bob both"}}, // handle
+		{"", "_NEW", "", 2, []string{"adam invited", "bob both"}},
+		{"", "_new", "bob", 2, []string{"zoe invited"}},
 		{"", "Alice Lid", "", 10, []string{"alice"}}, // name
 		{"", "%", "", 10, []string{"carol"}},
 		{"", "_1", "", 10, []string{"carol"}},
@@ -181,10 +187,17 @@ func TestUsersAreListedInOrderAndFound(t *testing.T) {
 		{"corp", "", "", 10, []string{"aaron"}},
 		{"elsewhere", "", "", 10, nil},
 	} {
-		links, err := w.links.List(t.Context(), tt.domain, tt.query, tt.after, tt.limit)
+		users, err := w.links.Users(t.Context(), tt.domain, tt.query, tt.after, tt.limit)
 		var got []string
-		for _, l := range links {
-			got = append(got, l.User)
+		for _, u := range users {
+			switch {
+			case u.Link == nil:
+				got = append(got, u.ID+" invited")
+			case u.Invitation != nil:
+				got = append(got, u.ID+" both")
+			default:
+				got = append(got, u.ID)
+			}
 		}
 		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
 			t.Errorf("list %q %q after %q: %v (-want +got):\n%s", tt.domain, tt.query, tt.after, err, diff)

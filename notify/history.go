@@ -41,10 +41,11 @@ func (s *Service) History(ctx context.Context, id string) (delivery.Message, []M
 		attempts, err = tx.Attempts(id)
 		return err
 	})
-	return s.judged(m), moments(m, attempts), err
+	m = s.judged(m)
+	return m, moments(m, attempts), err
 }
 
-// moments are the history of a message, in order.
+// moments are the history of a message as judged, in order.
 func moments(m delivery.Message, attempts []delivery.Attempt) []Moment {
 	list := []Moment{{Time: m.Created, Step: StepAccepted, Detail: acceptedWords(m)}}
 	for i, a := range attempts {
@@ -99,8 +100,6 @@ func endedWords(m delivery.Message) string {
 		words = "Delivered: Telegram has taken all of it."
 	case m.Status == delivery.StatusCanceled:
 		words = "Canceled: by the caller, by a newer code, or because the user was unlinked. Nothing more of it was sent."
-	case m.Status == delivery.StatusUnknown:
-		words = "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. Ask the person before it is sent again."
 	case m.Failure != nil:
 		words = m.Failure.Detail
 	}

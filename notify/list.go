@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"telegate/delivery"
 )
@@ -47,4 +49,18 @@ func (s *Service) List(ctx context.Context, q Query) ([]delivery.Message, error)
 		list[i] = s.judged(m)
 	}
 	return list, err
+}
+
+// Failures are the last messages to some domains that have ended and may not have arrived, at most limit of them, the latest end first.
+func (s *Service) Failures(ctx context.Context, domains []string, limit int) ([]delivery.Message, error) {
+	var all []delivery.Message
+	for _, d := range domains {
+		list, err := s.List(ctx, Query{Domain: d, Statuses: statusWords["dead"], Limit: limit})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	slices.SortFunc(all, func(a, b delivery.Message) int { return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(a.ID, b.ID)) })
+	return all[:min(len(all), limit)], nil
 }

@@ -243,10 +243,17 @@ func (s *Service) Get(ctx context.Context, id string) (delivery.Message, error) 
 	return s.judged(msg), err
 }
 
-// judged shows a waiting message that a transport has right now as what it is.
+// judged shows a waiting message that a transport has right now as what it is, and of one whose answer was lost what that means.
 func (s *Service) judged(m delivery.Message) delivery.Message {
 	if m.Status == delivery.StatusQueued && s.outbox.InFlight(m.ID) {
 		m.Status = delivery.StatusSending
+	}
+	if m.Status == delivery.StatusUnknown {
+		m.Failure = &delivery.Failure{
+			Reason: delivery.ReasonAnswerLost,
+			Detail: "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. " +
+				"Ask the person before it is sent again.",
+		}
 	}
 	return m
 }

@@ -67,7 +67,7 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 			if err != nil {
 				return err
 			}
-			for _, moment := range moments(m, attempts) {
+			for _, moment := range moments(s.judged(m), attempts) {
 				if !moment.Time.Before(q.Since) && !moment.Time.After(q.Until) {
 					t.Events = append(t.Events, messageEvent(m, moment))
 				}
