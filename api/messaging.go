@@ -166,7 +166,7 @@ type UserList struct {
 
 func (s *Server) listUsers(ctx context.Context, in *struct {
 	Domain string `query:"domain" maxLength:"64"`
-	Query  string `query:"query" maxLength:"256" doc:"part of a user id, handle or name"`
+	Query  string `query:"query" maxLength:"256" doc:"part of a user id, handle or name, in upper or lower case"`
 	After  string `query:"after" maxLength:"256"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }) (*struct{ Body UserList }, error) {

@@ -23,8 +23,8 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"sign-ins of a kind": {signInsOfKind, "audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"},
 	"days of a domain":   {daysOfDomain, "PRIMARY KEY (domain=? AND day>? AND day<?)"},
 	"users":              {usersOfDomain, "links_current (domain=? AND user>?)"},
-	"users nearby":       {usersNearby, "links_current (domain=? AND user>?)"},
-	"users anywhere":     {usersAnywhere, "links_current (domain=? AND user=?)"},
+	"users who match":    {usersWalked, "SEARCH p USING PRIMARY KEY (invited=? AND domain=? AND user>?)"},
+	"invited who match":  {invitationsWalked, "SEARCH p USING PRIMARY KEY (invited=? AND domain=? AND user>?)"},
 	"invitations":        {invitationsOfDomain, "PRIMARY KEY (domain=? AND user>?)"},
 	"a username's chat":  {passUsernameOn, "chats_username (bot_id=? AND username=?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
@@ -35,6 +35,12 @@ const (
 	DaysOfUser      = daysOfUser
 	DaysOfUserIndex = "COVERING INDEX audit_tries (domain=? AND user=? AND outcome=? AND at>? AND at<?)"
 )
+
+// PickQueries are the searches for what few have: they sort what people_grams has found.
+var PickQueries = []string{usersPicked, invitationsPicked}
+
+// MostPicked is how many they take from it.
+const MostPicked = mostPicked
 
 var parameter = regexp.MustCompile(`\?([0-9]*)`)
 
@@ -62,6 +68,12 @@ func (d *DB) Plan(t testing.TB, query string) string {
 		t.Fatal(err)
 	}
 	return strings.Join(steps, "\n")
+}
+
+// Overflow runs a statement that fails, and over no constraint.
+func (tx *Tx) Overflow() error {
+	_, err := tx.q.exec("SELECT abs(-9223372036854775808)")
+	return err
 }
 
 // Pragma reads a setting of the writing connection.

@@ -71,6 +71,7 @@ func (i *Inspection) open(ctx context.Context) error {
 	if i.db, err = sql.Open("sqlite", uri(i.path)+"?"+mode+"&_pragma=busy_timeout(5000)"); err != nil {
 		return err
 	}
+	i.db.SetMaxIdleConns(-1) // each Check has a connection of its own
 	conn, err := i.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -148,8 +149,14 @@ func (i *Inspection) Unlock(keyFile string) error {
 
 // Check reads the whole database and returns ErrDamaged if it does not hold together. It takes about a second a gigabyte, more with
 // indexes compared too (thorough).
-func (i *Inspection) Check(ctx context.Context, thorough bool) error {
-	return check(ctx, i.conn.conn, i.path, thorough)
+func (i *Inspection) Check(ctx context.Context, thorough bool) (err error) {
+	// FTS5 compares with what the connection remembers of its index, and takes what others have written since for damage.
+	conn, err := i.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("check %s: %w", i.path, damaged(err))
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return check(ctx, conn, i.path, thorough)
 }
 
 // check is SQLite's own (sqlite.org/pragma.html#pragma_integrity_check). The first fault is enough.
@@ -184,12 +191,12 @@ func damaged(err error) error {
 	return err
 }
 
-// Counts are how many rows each table has.
+// Counts are how many rows each table has, without those that SQLite keeps for an index over text.
 func (i *Inspection) Counts() (map[string]int64, error) {
 	counts := map[string]int64{}
 	tx := &Tx{q: i.conn}
 	tables, err := all(tx, func(row scanner) (name string, err error) { err = row.Scan(&name); return name, err },
-		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+		"SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
 	if err != nil {
 		return nil, damaged(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"telegate/linking"
@@ -134,51 +133,6 @@ func (tx *Tx) ChatLinks(botID, chatID int64) ([]linking.Link, error) {
 		ORDER BY l.created_at`, botID, chatID)
 }
 
-// The lists of users walk an index in the order of users, and stop at the limit. A search walks a while, which fills a page where many match.
-// Whoever is rarer is found in two sweeps, over the users of the domain and over all chats: at 100,000 users that is several times
-// faster than looking at the link and the chat of each user, which lie all over the file.
-const (
-	usersOfDomain = selectLink + `
-		WHERE l.domain = ? AND l.user > ? AND l.status IN ('verified', 'suspended')
-		ORDER BY l.user LIMIT ?`
-	usersNearby = `WITH l AS NOT MATERIALIZED (
-			SELECT * FROM links WHERE domain = ?1 AND user > ?2 AND status IN ('verified', 'suspended') ORDER BY user LIMIT 10000
-		)` + selectOf + `FROM l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id
-		WHERE l.user LIKE ?3 ESCAPE '\' OR c.username LIKE ?3 ESCAPE '\' OR c.first_name || ' ' || c.last_name LIKE ?3 ESCAPE '\'
-		ORDER BY l.user LIMIT ?4`
-	usersAnywhere = selectLink + `
-		WHERE l.domain = ?1 AND l.status IN ('verified', 'suspended') AND l.user IN (
-			SELECT user FROM links WHERE domain = ?1 AND user > ?2 AND status IN ('verified', 'suspended') AND user LIKE ?3 ESCAPE '\'
-			UNION ALL
-			SELECT o.user FROM chats n CROSS JOIN links o ON o.bot_id = n.bot_id AND o.chat_id = n.chat_id AND o.chat_id <> 0
-			WHERE (n.username LIKE ?3 ESCAPE '\' OR n.first_name || ' ' || n.last_name LIKE ?3 ESCAPE '\')
-				AND +o.domain = ?1 AND +o.user > ?2 AND o.status IN ('verified', 'suspended')
-		)
-		ORDER BY l.user LIMIT ?4`
-	invitationsOfDomain = `
-		SELECT domain, user, handle, created_at FROM invitations
-		WHERE domain = ? AND user > ? AND (? = '' OR user LIKE ? ESCAPE '\' OR handle LIKE ? ESCAPE '\')
-		ORDER BY user LIMIT ?`
-)
-
-// containing is the pattern of LIKE … ESCAPE '\' for texts that contain another.
-func containing(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
-}
-
-// ListLinks implements linking.Tx.
-func (tx *Tx) ListLinks(domain, query, after string, limit int) ([]linking.Link, error) {
-	if query == "" {
-		return all(tx, scanLink, usersOfDomain, domain, after, limit)
-	}
-	like := containing(query)
-	list, err := all(tx, scanLink, usersNearby, domain, after, like, limit)
-	if err != nil || len(list) == limit {
-		return list, err
-	}
-	return all(tx, scanLink, usersAnywhere, domain, after, like, limit)
-}
-
 // CountConfirmAttempt implements linking.Tx.
 func (tx *Tx) CountConfirmAttempt(id string, max int) (bool, error) {
 	return tx.changed(
@@ -230,14 +184,10 @@ func (tx *Tx) SaveInvitation(inv linking.Invitation) error {
 
 // Invitation implements linking.Tx.
 func (tx *Tx) Invitation(domain, user string) (linking.Invitation, error) {
-	return scanInvitation(tx.q.row("SELECT domain, user, handle, created_at FROM invitations WHERE domain = ? AND user = ?", domain, user))
+	return scanInvitation(tx.q.row(selectInvitation+"FROM invitations i WHERE i.domain = ? AND i.user = ?", domain, user))
 }
 
-// ListInvitations implements linking.Tx.
-func (tx *Tx) ListInvitations(domain, query, after string, limit int) ([]linking.Invitation, error) {
-	like := containing(query)
-	return all(tx, scanInvitation, invitationsOfDomain, domain, after, query, like, like, limit)
-}
+const selectInvitation = "SELECT i.domain, i.user, i.handle, i.created_at "
 
 func scanInvitation(row scanner) (linking.Invitation, error) {
 	var inv linking.Invitation

@@ -78,7 +78,7 @@ func (tx *Tx) merged(q notify.Query, before int64) ([]delivery.Message, error) {
 	var found []int64
 	for _, kind := range kinds {
 		for _, status := range q.Statuses {
-			some, err := all(tx, scanSeq, query, q.Domain, kind, status, before, q.Limit)
+			some, err := all(tx, scanNumber, query, q.Domain, kind, status, before, q.Limit)
 			if err != nil {
 				return nil, err
 			}
@@ -96,11 +96,11 @@ func (tx *Tx) merged(q notify.Query, before int64) ([]delivery.Message, error) {
 	return list, nil
 }
 
-func scanSeq(row scanner) (seq int64, err error) {
-	if err := row.Scan(&seq); err != nil {
-		return 0, fmt.Errorf("list messages: %w", err)
+func scanNumber(row scanner) (n int64, err error) {
+	if err := row.Scan(&n); err != nil {
+		return 0, fmt.Errorf("read number: %w", err)
 	}
-	return seq, nil
+	return n, nil
 }
 
 // MessagesBetween implements notify.Tx.

@@ -99,6 +99,42 @@ func TestTheThirdSchemaMigrates(t *testing.T) {
 	}
 }
 
+// Whoever stood in an older database is found like whoever comes later, and the others, who are not linked any more, are not.
+func TestAMigrationPutsPeopleIntoTheSearch(t *testing.T) {
+	path := restore(t, "testdata/schema_v3.sql")
+	raw := other(t, filepath.Dir(path))
+	_, err := raw.ExecContext(t.Context(), `
+		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name) VALUES
+			(1, 1, 'private', 'ivan_the_first', 'Иван', 'Петров'), (1, 2, 'private', 'late_bird', 'Jürgen', 'Müller');
+		INSERT INTO links (id, domain, user, display_name, locale, method, status, reason, bot_id, chat_id, created_at, expires_at) VALUES
+			('1', '', 'bob', '', '', 'bot', 'verified', '', 1, 1, 1, 1), ('2', 'corp', 'bob', '', '', 'bot', 'suspended', '', 1, 2, 1, 1),
+			('3', '', 'carol', '', '', 'bot', 'revoked', '', 1, 2, 1, 1), ('4', '', 'dave', '', '', 'bot', 'claimed', '', 1, 2, 1, 1),
+			('5', '', 'ERIN', '', '', 'bot', 'verified', '', 1, 999, 1, 1);
+		INSERT INTO invitations (domain, user, handle, created_at) VALUES ('', 'carol', 'Carol_of_old', 1), ('corp', 'ERIN', 'late_bird', 1)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d := dbtest.OpenAt(t, path, time.Now, nil)
+	for _, tt := range []struct{ domain, query, linked, invited string }{
+		{"", "alice", "[alice]", "[]"}, {"", "ИВАН П", "[bob]", "[]"}, {"", "the_f", "[bob]", "[]"}, {"", "MÜLLER", "[]", "[]"}, {"", "erin", "[ERIN]", "[]"},
+		{"", "carol", "[]", "[carol]"}, {"", "of_OLD", "[]", "[carol]"}, {"corp", "LATE", "[bob]", "[ERIN]"}, {"corp", "ül", "[bob]", "[]"}, {"corp", "ivan", "[]", "[]"},
+	} {
+		if got := fmt.Sprint(find(t, d, tt.domain, tt.query, "", 10)); got != tt.linked {
+			t.Errorf("%s in %q: %s, want %s", tt.query, tt.domain, got, tt.linked)
+		}
+		if got := fmt.Sprint(findInvited(t, d, tt.domain, tt.query, "", 10)); got != tt.invited {
+			t.Errorf("%s in %q: invited %s, want %s", tt.query, tt.domain, got, tt.invited)
+		}
+	}
+	saveChat(t, d, linking.Chat{BotID: 1, ID: 1, Type: "private", FirstName: "Peter"})
+	if got := find(t, d, "", "ИВАН П", "", 10); len(got) > 0 {
+		t.Errorf("by the old name: %v", got)
+	}
+}
+
 // mustHoldV1 checks what stands in schema_v1.sql, and so in all that follow.
 func mustHoldV1(t *testing.T, d *db.DB) {
 	t.Helper()
