@@ -251,9 +251,7 @@ func TestUserMode(t *testing.T) {
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, "user_broadcasts_per_minute = 60"))
 	w.clientConnected(g.mtproto.person)
-	if !strings.Contains(w.log.String(), "Telegram client is user connected.") {
-		t.Error("the start does not say how Telegram is connected")
-	}
+	w.eventually("the start says how Telegram is connected", func() bool { return strings.Contains(w.log.String(), "Telegram client is user connected.") })
 	var list api.DomainList
 	w.want(http.StatusOK, "GET", "/v1/domains", nil, &list)
 	if d := list.Domains[0]; d.State != "connected" || d.Bot != "" || fmt.Sprint(d.Unavailable) != "[deep_link buttons commands]" {
