@@ -35,18 +35,7 @@ func TestKillLosesNothing(t *testing.T) {
 	}
 	t.Logf("%d kills, TELEGATE_SEED=%d", kills, seed)
 
-	w := newWorldWith(t, sandbox.Limits{Off: true, Latency: 30 * time.Millisecond}) // so that a kill catches sends
-	door := newFrontDoor(t, w.telegram)
-	w.botAPI, w.limits = "http://"+door.address, fmt.Sprintf("code_ttl = %q", codeTTL)
-	k := &killer{load: &load{process: newProcess(w), pace: pace, random: lockedRandom(seed)}, door: door}
-	k.up()
-	for i := range people {
-		name := fmt.Sprintf("p%02d", i)
-		w.telegram.AddPerson(sandbox.Person{FirstName: name, Username: name + "_tg"})
-		w.link("", name)
-		k.people = append(k.people, name)
-	}
-
+	k := newKiller(t, people, pace, seed)
 	working, finish := context.WithCancel(t.Context())
 	defer finish()
 	var busy sync.WaitGroup
@@ -76,6 +65,49 @@ func TestKillLosesNothing(t *testing.T) {
 	k.drain()
 	k.check()
 	k.stop()
+}
+
+// Two minutes without a network, with a kill in them, are as good: what is worth sending then arrives, and the rest has expired.
+// Only with TELEGATE_LONG=1 (make kill), since it takes its time.
+func TestMinutesWithoutANetworkLoseNothing(t *testing.T) {
+	if os.Getenv("TELEGATE_LONG") == "" {
+		t.Skip("it takes minutes: make kill")
+	}
+	k := newKiller(t, 6, 2*time.Second, rand.Uint64())
+	working, finish := context.WithCancel(t.Context())
+	defer finish()
+	var busy sync.WaitGroup
+	busy.Go(func() { k.run(working) })
+	k.shut = append(k.shut, time.Now())
+	k.door.shut()
+	time.Sleep(time.Minute) // a wait of the network, which has no other clock
+	k.kill()
+	k.killed = append(k.killed, time.Now())
+	k.start()
+	time.Sleep(time.Minute)
+	k.door.open()
+	finish()
+	busy.Wait()
+	k.drain()
+	k.check()
+	k.stop()
+}
+
+// newKiller starts telegate with linked people, before a simulated Telegram without limits, so that a kill catches sends.
+func newKiller(t *testing.T, people int, pace time.Duration, seed uint64) *killer {
+	t.Helper()
+	w := newWorldWith(t, sandbox.Limits{Off: true, Latency: 30 * time.Millisecond})
+	door := newFrontDoor(t, w.telegram)
+	w.botAPI, w.limits = "http://"+door.address, fmt.Sprintf("code_ttl = %q", codeTTL)
+	k := &killer{load: &load{process: newProcess(w), pace: pace, random: lockedRandom(seed)}, door: door}
+	k.up()
+	for i := range people {
+		name := fmt.Sprintf("p%02d", i)
+		w.telegram.AddPerson(sandbox.Person{FirstName: name, Username: name + "_tg"})
+		w.link("", name)
+		k.people = append(k.people, name)
+	}
+	return k
 }
 
 // killer runs telegate as a process under load, kills it, and knows what has to come of it.
