@@ -224,10 +224,16 @@ func (g *gateway) close() error {
 	for _, c := range g.clients {
 		c.Close()
 	}
-	if g.db == nil {
-		return nil
+	var errs []error
+	if g.listener != nil { // a server that has run has closed it
+		if err := g.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
-	return g.db.Close()
+	if g.db != nil {
+		errs = append(errs, g.db.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // prune deletes what is past its time, now and every hour.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // process is a world whose telegate is a process of its own, to be killed and held to limits like any other.
@@ -144,4 +146,20 @@ func (d *frontDoor) shut() {
 		_ = d.server.Close()
 		d.server = nil
 	}
+}
+
+// A stop is in order whenever it comes, also while telegate opens its database for the first time; the next start goes on from there.
+func TestAStopDuringTheStartEndsInOrder(t *testing.T) {
+	w := newWorld(t)
+	p := newProcess(w)
+	for after := time.Duration(0); after < 100*time.Millisecond; after += 2 * time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		con := &console{getenv: func(string) string { return "" }, stdout: &p.out, stderr: &p.out}
+		if status := runCommand(ctx, []string{"serve", "--config", p.config}, con); status != exitOK {
+			t.Fatalf("stopped after %v, it ended with status %d\n%s", after, status, p.out.String())
+		}
+		cancel()
+	}
+	p.up()
+	p.stop()
 }

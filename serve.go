@@ -58,6 +58,10 @@ func (c serveCmd) Run(ctx context.Context, con *console) error {
 		log.Warn(w)
 	}
 	g, err := openGateway(ctx, cfg, log, con.servers...)
+	if err != nil && ctx.Err() != nil { // a stop in order; what was under way goes on at the next start
+		log.Info("telegate was stopped while it started", "at", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,9 @@ func NewDispatcher(o Options) *Dispatcher {
 // (stopGrace at most) and returns nil. It must be called once.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	pauses, err := d.o.Store.Pauses(ctx)
+	if ctx.Err() != nil { // stopped before it began
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("read pauses: %w", err)
 	}

@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -197,6 +198,21 @@ func TestDispatcherEndsWhenTheOutboxCannotBeRead(t *testing.T) {
 			r.Errorf("Run answered %v", err)
 		}
 		r.cancel = nil
+	})
+}
+
+func TestDispatcherStoppedBeforeItBeganEndsInOrder(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.accept(message(delivery.LaneDirect, 1000, "a"))
+		stopped, cancel := context.WithCancel(r.Context())
+		cancel()
+		if err := r.dispatcher.Run(stopped); err != nil {
+			r.Errorf("Run answered %v", err)
+		}
+		r.stop()
+		r.restart()
+		r.drain(time.Minute)
+		r.mustEnd("a", delivery.StatusDelivered, "")
 	})
 }
 
