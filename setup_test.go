@@ -100,10 +100,9 @@ func (s *seat) reads(text string) {
 	}
 }
 
-// types types a line. The echo is turned off a moment after a hidden question is on the screen, and nobody types as fast.
+// types types a line, as soon as the question can be read.
 func (s *seat) types(text string) {
 	s.t.Helper()
-	time.Sleep(20 * time.Millisecond)
 	if _, err := s.keyboard.WriteString(text); err != nil {
 		s.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"telegate/config"
+	"telegate/userclient"
 )
 
 const userRisk = `
@@ -190,13 +191,17 @@ func (w *wizard) takeSession(ctx context.Context, telegram accounts, session, fi
 	if fault := config.SessionFault(session); fault != "" {
 		return refusedError{errors.New("this " + fault)}
 	}
-	w.say("Asking Telegram whose session it is%s…", w.through)
-	who, err := telegram.CheckSession(ctx, session)
-	switch {
-	case ctx.Err() != nil:
-		return errInterrupted
-	case err != nil:
-		return refusedError{err}
+	var who account
+	err := w.reach(ctx, func() (err error) {
+		w.say("Asking Telegram whose session it is%s…", w.through)
+		who, err = telegram.CheckSession(ctx, session)
+		if err != nil && !errors.Is(err, userclient.ErrUnreachable) {
+			return refusedError{err}
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	w.say("It is %s.", who)
 	return w.set("session", session, file)
@@ -210,14 +215,37 @@ func (a account) String() string {
 	return fmt.Sprintf("%s (@%s)", a.Name, a.Username)
 }
 
+// reach does what needs Telegram, again for as long as Telegram cannot be reached and the person wants that: all that was answered up
+// to here would have to be answered again.
+func (w *wizard) reach(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		if w.Yes || !errors.Is(err, userclient.ErrUnreachable) {
+			return err
+		}
+		w.say("%s", sentence(err.Error()))
+		again, asked := w.confirm(ctx, "Try again?", true)
+		if asked != nil {
+			return asked
+		}
+		if !again {
+			return fmt.Errorf("%w; nothing was changed. telegate doctor says more", err)
+		}
+	}
+}
+
 // signIn walks through the steps of a sign-in. It is canceled on every way out.
 func (w *wizard) signIn(ctx context.Context, telegram accounts, byQR bool) error {
-	w.say("Connecting to Telegram%s…", w.through)
-	s, err := telegram.SignIn(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return errInterrupted
-	case err != nil:
+	var s signIn
+	err := w.reach(ctx, func() (err error) {
+		w.say("Connecting to Telegram%s…", w.through)
+		s, err = telegram.SignIn(ctx)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	defer s.Cancel()

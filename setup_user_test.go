@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/config"
+	"telegate/userclient"
 )
 
 const (
@@ -195,7 +196,6 @@ func TestInterruptedSignInIsCanceled(t *testing.T) {
 					s.types(answer)
 				}
 			}
-			time.Sleep(20 * time.Millisecond) // until the question is being listened to
 			interrupt()
 			s.reads("interrupted; nothing was changed")
 			s.leaves(exitFailed)
@@ -267,6 +267,52 @@ func TestAPastedSessionIsNotEnded(t *testing.T) {
 	}
 }
 
+// Telegram that cannot be reached is no fault of what was answered, which is kept while it is tried again.
+func TestSetupOfAUserGoesOnWhenTelegramIsBack(t *testing.T) {
+	for method, answers := range map[string][]string{
+		"phone":   {"Phone number", "+1555", "The code", "12345", "password", " wonderland "},
+		"session": {"not shown):", madeUpSession},
+	} {
+		t.Run(method, func(t *testing.T) {
+			s, dir := sitWith(t, &fakeAccounts{away: 2}, appLines)
+			s.types("y\n")
+			s.reads("Which one? [phone]")
+			s.types(method + "\n")
+			if method == "session" {
+				s.reads(answers[0])
+				s.types(answers[1] + "\n")
+				answers = nil
+			}
+			for range 2 {
+				s.reads("Telegram's data centres cannot be reached: check the network, the firewall and the proxy.")
+				s.reads("Try again? [Y/n]")
+				s.types("\n")
+			}
+			for i := 0; i < len(answers); i += 2 {
+				s.reads(answers[i])
+				s.types(answers[i+1] + "\n")
+			}
+			s.reads("[Y/n]")
+			s.types("n\n")
+			s.reads("Nothing was changed.")
+			s.leaves(exitOK)
+			untouched(t, dir, appLines)
+		})
+	}
+}
+
+func TestSetupOfAUserGivesUpWhileTelegramIsAway(t *testing.T) {
+	s, dir := sitWith(t, &fakeAccounts{away: 1}, appLines)
+	s.types("y\n")
+	s.reads("Which one? [phone]")
+	s.types("qr\n")
+	s.reads("Try again? [Y/n]")
+	s.types("n\n")
+	s.reads("nothing was changed. telegate doctor says more")
+	s.leaves(exitFailed)
+	untouched(t, dir, appLines)
+}
+
 func TestRiskOfAUsersAccountCanBeDeclined(t *testing.T) {
 	s, dir := sitWith(t, &fakeAccounts{}, appLines)
 	s.types("\n")
@@ -329,11 +375,22 @@ type fakeAccounts struct {
 	canceled int
 	ended    []string // the sessions that were logged out
 	stays    bool     // logging out fails
+	away     int      // how many calls do not reach Telegram
 }
 
-func (f *fakeAccounts) SignIn(context.Context) (signIn, error) { return &fakeSignIn{f: f}, nil }
+func (f *fakeAccounts) call() error {
+	if f.away--; f.away >= 0 {
+		return userclient.ErrUnreachable
+	}
+	return nil
+}
+
+func (f *fakeAccounts) SignIn(context.Context) (signIn, error) { return &fakeSignIn{f: f}, f.call() }
 
 func (f *fakeAccounts) CheckSession(_ context.Context, session string) (account, error) {
+	if err := f.call(); err != nil {
+		return account{}, err
+	}
 	if session != madeUpSession {
 		return account{}, errors.New("the session cannot be used: the login was ended")
 	}

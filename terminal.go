@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -98,7 +100,7 @@ func (t *terminal) askHidden(ctx context.Context, question string) (string, erro
 
 func (t *terminal) askLine(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(t.out, wrap(question, t.width)+" ")
-	return t.await(ctx, func() (string, error) {
+	return t.await(ctx, startReading(func() (string, error) {
 		line, err := t.in.ReadString('\n')
 		if t.tty == nil {
 			fmt.Fprintln(t.out) // nobody has pressed Enter
@@ -107,7 +109,7 @@ func (t *terminal) askLine(ctx context.Context, question string) (string, error)
 			err = nil
 		}
 		return line, err
-	})
+	}))
 }
 
 // askPassword is askHidden with the blanks around it, which may be part of a password.
@@ -115,16 +117,18 @@ func (t *terminal) askPassword(ctx context.Context, question string) (string, er
 	if t.tty == nil || t.in.Buffered() > 0 {
 		return t.askLine(ctx, question)
 	}
-	fmt.Fprint(t.out, wrap(question, t.width)+" ")
 	fd := int(t.tty.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read from the terminal: %w", err)
 	}
-	answer, err := t.await(ctx, func() (string, error) {
+	done := startReading(func() (string, error) {
 		line, err := term.ReadPassword(fd)
 		return string(line), err
 	})
+	awaitMute(fd, before, done)
+	fmt.Fprint(t.out, wrap(question, t.width)+" ")
+	answer, err := t.await(ctx, done)
 	if ctx.Err() != nil {
 		_ = term.Restore(fd, before) // the reader is still there, and would leave the terminal mute
 	}
@@ -132,17 +136,35 @@ func (t *terminal) askPassword(ctx context.Context, question string) (string, er
 	return answer, err
 }
 
-// await reads until the context ends. A reader that is then left behind ends with the process.
-func (t *terminal) await(ctx context.Context, read func() (string, error)) (string, error) {
-	type result struct {
-		line string
-		err  error
+// awaitMute waits until a reader has turned the terminal's echo off: nothing that is typed at the question is seen then, and whoever
+// interrupts it gets a terminal with its echo back. One that echoed nothing before is not waited for longer than a blink.
+func awaitMute(fd int, before *term.State, done <-chan reading) {
+	for range 100 {
+		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) || len(done) > 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
-	done := make(chan result, 1)
+}
+
+// reading is what came of reading a line.
+type reading struct {
+	line string
+	err  error
+}
+
+// startReading reads in the background, since a read from a terminal cannot be taken back: one that is left behind ends with the process.
+func startReading(read func() (string, error)) <-chan reading {
+	done := make(chan reading, 1)
 	go func() {
 		line, err := read()
-		done <- result{line, err}
+		done <- reading{line, err}
 	}()
+	return done
+}
+
+// await waits for a line until the context ends.
+func (t *terminal) await(ctx context.Context, done <-chan reading) (string, error) {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(t.out)

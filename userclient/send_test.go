@@ -91,8 +91,11 @@ func TestALostAnswerDeliversOnce(t *testing.T) {
 	c := r.user()
 	to, part := code(alice.ID, "msg_1")
 	r.tel.Swallow("messages.sendMessage", false)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		r.tel.AwaitCalls(t, "messages.sendMessage", 1)
+		cancel()
+	}()
 	var e *delivery.SendError
 	if err := c.Send(ctx, to, part); !errors.As(err, &e) || !e.Unknown || e.Class != delivery.Transient {
 		t.Fatalf("the first send: %v", err)
