@@ -128,6 +128,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 		s.types(answer + "\n")
 		s.reads(says)
 	}
+	s.reads("Paste the session (it is not shown):")
 	s.types(madeUpSession + "\n")
 	s.reads("Asking Telegram whose session it is through the proxy 127.0.0.1:1080, for up to a minute…")
 	s.reads("It is Alice (@alice).")
