@@ -220,7 +220,7 @@ func (a account) String() string {
 func (w *wizard) reach(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil {
 			return errInterrupted
 		}
 		if w.Yes || !errors.Is(err, userclient.ErrUnreachable) {

@@ -137,8 +137,7 @@ func (t *terminal) askPassword(ctx context.Context, question string) (string, er
 }
 
 // awaitMute waits until a reader has turned the terminal's echo off: nothing that is typed at the question is seen then, and whoever
-// interrupts it gets a terminal with its echo back. One that echoed nothing before delays
-// the question by a second.
+// interrupts it gets a terminal with its echo back. One that echoed nothing before delays the question by a second.
 func awaitMute(fd int, before *term.State, done <-chan reading) {
 	for range 1000 {
 		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) || len(done) > 0 {

@@ -92,6 +92,7 @@ func TestALostAnswerDeliversOnce(t *testing.T) {
 	to, part := code(alice.ID, "msg_1")
 	r.tel.Swallow("messages.sendMessage", false)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	go func() {
 		r.tel.AwaitCalls(t, "messages.sendMessage", 1)
 		cancel()
