@@ -120,10 +120,10 @@ func TestACodeArrivesOverMTProtoWhileTheBotAPIIsGone(t *testing.T) {
 		f     sandbox.Faults
 		limit time.Duration
 	}{
-		{"down", sandbox.Faults{Down: true}, 120 * time.Second},
-		{"hanging", sandbox.Faults{Hang: true}, 20 * time.Second},
-		{"500", sandbox.Faults{ServerError: true}, 120 * time.Second},
-		{"401", sandbox.Faults{Unauthorized: true}, 120 * time.Second},
+		{"down", sandbox.Faults{Down: true}, 3 * time.Second},
+		{"hanging", sandbox.Faults{Hang: true}, 5 * time.Second},
+		{"500", sandbox.Faults{ServerError: true}, 3 * time.Second},
+		{"401", sandbox.Faults{Unauthorized: true}, 3 * time.Second},
 	} {
 		w.telegram.SetFaults(fault.f)
 		name := []string{"alice", "bob"}[i%2] // who may not sign in too often

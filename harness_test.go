@@ -23,8 +23,8 @@ import (
 	"telegate/userclient"
 )
 
-// patience is how long a test waits for something that takes milliseconds where nothing else runs.
-const patience = time.Minute
+// patience is how long a test waits for something that takes milliseconds.
+const patience = 20 * time.Second
 
 const (
 	testToken = "2000000002:TEST-token-of-the-simulated-bot-00000"
