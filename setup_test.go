@@ -108,6 +108,16 @@ func (s *seat) types(text string) {
 	}
 }
 
+// declines says no to the last question: nothing is written.
+func (s *seat) declines(dir, before string) {
+	s.t.Helper()
+	s.reads("[Y/n]")
+	s.types("n\n")
+	s.reads("Nothing was changed.")
+	s.leaves(exitOK)
+	untouched(s.t, dir, before)
+}
+
 // leaves waits for the end, and for a terminal that is as it was.
 func (s *seat) leaves(status int) {
 	s.t.Helper()
@@ -279,11 +289,7 @@ func TestSetupGoesOnWhenTelegramIsBack(t *testing.T) {
 	w.telegram.SetFaults(sandbox.Faults{})
 	s.types("\n")
 	s.reads("It is Test Bot")
-	s.reads("[Y/n]")
-	s.types("n\n")
-	s.reads("Nothing was changed.")
-	s.leaves(exitOK)
-	untouched(t, dir, before)
+	s.declines(dir, before)
 }
 
 // A configuration that somebody else changes while setup asks is not overwritten.

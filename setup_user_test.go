@@ -258,11 +258,7 @@ func TestAPastedSessionIsNotEnded(t *testing.T) {
 	s.types("session\n")
 	s.reads("Paste the session (it is not shown):")
 	s.types(madeUpSession + "\n")
-	s.reads("[Y/n]")
-	s.types("n\n")
-	s.reads("Nothing was changed.")
-	s.leaves(exitOK)
-	untouched(t, dir, appLines)
+	s.declines(dir, appLines)
 	if len(f.ended) > 0 {
 		t.Error("it was logged out")
 	}
@@ -293,11 +289,7 @@ func TestSetupOfAUserGoesOnWhenTelegramIsBack(t *testing.T) {
 				s.reads(answers[i])
 				s.types(answers[i+1] + "\n")
 			}
-			s.reads("[Y/n]")
-			s.types("n\n")
-			s.reads("Nothing was changed.")
-			s.leaves(exitOK)
-			untouched(t, dir, appLines)
+			s.declines(dir, appLines)
 		})
 	}
 }
