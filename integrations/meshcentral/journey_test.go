@@ -2,6 +2,7 @@ package meshcentral_test
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ func TestMeshCentral(t *testing.T) {
 	}{
 		{"who has not pressed Start gets the code when he does, and the administrator sees why", unknownToTheBot},
 		{"a handle is registered with a code", registers},
+		{"after a restart nobody is disconnected by what others do with the account", othersChangeTheAccount},
 		{"Connect Telegram links by the bot, in both interfaces", connects},
 		{"the code signs in", signsIn},
 		{"an administrator sees the handle and writes to it", administratorWrites},
@@ -31,6 +33,7 @@ func TestMeshCentral(t *testing.T) {
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			s.t = t
+			s.restartMeshCentral() // what the plugin knows must not hang on how long MeshCentral has been up
 			step.do(s, browser)
 			s.running()
 		})
@@ -86,6 +89,29 @@ func registers(s *stage, browser context.Context) {
 	m := s.messaging("", "user//alice")
 	if !m.Linked || !m.UsableFor2FA || m.Link.Handle != "@alice_tg" {
 		s.t.Errorf("telegate has %+v", m)
+	}
+}
+
+// othersChangeTheAccount: anybody may add anybody to a device group, which changes the account that is added.
+func othersChangeTheAccount(s *stage, browser context.Context) {
+	before := s.last("Alice")
+	s.meshctrl("mallory", "AddDeviceGroup", "--name", "Everybody")
+	group := regexp.MustCompile(`mesh//[^"]+`).FindString(s.meshctrl("mallory", "ListDeviceGroups", "--json"))
+	s.meshctrl("mallory", "AddUserToDeviceGroup", "--id", group, "--userid", "user//alice", "--fullrights")
+	admin := s.asAdmin(browser)
+	admin.userPage("alice")
+	admin.Reads("#p30html", "telegram:@alice_tg")
+	// Reports are made in their order: this one comes after what the change of alice's account might have caused.
+	admin.userPage("bob")
+	admin.editHandle("bob_tg")
+	s.eventually("bob is invited", func() bool { return s.messaging("", "user//bob").Invitation != nil })
+	admin.editHandle("")
+	s.eventually("bob is not invited", func() bool { return s.messaging("", "user//bob").Invitation == nil })
+	if !s.messaging("", "user//alice").Linked {
+		s.t.Error("alice is not linked any more")
+	}
+	if last := s.last("Alice"); last != before {
+		s.t.Errorf("alice's phone got message %d", last)
 	}
 }
 

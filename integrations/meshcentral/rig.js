@@ -49,7 +49,12 @@ function meshcentral(t, url, change = (config) => config) {
     datapath, warnings: [], events: [], dispatch: [],
     config: change({ domains: { '': {}, corp: {} }, messaging: { telegate: { url, key: 'tgk_test' } } }),
     saved: [],
-    db: { SetUser(user) { mc.saved.push(user._id); } },
+    accounts: {}, // what the database has; the web server reads it while it starts
+    queries: [], // what the database has been asked and has not answered yet
+    db: {
+      SetUser(user) { mc.saved.push(user._id); },
+      GetAllType(type, func) { assert.equal(type, 'user'); mc.queries.push(() => func(null, structuredClone(Object.values(mc.accounts)))); },
+    },
     webserver: {
       users: {}, meshUserHandler: { CreateMeshUser(parent, db, ws, req) { mc.sessions.push([ws, req]); } }, CloneSafeUser: (user) => ({ _id: user._id }),
     },
@@ -80,10 +85,13 @@ function meshcentral(t, url, change = (config) => config) {
   mc.msgserver = mc.config.messaging ? ms : null;
   mc.user = (id, handle) => {
     const [, domain, name] = id.split('/');
-    mc.webserver.users[id] = { _id: id, domain, name, ...(handle ? { msghandle: 'telegram:' + handle } : {}) };
-    return mc.webserver.users[id];
+    mc.accounts[id] = { _id: id, domain, name, ...(handle ? { msghandle: 'telegram:' + handle } : {}) };
+    if (mc.loaded) mc.webserver.users[id] = mc.accounts[id];
+    return mc.accounts[id];
   };
-  mc.start = () => {
+  // boot starts as MeshCentral does: the web server has asked for its users and has none yet when it calls the plugin.
+  mc.boot = () => {
+    if (!mc.loaded) mc.queries.push(() => { Object.assign(mc.webserver.users, mc.accounts); mc.loaded = true; });
     const plugin = mc.plugin = telegate({ parent: mc });
     plugin.server_startup();
     if (plugin.plugin.reports) {
@@ -93,9 +101,15 @@ function meshcentral(t, url, change = (config) => config) {
     }
     return plugin.plugin;
   };
+  mc.answer = () => { while (mc.queries.length) mc.queries.shift()(); };
+  mc.start = () => {
+    const plugin = mc.boot();
+    mc.answer();
+    return plugin;
+  };
   // page is somebody's page with its web socket, as MeshCentral opens one; ask sends what the plugin's part of it sends.
   mc.page = (id, session = {}) => {
-    const user = mc.webserver.users[id], answers = [];
+    const user = mc.accounts[id], answers = [];
     const ws = { sessionId: id + '/' + mc.sessions.length, send(text) { answers.push(JSON.parse(text)); } };
     mc.webserver.meshUserHandler.CreateMeshUser(mc.webserver, mc.db, ws, { session }, {}, { id: user.domain }, user, {});
     const page = { ws, user, domain: { id: user.domain }, answers };

@@ -39,20 +39,21 @@ const patience = 2 * time.Minute
 
 // stage is a real MeshCentral with the plugin, a real telegate, and a simulated Telegram.
 type stage struct {
-	t        *testing.T // of the step
-	whole    *testing.T
-	telegram *sandbox.Telegram
-	dir      string
-	home     string // holds MeshCentral's node_modules
-	data     string // MeshCentral's
-	telegate string // the binary
-	address  string // of the gateway
-	key      string
-	mesh     *process
-	meshURL  string
-	gateway  *process
-	admin    *page
-	tabs     map[string]func() // closes somebody's
+	t           *testing.T // of the step
+	whole       *testing.T
+	telegram    *sandbox.Telegram
+	dir         string
+	home        string // holds MeshCentral's node_modules
+	data        string // MeshCentral's
+	telegate    string // the binary
+	address     string // of the gateway
+	key         string
+	mesh        *process
+	meshURL     string
+	certificate string // that MeshCentral believes in
+	gateway     *process
+	admin       *page
+	tabs        map[string]func() // closes somebody's
 }
 
 // newStage sets everything up and starts it. TELEGATE_MESHCENTRAL names the folder that keeps MeshCentral between runs; the word "1"
@@ -110,10 +111,23 @@ func newStage(t *testing.T) *stage {
 	}
 	s.meshcentral("--adminaccount", "admin")
 	s.startGateway()
-	mesh := exec.Command("node", s.arguments()...)
-	mesh.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.file("testdata/localhost.crt"))
-	s.mesh = s.start(mesh, "MeshCentral HTTPS server running")
+	s.certificate = s.file("testdata/localhost.crt")
+	s.mesh = s.startMeshCentral()
 	return s
+}
+
+func (s *stage) startMeshCentral() *process {
+	s.t.Helper()
+	mesh := exec.Command("node", s.arguments()...)
+	mesh.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.certificate)
+	return s.start(mesh, "MeshCentral HTTPS server running")
+}
+
+// restartMeshCentral ends everybody's session, the administrator's too.
+func (s *stage) restartMeshCentral() {
+	s.t.Helper()
+	s.mesh.stop()
+	s.mesh, s.admin = s.startMeshCentral(), nil
 }
 
 // file is the path of one of the tests' files, from wherever.
@@ -270,6 +284,13 @@ func (s *stage) arguments(more ...string) []string {
 }
 
 func (s *stage) meshcentral(args ...string) { s.t.Helper(); s.do("node", s.arguments(args...)...) }
+
+// meshctrl runs a command of MeshCentral's own command line, as somebody without a second factor.
+func (s *stage) meshctrl(user string, args ...string) string {
+	s.t.Helper()
+	args = append([]string{filepath.Join(s.home, "node_modules", "meshcentral", "meshctrl.js")}, args...)
+	return s.do("node", append(args, "--url", strings.Replace(s.meshURL, "https", "wss", 1), "--loginuser", user, "--loginpass", password)...)
+}
 
 func (s *stage) startGateway() {
 	s.t.Helper()

@@ -41,6 +41,97 @@ test('each kind of message has its lane and its lifetime', async (t) => {
   }
 });
 
+// reports are what the gateway has been told, a line each.
+const reports = (gw) => gw.calls.map((c) => `${c.method} ${decodeURIComponent(c.path)}${c.body ? ' ' + c.body.handle : ''}`);
+
+test('after a restart of MeshCentral a change of an account disconnects nobody', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user('user//vic', '@Vic (no username, vic)'); // connected by the bot
+  mc.user('user//vib', '@vib_tg');
+  mc.user('user//last', '@last_tg');
+  const plugin = mc.boot();
+  assert.deepEqual(mc.webserver.users, {});
+  mc.queries.shift()(); // MeshCentral's own; it works from now on, and somebody adds both to a device group at once
+  for (const id of ['user//vic', 'user//vib']) mc.changed(id, 78);
+  assert.equal(plugin.handles.size, 0);
+  mc.answer();
+  for (const id of ['user//vic', 'user//vib']) mc.changed(id, 78); // and later
+  mc.user('user//last'); // the only change of a handle, after which everything before has been told
+  mc.changed('user//last', 20);
+  await eventually('the change is told', () => gw.calls.length > 0);
+  assert.deepEqual(reports(gw), ['DELETE /v1/messaging?domain=&user=user//last']);
+});
+
+test('after a restart of MeshCentral it is told what becomes of a handle, also what happens while it starts', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  for (const name of ['early', 'late', 'new', 'gone', 'bare']) mc.user('user//' + name, name === 'bare' ? undefined : `@${name}_tg`);
+  mc.boot();
+  const [own, users] = mc.queries.splice(0);
+  own();
+  const kept = structuredClone(mc.accounts);
+  mc.user('user//early'); // taken away before the plugin knows that it was there
+  mc.changed('user//early', 20);
+  delete mc.webserver.users['user//gone'];
+  mc.DispatchEvent(['*'], mc, { action: 'accountremove', userid: 'user//gone' });
+  mc.accounts = kept; // what the database has answered
+  users();
+  mc.accounts = { ...mc.webserver.users };
+  mc.user('user//late');
+  mc.changed('user//late', 20);
+  mc.user('user//new', '@newer_tg');
+  mc.changed('user//new', 20);
+  delete mc.webserver.users['user//bare']; // may be linked without a handle here
+  mc.DispatchEvent(['*'], mc, { action: 'accountremove', userid: 'user//bare' });
+  mc.user('user//gone'); // another person of that name
+  mc.changed('user//gone', 18);
+  await eventually('everything is told', () => gw.calls.length === 6);
+  assert.deepEqual(reports(gw), [
+    ...['early', 'gone', 'late', 'new'].map((name) => 'DELETE /v1/messaging?domain=&user=user//' + name),
+    'PUT /v1/messaging @newer_tg', 'DELETE /v1/messaging?domain=&user=user//bare',
+  ]);
+});
+
+test('a handle proven while MeshCentral starts is told, and a removal on another server is left to that server', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.user('user//bob', '@bob_tg');
+  mc.boot();
+  const [own, users] = mc.queries.splice(0);
+  own();
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@alice', '111111', null, done));
+  mc.prove(ALICE, '@alice', '111111');
+  mc.decodeCookie({ a: 'verifyMessaging', c: '999999', p: 'telegram:@alice' }); // somebody else's, before the first is told
+  delete mc.webserver.users['user//bob'];
+  mc.DispatchEvent(['*'], mc, { action: 'accountremove', userid: 'user//bob' }, 'other server');
+  users();
+  await eventually('alice is told', () => gw.calls.length === 2);
+  assert.deepEqual(reports(gw).slice(1), ['POST /v1/links @alice']);
+  assert.equal(gw.calls[1].body.message, 'msg_1');
+});
+
+test('a database that cannot be read for a while is asked again, and nothing is acted on before', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE, '@alice');
+  const { GetAllType } = mc.db;
+  const refusals = [[new Error('no connection')], [null, undefined]];
+  mc.db.GetAllType = (type, func) => (refusals.length ? func(...refusals.shift()) : GetAllType(type, func));
+  const plugin = mc.boot();
+  mc.answer();
+  mc.changed(ALICE, 78);
+  assert.equal(plugin.held.length, 1);
+  t.mock.timers.tick(5000);
+  t.mock.timers.tick(5000);
+  mc.answer();
+  assert.equal(plugin.held, null);
+  assert.equal(plugin.handles.get(ALICE), '@alice');
+  t.mock.timers.reset();
+  mc.user(ALICE);
+  mc.changed(ALICE, 20);
+  await eventually('the removal is told', () => gw.calls.length > 0);
+  assert.equal(gw.calls[0].method, 'DELETE');
+});
+
 test('what went wrong reaches the administrator in a sentence', async (t) => {
   let answer;
   const gw = await gateway(t, {

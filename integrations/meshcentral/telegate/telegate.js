@@ -16,6 +16,7 @@ const TELEGRAM = 1; // in the mask of services that MeshCentral's pages read
 const PREFIX = 'telegram:';
 const WAIT = 5; // seconds until the sender is told that a message is on its way, if Telegram has not taken it before
 const PROOF_LIFETIME = 15 * 60 * 1000; // a code proves nothing after that
+const RETRY_USERS = 5000; // milliseconds until MeshCentral's database is asked again for its users
 
 // What MeshCentral sends, by the function that sends it. The lifetimes are those of its codes, in seconds.
 const KINDS = {
@@ -30,6 +31,7 @@ class Plugin {
     this.server = server;
     this.sending = null; // what MeshCentral is sending right now: its calls are synchronous down to telegramClient.sendMessage
     this.handles = new Map(); // user id → Telegram handle, as last seen
+    this.held = []; // what happens before the handles are read from the database; null once they are
     this.proofs = new Map(); // "domain handle code" → the message that carried it
     this.confirming = ''; // the code that was typed to prove a handle; its event follows in the same turn
     this.firstCodes = new Map(); // user id → the code that proves his handle when he signs in with it
@@ -51,7 +53,6 @@ class Plugin {
     } catch (error) {
       return this.warn(error.message);
     }
-    for (const user of this.users()) this.handles.set(user._id, handleOf(user));
     this.reports = new Reports({
       gateway: this.gateway, file: path.join(this.server.datapath, 'telegate-reports.json'),
       drop: (report, error) => this.givenUp(report, error),
@@ -61,7 +62,25 @@ class Plugin {
       gateway: this.gateway, requests: msgserver.telegateRequests, connected: (session, link) => this.connected(session, link),
     });
     this.server.AddEventDispatch(['*'], this);
+    this.readHandles();
     this.probe();
+  }
+
+  // readHandles reads from the database which handles there are. MeshCentral reads its users at the same time and has none in memory when
+  // it starts a plugin. An account without a known handle would look as if it had just been given one, and its link would be removed.
+  readHandles() {
+    const { db } = this.server;
+    db.GetAllType('user', (error, users) => {
+      if (this.retired) return;
+      if (error || !Array.isArray(users)) {
+        console.log(`telegate: MeshCentral's users cannot be read (${(error && error.message) || error}); trying again in ${RETRY_USERS / 1000} s`);
+        return void setTimeout(() => this.readHandles(), RETRY_USERS).unref();
+      }
+      for (const user of users) this.handles.set(user._id, handleOf(user));
+      const held = this.held;
+      this.held = null;
+      for (const act of held) this.guard(act);
+    });
   }
 
   // attach puts the client on the messaging server. A second start, after an update on the Plugins page, takes the place of the first.
@@ -198,34 +217,51 @@ class Plugin {
   // HandleEvent hears of everything that happens in MeshCentral.
   HandleEvent(source, event) {
     if (this.retired || typeof event !== 'object' || event === null) return;
-    try {
-      switch (event.action) {
-        case 'accountchange': // which a database that servers share tells all of them, besides
-          return this.changed(event.account && event.account._id, event.msgid === 156, this.elsewhere || source === this.server.db);
-        case 'accountremove': return this.removed(event.userid);
-        case 'login': return event.twoFactorType === 'messenger' ? this.signedIn(event.userid) : undefined;
+    const act = this.actionOf(source, event);
+    if (!act) return;
+    if (this.held) this.held.push(act);
+    else this.guard(act);
+  }
+
+  // actionOf answers what is to be done about an event. It may be done later, so all that holds in this turn alone is read here.
+  actionOf(source, event) {
+    const { elsewhere, connecting, confirming } = this;
+    switch (event.action) {
+      case 'accountchange': { // which a database that servers share tells all of them, besides
+        const userid = event.account && event.account._id, proven = event.msgid === 156;
+        const others = elsewhere || source === this.server.db || userid === connecting;
+        return () => this.changed(userid, { proven, others, code: confirming });
       }
+      case 'accountremove': return () => this.removed(event.userid, elsewhere);
+      case 'login': return event.twoFactorType === 'messenger' ? () => this.signedIn(event.userid) : undefined;
+    }
+  }
+
+  guard(act) {
+    try {
+      act();
     } catch (error) {
       console.log('telegate:', error);
     }
   }
 
-  // changed compares a user's handle with the last that was seen. Event 156 says that he has proven the one he has.
-  changed(userid, proven, elsewhere) {
+  // changed compares a user's handle with the last that was seen. `proven` (event 156) says that the user has just typed `code` for it;
+  // `others` that telegate hears of this change from another server or by another way.
+  changed(userid, { proven, others, code }) {
     const user = this.server.webserver.users[userid];
     if (!user) return;
     const before = this.handles.get(userid) || '', now = handleOf(user);
     this.handles.set(userid, now);
-    if (elsewhere || userid === this.connecting) return;
-    if (proven && now) return this.provenBy(user, now);
+    if (others) return;
+    if (proven && now) return this.provenBy(user, now, code);
     if (now === before || nameOf(now) === nameOf(before)) return;
     this.firstCodes.delete(userid);
     this.unlink(userid);
     if (now) this.reports.add({ method: 'PUT', path: '/v1/messaging', body: { domain: user.domain, user: userid, handle: now }, about: userid });
   }
 
-  provenBy(user, handle) {
-    const key = proofKey(user.domain, handle, this.confirming), proof = this.proofs.get(key);
+  provenBy(user, handle, code) {
+    const key = proofKey(user.domain, handle, code), proof = this.proofs.get(key);
     this.proofs.delete(key);
     if (proof) this.link(user, handle, proof.id);
     else console.log(`telegate: ${user._id} has proven a handle with a code that was not sent from here; the next code he signs in with links him.`);
@@ -255,11 +291,13 @@ class Plugin {
     if (first && user && first.until > Date.now() && PREFIX + first.to === user.msghandle) this.link(user, first.to, first.id);
   }
 
-  removed(userid) {
-    const had = this.handles.get(userid);
+  // removed always has the link removed. An account may be linked without a handle here, and a new account of the same name must never
+  // find the link of the one before it.
+  removed(userid, elsewhere) {
+    if (typeof userid !== 'string') return;
     this.handles.delete(userid);
     this.firstCodes.delete(userid);
-    if (had) this.unlink(userid);
+    if (!elsewhere) this.unlink(userid);
   }
 
   link(user, handle, message) {
