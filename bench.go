@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 
-	"telegate/bench"
+	"telegate/internal/bench"
 )
 
 type benchCmd struct {

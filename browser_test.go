@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"telegate/browsertest"
+	"telegate/internal/browsertest"
 )
 
 // The story as a newcomer clicks through it: the sandbox command, its page, and nothing else.

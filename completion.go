@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/alecthomas/kong"
 
-	"telegate/manual"
+	"telegate/internal/manual"
 )
 
 type completionCmd struct {

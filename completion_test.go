@@ -11,7 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"telegate/manual"
+	"telegate/internal/manual"
 )
 
 // shells are asked as processes what they offer.

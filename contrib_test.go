@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"telegate/api"
-	"telegate/audit"
+	"telegate/internal/audit"
 )
 
 // exposed are the metrics that telegate has, with the names of their labels.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"telegate/manual"
+	"telegate/internal/manual"
 )
 
 // commandTree is the tree of commands, and the commands that people see.

@@ -11,9 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"telegate/api"
-	"telegate/audit"
 	"telegate/bot"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // metrics are telegate's own; docs/operations.md lists them. They name no user and no secret.

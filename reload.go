@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"telegate/api"
-	"telegate/audit"
 	"telegate/bot"
 	"telegate/config"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/notify"
 	"telegate/twofa"
 )

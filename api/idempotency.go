@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/secret"
 )
 
 const (

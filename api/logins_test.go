@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"telegate/api"
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -21,9 +21,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"telegate/internal/secret"
 	"telegate/linking"
 	"telegate/notify"
-	"telegate/secret"
 	"telegate/twofa"
 )
 

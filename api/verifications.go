@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

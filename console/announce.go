@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/internal/secret"
 	"telegate/notify"
-	"telegate/secret"
 )
 
 // maxListForm is how large the form of a broadcast may be: it can hold a list of notify.MaxAudience users.

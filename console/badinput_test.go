@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/linking"
 )
 

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
-	"telegate/browsertest"
 	"telegate/delivery"
+	"telegate/internal/audit"
+	"telegate/internal/browsertest"
 	"telegate/notify"
 )
 

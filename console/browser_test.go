@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"telegate/browsertest"
+	"telegate/internal/browsertest"
 )
 
 // browser is a page of the console in a real browser.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"

@@ -24,15 +24,15 @@ import (
 	"go.uber.org/goleak"
 
 	"telegate/api"
-	"telegate/audit"
 	"telegate/console"
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
-	"telegate/secret"
 	"telegate/twofa"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"telegate/browsertest"
+	"telegate/internal/browsertest"
 	"telegate/linking"
 	"telegate/notify"
 )

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/notify"
 )
 

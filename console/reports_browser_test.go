@@ -12,9 +12,9 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"telegate/audit"
-	"telegate/browsertest"
 	"telegate/delivery"
+	"telegate/internal/audit"
+	"telegate/internal/browsertest"
 	"telegate/notify"
 )
 

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"telegate/secret"
+	"telegate/internal/secret"
 )
 
 //go:embed static

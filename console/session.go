@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"telegate/secret"
+	"telegate/internal/secret"
 )
 
 // How long a session lives (OWASP ASVS 7.3.1, 7.3.2; NIST SP 800-63B-4 §2.2.3 asks for 24 hours at most, an hour without activity).

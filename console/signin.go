@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"telegate/audit"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 	"telegate/twofa"
 )
 

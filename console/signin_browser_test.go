@@ -3,8 +3,8 @@ package console_test
 import (
 	"testing"
 
-	"telegate/browsertest"
 	"telegate/delivery"
+	"telegate/internal/browsertest"
 	"telegate/notify"
 )
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/console"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -10,8 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"

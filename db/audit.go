@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 )
 
 // Audit writes an entry in the transaction of the act it tells of; it implements the Tx of linking and twofa.

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/db/dbtest"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // backUp makes a backup of the database at a path, as telegate backup does.

@@ -12,7 +12,7 @@ import (
 	"hash"
 	"time"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 )
 
 // The audit is a chain: each entry's MAC covers the entry, its number and the MAC before it, under a key that lies outside the

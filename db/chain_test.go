@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/db"
 	"telegate/db/dbtest"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -19,8 +19,8 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // DB is an open database. It is safe for concurrent use.

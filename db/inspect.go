@@ -12,7 +12,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"telegate/secret"
+	"telegate/internal/secret"
 )
 
 // What a file may turn out to be instead of a sound database.

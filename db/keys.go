@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"telegate/secret"
+	"telegate/internal/secret"
 )
 
 // ErrKey: the key file is missing, damaged, or belongs to another database.

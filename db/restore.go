@@ -12,8 +12,8 @@ import (
 	"slices"
 	"time"
 
-	"telegate/audit"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // RestoreOptions say what is put back, and where.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/bot"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/notify"
 	"telegate/twofa"

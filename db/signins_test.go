@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"telegate/audit"
 	"telegate/db"
 	"telegate/db/dbtest"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

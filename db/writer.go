@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // ErrClosed: the database has been closed.

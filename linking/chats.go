@@ -3,7 +3,7 @@ package linking
 import (
 	"context"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 )
 
 // Met keeps a private chat whose person has pressed Start, under the username it has now, and takes links back that

@@ -3,9 +3,9 @@ package linking
 import (
 	"context"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // Claim is what "/start TOKEN" in a private chat means. The person always gets an answer; the same person opening the

@@ -3,9 +3,9 @@ package linking
 import (
 	"context"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // Result is the answer to a confirm code. Only ResultVerified links.

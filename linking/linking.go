@@ -7,8 +7,8 @@ import (
 	"errors"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/language"
 )
 

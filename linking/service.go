@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // Service starts, proves and ends links.

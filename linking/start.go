@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // StartRequest asks to link a user who is signed in at the server.

@@ -3,8 +3,8 @@ package linking
 import (
 	"context"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // Unlink takes a user's link away on the server's word, along with an invitation and whatever was begun. The chat is

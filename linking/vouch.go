@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // VouchWindow is how old a code may be that a caller vouches for: it lives 10 minutes at most, and the caller's word may be late

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // Watcher wakes whoever waits for a row to change.

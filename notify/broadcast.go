@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // The numbers of broadcasts.

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/notify"
 )
 

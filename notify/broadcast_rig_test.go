@@ -10,10 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"telegate/audit"
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/notify"
 )

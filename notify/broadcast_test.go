@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/notify"
 )

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/language"
 )
 

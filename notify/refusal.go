@@ -5,8 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // refusalReasons are the errors that concern the recipient, in the words of the audit.

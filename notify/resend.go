@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // ErrTextGone: the text of a dead letter has been wiped, and no other was given.

@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // Service accepts messages.

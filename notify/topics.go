@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"telegate/audit"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // The numbers of topics; how many messages one takes are those of ntfy's server.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // TraceQuery asks what happened around a user.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // WaitingCode is a code with purpose link for the holder of a username whom the bot has not met: he gets it when he presses Start, if

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/notify"
 )

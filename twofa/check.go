@@ -5,8 +5,8 @@ import (
 	"context"
 	"time"
 
-	"telegate/audit"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // Result is the answer to a check. Only ResultApproved lets anybody in.

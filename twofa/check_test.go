@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -5,9 +5,9 @@ import (
 	"context"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // CreateRequest asks to verify a user.

@@ -13,10 +13,10 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"telegate/audit"
 	"telegate/db"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/language"
 	"telegate/linking"
 	"telegate/twofa"

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // ErrStale: the button belongs to a sign-in that is over, or to another chat.

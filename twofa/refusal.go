@@ -5,8 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 )
 
 // refusalReason is why no code was sent, in the words of the audit, if that concerns the user.

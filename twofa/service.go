@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"telegate/audit"
-	"telegate/secret"
+	"telegate/internal/audit"
+	"telegate/internal/secret"
 )
 
 // Settings are what an administrator may choose about codes.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -6,8 +6,8 @@ import (
 
 	"github.com/mileusna/useragent"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/language"
 )
 

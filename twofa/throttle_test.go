@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 	"telegate/linking"
 	"telegate/twofa"
 )

@@ -10,8 +10,8 @@ import (
 	"errors"
 	"time"
 
-	"telegate/audit"
 	"telegate/delivery"
+	"telegate/internal/audit"
 	"telegate/language"
 )
 

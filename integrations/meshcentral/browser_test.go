@@ -8,7 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"telegate/browsertest"
+	"telegate/internal/browsertest"
 )
 
 // chrome starts a headless Chromium that takes MeshCentral's own certificate. Without one the test fails: it was asked for.

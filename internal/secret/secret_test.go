@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"testing"
 
-	"telegate/secret"
+	"telegate/internal/secret"
 )
 
 func TestCodesHaveAsManyDigitsAsAskedFor(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"testing"
 
-	"telegate/audit"
+	"telegate/internal/audit"
 )
 
 var events = []audit.Event{

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"telegate/api"
-	"telegate/audit"
 	"telegate/db"
+	"telegate/internal/audit"
 	"telegate/twofa"
 )
 

@@ -5,7 +5,7 @@ import (
 	"crypto/rsa"
 	"testing"
 
-	"telegate/bench"
+	"telegate/internal/bench"
 	"telegate/userclient"
 )
 

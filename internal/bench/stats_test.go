@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"telegate/bench"
+	"telegate/internal/bench"
 )
 
 // A percentile is a value that was measured, by nearest rank, whatever the order.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"telegate/bench"
+	"telegate/internal/bench"
 )
 
 func options(runs int, quick bool) bench.Options {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"telegate/bench"
+	"telegate/internal/bench"
 )
 
 // A chart is well-formed XML whatever it shows, and every number in it is one.
