@@ -32,7 +32,7 @@ tidy: ## go.mod and go.sum say what the code needs
 	go mod tidy -diff
 
 kill: ## A hundred SIGKILLs under load, with Telegram failing in all its ways and two minutes without a network (about 6 minutes); SEED=n repeats a course
-	TELEGATE_LONG=1 TELEGATE_SEED=$(SEED) go test -run '^Test(KillLosesNothing|MinutesWithoutANetworkLoseNothing)$$' -count 1 -timeout 25m -v .
+	TELEGATE_LONG=1 TELEGATE_SEED=$(SEED) go test -run '^Test(KillLosesNothing|MinutesWithoutANetworkLoseNothing)$$' -count 1 -timeout 25m -v ./internal/e2e
 
 # MTProto's key exchanges take their time under the race detector: userclient alone some four minutes of a core.
 race: ## The tests under the race detector
@@ -61,7 +61,7 @@ meshcentral: ## The plugin in a real MeshCentral, through its own pages in a bro
 
 build: ## The binary, ./telegate
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $(OUT) \
-		-ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' .
+		-ldflags '-s -w -X telegate/internal/version.Version=$(VERSION) -X telegate/internal/version.Commit=$(COMMIT) -X telegate/internal/version.Date=$(DATE)' .
 
 release: ## Archives, Debian packages, bills of materials and checksums for all PLATFORMS, in dist/ (half an hour)
 	packaging/release

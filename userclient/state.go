@@ -2,6 +2,7 @@ package userclient
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -42,6 +43,14 @@ type Person struct {
 	Username string // without @; empty where there is none
 	Name     string // first and last name
 	Bot      bool
+}
+
+// String is how the account is called in a sentence.
+func (p Person) String() string {
+	if p.Username == "" {
+		return fmt.Sprintf("%s (id %d)", p.Name, p.ID)
+	}
+	return fmt.Sprintf("%s (@%s)", p.Name, p.Username)
 }
 
 // Sentences of states.

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"telegate/db"
+	"telegate/internal/exit"
+)
+
+type auditVerifyCmd struct {
+	configFlag
+	Backup string `placeholder:"FILE" help:"Verify the audit of a backup instead. Its key is FILE.key, or the database's."`
+	Noted  string `placeholder:"HEAD" help:"The head that an earlier run has printed: it must still be in the audit."`
+	JSON   bool   `help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (auditVerifyCmd) Help() string {
+	return `Each entry carries a MAC over itself and the entry before, under the key file. Whoever can write to the database alone can change, remove, put in or move no entry without its showing here. The exit status is 1 if something does not fit. It works while telegate runs.
+
+    telegate audit verify
+    telegate audit verify --noted 1234:0123456789abcdef0123456789abcdef`
+}
+
+// Run verifies the audit. The error says what does not fit.
+func (c auditVerifyCmd) Run(ctx context.Context, con *Env) (err error) {
+	database, err := c.loadDatabase()
+	if err != nil {
+		return err
+	}
+	path, keyFile := database.Path, database.KeyFile
+	if c.Backup != "" {
+		path = c.Backup
+		if _, err := os.Stat(path + ".key"); err == nil {
+			keyFile = path + ".key"
+		}
+	}
+	i, err := db.Inspect(ctx, path)
+	if err != nil {
+		return fmt.Errorf("verify the audit: %w", err)
+	}
+	defer func() { err = errors.Join(err, i.Close()) }()
+	if _, _, err := i.Schema(); err != nil {
+		return fmt.Errorf("verify the audit: %w", err)
+	}
+	if err := i.Unlock(keyFile); err != nil {
+		return fmt.Errorf("verify the audit: %w", err)
+	}
+	r, err := i.VerifyAudit(ctx, c.Noted)
+	if errors.Is(err, db.ErrHead) {
+		return exit.AsUsage(err)
+	}
+	if err != nil {
+		return fmt.Errorf("verify the audit: %w", err)
+	}
+	if c.JSON {
+		if err := json.NewEncoder(con.Stdout).Encode(r); err != nil {
+			return err
+		}
+	} else {
+		tellAudit(con, r)
+	}
+	if r.Fault != "" {
+		return errors.New("the audit does not verify: somebody has written to the database who is not telegate. Keep a copy of it, find out who, and compare with a backup")
+	}
+	return nil
+}
+
+func tellAudit(con *Env, r db.AuditReport) {
+	if !r.Begun.IsZero() {
+		fmt.Fprintf(con.Stdout, "%d entries fit. The chain was begun on %s.\n", r.Entries, r.Begun.Local().Format("2006-01-02 15:04:05"))
+	}
+	if r.Unchained > 0 {
+		fmt.Fprintf(con.Stdout, "%d entries are older than the chain: nothing can be said of them.\n", r.Unchained)
+	}
+	if r.Fault != "" {
+		fmt.Fprintf(con.Stdout, "First bad entry: %d. %s\n", r.FirstBad, r.Fault)
+		return
+	}
+	fmt.Fprintf(con.Stdout, "head %s\n", r.Head)
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"telegate/internal/bench"
+	"telegate/internal/exit"
+)
+
+type benchCmd struct {
+	Runs  int      `default:"3" placeholder:"N" help:"How often each is measured (default ${default})."`
+	Only  []string `placeholder:"NAME" help:"Only these, with commas between them: A, B, H, U, K, F, accept, wire, check, idle, fallback, scale, bots, report."`
+	Quick bool     `help:"Small sizes and one run, to see that it works; times are not judged."`
+	JSON  bool     `help:"Print JSON instead of a table."`
+	Out   string   `type:"path" placeholder:"DIR" help:"Also write results.json, table.md and the charts there."`
+}
+
+// Help implements kong.HelpProvider.
+func (benchCmd) Help() string {
+	return `It runs the gateway on this machine against a simulated Telegram with Telegram's limits; nothing leaves the machine. Its databases lie in the folder for temporary files: where that is memory, set TMPDIR to a folder on a disk. All of it takes about half an hour; leave the machine alone meanwhile. docs/benchmarks.md says what the rows mean. The exit status is 1 if something could not be measured or an accepted message was lost, never because something was slow.
+
+    telegate bench
+    telegate bench --only A,U --runs 1
+    telegate bench --quick`
+}
+
+// Run measures and prints the table.
+func (c benchCmd) Run(ctx context.Context, con *Env) error {
+	if err := bench.Check(c.Only); err != nil {
+		return exit.AsUsage(err)
+	}
+	if c.Runs < 1 {
+		return exit.AsUsage(errors.New("--runs must be at least 1"))
+	}
+	if c.Quick {
+		c.Runs = 1
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program itself: %w", err)
+	}
+	report, err := bench.Run(ctx, bench.Options{
+		Command: func(ctx context.Context, args ...string) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, self, args...)
+			cmd.Args[0] = os.Args[0] // the tests' program tells by it that it is to be telegate
+			return cmd
+		},
+		Runs: c.Runs, Only: c.Only, Quick: c.Quick, Log: con.Stderr,
+	})
+	if report == nil {
+		return err
+	}
+	show := report.Table
+	if c.JSON {
+		show = report.JSON
+	}
+	err = errors.Join(err, show(con.Stdout)) // what was measured is worth showing, even if something was not
+	if c.Out != "" {
+		err = errors.Join(err, report.Save(c.Out))
+	}
+	return err
+}
+
+type benchServeCmd struct {
+	serveCmd
+	Server []string `required:"" sep:"none"`
+}
+
+// Run serves with other data centres than Telegram's.
+func (c benchServeCmd) Run(ctx context.Context, con *Env) error {
+	for _, text := range c.Server {
+		s, err := bench.ParseServer(text)
+		if err != nil {
+			return exit.AsUsage(err)
+		}
+		con.DataCentres = append(con.DataCentres, s)
+	}
+	return c.serveCmd.Run(ctx, con)
+}
+
+type benchNoopCmd struct{}
+
+// Run serves the handler that telegate is compared with.
+func (benchNoopCmd) Run(ctx context.Context, con *Env) error {
+	return bench.ServeNoop(ctx, con.Stdout)
+}

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"telegate/config"
+	"telegate/internal/exit"
+)
+
+type configFlag struct {
+	Config string `short:"c" default:"telegate.toml" getenv:"TELEGATE_CONFIG" placeholder:"FILE" help:"The configuration file (default $$TELEGATE_CONFIG, or ${default})."`
+}
+
+// load reads the configuration.
+func (f configFlag) load(con *Env) (*config.Config, error) {
+	cfg, err := config.Load(f.Config, con.Getenv)
+	if err != nil {
+		return nil, exit.AsUsage(err)
+	}
+	return cfg, nil
+}
+
+// loadDatabase reads no more of the configuration than where the database is.
+func (f configFlag) loadDatabase() (config.Database, error) {
+	d, err := config.LoadDatabase(f.Config)
+	if err != nil {
+		return d, exit.AsUsage(err)
+	}
+	return d, nil
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"telegate/config"
+	"telegate/internal/exit"
+)
+
+type configImportCmd struct {
+	Source string `arg:"" placeholder:"FILE" help:"MeshCentral's config.json."`
+	Out    string `placeholder:"FILE" help:"Write to this new file, which only you can read, instead of standard output."`
+}
+
+// Help implements kong.HelpProvider.
+func (configImportCmd) Help() string {
+	return `It takes what concerns telegate: the domains with their titles and msg2factor, and the Telegram login. What was taken, what was ignored and what needs attention is told line by line on standard error; no secret stands there.
+
+    telegate config import /opt/meshcentral/meshcentral-data/config.json --out telegate.toml`
+}
+
+// Run turns MeshCentral's configuration into telegate's.
+func (c configImportCmd) Run(con *Env) error {
+	data, err := readImport(c.Source)
+	if err != nil {
+		return exit.AsUsage(err)
+	}
+	imported, err := config.ImportMeshCentral(c.Source, data)
+	if err != nil {
+		return exit.AsUsage(err)
+	}
+	if err := c.write(con, imported.TOML); err != nil {
+		return err
+	}
+	attention := 0
+	for _, n := range imported.Notes {
+		where := c.Source
+		if n.Line > 0 {
+			where = fmt.Sprintf("%s:%d", c.Source, n.Line)
+		}
+		if n.Kind == config.Attention {
+			attention++
+		}
+		fmt.Fprintf(con.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
+	}
+	fmt.Fprintf(con.Stderr, "%d of them need attention.\n", attention)
+	if imported.Secrets && c.Out == "" && othersCanRead(con.Stdout) {
+		fmt.Fprintln(con.Stderr, "The file that this was written to holds secrets, and every user of this machine can read it: "+
+			"run chmod 600 on it, or next time give --out FILE instead of > FILE.")
+	}
+	return nil
+}
+
+// othersCanRead tells whether what is written goes into a file that is not for its owner and group alone.
+func othersCanRead(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0
+}
+
+// maxImport is the most that is read of a configuration; a larger file is refused by its reader.
+const maxImport = 1 << 20
+
+func readImport(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read MeshCentral's configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxImport))
+	if err != nil {
+		return nil, fmt.Errorf("read MeshCentral's configuration: %w", err)
+	}
+	return data, nil
+}
+
+func (c configImportCmd) write(con *Env, data []byte) (err error) {
+	if c.Out == "" {
+		_, err := con.Stdout.Write(data)
+		return err
+	}
+	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it holds secrets
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return exit.AsUsage(fmt.Errorf("%s exists already and stays as it is; choose another name, or move it away", c.Out))
+	case err != nil:
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(data); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"telegate/internal/exit"
+	"telegate/language"
+)
+
+type configTextsCmd struct {
+	Language string `arg:"" default:"en" help:"The language by its code, such as de or pt."`
+}
+
+// Help implements kong.HelpProvider.
+func (configTextsCmd) Help() string {
+	return `The languages are ` + strings.Join(language.Codes(), ", ") + `. English has explanations.
+
+    telegate config texts de
+
+Put what is to read differently into the configuration, under the name of the domain:
+
+    [domains.corp.texts.de.report]
+    login = "Abgelehnt. Jemand kennt Ihr Passwort für {title}. Rufen Sie die IT an: 4711. Für {time} kommen keine Codes."`
+}
+
+// Run prints a catalogue.
+func (c configTextsCmd) Run(con *Env) error {
+	texts, ok := language.File(c.Language)
+	if !ok {
+		return exit.AsUsage(fmt.Errorf("there is no language %q; there are %s", c.Language, strings.Join(language.Codes(), ", ")))
+	}
+	_, err := con.Stdout.Write(texts)
+	return err
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"telegate/doctor"
+)
+
+type doctorCmd struct {
+	configFlag
+	JSON bool `help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (doctorCmd) Help() string {
+	return `It looks at the files, at each rung of the way to Telegram and at a running gateway, changes nothing, and says what to do. It takes at most 20 seconds. The exit status is 1 if something is broken.
+
+    telegate doctor --config /etc/telegate/telegate.toml`
+}
+
+// Run examines and prints.
+func (c doctorCmd) Run(ctx context.Context, con *Env) error {
+	d := newDoctor(c.Config, con)
+	ctx, cancel := context.WithTimeout(ctx, doctor.Timeout)
+	defer cancel()
+	findings := d.Run(ctx, d.Checks())
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errors.New("interrupted")
+	}
+	if c.JSON {
+		if err := json.NewEncoder(con.Stdout).Encode(map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
+			return err
+		}
+	} else {
+		printFindings(con, findings)
+	}
+	broken := 0
+	for _, f := range findings {
+		if f.Status == doctor.Fail {
+			broken++
+		}
+	}
+	if broken > 0 {
+		return fmt.Errorf("%d of %d checks failed", broken, len(findings))
+	}
+	return nil
+}
+
+// printFindings prints a line for each finding, coloured at a terminal unless NO_COLOR is set (https://no-color.org).
+func printFindings(con *Env, findings []doctor.Finding) {
+	colours := map[string]string{}
+	if f, ok := con.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && con.Getenv("NO_COLOR") == "" {
+		colours = map[string]string{doctor.OK: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m", doctor.Skip: "\x1b[2m"}
+	}
+	width := 0
+	for _, f := range findings {
+		width = max(width, len(f.Check))
+	}
+	for _, f := range findings {
+		mark := fmt.Sprintf("%-4s", f.Status)
+		if colour, ok := colours[f.Status]; ok {
+			mark = colour + mark + "\x1b[0m"
+		}
+		indent := "\n" + strings.Repeat(" ", width+8)
+		fmt.Fprintf(con.Stdout, "%s  %-*s  %s\n", mark, width, f.Check, strings.ReplaceAll(f.Detail, "\n", indent))
+		if f.Next != "" {
+			_, _ = io.WriteString(con.Stdout, indent[1:]+"→ "+f.Next+"\n")
+		}
+	}
+}
+
+func newDoctor(path string, con *Env) *doctor.Doctor {
+	return doctor.New(doctor.Options{Path: path, Getenv: con.Getenv, Network: con.Network, DataCentres: con.DataCentres})
+}

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"telegate/config"
+	"telegate/gateway"
+	"telegate/internal/exit"
+	"telegate/internal/logging"
+	"telegate/sandbox"
+	"telegate/sandbox/web"
+)
+
+type sandboxCmd struct {
+	API      string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where the gateway's API listens (default ${default})."`
+	Telegram string `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"Where the page and the simulated Telegram listen (default ${default})."`
+	Data     string `type:"path" placeholder:"DIR" help:"Keep the database there (default: a temporary folder, deleted at the end)."`
+	Verbose  bool   `short:"v" help:"Log what happens."`
+}
+
+// Help implements kong.HelpProvider.
+func (sandboxCmd) Help() string {
+	return `On its page are the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch failures on. The gateway behind it is the real one; an API key for it is printed.
+
+    telegate sandbox
+    telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081`
+}
+
+// The bot of the sandbox. Its token opens nothing outside of it.
+const (
+	sandboxToken = "1000000001:SANDBOX-token-that-opens-nothing-0000"
+	sandboxBot   = "SandboxBot"
+)
+
+// Run runs a simulated Telegram with its page, and a gateway that takes it for the real one.
+func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
+	if c.Data == "" {
+		if c.Data, err = os.MkdirTemp("", "telegate-sandbox-"); err != nil {
+			return fmt.Errorf("make a temporary folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(c.Data)) }()
+	} else if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Telegram)
+	if err != nil {
+		return fmt.Errorf("listen on %s (another sandbox? choose another address with --telegram): %w", c.Telegram, err)
+	}
+	defer listener.Close()
+	telegramURL := "http://" + listener.Addr().String()
+
+	key, err := config.NewAPIKey()
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Parse("sandbox", []byte(c.config(telegramURL, key)), func(string) string { return "" })
+	var faults *config.Error
+	if errors.As(err, &faults) && faults.Faults[0].Key == "api.listen" {
+		return exit.AsUsage(fmt.Errorf("--api %s is no address of this machine alone; choose one such as 127.0.0.1:9080, or unix:/path", c.API))
+	}
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	if c.Verbose {
+		log = logging.New(con.Stderr, cfg)
+	}
+	telegram := sandbox.New(sandbox.Options{Logger: log})
+	defer telegram.Close()
+	if _, err := telegram.AddBot(sandboxToken, sandboxBot, "Sandbox Bot"); err != nil {
+		return err
+	}
+	g, err := gateway.Open(ctx, gateway.Options{Config: cfg, Logger: log})
+	if err != nil {
+		return err
+	}
+	page := web.New(web.Options{Telegram: telegram, Bot: sandboxBot, GatewayURL: g.Address(), APIKey: key, Logger: log})
+	defer page.Close()
+	fmt.Fprintf(con.Stdout, `The sandbox is running. Nothing here touches the real Telegram. Ctrl-C ends it.
+
+  page     %[1]s/
+  gateway  %[2]s
+  API key  %[3]s
+
+Open the page, or call the gateway:
+
+  curl -s -H 'Authorization: Bearer %[3]s' '%[2]s/v1/messaging?user=alice'
+`, telegramURL, g.Address(), key)
+
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return g.Run(ctx) })
+	work.Go(func() error { return serveHTTP(ctx, listener, botPaths{telegram, page}, page.Close, telegram.Close) })
+	return work.Wait()
+}
+
+// config is the gateway's configuration, as an administrator would write it.
+func (c sandboxCmd) config(telegramURL, key string) string {
+	return fmt.Sprintf(`
+[messaging.telegram]
+bottoken = %q
+baseurl = %q
+[domains.""]
+title = "My Server"
+[api]
+listen = %q
+%s
+[database]
+path = %q
+`, sandboxToken, telegramURL, c.API,
+		config.KeyTable(config.Key{Name: "sandbox", Hash: config.HashAPIKey(key), Domains: []string{"*"}, Scopes: []string{"link", "verify", "send", "admin"}}),
+		filepath.Join(c.Data, "telegate.db"))
+}
+
+// botPaths sends Bot API calls (/bot<token>/…) to the simulated Telegram and everything else to the page.
+type botPaths struct{ telegram, page http.Handler }
+
+func (b botPaths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/bot") {
+		b.telegram.ServeHTTP(w, r)
+		return
+	}
+	b.page.ServeHTTP(w, r)
+}
+
+// serveHTTP answers until the context ends; the functions then end requests that would wait for ever.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, ends ...func()) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		for _, end := range ends {
+			end()
+		}
+		graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if srv.Shutdown(graceful) != nil {
+			_ = srv.Close()
+		}
+	})
+	err := srv.Serve(l)
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the page: %w", err)
+	}
+	<-stopped
+	return nil
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"telegate/internal/version"
+)
+
+type versionCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (versionCmd) Help() string {
+	return `The first line is the version alone; then follow the commit that was built and its time, and the Go version, as far as they are known.
+
+    telegate version`
+}
+
+// Run prints the version.
+func (c versionCmd) Run(con *Env) error {
+	b := version.Current()
+	if c.JSON {
+		return json.NewEncoder(con.Stdout).Encode(b)
+	}
+	_, err := fmt.Fprintln(con.Stdout, "telegate", b.Version)
+	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}} {
+		if line[1] != "" && err == nil {
+			_, err = fmt.Fprintf(con.Stdout, "%-9s %s\n", line[0], line[1])
+		}
+	}
+	return err
+}

@@ -1,0 +1,17 @@
+//go:build linux || darwin || freebsd
+
+package doctor
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// FreeSpace is what users without special rights may still write to the disk of a folder, in bytes.
+func FreeSpace(folder string) (int64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(folder, &s); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: folder, Err: err}
+	}
+	return int64(s.Bavail) * int64(s.Bsize), nil //nolint:unconvert // the types differ between systems
+}

@@ -1,0 +1,66 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"telegate/db"
+	"telegate/internal/telegram"
+	"telegate/internal/terminal"
+	"telegate/userclient"
+)
+
+// checkSession asks Telegram whose the session of the person's account is, unless a gateway uses it right now: Telegram voids one that is used
+// from two places.
+func (d *Doctor) checkSession(ctx context.Context) []Finding {
+	t := d.cfg.Messaging.Telegram
+	if d.bad != nil || t.APIID == 0 || t.APIHash == "" {
+		return nil // config has said what is missing
+	}
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	const name = "session"
+	kept, err := db.OpenIdle(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
+	switch {
+	case errors.Is(err, db.ErrInUse):
+		return []Finding{{name, Skip, "The telegate that has the database open is using it, so Telegram is not asked whose it is.",
+			"telegate status, or /healthz, says how it is doing."}}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return []Finding{{name, Fail, "The database cannot be looked into: " + terminal.Sentence(err.Error()), ""}}
+	case err == nil:
+		defer kept.Close()
+	}
+	s, err := d.theSession(ctx, kept)
+	switch {
+	case errors.Is(err, userclient.ErrNoSession) && len(d.botSections()) > 0:
+		return nil // the bot works without
+	case errors.Is(err, userclient.ErrNoSession):
+		return []Finding{{name, Fail, "There is neither a bottoken nor a session.", "Run telegate setup, or keep a session with telegate session import."}}
+	case err != nil:
+		return []Finding{{name, Fail, terminal.Sentence(err.Error()), "Run telegate setup user to sign in again."}}
+	}
+	app, err := telegram.NewApp(t, nil, d.servers...)
+	if err != nil {
+		return []Finding{{name, Fail, terminal.Sentence(err.Error()), ""}}
+	}
+	who, err := userclient.Verify(ctx, app, s)
+	switch {
+	case errors.Is(err, userclient.ErrDead), errors.Is(err, userclient.ErrApp):
+		return []Finding{{name, Fail, terminal.Sentence(err.Error()), ""}}
+	case err != nil:
+		return []Finding{{name, Fail, "Whose it is could not be asked: the data centres did not answer in time.", "See mtproto."}}
+	}
+	return []Finding{{name, OK, "It signs in as " + who.String() + ".", ""}}
+}
+
+// theSession is the session that the gateway would use; kept is nil where there is no database yet.
+func (d *Doctor) theSession(ctx context.Context, kept *db.Idle) (userclient.Session, error) {
+	if text := d.cfg.Messaging.Telegram.Session.Reveal(); text != "" {
+		return userclient.Decode(text)
+	}
+	if kept == nil {
+		return userclient.Session{}, userclient.ErrNoSession
+	}
+	return userclient.Kept(ctx, kept)
+}

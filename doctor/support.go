@@ -1,0 +1,231 @@
+package doctor
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"telegate/db"
+	"telegate/internal/version"
+)
+
+// What of each source is packed at most.
+const (
+	maxSupportPart  = 4 << 20
+	maxLogLines     = 5000
+	supportFailures = 500
+)
+
+// File is one file of the bundle.
+type File struct{ Name, Text string }
+
+// Bundle gathers what helps others to help. log is the end of a log, "" for none. No file holds a secret or says who somebody is.
+func (d *Doctor) Bundle(ctx context.Context, log string, now time.Time) []File {
+	files := []File{
+		{"README.txt", "What telegate support has packed on " + now.Format(time.RFC3339) + ", with secrets and users' names removed.\n"},
+		{"version.txt", fmt.Sprintf("telegate %s\n%s %s/%s, %d processors\n", version.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())},
+		d.supportConfig(),
+		d.supportFindings(ctx),
+	}
+	if d.bad == nil {
+		health := d.answerOf(ctx, "health.json", "/healthz")
+		health.Text = withoutHandles(health.Text)
+		files = append(files, health, d.answerOf(ctx, "metrics.txt", "/metrics"))
+		files = append(files, d.supportDatabase(ctx)...)
+	}
+	if log != "" {
+		files = append(files, File{"log.txt", nameless(log)})
+	}
+	for i := range files {
+		files[i].Text = d.cfg.Scrub(d.secrets().Replace(files[i].Text))
+	}
+	return files
+}
+
+func jsonFile(name string, v any) File {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return File{name, err.Error() + "\n"}
+	}
+	return File{name, string(data) + "\n"}
+}
+
+// supportConfig is the configuration as telegate understands it, without whom its keys belong to, or why it does not.
+func (d *Doctor) supportConfig() File {
+	if d.bad != nil {
+		return File{"config.txt", withoutHandles(d.bad.Error()) + "\n"}
+	}
+	cfg := *d.cfg
+	cfg.API.Keys = slices.Clone(cfg.API.Keys)
+	for i := range cfg.API.Keys {
+		k := &cfg.API.Keys[i]
+		for _, who := range []*string{&k.Name, &k.User, &k.UserDomain} {
+			if *who != "" {
+				*who = "(removed)"
+			}
+		}
+	}
+	var text strings.Builder
+	if err := cfg.Render(&text); err != nil {
+		return File{"config.txt", err.Error() + "\n"}
+	}
+	return File{"config.toml", text.String()}
+}
+
+// supportFindings are those of telegate doctor, without whose account the session is.
+func (d *Doctor) supportFindings(ctx context.Context) File {
+	findings := d.Run(ctx, d.Checks())
+	for i, f := range findings {
+		if f.Check == "session" && f.Status == OK {
+			findings[i].Detail = "It signs in."
+		}
+	}
+	file := jsonFile("doctor.json", findings)
+	file.Text = withoutHandles(file.Text)
+	return file
+}
+
+// answerOf is what a running gateway answers.
+func (d *Doctor) answerOf(ctx context.Context, name, path string) File {
+	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
+	defer cancel()
+	resp, err := askLocal(ctx, d.cfg.API, path)
+	if err != nil {
+		return File{name, "no gateway answers on " + d.cfg.API.Listen + "\n"}
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxSupportPart))
+	if err != nil {
+		return File{name, "the answer broke off: " + err.Error() + "\n"}
+	}
+	return File{name, string(data)}
+}
+
+// supportDatabase is the database in numbers, and the last failures.
+func (d *Doctor) supportDatabase(ctx context.Context) []File {
+	about := struct {
+		Schema    int64            `json:"schema"`
+		Newest    int64            `json:"newest_known"`
+		Bytes     int64            `json:"bytes"`
+		Rows      map[string]int64 `json:"rows"`
+		Integrity string           `json:"integrity"`
+		Faults    []string         `json:"faults"`
+	}{Integrity: "ok"}
+	note := func(err error) {
+		if err != nil {
+			about.Faults = append(about.Faults, err.Error())
+		}
+	}
+	i, err := db.Inspect(ctx, d.cfg.Database.Path)
+	if err != nil {
+		note(err)
+		return []File{jsonFile("database.json", about)}
+	}
+	if info, err := os.Stat(d.cfg.Database.Path); err == nil {
+		about.Bytes = info.Size()
+	}
+	about.Schema, about.Newest, err = i.Schema()
+	note(err)
+	about.Rows, err = i.Counts()
+	note(err)
+	if err := i.Check(ctx, false); err != nil {
+		about.Integrity = err.Error()
+	}
+	failures, err := i.Failures(supportFailures)
+	note(err)
+	note(i.Close())
+	return []File{jsonFile("database.json", about), jsonFile("failures.json", failures)}
+}
+
+// EndOfLog reads the last lines of a file, or of standard input ("-").
+func EndOfLog(path string, stdin io.Reader) (string, error) {
+	in := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.Size() > maxSupportPart {
+			if _, err := f.Seek(-maxSupportPart, io.SeekEnd); err != nil {
+				return "", err
+			}
+		}
+		in = f
+	}
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return "", err
+	}
+	data = data[max(0, len(data)-maxSupportPart):]
+	lines := strings.SplitAfter(string(data), "\n")
+	return strings.Join(lines[max(0, len(lines)-maxLogLines-1):], ""), nil
+}
+
+// What of a log line says who somebody is, as text and as JSON, and what looks like a secret: nothing of it should be there.
+var (
+	personal     = regexp.MustCompile(`\b(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)=("(?:[^"\\]|\\.)*"|\S+)`)
+	personalJSON = regexp.MustCompile(`"(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)":"(?:[^"\\]|\\.)*"`)
+	shortened    = `(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*(?:\.[0-9]{1,3}){0,3})?` // an address of IPv6 with ::
+	tokenlike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
+	codelike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
+	addresslike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|` + shortened + `|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
+	handlelike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
+)
+
+// nameless is a log without people and secrets.
+func nameless(text string) string {
+	text = personal.ReplaceAllString(text, "$1=(removed)")
+	text = personalJSON.ReplaceAllString(text, `"$1":"(removed)"`)
+	text = codelike.ReplaceAllString(text, "$1$2(removed)")
+	text = addresslike.ReplaceAllString(text, "(removed)")
+	return tokenlike.ReplaceAllString(withoutHandles(text), "(removed)")
+}
+
+// withoutHandles takes people's handles out of a text. A bot's stays: it ends with "bot", as no person's does.
+func withoutHandles(text string) string {
+	return handlelike.ReplaceAllStringFunc(text, func(handle string) string {
+		if strings.HasSuffix(strings.ToLower(handle), "bot") {
+			return handle
+		}
+		return "@(removed)"
+	})
+}
+
+// WriteBundle writes the files into a new archive that only its owner can read.
+func WriteBundle(path string, files []File, now time.Time) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already; name another file with --out", path)
+	}
+	if err != nil {
+		return fmt.Errorf("make the bundle: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("write the bundle: %w", err), os.Remove(path))
+		}
+	}()
+	zipped := gzip.NewWriter(f)
+	archive := tar.NewWriter(zipped)
+	for _, file := range files {
+		head := &tar.Header{Name: "telegate-support/" + file.Name, Mode: 0o600, Size: int64(len(file.Text)), ModTime: now, Typeflag: tar.TypeReg}
+		if err := archive.WriteHeader(head); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		if _, err := io.WriteString(archive, file.Text); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return errors.Join(archive.Close(), zipped.Close(), f.Close())
+}

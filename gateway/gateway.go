@@ -1,0 +1,297 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"telegate/api"
+	"telegate/bot"
+	"telegate/config"
+	pages "telegate/console"
+	"telegate/db"
+	"telegate/delivery"
+	"telegate/integrations/meshcentral"
+	"telegate/internal/audit"
+	"telegate/internal/telegram"
+	"telegate/internal/version"
+	"telegate/language"
+	"telegate/linking"
+	"telegate/notify"
+	"telegate/twofa"
+	"telegate/userclient"
+)
+
+// Gateway is everything that runs, wired together.
+type Gateway struct {
+	cfg        atomic.Pointer[config.Config]
+	source     func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	reloading  sync.Mutex                     // one reload at a time
+	log        *slog.Logger
+	started    time.Time
+	db         *db.DB
+	domains    *domains
+	clients    map[int64]*bot.Client
+	tables     map[int64]config.Telegram // by which they were made
+	mtproto    *mtproto
+	desks      []*bot.Desk
+	dispatcher *delivery.Dispatcher
+	broadcasts *notify.Broadcaster
+	codes      *twofa.Service
+	metrics    *metrics
+	server     *api.Server
+	console    *pages.Console
+	listener   net.Listener
+}
+
+// Options are what a gateway is made of.
+type Options struct {
+	Config *config.Config
+	Source func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	Logger *slog.Logger
+	// DataCentres replace Telegram's data centres in tests.
+	DataCentres []userclient.Server
+}
+
+// Open builds the gateway of a configuration and opens its database and its address. It uses no other network: trouble with
+// Telegram is a state of the running gateway, not a failure to start. The error is one of exit.Status where the configuration is at fault.
+func Open(ctx context.Context, o Options) (*Gateway, error) {
+	g := &Gateway{
+		source: o.Source, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, tables: map[int64]config.Telegram{},
+		mtproto: &mtproto{servers: o.DataCentres},
+	}
+	g.cfg.Store(o.Config)
+	g.domains = newDomains(o.Config, g.mtproto)
+	if err := g.open(ctx); err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	return g, nil
+}
+
+// DB is the gateway's open database.
+func (g *Gateway) DB() *db.DB { return g.db }
+
+// Bot is the bot with an id; nil where no domain has it.
+func (g *Gateway) Bot(id int64) *bot.Bot { return g.domains.bots[id] }
+
+// UserSession is the client of a person's account; nil without one.
+func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.person }
+
+// OverMTProto is the client by which a bot uses MTProto; nil without the fallback.
+func (g *Gateway) OverMTProto(botID int64) *userclient.Client { return g.mtproto.bots[botID] }
+
+func (g *Gateway) open(ctx context.Context) error {
+	cfg, log := g.cfg.Load(), g.log
+	transports := map[int64]delivery.Transport{}
+	if err := g.makeClients(transports); err != nil {
+		return err
+	}
+	var err error
+	g.db, err = db.Open(ctx, db.Options{
+		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, Now: time.Now,
+		OnQueued:  func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
+		OnAudited: func(entries []audit.Entry) { g.metrics.audited(entries) },
+		OnEnded: func(ended []delivery.Message) {
+			for _, m := range ended {
+				g.metrics.ended(m)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.db.AuditBroken(); err != nil {
+		log.Error("the audit was tampered with, or damaged", "error", err)
+	}
+	if g.db.Unchecked() {
+		log.Info("the database is too large to be looked over whole at the start; telegate doctor does that while telegate runs")
+	}
+	if err := g.mtproto.open(ctx, g); err != nil {
+		return err
+	}
+	fallbacks := map[int64][]delivery.Fallback{}
+	g.mtproto.connect(transports, fallbacks)
+	g.domains.chats = g.db
+	links := linking.New(g.db, g.domains, g.db.MACKey("confirm code"), time.Now, log)
+	g.codes = twofa.New(g.db, g.domains, g.db.MACKey("code"),
+		codeSettings(cfg), time.Now, log)
+	g.metrics = newMetrics(g)
+	userBroadcasts := notify.Pace{PerSecond: cfg.Limits.UserBroadcastsPerMinute / 60, PerDay: userclient.BroadcastsPerDay(cfg.Limits.UserPerDay)}
+	g.dispatcher = delivery.NewDispatcher(delivery.Options{
+		Store: g.db, Transports: transports, Fallbacks: fallbacks,
+		Limits: sendingLimits(cfg),
+		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
+			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: userBroadcasts.PerSecond,
+		}},
+		Listener: delivery.Listener{
+			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
+				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
+					return err
+				}
+				return links.Blocked(ctx, m.BotID, m.ChatID)
+			},
+			Ended: g.metrics.ended,
+			Tried: g.metrics.tried,
+		},
+		Now: time.Now, Logger: log,
+	})
+	messages := notify.New(g.db, g.domains, g.dispatcher, time.Now, log)
+	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
+		Store: g.db, Domains: g.domains, Outbox: g.dispatcher, Watcher: g.db, Now: time.Now, Logger: log,
+		Pace:    notify.Pace{PerSecond: cfg.Limits.BotPerSecond},
+		OwnPace: map[int64]notify.Pace{delivery.UserSession: userBroadcasts},
+	})
+	topics := notify.NewTopics(g.db, g.db.MACKey("topic"), time.Now)
+	g.makeBots(links, messages, topics)
+
+	g.console = pages.New(pages.Options{
+		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.domains}, Store: g.db,
+		Keys: consoleKeys(cfg), Status: g.Status, QR: api.QRSVG, Explain: api.Explain, Version: version.Version, Now: time.Now, Logger: log,
+	})
+	g.server = api.New(api.Options{
+		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.domains,
+		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.Health, Queue: g.queue, Reload: g.Reload, Ready: g.db.Ready,
+		Pages: meshcentral.Pages(version.Version), Console: g.console,
+		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version.Version, Now: time.Now, Logger: log,
+	})
+	g.listener, err = api.Listen(ctx, cfg.API.Listen, cfg.API.TLSCert, cfg.API.TLSKey)
+	return err
+}
+
+// makeClients makes one client for each bot; domains may share one.
+func (g *Gateway) makeClients(transports map[int64]delivery.Transport) error {
+	tokens := map[int64]config.Secret{}
+	for id, d := range g.cfg.Load().Domains {
+		t := d.Telegram
+		if t.BotToken == "" {
+			continue
+		}
+		c, err := telegram.NewBotClient(t, g.log)
+		if err != nil {
+			return fmt.Errorf("domain %q: %w", id, err)
+		}
+		if known, ok := tokens[c.ID()]; ok {
+			if known != t.BotToken {
+				return fmt.Errorf("domain %q has another token of a bot that is configured already; one of the two is out of date", id)
+			}
+			c.Close()
+			continue
+		}
+		tokens[c.ID()], g.tables[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, t, c, c
+	}
+	return nil
+}
+
+func (g *Gateway) makeBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
+	for id, c := range g.clients {
+		desk := bot.NewDesk(bot.DeskOptions{
+			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
+			Title: func(domain string) string { title, _ := g.domains.Title(domain); return title },
+			Words: func(person string) *language.Words { return g.domains.BotWords(id, person) },
+		})
+		g.desks = append(g.desks, desk)
+		g.domains.bots[id] = bot.New(bot.BotOptions{
+			Client: c, Store: g.db, Handler: desk, Logger: g.log, Now: time.Now,
+			OnConnected: func() { g.dispatcher.Resume(id); desk.Introduce() },
+		})
+	}
+}
+
+func (g *Gateway) Address() string {
+	if g.listener.Addr().Network() == "unix" {
+		return "unix:" + g.listener.Addr().String()
+	}
+	scheme := "http://"
+	if g.cfg.Load().API.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + g.listener.Addr().String()
+}
+
+// Run works until the context ends: requests are finished, then what is on its way to Telegram, then the database is
+// closed.
+func (g *Gateway) Run(ctx context.Context) error {
+	if n, err := g.codes.ApplyPolicy(ctx, slices.Sorted(maps.Keys(g.cfg.Load().Domains))); ctx.Err() != nil {
+		return g.close() // stopped before it began
+	} else if err != nil {
+		return errors.Join(err, g.close())
+	} else if n > 0 {
+		g.log.Info("pending verifications canceled: msg2factor is off", "canceled", n)
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return g.dispatcher.Run(ctx) })
+	work.Go(func() error { return g.broadcasts.Run(ctx) })
+	for _, b := range g.domains.bots {
+		work.Go(func() error { return b.Run(ctx) })
+	}
+	for _, c := range g.mtproto.clients() {
+		work.Go(func() error { return c.Run(ctx) })
+	}
+	work.Go(func() error { return g.server.Run(ctx, g.listener) })
+	work.Go(func() error { return g.prune(ctx) })
+	err := work.Wait()
+	for _, d := range g.desks {
+		d.Close()
+	}
+	return errors.Join(err, g.close())
+}
+
+func (g *Gateway) close() error {
+	for _, c := range g.clients {
+		c.Close()
+	}
+	var errs []error
+	if g.listener != nil { // a server that has run has closed it
+		if err := g.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if g.db != nil {
+		errs = append(errs, g.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// prune deletes what is past its time, now and every hour.
+func (g *Gateway) prune(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := g.db.Prune(ctx, time.Now(), retention(g.cfg.Load())); err != nil && ctx.Err() == nil {
+			g.log.Error("old rows were not deleted; trying again in an hour", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func retention(cfg *config.Config) db.Retention {
+	const day = 24 * time.Hour
+	r := cfg.Retention
+	return db.Retention{
+		Messages: time.Duration(r.MessagesDays) * day, Updates: time.Duration(r.UpdatesDays) * day, Audit: time.Duration(r.AuditDays) * day,
+	}
+}
+
+func apiKeys(cfg *config.Config) []api.Key {
+	keys := make([]api.Key, len(cfg.API.Keys))
+	for i, k := range cfg.API.Keys {
+		keys[i] = api.Key{Name: k.Name, Hash: k.Hash, Domains: k.Domains}
+		for _, scope := range k.Scopes {
+			keys[i].Scopes = append(keys[i].Scopes, api.Scope(scope))
+		}
+	}
+	return keys
+}

@@ -1,0 +1,149 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"telegate/api"
+	"telegate/bot"
+	"telegate/delivery"
+	"telegate/userclient"
+)
+
+// When waiting is worth a word, and when an alarm. A code is worth nothing after some minutes; a poll takes a minute at most, and its
+// connection is given up soon after.
+const (
+	queueOld    = time.Minute      // the oldest waiting message: degraded
+	queueTooOld = 10 * time.Minute // failing
+	codeTooOld  = time.Minute      // of a sign-in code: failing
+	pollTooOld  = 3 * time.Minute  // since Telegram last answered a poll: failing
+)
+
+// Health tells how each part is doing. It is failing when nothing can be stored, when polling stalls, when what waits is too old, and in
+// a state that only a person can end; other trouble with Telegram degrades telegate.
+func (g *Gateway) Health(ctx context.Context) []api.Component {
+	now := time.Now()
+	parts := []api.Component{g.databaseHealth(ctx), g.outboxHealth(ctx, now)}
+	for id, b := range g.domains.bots {
+		parts = append(parts, botHealth(id, b.Status(), g.started, now))
+	}
+	for name, c := range g.mtproto.clients() {
+		parts = append(parts, accountHealth(name, c.Status()))
+	}
+	slices.SortFunc(parts[2:], func(a, b api.Component) int { return strings.Compare(a.Name, b.Name) })
+	return parts
+}
+
+func (g *Gateway) databaseHealth(ctx context.Context) api.Component {
+	c := api.Component{Name: "database", Status: api.HealthOK}
+	if err := g.db.Ready(ctx); err != nil {
+		c.Status = api.HealthFailing
+		switch {
+		case errors.Is(err, delivery.ErrStorageFull):
+			c.State, c.Detail = "full", "There is no room left on the disk: nothing can be accepted, and what was accepted waits. "+
+				"Free space; it goes on by itself."
+		case errors.Is(err, delivery.ErrStorageBusy):
+			c.State, c.Detail = "busy", "Another program holds the database, or its disk does not answer: nothing can be accepted. "+
+				"Look at who else has the file open (fuser, lsof), and at the disk; it goes on by itself."
+		default:
+			c.Detail = "The database takes nothing: " + err.Error() + ". Look at the disk and at the permissions of the file."
+		}
+	}
+	return c
+}
+
+func (g *Gateway) outboxHealth(ctx context.Context, now time.Time) api.Component {
+	waiting := 0
+	for _, n := range g.dispatcher.Depth() {
+		waiting += n
+	}
+	code, err := g.db.OldestWaiting(ctx, delivery.LaneCode)
+	if err != nil {
+		return outboxHealth(waiting, time.Time{}, time.Time{}, err, now)
+	}
+	rest, err := g.db.OldestWaiting(ctx, delivery.LaneDirect, delivery.LaneAlert)
+	return outboxHealth(waiting, code, rest, err, now)
+}
+
+// outboxHealth judges by how many wait, and since when the oldest code and the oldest other message do (zero: none does). Broadcasts take
+// their time.
+func outboxHealth(waiting int, code, rest time.Time, err error, now time.Time) api.Component {
+	c := api.Component{Name: "outbox", Status: api.HealthOK, State: strconv.Itoa(waiting) + " waiting"}
+	age := func(t time.Time) time.Duration {
+		if t.IsZero() {
+			return 0
+		}
+		return now.Sub(t)
+	}
+	oldest := rest
+	if age(code) > age(rest) {
+		oldest = code
+	}
+	switch {
+	case err != nil:
+		c.Status, c.Detail = api.HealthDegraded, "The outbox cannot be read: "+err.Error()+". Look at the database above."
+	case age(code) > codeTooOld:
+		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "A sign-in code has been waiting since then, so people cannot sign in. "+
+			"The bots below say why; where they are well, telegate messages list --lane code --status queued shows what has been tried."
+	case age(rest) > queueTooOld:
+		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "Messages have been waiting since then. The bots below say why; where they are well, one chat has been sent "+
+			"more than Telegram lets through: telegate messages list --status queued."
+	case age(rest) > queueOld:
+		c.Status, c.Since, c.Detail = api.HealthDegraded, &oldest, "Messages have been waiting since then. The bots below say why; each message ends with its time to live."
+	}
+	return c
+}
+
+func accountHealth(name string, s userclient.Status) api.Component {
+	c := api.Component{Name: name, Status: api.HealthOK, State: string(s.State), Detail: s.Detail, Since: &s.Since}
+	switch {
+	case s.State.Final():
+		c.Status = api.HealthFailing
+	case s.State != userclient.StateConnected:
+		c.Status = api.HealthDegraded
+	}
+	if c.Status != api.HealthOK && c.Detail == "" {
+		c.Detail = "Nothing to do: telegate goes on trying; telegate doctor tests the way to Telegram."
+	}
+	if !s.Until.IsZero() {
+		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
+	}
+	return c
+}
+
+// botHealth judges a bot whose loop has been running since a time. A wait that Telegram has asked for ends by itself.
+func botHealth(id int64, s bot.Status, started, now time.Time) api.Component {
+	c := api.Component{Name: "bot " + strconv.FormatInt(id, 10), Status: api.HealthOK, State: string(s.State), Detail: s.Detail, Since: &s.Since}
+	if s.Username != "" {
+		c.Name = "bot @" + s.Username
+	}
+	answered := s.LastPoll
+	if answered.Before(started) {
+		answered = started
+	}
+	silent := now.Sub(answered)
+	switch {
+	case s.State == bot.StateUnauthorized:
+		c.Status = api.HealthFailing
+	case s.State == bot.StateFloodWait:
+		c.Status = api.HealthDegraded
+		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
+	case silent > pollTooOld:
+		c.Status = api.HealthFailing
+		if c.Detail == "" {
+			c.Detail = "Commands, buttons and links do not come in. telegate doctor tests the way to Telegram; if it finds nothing, restart telegate and keep the log."
+		}
+		c.Detail = fmt.Sprintf("Telegram has answered no poll for %v. %s", silent.Round(time.Second), c.Detail)
+	case s.State != bot.StateConnected:
+		c.Status = api.HealthDegraded
+		if c.Detail == "" {
+			c.Detail = "Wait a moment: telegate is asking Telegram who the bot is."
+		}
+	}
+	return c
+}

@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"telegate/api"
+	"telegate/bot"
+	"telegate/delivery"
+	"telegate/doctor"
+	"telegate/internal/audit"
+	"telegate/internal/version"
+)
+
+// metrics are telegate's own; docs/operations.md lists them. They name no user and no secret.
+type metrics struct {
+	registry *prometheus.Registry
+	ends     *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	tries    *prometheus.CounterVec
+	events   *prometheus.CounterVec
+	checks   *prometheus.CounterVec
+	reloads  *prometheus.CounterVec
+	loaded   prometheus.Gauge
+}
+
+func newMetrics(g *Gateway) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		ends: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_messages_total", Help: "Messages that have ended, by lane, outcome and reason of a failure.",
+		}, []string{"lane", "status", "reason"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "telegate_message_seconds", Help: "Time from accepting a message to Telegram's taking it.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+		}, []string{"lane"}),
+		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_sends_total", Help: "Sends that were tried, by transport and outcome: taken, unknown, or the class of the error.",
+		}, []string{"transport", "outcome"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_audit_events_total", Help: "Entries written to the audit, by event.",
+		}, []string{"event"}),
+		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_code_checks_total", Help: "Codes that were checked, by result.",
+		}, []string{"result"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_config_reloads_total", Help: "Times the configuration was read again while running, by result: ok or refused.",
+		}, []string{"result"}),
+		loaded: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "telegate_config_loaded_timestamp_seconds", Help: "When the configuration in force was read.",
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "telegate_build_info", Help: "1, with the version.", ConstLabels: prometheus.Labels{"version": version.Version},
+	})
+	build.Set(1)
+	m.loaded.SetToCurrentTime()
+	m.begin()
+	m.registry.MustRegister(m.ends, m.took, m.tries, m.events, m.checks, m.reloads, m.loaded, build, Gauges{g},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// begin makes the series that contrib's alerts count, with nothing in them: in the eyes of Prometheus one that appears with its first event
+// has not increased by it.
+func (m *metrics) begin() {
+	for _, result := range []string{"ok", "refused"} {
+		m.reloads.WithLabelValues(result)
+	}
+	for _, e := range []audit.Event{audit.VerificationDenied, audit.FactorThrottled} {
+		m.events.WithLabelValues(string(e))
+	}
+	for _, transport := range []string{"bot", "bot-mtproto", "user"} {
+		m.tries.WithLabelValues(transport, delivery.Flood.String())
+	}
+	m.took.WithLabelValues(string(delivery.LaneCode))
+	for _, status := range []delivery.Status{delivery.StatusFailed, delivery.StatusExpired} {
+		for _, reason := range delivery.Reasons {
+			m.ends.WithLabelValues(string(delivery.LaneCode), string(status), string(reason))
+		}
+	}
+}
+
+// ended counts a message's outcome.
+func (m *metrics) ended(msg delivery.Message) {
+	reason := ""
+	if msg.Failure != nil {
+		reason = string(msg.Failure.Reason)
+	}
+	m.ends.WithLabelValues(string(msg.Lane), string(msg.Status), reason).Inc()
+	if msg.Status == delivery.StatusDelivered {
+		m.took.WithLabelValues(string(msg.Lane)).Observe(msg.Ended.Sub(msg.Created).Seconds())
+	}
+}
+
+// tried counts a send.
+func (m *metrics) tried(a delivery.Attempt) { m.tries.WithLabelValues(a.Transport, a.Outcome).Inc() }
+
+// audited counts what the audit was told.
+func (m *metrics) audited(entries []audit.Entry) {
+	for _, e := range entries {
+		m.events.WithLabelValues(string(e.Event)).Inc()
+		if e.Event == audit.VerificationChecked {
+			m.checks.WithLabelValues(e.Outcome).Inc()
+		}
+	}
+}
+
+// reloaded counts a reload.
+func (m *metrics) reloaded(err error) {
+	if err != nil {
+		m.reloads.WithLabelValues("refused").Inc()
+		return
+	}
+	m.reloads.WithLabelValues("ok").Inc()
+	m.loaded.SetToCurrentTime()
+}
+
+// Gauges are read when somebody asks.
+type Gauges struct{ g *Gateway }
+
+var (
+	healthDesc   = prometheus.NewDesc("telegate_health", "How a component is: 0 ok, 1 degraded, 2 failing, as in /healthz.", []string{"component"}, nil)
+	waitingDesc  = prometheus.NewDesc("telegate_outbox_waiting", "Messages waiting to be sent, by lane.", []string{"lane"}, nil)
+	oldestDesc   = prometheus.NewDesc("telegate_outbox_oldest_seconds", "How long the oldest waiting message has waited, by lane; 0 where none waits.", []string{"lane"}, nil)
+	stateDesc    = prometheus.NewDesc("telegate_bot_state", "1 for the state a bot is in.", []string{"bot", "state"}, nil)
+	accountDesc  = prometheus.NewDesc("telegate_account_state", "1 for the state a Telegram account over MTProto is in.", []string{"account", "state"}, nil)
+	pollDesc     = prometheus.NewDesc("telegate_bot_last_poll_timestamp_seconds", "When Telegram last answered a poll.", []string{"bot"}, nil)
+	databaseDesc = prometheus.NewDesc("telegate_database_bytes", "Size of the database, and of its log.", []string{"file"}, nil)
+	freeDesc     = prometheus.NewDesc("telegate_disk_free_bytes", "Room left where the database lies.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (Gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{healthDesc, waitingDesc, oldestDesc, stateDesc, accountDesc, pollDesc, databaseDesc, freeDesc} {
+		ch <- d
+	}
+}
+
+// gaugesTimeout is how long the database may take to answer whoever collects.
+const gaugesTimeout = 2 * time.Second
+
+// Collect implements prometheus.Collector.
+func (c Gauges) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v, labels...)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gaugesTimeout)
+	defer cancel()
+	for _, part := range c.g.Health(ctx) {
+		gauge(healthDesc, map[string]float64{api.HealthOK: 0, api.HealthDegraded: 1, api.HealthFailing: 2}[part.Status], part.Name)
+	}
+	for lane, n := range c.g.dispatcher.Depth() {
+		gauge(waitingDesc, float64(n), string(lane))
+		if oldest, err := c.g.db.OldestWaiting(ctx, lane); err == nil {
+			age := 0.0
+			if !oldest.IsZero() {
+				age = time.Since(oldest).Seconds()
+			}
+			gauge(oldestDesc, age, string(lane))
+		}
+	}
+	c.files(gauge)
+	for name, client := range c.g.mtproto.clients() {
+		now := client.Status().State
+		for _, s := range accountStates {
+			gauge(accountDesc, truth(s == now), name, string(s))
+		}
+	}
+	for id, b := range c.g.domains.bots {
+		name, now := strconv.FormatInt(id, 10), b.Status()
+		for _, s := range botStates {
+			gauge(stateDesc, truth(s == now.State), name, string(s))
+		}
+		if !now.LastPoll.IsZero() {
+			gauge(pollDesc, float64(now.LastPoll.UnixMilli())/1000, name)
+		}
+	}
+}
+
+// files tells of the disk, where it can be asked.
+func (c Gauges) files(gauge func(*prometheus.Desc, float64, ...string)) {
+	path := c.g.cfg.Load().Database.Path
+	for name, file := range map[string]string{"database": path, "log": path + "-wal"} {
+		if info, err := os.Stat(file); err == nil {
+			gauge(databaseDesc, float64(info.Size()), name)
+		}
+	}
+	if free, err := doctor.FreeSpace(filepath.Dir(path)); err == nil {
+		gauge(freeDesc, float64(free))
+	}
+}
+
+// botStates are all states of a bot.
+var botStates = []bot.State{
+	bot.StateConnecting, bot.StateConnected, bot.StateUnreachable, bot.StateUnauthorized, bot.StateConflict, bot.StateWebhookSet, bot.StateFloodWait,
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

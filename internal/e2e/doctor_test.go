@@ -1,0 +1,337 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"telegate/cli"
+	"telegate/db/dbtest"
+	"telegate/doctor"
+	"telegate/internal/exit"
+	"telegate/sandbox"
+)
+
+// patient is somebody whose telegate doctor examines.
+type patient struct {
+	*world
+	net    doctor.Network
+	file   string
+	listen string
+	text   string
+}
+
+// newPatient makes one whose files are there, whose Telegram is the simulated one, and whose data centres are listeners on loopback.
+func newPatient(t *testing.T) *patient {
+	t.Helper()
+	p := &patient{world: newWorld(t), listen: freeAddress(t)}
+	p.net = doctor.Network{ // this machine's, and nothing beyond it
+		Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, &net.DNSError{IsNotFound: true} },
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if !strings.HasPrefix(address, "127.0.0.1:") {
+				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+			}
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+		DataCentres: []string{listener(t, nil), listener(t, nil)},
+	}
+	p.text = p.configText(p.listen)
+	p.file = filepath.Join(p.dir, "telegate.toml")
+	return p
+}
+
+// listener is an address that answers connections with handle, or by hanging up.
+func listener(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if handle == nil {
+				c.Close()
+			} else {
+				go handle(c)
+			}
+		}
+	}()
+	return l.Addr().String()
+}
+
+// write writes the configuration with its way to Telegram replaced by other lines.
+func (p *patient) write(way string) {
+	p.t.Helper()
+	text := p.text
+	if way != "" {
+		text = strings.Replace(text, "baseurl = "+strconv.Quote(p.botAPI), way, 1)
+	}
+	if err := os.WriteFile(p.file, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// examine runs the command and returns its exit status, what it prints and the findings by rung.
+func (p *patient) examine(args ...string) (status int, text string, by map[string]doctor.Finding) {
+	p.t.Helper()
+	var out, errOut syncBuffer
+	con := &cli.Env{Getenv: func(string) string { return "" }, Stdout: &out, Stderr: &errOut, Network: p.net, DataCentres: p.servers}
+	args = append([]string{"doctor", "--config", p.file}, args...)
+	status = cli.Run(p.t.Context(), append(args, "--json"), con)
+	var answer struct {
+		Status   string
+		Findings []doctor.Finding
+	}
+	if err := json.Unmarshal([]byte(out.String()), &answer); err != nil {
+		p.t.Fatalf("not JSON: %v\n%s%s", err, &out, &errOut)
+	}
+	by = map[string]doctor.Finding{}
+	for _, f := range answer.Findings {
+		if old, there := by[f.Check]; there {
+			f.Detail, f.Next = old.Detail+"\n"+f.Detail, old.Next+"\n"+f.Next
+			f.Status = doctor.Worst([]doctor.Finding{old, f})
+		}
+		by[f.Check] = f
+	}
+	if (answer.Status == doctor.Fail) != (status == exit.Failed) {
+		p.t.Errorf("exit status %d of a whole that is %s", status, answer.Status)
+	}
+	return status, out.String() + errOut.String(), by
+}
+
+// finds checks one rung.
+func finds(t *testing.T, by map[string]doctor.Finding, rung, status, words string) {
+	t.Helper()
+	f, there := by[rung]
+	if !there || f.Status != status || !strings.Contains(f.Detail+" → "+f.Next, words) {
+		t.Errorf("%s: want %s and %q, got %+v", rung, status, words, f)
+	}
+}
+
+func TestDoctorFindsAHealthyTelegateWell(t *testing.T) {
+	p := newPatient(t)
+	p.write("")
+	p.startText(p.text)
+	p.connected()
+	var out syncBuffer
+	con := &cli.Env{Getenv: func(string) string { return "" }, Stdout: &out, Stderr: &out, Network: p.net}
+	if status := cli.Run(t.Context(), []string{"doctor", "-c", p.file}, con); status != exit.OK {
+		t.Errorf("exit status %d", status)
+	}
+	for _, line := range []string{
+		"ok    config          " + p.file + " is valid.", "ok    database        ", "ok    key file        ", "ok    disk            ",
+		"skip  dns             127.0.0.1 is an address", "ok    ipv4            127.0.0.1:", "skip  ipv6            ",
+		"ok    clock           It agrees with 127.0.0.1:", "ok    bot 2000000002  Telegram takes the token: Test Bot, @TestBot.",
+		"ok    webhook         @TestBot has none.", "ok    mtproto         All 2 data centres can be reached.",
+		"ok    gateway         It runs on " + p.listen + " and is ok.",
+	} {
+		if !strings.Contains("\n"+blanks.ReplaceAllString(out.String(), " "), "\n"+blanks.ReplaceAllString(line, " ")) {
+			t.Errorf("no line %q in\n%s", line, &out)
+		}
+	}
+	if strings.Contains(out.String(), testToken[11:]) || strings.Contains(out.String(), p.key) {
+		t.Errorf("a secret is shown:\n%s", &out)
+	}
+}
+
+var blanks = regexp.MustCompile(` +`)
+
+func TestDoctorLooksAtTheFiles(t *testing.T) {
+	p := newPatient(t)
+	database := filepath.Join(p.dir, "telegate.db")
+
+	_, _, by := p.examine()
+	finds(t, by, "config", doctor.Fail, "telegate setup")
+	finds(t, by, "dns", doctor.Fail, "No name server knows api.telegram.org") // the way to Telegram is looked at all the same
+
+	p.write("baseurl = " + strconv.Quote(p.botAPI) + "\nbottokn = 'x'")
+	_, _, by = p.examine()
+	finds(t, by, "config", doctor.Fail, `telegate.toml:5: unknown key "bottokn"`)
+	finds(t, by, "database", doctor.OK, "is not there yet") // it is looked at whatever else is wrong
+
+	p.write("")
+	_, _, by = p.examine()
+	finds(t, by, "config", doctor.OK, "is valid")
+	finds(t, by, "database", doctor.OK, "is not there yet")
+	finds(t, by, "key file", doctor.OK, "is not there yet")
+	finds(t, by, "gateway", doctor.Skip, "No gateway answers on "+p.listen)
+
+	for _, file := range []string{p.file, database, database + ".key"} {
+		if err := os.WriteFile(file, []byte(read(t, p.file)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, by = p.examine()
+	finds(t, by, "config", doctor.Fail, "chmod 600 "+p.file)
+	finds(t, by, "database", doctor.Warn, "chmod 600 "+database)
+	finds(t, by, "key file", doctor.Fail, "chmod 600 "+database+".key")
+
+	if err := os.Remove(database + ".key"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, by = p.examine()
+	finds(t, by, "key file", doctor.Fail, "Put back the file that was made with this database.")
+
+	p.text = strings.Replace(p.text, strconv.Quote(database), strconv.Quote(filepath.Join(p.dir, "gone", "telegate.db")), 1)
+	p.write("")
+	_, _, by = p.examine()
+	finds(t, by, "database", doctor.Fail, "mkdir -p "+filepath.Join(p.dir, "gone"))
+	if by["disk"].Check != "" {
+		t.Errorf("free space of a folder that is not there: %+v", by["disk"])
+	}
+}
+
+func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
+	p := newPatient(t)
+	p.write("")
+	for _, test := range []struct {
+		faults              sandbox.Faults
+		rung, status, words string
+	}{
+		{sandbox.Faults{Unauthorized: true}, "bot 2000000002", doctor.Fail, "@BotFather"},
+		{sandbox.Faults{Down: true}, "bot 2000000002", doctor.Fail, "unreachable"},
+		{sandbox.Faults{BadGateway: true}, "bot 2000000002", doctor.Fail, "Something that is not the Bot API answers"},
+		{sandbox.Faults{PollFloodWait: time.Minute}, "bot 2000000002", doctor.Warn, "1m0s"},
+		{sandbox.Faults{WebhookSet: true}, "webhook", doctor.Fail, "example.com"},
+	} {
+		p.telegram.SetFaults(test.faults)
+		_, text, by := p.examine()
+		finds(t, by, test.rung, test.status, test.words)
+		if strings.Contains(text, testToken[11:]) {
+			t.Errorf("%+v: the token is shown:\n%s", test.faults, text)
+		}
+	}
+	if !p.telegram.Faults().WebhookSet {
+		t.Error("doctor has changed something")
+	}
+}
+
+func TestDoctorLooksAtTheDataCentres(t *testing.T) {
+	p := newPatient(t)
+	p.dataCentre()
+	app := "baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'\n"
+	good := p.net.DataCentres[0]
+	secret := "dd" + madeUpHash
+	for _, test := range []struct {
+		way           string
+		dataCentres   []string
+		status, words string
+	}{
+		{app, []string{good, good}, doctor.OK, "All 2 data centres can be reached, and Telegram answers."},
+		{"", []string{good, good}, doctor.OK, "All 2 data centres can be reached. →"},
+		{app, []string{good, "127.0.0.1:1"}, doctor.Warn, "Data centres 2 cannot be reached"},
+		{app, []string{"127.0.0.1:1", "127.0.0.1:1"}, doctor.Fail, "None of Telegram's data centres"},
+		{"", []string{"127.0.0.1:1", "127.0.0.1:1"}, doctor.Skip, "only apiid, apihash and session need them"},
+		{"baseurl = " + strconv.Quote(p.botAPI) + "\nproxy = 'mtproxy://" + secret + "@" + good + "'", nil, doctor.Skip, "The MTProxy " + good + " takes connections"},
+		{app + "proxy = 'mtproxy://" + secret + "@127.0.0.1:1'", nil, doctor.Fail, "The MTProxy 127.0.0.1:1 refuses the connection"},
+	} {
+		p.net.DataCentres = test.dataCentres
+		p.write(test.way)
+		_, text, by := p.examine()
+		finds(t, by, "mtproto", test.status, test.words)
+		if strings.Contains(text, madeUpHash) {
+			t.Errorf("a secret is shown:\n%s", text)
+		}
+	}
+}
+
+// Connections are not enough: a firewall or a proxy that lets nothing but them through is found out.
+func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
+	p := newPatient(t)
+	p.dataCentre()
+	p.servers[0].Address = p.net.DataCentres[0] // which hangs up on everybody
+	proxy := newTestProxy(t, p.net.DataCentres[0], proxied["socks5"].serve)
+	for way, next := range map[string]string{
+		"": "Something on the way lets no MTProto through: set a proxy.",
+		"\nproxy = " + proxied["socks5"].url(proxy.address): "The proxy, or something behind it, lets no MTProto through: set another one.",
+	} {
+		p.write("baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'" + way)
+		checks := slices.DeleteFunc(p.doctor().Checks(), func(c doctor.Check) bool { return c.Name() != "mtproto" })
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		findings := checks[0].Run(ctx)
+		cancel()
+		want := doctor.Finding{Check: "mtproto", Status: doctor.Fail, Detail: "The data centres take connections, and nothing of Telegram's comes back.", Next: next}
+		if len(findings) != 1 || findings[0] != want {
+			t.Errorf("it found %+v", findings)
+		}
+	}
+}
+
+func TestDoctorAsksTheRunningGateway(t *testing.T) {
+	p := newPatient(t)
+	p.write("")
+	stranger := &http.Server{Addr: p.listen, Handler: http.NotFoundHandler()}
+	l, err := net.Listen("tcp", p.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = stranger.Serve(l) }()
+	_, _, by := p.examine()
+	finds(t, by, "gateway", doctor.Fail, "Something that is not telegate answers")
+	if err := stranger.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	p.telegram.SetFaults(sandbox.Faults{Conflict: true})
+	p.startText(p.text)
+	p.eventually("the bot is in conflict", func() bool { return p.botState() == "conflict" })
+	_, _, by = p.examine()
+	finds(t, by, "gateway", doctor.Warn, "is degraded")
+	finds(t, by, "bot @TestBot", doctor.Warn, "Another program polls this bot")
+}
+
+// Doctor looks the database over, and says what to do with one that is damaged or newer.
+func TestDoctorLooksTheDatabaseOver(t *testing.T) {
+	p := newPatient(t)
+	p.write("")
+	path := filepath.Join(p.dir, "telegate.db")
+	dbtest.OpenAt(t, path, time.Now, nil).Close()
+	_, _, by := p.examine()
+	finds(t, by, "integrity", doctor.OK, "holds together")
+	before, err := os.ReadDir(p.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4096 * 4 {
+		data[4096*3+i] = 0xa5
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, by = p.examine()
+	finds(t, by, "integrity", doctor.Fail, "damaged")
+	if !strings.Contains(by["integrity"].Next, "telegate restore FILE") {
+		t.Errorf("%+v", by["integrity"])
+	}
+	if err := os.WriteFile(path, []byte("dear diary, today I went to the sea"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, by = p.examine()
+	finds(t, by, "integrity", doctor.Fail, "not a database of telegate's")
+	if after, err := os.ReadDir(p.dir); err != nil || len(after) != len(before) {
+		t.Errorf("doctor has changed the folder: %v %v", after, err)
+	}
+}

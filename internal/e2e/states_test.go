@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"telegate/api"
+	"telegate/sandbox"
+)
+
+// Whatever Telegram does, telegate starts, accepts and stores, and says what is wrong (demand F1, F2, F3).
+func TestTroubleWithTelegramIsAState(t *testing.T) {
+	for _, c := range []struct {
+		state string
+		sandbox.Faults
+		sends  bool // messages leave all the same
+		health string
+	}{
+		{"unreachable", sandbox.Faults{Down: true}, false, "degraded"},
+		{"unreachable", sandbox.Faults{BadGateway: true}, false, "degraded"},
+		{"unauthorized", sandbox.Faults{Unauthorized: true}, false, "failing"}, // only a person can mend that
+		{"flood_wait", sandbox.Faults{PollFloodWait: time.Hour}, false, "degraded"},
+		{"webhook_set", sandbox.Faults{WebhookSet: true}, true, "degraded"},
+		{"conflict", sandbox.Faults{Conflict: true}, true, "degraded"},
+	} {
+		t.Run(c.state, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.start()
+			w.connected()
+			w.link("", "alice")
+			w.stop()
+
+			w.telegram.SetFaults(c.Faults)
+			w.start()
+			w.eventually("the state is "+c.state, func() bool { return w.botState() == c.state })
+			w.want(http.StatusOK, "GET", "/readyz", nil, nil)
+			var health struct {
+				Status     string          `json:"status"`
+				Components []api.Component `json:"components"`
+			}
+			status, data, err := w.try("GET", "/healthz", nil)
+			if want := map[string]int{"degraded": 200, "failing": 503}[c.health]; err != nil || status != want {
+				t.Fatalf("/healthz answers %d, want %d (%v)", status, want, err)
+			}
+			decode(t, data, &health)
+			bot := health.Components[len(health.Components)-1]
+			if health.Status != c.health || bot.State != c.state || !strings.Contains(bot.Detail, ".") {
+				t.Errorf("health: %+v", health)
+			}
+			after := w.last("alice")
+			var sent api.AcceptedMessage
+			w.want(http.StatusAccepted, "POST", "/v1/messages", api.SendMessage{User: "alice", Text: "kept"}, &sent)
+			if c.sends {
+				w.message("alice", "kept", after)
+				return
+			}
+			var p api.Problem
+			w.want(http.StatusConflict, "POST", "/v1/verifications", loginOf("alice", "s"), &p)
+			if p.Reason != "transport_down" {
+				t.Errorf("a sign-in is offered: %+v", p)
+			}
+			w.stop()
+			w.telegram.SetFaults(sandbox.Faults{})
+			if c.PollFloodWait > 0 {
+				return // the wait is honoured over the restart: an hour
+			}
+			w.start()
+			w.message("alice", "kept", after)
+		})
+	}
+}
+
+// A flood wait that Telegram asked for is honoured after a restart, instead of asking again and making it longer (F1).
+func TestFloodWaitSurvivesARestart(t *testing.T) {
+	w := newWorld(t)
+	w.telegram.SetFaults(sandbox.Faults{PollFloodWait: time.Hour})
+	w.start()
+	w.eventually("the bot waits", func() bool { return w.botState() == "flood_wait" })
+	w.stop()
+	w.telegram.SetFaults(sandbox.Faults{})
+	calls := len(w.telegram.Calls())
+	w.start()
+	w.eventually("the bot waits again", func() bool { return w.botState() == "flood_wait" })
+	if now := w.telegram.Calls(); len(now) != calls {
+		t.Errorf("Telegram was called during the wait: %+v", now[calls:])
+	}
+}

@@ -1,0 +1,117 @@
+package logging
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"telegate/config"
+	"telegate/delivery"
+)
+
+// New makes the log of a configuration. Nothing that is written to it shows a secret of the configuration, even
+// if some error has carried one this far (F28).
+func New(w io.Writer, cfg *config.Config) *slog.Logger {
+	c := &logControl{}
+	c.set(cfg)
+	options := &slog.HandlerOptions{Level: &c.level}
+	var h slog.Handler = slog.NewTextHandler(w, options)
+	if cfg.Log.Format == "json" {
+		h = slog.NewJSONHandler(w, options)
+	}
+	return slog.New(scrubbing{h, c})
+}
+
+// Reconfigure has a log of newLogger's, and every log made from it, go by another configuration. The old secrets stay hidden.
+func Reconfigure(log *slog.Logger, cfg *config.Config) {
+	if h, ok := log.Handler().(scrubbing); ok {
+		h.control.set(cfg)
+	}
+}
+
+// logControl is what can change about a log while it is written to.
+type logControl struct {
+	level   slog.LevelVar
+	secrets atomic.Pointer[strings.Replacer]
+
+	pairs []string // only set uses it, which is for one goroutine at a time
+}
+
+func (c *logControl) set(cfg *config.Config) {
+	c.level.Set(cfg.Log.Level)
+	for _, s := range SecretsOf(cfg) {
+		if s != "" && !slices.Contains(c.pairs, s.Reveal()) {
+			c.pairs = append(c.pairs, s.Reveal(), "[secret]")
+		}
+	}
+	c.secrets.Store(strings.NewReplacer(c.pairs...))
+}
+
+func SecretsOf(cfg *config.Config) []config.Secret {
+	shared := cfg.Messaging.Telegram
+	secrets := []config.Secret{shared.BotToken, shared.APIHash, shared.Session, shared.Proxy, shared.MTProxy.Secret}
+	for _, d := range cfg.Domains {
+		secrets = append(secrets, d.Telegram.BotToken, d.Telegram.Proxy, d.Telegram.MTProxy.Secret)
+	}
+	return secrets
+}
+
+// scrubbing takes secrets out of whatever is logged, and says which request it belongs to.
+type scrubbing struct {
+	slog.Handler
+	control *logControl
+}
+
+func (h scrubbing) replace(text string) string { return h.control.secrets.Load().Replace(text) }
+
+// Handle implements slog.Handler.
+func (h scrubbing) Handle(ctx context.Context, r slog.Record) error {
+	clean := slog.NewRecord(r.Time, r.Level, h.replace(r.Message), r.PC)
+	request := delivery.Request(ctx)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "request" {
+			request = "" // it says so itself
+		}
+		clean.AddAttrs(h.scrub(a))
+		return true
+	})
+	if request != "" {
+		clean.AddAttrs(slog.String("request", request))
+	}
+	return h.Handler.Handle(ctx, clean)
+}
+
+// WithAttrs implements slog.Handler.
+func (h scrubbing) WithAttrs(attrs []slog.Attr) slog.Handler {
+	clean := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		clean[i] = h.scrub(a)
+	}
+	return scrubbing{h.Handler.WithAttrs(clean), h.control}
+}
+
+// WithGroup implements slog.Handler.
+func (h scrubbing) WithGroup(name string) slog.Handler {
+	return scrubbing{h.Handler.WithGroup(name), h.control}
+}
+
+func (h scrubbing) scrub(a slog.Attr) slog.Attr {
+	switch v := a.Value.Resolve(); v.Kind() {
+	case slog.KindString:
+		return slog.String(a.Key, h.replace(v.String()))
+	case slog.KindAny:
+		return slog.String(a.Key, h.replace(fmt.Sprint(v.Any())))
+	case slog.KindGroup:
+		group := make([]slog.Attr, len(v.Group()))
+		for i, member := range v.Group() {
+			group[i] = h.scrub(member)
+		}
+		return slog.Attr{Key: a.Key, Value: slog.GroupValue(group...)}
+	default:
+		return a
+	}
+}

@@ -1,0 +1,225 @@
+package terminal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// The ways in which a conversation ends early.
+var (
+	ErrInterrupted = errors.New("interrupted; nothing was changed")
+	errInputEnded  = errors.New("the input ended before everything was answered; nothing was changed")
+)
+
+// MaxLine bounds a line of input, in bytes. A session has about 370, and a terminal hands on 4,095 at most.
+const MaxLine = 4096
+
+// Terminal asks questions, at a terminal or over a pipe that holds the answers, one a line.
+type Terminal struct {
+	Out    io.Writer
+	in     *bufio.Reader
+	tty    *os.File // the input where that is a terminal; nil otherwise
+	Escape bool     // the output understands colours and cursor movements
+	width  int      // of a line of the output, in characters; 0: as long as it likes
+}
+
+func New(in io.Reader, out io.Writer) *Terminal {
+	t := &Terminal{Out: out, in: bufio.NewReaderSize(in, MaxLine)}
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.tty = f
+	}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.Escape = true
+		t.width, _, _ = term.GetSize(int(f.Fd())) // one that does not know is left to itself
+	}
+	return t
+}
+
+// Say prints a paragraph or a line.
+func (t *Terminal) Say(format string, args ...any) {
+	fmt.Fprintln(t.Out, wrap(fmt.Sprintf(format, args...), t.width))
+}
+
+// label is what stands before the text of a line, under which its continuation begins: "  - ", "  bot   " or "  1) phone     ".
+var label = regexp.MustCompile(`^ *(- |(\d\) )?\S+ {2,})?`)
+
+// wrap breaks lines that are longer than width at blanks; a word that is longer by itself stays whole.
+func wrap(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if width <= 0 || utf8.RuneCountInString(line) <= width {
+			continue
+		}
+		head := label.FindString(line)
+		indent := strings.Repeat(" ", utf8.RuneCountInString(head))
+		var b strings.Builder
+		b.WriteString(head)
+		column, first := len(indent), true
+		for word := range strings.FieldsSeq(line[len(head):]) {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case first:
+				first = false
+			case column+1+n > width:
+				b.WriteString("\n" + indent)
+				column = len(indent)
+			default:
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(word)
+			column += n
+		}
+		lines[i] = b.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Ask asks for a line and returns it without the blanks around it.
+func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
+	answer, err := t.askLine(ctx, question)
+	return strings.TrimSpace(answer), err
+}
+
+// AskHidden is ask for what must not be seen over a shoulder: a terminal shows nothing of it.
+func (t *Terminal) AskHidden(ctx context.Context, question string) (string, error) {
+	answer, err := t.AskPassword(ctx, question)
+	return strings.TrimSpace(answer), err
+}
+
+func (t *Terminal) askLine(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(t.Out, wrap(question, t.width)+" ")
+	return t.await(ctx, startReading(func() (string, error) {
+		line, err := t.in.ReadString('\n')
+		if t.tty == nil {
+			fmt.Fprintln(t.Out) // nobody has pressed Enter
+		}
+		if line != "" && errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return line, err
+	}))
+}
+
+// AskPassword is askHidden with the blanks around it, which may be part of a password.
+func (t *Terminal) AskPassword(ctx context.Context, question string) (string, error) {
+	if t.tty == nil || t.in.Buffered() > 0 {
+		return t.askLine(ctx, question)
+	}
+	fd := int(t.tty.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	done := startReading(func() (string, error) {
+		line, err := term.ReadPassword(fd)
+		return string(line), err
+	})
+	awaitMute(fd, before, done)
+	fmt.Fprint(t.Out, wrap(question, t.width)+" ")
+	answer, err := t.await(ctx, done)
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, before) // the reader is still there, and would leave the terminal mute
+	}
+	fmt.Fprintln(t.Out)
+	return answer, err
+}
+
+// awaitMute waits until a reader has turned the terminal's echo off: nothing that is typed at the question is seen then, and whoever
+// interrupts it gets a terminal with its echo back. One that echoed nothing before delays the question by a second.
+func awaitMute(fd int, before *term.State, done <-chan reading) {
+	for range 1000 {
+		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) || len(done) > 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// reading is what came of reading a line.
+type reading struct {
+	line string
+	err  error
+}
+
+// startReading reads in the background, since a read from a terminal cannot be taken back: one that is left behind ends with the process.
+func startReading(read func() (string, error)) <-chan reading {
+	done := make(chan reading, 1)
+	go func() {
+		line, err := read()
+		done <- reading{line, err}
+	}()
+	return done
+}
+
+// await waits for a line until the context ends.
+func (t *Terminal) await(ctx context.Context, done <-chan reading) (string, error) {
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(t.Out)
+		return "", ErrInterrupted
+	case r := <-done:
+		switch {
+		case ctx.Err() != nil:
+			return "", ErrInterrupted
+		case errors.Is(r.err, io.EOF):
+			return "", errInputEnded
+		case r.err != nil:
+			return "", fmt.Errorf("read the answer: %w", r.err)
+		}
+		return strings.TrimRight(r.line, "\r\n"), nil
+	}
+}
+
+// Confirm asks a question that yes or no answers; Enter means the fallback.
+func (t *Terminal) Confirm(ctx context.Context, question string, fallback bool) (bool, error) {
+	hint := "[y/N]"
+	if fallback {
+		hint = "[Y/n]"
+	}
+	for {
+		answer, err := t.Ask(ctx, question+" "+hint)
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(answer) {
+		case "":
+			return fallback, nil
+		case "y", "yes":
+			return true, nil
+		case "n", "no":
+			return false, nil
+		}
+		t.Say("Please answer y or n.")
+	}
+}
+
+// Choose asks for one of a few words; the number of the word does as well, and Enter means the first.
+func (t *Terminal) Choose(ctx context.Context, question string, words ...string) (string, error) {
+	for {
+		answer, err := t.Ask(ctx, question+" ["+words[0]+"]")
+		if err != nil {
+			return "", err
+		}
+		if answer == "" {
+			return words[0], nil
+		}
+		for i, word := range words {
+			if strings.EqualFold(answer, word) || answer == fmt.Sprint(i+1) {
+				return word, nil
+			}
+		}
+		t.Say("Please answer one of: %s.", strings.Join(words, ", "))
+	}
+}

@@ -1,0 +1,150 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"telegate/bot"
+	"telegate/config"
+	"telegate/internal/exit"
+	"telegate/internal/telegram"
+	"telegate/internal/terminal"
+)
+
+const botIntro = `
+To get a token, open https://t.me/BotFather in Telegram and send /newbot. It
+asks for a name, which people will see, and for a username that ends in "bot",
+and answers with the token: a number, a colon and about 35 letters. Whoever has
+the token is the bot; show it to nobody.
+`
+
+// sampleToken stands for the one that is to come.
+var sampleToken = "100000:" + strings.Repeat("A", 35)
+
+// setUpBot gets a token that Telegram takes.
+func (w *wizard) setUpBot(ctx context.Context) error {
+	// How to reach Telegram does not depend on the token, and faults of the rest show before anybody has typed one.
+	_, cfg, err := w.preview(config.Change{Key: "bottoken_file"}, config.Change{Key: "bottoken", Value: sampleToken})
+	if err != nil {
+		return err
+	}
+	way := cfg.Messaging.Telegram
+	token, file, err := w.given(ctx, w.BottokenFile, "bottoken")
+	if err != nil {
+		return err
+	}
+	if token != "" {
+		return w.takeToken(ctx, token, file, way)
+	}
+	if w.Yes {
+		return exit.AsUsage(errors.New("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN"))
+	}
+	w.Say("%s", botIntro)
+	for {
+		token, err := w.AskHidden(ctx, "Paste the token (it is not shown):")
+		if err != nil {
+			return err
+		}
+		err = w.takeToken(ctx, token, "", way)
+		var refused refusedError
+		if !errors.As(err, &refused) {
+			return err
+		}
+		w.Say("%s\n", terminal.Sentence(err.Error()))
+	}
+}
+
+// takeToken checks a token and what hangs on it, and notes it for the configuration.
+func (w *wizard) takeToken(ctx context.Context, token, file string, way config.Telegram) error {
+	if fault := config.BotTokenFault(token); fault != "" {
+		return refusedError{errors.New("this " + fault)}
+	}
+	way.BotToken = config.Secret(token)
+	client, err := telegram.NewBotClient(way, nil)
+	if err != nil {
+		return err
+	}
+	w.closing = append(w.closing, client.Close)
+	if err := w.askWho(ctx, client, way.BaseURL); err != nil {
+		return err
+	}
+	if old, err := config.Parse(w.Config, w.old, w.Getenv); err == nil {
+		if id := config.BotID(old.Messaging.Telegram.BotToken); id != 0 && id != client.ID() {
+			w.Say("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with this one everybody has to link again.", id)
+		}
+	}
+	if err := w.checkWebhook(ctx, client); err != nil {
+		return err
+	}
+	return w.set("bottoken", token, file)
+}
+
+// refusedError is an answer that another one may do better than.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
+
+// askWho asks Telegram who the bot is. Trouble on the way is no fault of the token: it is tried again for as long as the person wants
+// that.
+func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) error {
+	for {
+		w.Say("Asking %s about bot %d…", server, client.ID())
+		me, err := client.GetMe(ctx)
+		if err == nil {
+			w.Say("It is %s, https://t.me/%s", me.Name, me.Username)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return terminal.ErrInterrupted
+		}
+		trouble := bot.Diagnose(err)
+		if trouble.State == bot.StateUnauthorized {
+			return refusedError{errors.New("this is the token of no bot that Telegram knows: compare it with what @BotFather shows under /mybots, API Token")}
+		}
+		if w.Yes {
+			return fmt.Errorf("the token could not be checked, and nothing was changed: %s", trouble.Detail)
+		}
+		w.Say("%s", trouble.Detail)
+		again, err := w.Confirm(ctx, "Try again?", true)
+		if err == nil && !again {
+			err = errors.New("the token could not be checked; nothing was changed. telegate doctor says more")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// checkWebhook looks for a webhook, which would take the bot's updates away from telegate. It is removed when the configuration is
+// written, and only if somebody wants that.
+func (w *wizard) checkWebhook(ctx context.Context, client *bot.Client) error {
+	hook, err := client.Webhook(ctx)
+	if err != nil {
+		w.Say("Whether a webhook is set could not be found out: %s", bot.Diagnose(err).Detail)
+		return nil
+	}
+	if hook.Host == "" {
+		return nil
+	}
+	w.Say("\nA webhook is set for this bot: Telegram brings what people write to %s, and not to telegate.", hook.Host)
+	remove := w.DeleteWebhook
+	if !remove && !w.Yes {
+		if remove, err = w.Confirm(ctx, "Remove it? Whatever listens there hears nothing of the bot any more.", false); err != nil {
+			return err
+		}
+	}
+	if !remove {
+		w.Say("It stays. Messages will go out; links, commands and buttons will not work until it is gone.")
+		return nil
+	}
+	w.after = append(w.after, func(ctx context.Context) {
+		if err := client.DeleteWebhook(ctx); err != nil {
+			w.Say("The webhook could not be removed: %s Run the same command again.", bot.Diagnose(err).Detail)
+			return
+		}
+		w.Say("The webhook is removed.")
+	})
+	return nil
+}
