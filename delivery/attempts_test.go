@@ -37,7 +37,7 @@ func (r *rig) checkAttempts(m delivery.Message) {
 		if a.N != i+1 || a.At.IsZero() || a.Transport == "" {
 			r.Errorf("%s: attempt %d is %+v", m.ID, i+1, a)
 		}
-		if a.Outcome == delivery.OutcomeTaken {
+		if a.Outcome == delivery.OutcomeAccepted {
 			if a.Part != taken {
 				r.Errorf("%s: part %d was taken as number %d", m.ID, a.Part, taken)
 			}

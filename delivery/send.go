@@ -133,7 +133,7 @@ func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, 
 	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
 	defer func() { l.d.o.Listener.Tried(*try) }()
 	if err == nil {
-		try.Outcome = OutcomeTaken
+		try.Outcome = OutcomeAccepted
 		return try, nil, nil
 	}
 	var e *SendError

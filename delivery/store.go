@@ -31,8 +31,8 @@ type Queued struct {
 
 // Outcomes of an attempt that are not the class of an error.
 const (
-	OutcomeTaken   = "taken"
-	OutcomeUnknown = "unknown" // the request was written and no answer came
+	OutcomeAccepted = "accepted"
+	OutcomeUnknown  = "unknown" // the request was written and no answer came
 )
 
 // Attempt is one send that was tried: one part of a message handed to a transport.
@@ -42,8 +42,8 @@ type Attempt struct {
 	Took      time.Duration
 	Part      int // of the message, from 0
 	Transport string
-	Outcome   string   // OutcomeTaken, OutcomeUnknown, or the class of the error in a word
-	Failure   *Failure // nil where the part was taken
+	Outcome   string   // OutcomeAccepted, OutcomeUnknown, or the class of the error in a word
+	Failure   *Failure // nil if Telegram accepted the part
 }
 
 // Progress is what one send has changed about a message. A final status ends it and wipes its body, unless the message
