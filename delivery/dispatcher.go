@@ -62,9 +62,9 @@ type Dispatcher struct {
 	leftAt    time.Time     // when that was found; zero where nothing was left. Set before recovered is closed
 
 	mu     sync.Mutex // guards what follows
-	lines  map[int64]*line
-	start  func(*line) // nil but while Run runs
-	limits Limits      // Options.Limits, or what SetLimits has put in their place
+	queues map[int64]*botQueue
+	start  func(*botQueue) // nil but while Run runs
+	limits Limits          // Options.Limits, or what SetLimits has put in their place
 }
 
 // pageSize is how many waiting messages are read at a time when starting.
@@ -81,7 +81,7 @@ func NewDispatcher(o Options) *Dispatcher {
 	if o.Listener.Tried == nil {
 		o.Listener.Tried = func(Attempt) {}
 	}
-	return &Dispatcher{o: o, recovered: make(chan struct{}), lines: map[int64]*line{}, limits: o.Limits}
+	return &Dispatcher{o: o, recovered: make(chan struct{}), queues: map[int64]*botQueue{}, limits: o.Limits}
 }
 
 // Run takes up what the last run has left and sends until the context ends; then it waits for what is on its way
@@ -96,13 +96,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	d.mu.Lock()
-	d.start = func(l *line) { g.Go(func() error { return l.run(ctx) }) }
-	for _, l := range d.lines {
-		d.start(l)
+	d.start = func(q *botQueue) { g.Go(func() error { return q.run(ctx) }) }
+	for _, q := range d.queues {
+		d.start(q)
 	}
 	d.mu.Unlock()
 	for _, p := range pauses {
-		d.line(p.BotID).post(event{pause: &p})
+		d.queue(p.BotID).post(event{pause: &p})
 	}
 	g.Go(func() error {
 		err := d.recover(ctx)
@@ -145,13 +145,13 @@ func (d *Dispatcher) Wake(queued []Queued) {
 		for n < len(queued) && queued[n].BotID == queued[0].BotID {
 			n++
 		}
-		d.line(queued[0].BotID).post(event{queued: queued[:n]})
+		d.queue(queued[0].BotID).post(event{queued: queued[:n]})
 		queued = queued[n:]
 	}
 }
 
 // Resume tells that Telegram answers the bot again, so that nothing waits out a pause that was a guess.
-func (d *Dispatcher) Resume(botID int64) { d.line(botID).post(event{resume: true}) }
+func (d *Dispatcher) Resume(botID int64) { d.queue(botID).post(event{resume: true}) }
 
 // SetLimits changes Options.Limits. What has been learned from floods stays learned.
 func (d *Dispatcher) SetLimits(l Limits) {
@@ -161,9 +161,9 @@ func (d *Dispatcher) SetLimits(l Limits) {
 		return // whoever waits goes on waiting, and does not try once more at each reload
 	}
 	d.limits = l
-	for id, line := range d.lines {
+	for id, q := range d.queues {
 		if _, own := d.o.OwnLimits[id]; !own {
-			line.post(event{limits: &l})
+			q.post(event{limits: &l})
 		}
 	}
 }
@@ -188,16 +188,16 @@ func (d *Dispatcher) InFlight(messageID string) bool {
 func (d *Dispatcher) Depth() map[Lane]int { return d.depth.byLane() }
 
 // line finds or makes the line of a bot. A bot that is not configured (any more) has one too: its messages expire there.
-func (d *Dispatcher) line(botID int64) *line {
+func (d *Dispatcher) queue(botID int64) *botQueue {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l, ok := d.lines[botID]
+	q, ok := d.queues[botID]
 	if !ok {
-		l = newLine(d, botID)
-		d.lines[botID] = l
+		q = newBotQueue(d, botID)
+		d.queues[botID] = q
 		if d.start != nil {
-			d.start(l)
+			d.start(q)
 		}
 	}
-	return l
+	return q
 }

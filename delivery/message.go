@@ -188,7 +188,7 @@ func (b Button) StartPayload() string {
 
 // Tapped reads such a payload: it is the Callback of the button. False for a payload of another shape; which actions there are, the
 // caller knows.
-func Tapped(payload string) (callback string, ok bool) {
+func TapCallback(payload string) (callback string, ok bool) {
 	rest, found := strings.CutPrefix(payload, tapPrefix)
 	action, of, ok := strings.Cut(rest, "_")
 	return action + ":" + of, found && ok
@@ -215,7 +215,7 @@ func (b Body) IsFile() bool { return len(b.Parts) == 1 && b.Parts[0].File != nil
 
 // Noted is the body with a note below the preview of a text that goes out as a file: a sentence in the reader's language of at
 // most MaxNoteUnits units. All other bodies come back as they are.
-func (b Body) Noted(note string) Body {
+func (b Body) WithNote(note string) Body {
 	if !b.IsFile() {
 		return b
 	}
