@@ -259,7 +259,7 @@ func TestHistoryTellsAttemptsAndRepeats(t *testing.T) {
 	}
 	err = g.db.SaveProgress(t.Context(), delivery.Progress{
 		ID: id, Status: delivery.StatusDelivered, Attempts: 2, SentParts: 1, Transport: "bot", Ended: g.clock.Now(),
-		Attempt: &delivery.Attempt{N: 2, At: g.clock.Now(), Took: 40 * time.Millisecond, Transport: "bot", Outcome: "taken"},
+		Attempt: &delivery.Attempt{N: 2, At: g.clock.Now(), Took: 40 * time.Millisecond, Transport: "bot", Outcome: "accepted"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +273,7 @@ func TestHistoryTellsAttemptsAndRepeats(t *testing.T) {
 		}
 		got = append(got, fmt.Sprint(e.Time.Format("05"), " ", e.Event, " ", e.N, e.Part, " ", e.Outcome, e.Reason, e.Repeats))
 	}
-	want := []string{"00 accepted 0 0 0", "01 attempt 1 1 transientunreachable0", "03 suppressed 0 0 2", "04 attempt 2 1 taken0", "04 ended 0 0 delivered0"}
+	want := []string{"00 accepted 0 0 0", "01 attempt 1 1 transientunreachable0", "03 suppressed 0 0 2", "04 attempt 2 1 accepted0", "04 ended 0 0 delivered0"}
 	if !slices.Equal(got, want) {
 		t.Errorf("history: %q, want %q", got, want)
 	}

@@ -141,7 +141,7 @@ type MessageEvent struct {
 	Part      int       `json:"part,omitempty" doc:"of an attempt: which part of the message, from 1"`
 	Transport string    `json:"transport,omitempty" doc:"of an attempt"`
 	TookMS    *int64    `json:"took_ms,omitempty" doc:"of an attempt: milliseconds to the answer"`
-	Outcome   string    `json:"outcome,omitempty" doc:"of an attempt: taken, unknown, or the class of the error: transient, flood, unauthorized, recipient, message, markup, migrated; of the end: the status"`
+	Outcome   string    `json:"outcome,omitempty" doc:"of an attempt: accepted, unknown, or the class of the error: transient, flood, unauthorized, recipient, message, markup, migrated; of the end: the status"`
 	Reason    string    `json:"reason,omitempty" doc:"as in failure"`
 	Repeats   int       `json:"repeats,omitempty" doc:"of suppressed: how many"`
 }

@@ -226,7 +226,7 @@ var actions = []string{linking.ButtonAccept, linking.ButtonNotMe, linking.Button
 // tapped reads what a link opens the bot with, if it is a tap. A start token is random, so one in millions looks like a tap of a
 // button that there is not; it has to open its link all the same.
 func tapped(payload string) (data string, ok bool) {
-	data, ok = delivery.Tapped(payload)
+	data, ok = delivery.TapCallback(payload)
 	action, _, _ := strings.Cut(data, ":")
 	return data, ok && slices.Contains(actions, action)
 }

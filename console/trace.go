@@ -81,7 +81,7 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 // eventTone is how an event of a trace stands: what has gone wrong is to be seen at a glance.
 func eventTone(e notify.TraceEvent) string {
 	switch {
-	case e.Event == "message.ended" && e.Outcome == string(delivery.StatusDelivered), e.Outcome == delivery.OutcomeTaken:
+	case e.Event == "message.ended" && e.Outcome == string(delivery.StatusDelivered), e.Outcome == delivery.OutcomeAccepted:
 		return "good"
 	case e.Event == "message.ended", e.Event == "message.refused", strings.HasSuffix(e.Event, ".denied"), strings.HasSuffix(e.Event, ".suspended"):
 		return "bad"

@@ -24,8 +24,8 @@ type checkpointer struct {
 	commits int // since the last time; the writing goroutine's own
 }
 
-func newCheckpointer(path string) (*checkpointer, error) {
-	conn, err := sql.Open("sqlite", dsn(path))
+func newCheckpointer(path, synchronous string) (*checkpointer, error) {
+	conn, err := sql.Open("sqlite", dsn(path, synchronous))
 	if err != nil {
 		return nil, fmt.Errorf("open database for checkpoints: %w", err)
 	}

@@ -24,5 +24,5 @@ func (i *Inspection) Failures(limit int) ([]SendFailure, error) {
 		return f, err
 	}, `SELECT a.at, m.lane, a.transport, a.outcome, a.reason, a.took
 		FROM (SELECT id, lane, seq FROM messages ORDER BY seq DESC LIMIT ?) m JOIN attempts a ON a.message_id = m.id
-		WHERE a.outcome <> 'taken' ORDER BY m.seq DESC, a.n DESC LIMIT ?`, failuresAmong, limit)
+		WHERE a.outcome <> 'accepted' ORDER BY m.seq DESC, a.n DESC LIMIT ?`, failuresAmong, limit)
 }

@@ -48,6 +48,29 @@ func TestTheFirstSchemaMigrates(t *testing.T) {
 	mustHoldV1(t, dbtest.OpenAt(t, restore(t, "testdata/schema_v1.sql"), time.Now, nil))
 }
 
+// Up to version 12 the outcome of a send that Telegram accepted was "taken".
+func TestTheOutcomeTakenBecomesAccepted(t *testing.T) {
+	path := restore(t, "testdata/schema_v3.sql")
+	old, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.ExecContext(t.Context(), "INSERT INTO attempts VALUES('msg_v3',2,1793610000000,50,0,'bot','taken','','')"); err != nil {
+		t.Fatal(err)
+	}
+	old.Close()
+	err = dbtest.OpenAt(t, path, time.Now, nil).ViewMessages(t.Context(), func(tx notify.Tx) error {
+		list, err := tx.Attempts("msg_v3")
+		if len(list) != 2 || list[0].Outcome == delivery.OutcomeAccepted || list[1].Outcome != delivery.OutcomeAccepted {
+			t.Errorf("attempts: %+v", list)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A database of version 3, which brought broadcasts, attempts, dead letters and Telegram accounts, opens, and everything in
 // it can be read.
 func TestTheThirdSchemaMigrates(t *testing.T) {

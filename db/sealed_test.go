@@ -145,7 +145,13 @@ func TestSealedValuesCannotBeMovedOrChanged(t *testing.T) {
 
 // SQLite really runs with what durability rests on.
 func TestJournalAndSynchronous(t *testing.T) {
-	d, dir := openFiles(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "telegate.db")
+	d, err := db.Open(t.Context(), db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
 	for pragma, want := range map[string]int64{"synchronous": 2 /* FULL */, "foreign_keys": 1, "busy_timeout": 5000} {
 		if got := d.Pragma(t, pragma); got != want {
 			t.Errorf("%s = %d, want %d", pragma, got, want)

@@ -37,7 +37,7 @@ func (r *rig) checkAttempts(m delivery.Message) {
 		if a.N != i+1 || a.At.IsZero() || a.Transport == "" {
 			r.Errorf("%s: attempt %d is %+v", m.ID, i+1, a)
 		}
-		if a.Outcome == delivery.OutcomeTaken {
+		if a.Outcome == delivery.OutcomeAccepted {
 			if a.Part != taken {
 				r.Errorf("%s: part %d was taken as number %d", m.ID, a.Part, taken)
 			}
@@ -86,7 +86,7 @@ func TestEachSendLeavesAnAttempt(t *testing.T) {
 				r.accept(parts(lane, 1000, "long", "one", "two"), message(lane, 2000, "short"))
 				began := time.Now()
 				r.drain(time.Minute)
-				list := r.wantAttempts("long", "0 taken", "1 transient unreachable", "1 flood limited", "1 taken")
+				list := r.wantAttempts("long", "0 accepted", "1 transient unreachable", "1 flood limited", "1 accepted")
 				for i, a := range list {
 					if a.Took != r.tg.latency || a.Transport != "bot" {
 						r.Errorf("attempt %d took %v by %q, want %v by bot", i+1, a.Took, a.Transport, r.tg.latency)
@@ -98,7 +98,7 @@ func TestEachSendLeavesAnAttempt(t *testing.T) {
 				if pause := list[3].At.Sub(list[2].At); pause < 3*time.Second {
 					r.Errorf("the last attempt was %v after the flood wait began", pause)
 				}
-				r.wantAttempts("short", "0 taken")
+				r.wantAttempts("short", "0 accepted")
 			})
 		})
 	}
@@ -115,10 +115,10 @@ func TestAttemptSaysWhatWentWrong(t *testing.T) {
 		"refused recipient": {message(delivery.LaneAlert, 1000, "a"), first(1, fault{err: blocked()}), []string{"0 recipient blocked_by_user"}},
 		"refused message":   {message(delivery.LaneAlert, 1000, "a"), first(1, fault{err: refusedMessage()}), []string{"0 message rejected_by_telegram"}},
 		"migrated": {message(delivery.LaneAlert, -1000, "a"), first(1, fault{err: migratedTo(-1002000)}),
-			[]string{"0 migrated chat_not_found", "0 taken"}},
-		"bad markup": {bold, first(1, fault{err: badMarkup()}), []string{"0 markup rejected_by_telegram", "0 taken"}},
+			[]string{"0 migrated chat_not_found", "0 accepted"}},
+		"bad markup": {bold, first(1, fault{err: badMarkup()}), []string{"0 markup rejected_by_telegram", "0 accepted"}},
 		"lost answer": {message(delivery.LaneDirect, 1000, "a"), first(1, fault{err: noAnswer(), taken: true}),
-			[]string{"0 unknown unreachable", "0 taken"}},
+			[]string{"0 unknown unreachable", "0 accepted"}},
 		"lost answer of a broadcast": {message(delivery.LaneBroadcast, 1000, "a"), first(1, fault{err: noAnswer(), taken: true}),
 			[]string{"0 unknown unreachable"}},
 	} {
@@ -169,7 +169,7 @@ func TestAttemptThatACrashCutOff(t *testing.T) {
 					r.mustEnd("a", delivery.StatusUnknown, "")
 					return
 				}
-				r.wantAttempts("a", "0 taken") // the first never came to disk
+				r.wantAttempts("a", "0 accepted") // the first never came to disk
 				r.mustEnd("a", delivery.StatusDelivered, "")
 			})
 		})
@@ -183,9 +183,9 @@ func TestMessageCanceledOnItsWayShowsThatItWasSent(t *testing.T) {
 		r.pass(25 * time.Millisecond)
 		r.cancelMessage("long")
 		r.drain(time.Minute)
-		r.wantAttempts("long", "0 taken")
+		r.wantAttempts("long", "0 accepted")
 		if m := r.message("long"); m.Status != delivery.StatusCanceled || m.Attempts != 1 || m.SentParts != 1 {
-			r.Errorf("%s after %d attempts with %d parts taken", m.Status, m.Attempts, m.SentParts)
+			r.Errorf("%s after %d attempts with %d parts accepted", m.Status, m.Attempts, m.SentParts)
 		}
 	})
 }

@@ -14,7 +14,7 @@ func TestATapTravelsInALink(t *testing.T) {
 	for _, action := range []string{"accept", "notme", "unlink", "deny"} {
 		callback := action + ":" + delivery.NewID("ver")
 		payload := delivery.Button{Callback: callback}.StartPayload()
-		if got, ok := delivery.Tapped(payload); !ok || got != callback || !shape.MatchString(payload) {
+		if got, ok := delivery.TapCallback(payload); !ok || got != callback || !shape.MatchString(payload) {
 			t.Errorf("%s travels as %q and is read as %q, %t", callback, payload, got, ok)
 		}
 	}
@@ -24,7 +24,7 @@ func TestATapTravelsInALink(t *testing.T) {
 		}
 	}
 	for _, payload := range []string{"", "tap_", "tap_accept", "tap", "accept_lnk_1", "Tap_accept_lnk_1", "4Qk8j2mC0sJYk1yq3mO4h6l7b8n9v0c1x2z3a4s5d6f"} {
-		if callback, ok := delivery.Tapped(payload); ok {
+		if callback, ok := delivery.TapCallback(payload); ok {
 			t.Errorf("%q is read as a tap, %q", payload, callback)
 		}
 	}

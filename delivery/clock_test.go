@@ -24,7 +24,7 @@ func TestClockThatIsSetChangesNoPace(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.run()
 				began := time.Now()
-				r.accept(queue(delivery.LaneDirect, 5000, 10)...)
+				r.accept(queueSet(delivery.LaneDirect, 5000, 10)...)
 				r.accept(series(delivery.LaneDirect, 1000, 300)...)
 				for range 3 {
 					r.pass(2 * time.Second)

@@ -1,12 +1,12 @@
-// Package delivery brings messages to Telegram: a durable outbox, strict lanes, pacing below Telegram's limits, retry by
-// the kind of trouble, and exactly one outcome for each message.
+// Package delivery sends messages to Telegram: a durable outbox, strict lanes, pacing below Telegram's limits, retries by
+// kind of error, and exactly one outcome per message.
 //
-// A message that is accepted is on disk. The dispatcher learns of it from the commit, keeps only what it takes to decide
-// when it goes, reads the text when it is its turn, and writes down what became of it. Each bot has a line of its own:
-// one goroutine that owns all the state of the bot's queue, so nothing here needs a lock but the inbox.
+// An accepted message is on disk. The dispatcher learns of it from the commit, keeps in memory only what decides when it
+// goes, loads the text when its turn comes, and stores the outcome. Each bot has its own queue: one goroutine owns all its
+// state, so only the inbox needs a lock.
 //
-// Waiting goes by the monotonic clock (time.Now), so a clock that is set neither holds anything up nor lets it out early.
-// Only what outlives the process goes by the clock on the wall.
+// Waits use the monotonic clock (time.Now), so setting the clock changes no wait. Only what outlives the process uses the
+// wall clock.
 package delivery
 
 import (
@@ -19,58 +19,58 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Limits are Telegram's, as it documents them: about 30 messages a second for a bot, one a second in a private chat
-// with short bursts, 20 a minute in a group (facts §B).
+// Limits are Telegram's documented limits: about 30 messages a second for a bot, one a second in a private chat with short
+// bursts, 20 a minute in a group (facts §B).
 type Limits struct {
 	BotPerSecond   float64
 	ChatPerSecond  float64
 	GroupPerMinute float64
 
-	BroadcastPerSecond float64 // of broadcasts among all messages; 0: as fast as the rest
+	BroadcastPerSecond float64 // limit of broadcasts; 0 for no limit of their own
 }
 
-// Listener is told what other rooms have to know of outcomes.
+// Listener tells other packages about outcomes.
 type Listener struct {
-	// Failed is called before a message ends because Telegram refuses it for good, and again if that fails or the
-	// process dies; gone tells that the chat takes nothing at all any more.
+	// Failed is called before a message ends with a permanent error, and again if it fails or the process dies. gone means
+	// that the chat accepts nothing any more.
 	Failed func(ctx context.Context, m Message, f Failure, gone bool) error
-	// Ended is called once a final status is on disk.
+	// Ended is called after a final status is on disk.
 	Ended func(m Message)
-	// Tried is called after each send, whatever came of it.
+	// Tried is called after each send, with any outcome.
 	Tried func(a Attempt)
 }
 
-// Options say what a dispatcher works with.
+// Options configure a dispatcher.
 type Options struct {
 	Store      Store
 	Transports map[int64]Transport // by bot id
-	// Fallbacks are the other ways to a bot's people, by bot id, the one to try first in front.
+	// Fallbacks by bot id, in the order to try them.
 	Fallbacks map[int64][]Fallback
 	Limits    Limits
 	OwnLimits map[int64]Limits // by bot id, in place of Limits
-	Listener  Listener         // each function may be nil
-	Now       func() time.Time // the clock on the wall, for what is written down or read by it: expiry, ends, pauses
+	Listener  Listener         // functions may be nil
+	Now       func() time.Time // the wall clock, for times on disk: expiry, end, pauses
 	Logger    *slog.Logger
 }
 
-// Dispatcher sends what the outbox holds.
+// Dispatcher sends the messages of the outbox.
 type Dispatcher struct {
 	o         Options
 	inFlight  sync.Map // message id → struct{}
 	depth     depth
-	recovered chan struct{} // closed when what the last run has left is queued; nothing leaves before
-	leftAt    time.Time     // when that was found; zero where nothing was left. Set before recovered is closed
+	recovered chan struct{} // closed when the messages of the last run are queued; nothing is sent before
+	leftAt    time.Time     // when they were read; zero if there were none. Set before recovered is closed
 
 	mu     sync.Mutex // guards what follows
-	lines  map[int64]*line
-	start  func(*line) // nil but while Run runs
-	limits Limits      // Options.Limits, or what SetLimits has put in their place
+	queues map[int64]*botQueue
+	start  func(*botQueue) // nil unless Run is running
+	limits Limits          // Options.Limits, or those of SetLimits
 }
 
-// pageSize is how many waiting messages are read at a time when starting.
+// pageSize is how many queued messages to read at a time at the start.
 const pageSize = 1000
 
-// NewDispatcher makes a dispatcher; Run does the work.
+// NewDispatcher makes a dispatcher. Call Run to start it.
 func NewDispatcher(o Options) *Dispatcher {
 	if o.Listener.Failed == nil {
 		o.Listener.Failed = func(context.Context, Message, Failure, bool) error { return nil }
@@ -81,14 +81,14 @@ func NewDispatcher(o Options) *Dispatcher {
 	if o.Listener.Tried == nil {
 		o.Listener.Tried = func(Attempt) {}
 	}
-	return &Dispatcher{o: o, recovered: make(chan struct{}), lines: map[int64]*line{}, limits: o.Limits}
+	return &Dispatcher{o: o, recovered: make(chan struct{}), queues: map[int64]*botQueue{}, limits: o.Limits}
 }
 
-// Run takes up what the last run has left and sends until the context ends; then it waits for what is on its way
-// (stopGrace at most) and returns nil. It must be called once.
+// Run queues the messages of the last run and sends until the context ends. Then it waits for running sends (stopGrace at
+// most) and returns nil. Call it once.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	pauses, err := d.o.Store.Pauses(ctx)
-	if ctx.Err() != nil { // stopped before it began
+	if ctx.Err() != nil { // stopped before the start
 		return nil
 	}
 	if err != nil {
@@ -96,28 +96,28 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	d.mu.Lock()
-	d.start = func(l *line) { g.Go(func() error { return l.run(ctx) }) }
-	for _, l := range d.lines {
-		d.start(l)
+	d.start = func(q *botQueue) { g.Go(func() error { return q.run(ctx) }) }
+	for _, q := range d.queues {
+		d.start(q)
 	}
 	d.mu.Unlock()
 	for _, p := range pauses {
-		d.line(p.BotID).post(event{pause: &p})
+		d.queue(p.BotID).post(event{pause: &p})
 	}
 	g.Go(func() error {
 		err := d.recover(ctx)
 		if err == nil {
-			<-ctx.Done() // lines come up as messages do
+			<-ctx.Done() // queues start when they get messages
 		}
 		d.mu.Lock()
-		d.start = nil // and none after the end
+		d.start = nil // no queue starts after the end
 		d.mu.Unlock()
 		return err
 	})
 	return g.Wait()
 }
 
-// recover queues what is waiting on disk.
+// recover queues the messages that wait on disk.
 func (d *Dispatcher) recover(ctx context.Context) error {
 	var after int64
 	for {
@@ -138,37 +138,37 @@ func (d *Dispatcher) recover(ctx context.Context) error {
 	}
 }
 
-// Wake tells of messages that have just been committed. It never blocks, and it may tell of one message twice.
+// Wake queues messages that have just been committed. It never blocks; a message may be given twice.
 func (d *Dispatcher) Wake(queued []Queued) {
 	for len(queued) > 0 {
-		n := 1 // a run of messages of one bot goes over in one piece
+		n := 1 // consecutive messages of one bot go together
 		for n < len(queued) && queued[n].BotID == queued[0].BotID {
 			n++
 		}
-		d.line(queued[0].BotID).post(event{queued: queued[:n]})
+		d.queue(queued[0].BotID).post(event{queued: queued[:n]})
 		queued = queued[n:]
 	}
 }
 
-// Resume tells that Telegram answers the bot again, so that nothing waits out a pause that was a guess.
-func (d *Dispatcher) Resume(botID int64) { d.line(botID).post(event{resume: true}) }
+// Resume reports that Telegram answers the bot again, so that no message waits longer than needed.
+func (d *Dispatcher) Resume(botID int64) { d.queue(botID).post(event{resume: true}) }
 
-// SetLimits changes Options.Limits. What has been learned from floods stays learned.
+// SetLimits changes Options.Limits. The pace learned from floods stays.
 func (d *Dispatcher) SetLimits(l Limits) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if l == d.limits {
-		return // whoever waits goes on waiting, and does not try once more at each reload
+		return // do not try again at every reload
 	}
 	d.limits = l
-	for id, line := range d.lines {
+	for id, q := range d.queues {
 		if _, own := d.o.OwnLimits[id]; !own {
-			line.post(event{limits: &l})
+			q.post(event{limits: &l})
 		}
 	}
 }
 
-// limitsOf are the limits of a bot.
+// limitsOf returns the limits of a bot.
 func (d *Dispatcher) limitsOf(botID int64) Limits {
 	if own, ok := d.o.OwnLimits[botID]; ok {
 		return own
@@ -178,26 +178,26 @@ func (d *Dispatcher) limitsOf(botID int64) Limits {
 	return d.limits
 }
 
-// InFlight tells whether a transport has the message right now.
+// InFlight reports whether a message is being sent right now.
 func (d *Dispatcher) InFlight(messageID string) bool {
 	_, ok := d.inFlight.Load(messageID)
 	return ok
 }
 
-// Depth counts waiting messages by lane.
+// Depth counts queued messages by lane.
 func (d *Dispatcher) Depth() map[Lane]int { return d.depth.byLane() }
 
-// line finds or makes the line of a bot. A bot that is not configured (any more) has one too: its messages expire there.
-func (d *Dispatcher) line(botID int64) *line {
+// queue returns the queue of a bot, or makes it. A bot that is no longer configured has one too: its messages expire there.
+func (d *Dispatcher) queue(botID int64) *botQueue {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l, ok := d.lines[botID]
+	q, ok := d.queues[botID]
 	if !ok {
-		l = newLine(d, botID)
-		d.lines[botID] = l
+		q = newBotQueue(d, botID)
+		d.queues[botID] = q
 		if d.start != nil {
-			d.start(l)
+			d.start(q)
 		}
 	}
-	return l
+	return q
 }

@@ -5,14 +5,14 @@ import (
 	"unicode"
 )
 
-// Displayable makes a name from outside safe to put into a sentence: control, formatting and direction marks are taken
-// out, white space becomes single spaces, and what is longer than max characters is cut with "…".
+// Displayable makes a foreign name safe inside a sentence: it removes control, formatting and direction characters, joins
+// white space to single spaces, and cuts names longer than max characters with "…".
 func Displayable(name string, max int) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case r == '\u200d': // holds emoji together
+		case r == '\u200d': // joins emoji
 			return r
 		case r == unicode.ReplacementChar || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs):
 			return -1

@@ -7,61 +7,61 @@ import (
 	"time"
 )
 
-// expire ends what is past its time on the wall, whatever the lanes and pauses say. What is on its way right now is left to its
-// send.
-func (l *line) expire(ctx context.Context, now time.Time) {
-	over := map[string]*Failure{}
-	for len(l.expiry) > 0 && !l.expiry[0].Expires.After(now) {
-		it := heap.Pop(&l.expiry).(*item)
+// expire ends messages that are past their expiry by the wall clock, whatever their lane or pause. A message that is being
+// sent is left to its send.
+func (q *botQueue) expire(ctx context.Context, now time.Time) {
+	expired := map[string]*Failure{}
+	for len(q.expiry) > 0 && !q.expiry[0].Expires.After(now) {
+		it := heap.Pop(&q.expiry).(*item)
 		if it.busy {
 			continue
 		}
-		over[it.ID] = l.expired(it)
-		l.drop(it)
+		expired[it.ID] = q.expiryFailure(it)
+		q.remove(it)
 	}
-	if len(over) == 0 {
+	if len(expired) == 0 {
 		return
 	}
-	l.writes++
+	q.writes++
 	go func() {
-		for id, failure := range over {
-			l.overdue(ctx, id, failure)
+		for id, failure := range expired {
+			q.endExpired(ctx, id, failure)
 		}
-		l.results <- result{}
+		q.results <- result{}
 	}()
 }
 
-// overdue ends a message that nobody is sending and whose time has run out.
-func (l *line) overdue(ctx context.Context, id string, f *Failure) {
+// endExpired ends an expired message that is not being sent.
+func (q *botQueue) endExpired(ctx context.Context, id string, f *Failure) {
 	var m Message
-	read := l.persist(ctx, func() (err error) {
-		if m, err = l.d.o.Store.Load(ctx, id); errors.Is(err, ErrNotFound) {
-			m.Status, err = StatusCanceled, nil // gone: there is nothing to end
+	read := q.persist(ctx, func() (err error) {
+		if m, err = q.d.o.Store.Load(ctx, id); errors.Is(err, ErrNotFound) {
+			m.Status, err = StatusCanceled, nil // deleted: nothing to end
 		}
 		return err
 	})
 	switch {
 	case !read || m.Status.Final(): // canceled meanwhile
 	case m.Status == StatusSending:
-		l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+		q.end(ctx, m, StatusUnknown, nil, nil) // a crash lost the answer
 	default:
-		l.finish(ctx, m, StatusExpired, f)
+		q.end(ctx, m, StatusExpired, f, nil)
 	}
 }
 
-// expired says why a message found no way in its time: the trouble there was, if there was one.
-func (l *line) expired(it *item) *Failure {
+// expiryFailure explains why a message was not sent in time: by the last error, if there was one.
+func (q *botQueue) expiryFailure(it *item) *Failure {
 	switch {
 	case it.last != nil:
-		return l.noWay(it, it.last)
-	case l.trouble != nil:
-		return l.noWay(it, l.trouble)
-	case l.quiet.After(time.Now()):
-		return &Failure{ReasonLimited, "Telegram asked the whole bot for quiet because too much was sent, and the message's time to live ran " +
-			"out before that was over. Send it again, or give such messages a longer ttl."}
-	case l.transport == nil:
-		return &Failure{ReasonUnreachable, "The bot this message was to leave by is not configured any more."}
+		return q.withRouteFailures(it, it.last)
+	case q.outage != nil:
+		return q.withRouteFailures(it, q.outage)
+	case q.pausedUntil.After(time.Now()):
+		return &Failure{ReasonLimited, "Telegram paused the whole bot because it sent too much (flood wait), and the message expired before the pause " +
+			"ended. Send it again, or give such messages a longer ttl."}
+	case q.transport == nil:
+		return &Failure{ReasonUnreachable, "The bot of this message is no longer configured."}
 	default:
-		return &Failure{ReasonMessageExpired, "The message was not sent before its time to live ran out; Telegram's limits or a pause held it back."}
+		return &Failure{ReasonMessageExpired, "The message expired before it was sent: Telegram's limits or a pause delayed it."}
 	}
 }

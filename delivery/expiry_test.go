@@ -19,7 +19,7 @@ func TestExpiredMessageNeverLeavesAndSaysWhy(t *testing.T) {
 		reason delivery.Reason
 		sends  int // of the message itself; -1: any number
 	}{
-		{"behind others of its chat", botID, nil, queue(delivery.LaneAlert, 1000, 30), delivery.ReasonMessageExpired, 0},
+		{"behind others of its chat", botID, nil, queueSet(delivery.LaneAlert, 1000, 30), delivery.ReasonMessageExpired, 0},
 		{"behind the limit of the bot", botID, nil, series(delivery.LaneDirect, 2000, 340), delivery.ReasonMessageExpired, 0},
 		{"in a flood wait of its own", botID, first(1, fault{err: flood(time.Minute)}), nil, delivery.ReasonLimited, 1},
 		{"no network", botID, first(100, fault{err: lineDown()}), nil, delivery.ReasonUnreachable, -1},

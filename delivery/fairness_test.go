@@ -106,7 +106,7 @@ func TestLateFlowGetsNoCreditForThePast(t *testing.T) {
 func TestHotChatCostsItsFlowNoTurns(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
-		r.accept(of("A", "", queue(delivery.LaneAlert, 1000, 5000))...)
+		r.accept(of("A", "", queueSet(delivery.LaneAlert, 1000, 5000))...)
 		r.accept(of("B", "", series(delivery.LaneAlert, 10_000, 1000))...)
 		r.pass(5 * time.Second)
 		before := len(r.tg.arrived())

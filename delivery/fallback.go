@@ -8,182 +8,181 @@ import (
 	"time"
 )
 
-// Fallback is another way to the people of a bot, for when the bot's own fails. It takes the lanes code and direct, and
-// never a broadcast or an alert:
+// Fallback is a second transport to the users of a bot, for when the bot fails. It sends codes and direct messages, never
+// broadcasts or alerts:
 //
-//   - when the bot cannot be reached (the network, 5xx, no answer, 401) and the message's time is in danger: a code's
-//     always is, a direct message's in the last quarter of its life;
-//   - when the bot may not write to the person, and the fallback is a person's account. Somebody who has blocked the bot
-//     has said what he wants, and is left alone.
+//   - when the bot is unreachable (network, 5xx, no answer, 401) and the message is urgent: a code always is, a direct
+//     message in the last quarter of its lifetime;
+//   - when the bot may not write to the user and the fallback is a user account. A user who has blocked the bot gets nothing.
 //
-// A message whose answer was lost may so arrive twice, which these lanes bear (F9). Pacing is the fallback's own: one that
-// is limited says so, and is left alone for as long.
+// A message whose answer was lost may arrive twice, which these lanes accept (F9). The fallback does its own pacing: if it
+// is limited, it says so and gets no messages until then.
 type Fallback struct {
 	Transport
-	Person bool        // a person's account, which may write where the bot may not
-	Up     func() bool // tells whether it can take a message now, as far as it knows; must not block
+	Person bool        // a user account, which may write where the bot may not
+	Up     func() bool // reports whether it can probably send now; must not block
 }
 
 const (
-	// shortTimeout bounds a send of a code where there is another way to try, and of a direct message whose time is nearly
-	// over: a hanging Bot API must not eat up their worth.
+	// shortTimeout limits a send of a code if there is a fallback, and of a direct message that is nearly expired: a
+	// hanging Bot API must not use up their time.
 	shortTimeout = 3 * time.Second
-	// maxFalling is how many messages of one bot are on their way by the fallback alone. Its pace is a few a second.
-	maxFalling = 8
-	// upAgain is how soon a fallback that was not connected is looked at again.
-	upAgain = time.Second
+	// maxFallbackSends limits the sends of one bot that use a fallback alone. A fallback sends a few messages a second.
+	maxFallbackSends = 8
+	// upCheck is how soon to check again whether a fallback is connected.
+	upCheck = time.Second
 )
 
-// falls tells whether messages of the lane may take another way than the bot's.
-func (l Lane) falls() bool { return l == LaneCode || l == LaneDirect }
+// mayFallBack reports whether messages of the lane may use a fallback.
+func (l Lane) mayFallBack() bool { return l == LaneCode || l == LaneDirect }
 
-// dangerAt is from when on a message's time is in danger while its bot cannot be reached.
-func dangerAt(lane Lane, created, expires time.Time) time.Time {
+// fallbackAfter is when a message may use a fallback if its bot is unreachable.
+func fallbackAfter(lane Lane, created, expires time.Time) time.Time {
 	if lane == LaneCode {
 		return created
 	}
 	return expires.Add(-expires.Sub(created) / 4)
 }
 
-// way is a fallback as one line knows it.
-type way struct {
+// route is a fallback with its state in one bot queue.
+type route struct {
 	Fallback
-	rest     time.Time // not asked before
-	failures int       // in a row
-	last     *Failure  // the last of them; nil where it works
+	restUntil time.Time // do not use before
+	failures  int       // in a row
+	last      *Failure  // the last of them; nil if it works
 }
 
-// chosen is a way that a message may take now, and which of the line's it is.
-type chosen struct {
+// routeChoice is a route that a message may use now, with its index.
+type routeChoice struct {
 	Fallback
 	n int
 }
 
-// tried is what came of a way; err is nil where it has taken the part.
-type tried struct {
-	chosen
+// routeTry is the outcome of a route; err is nil if it accepted the part.
+type routeTry struct {
+	routeChoice
 	err *SendError
 }
 
-// plan is what a send may do.
+// plan says what a send may do.
 type plan struct {
-	late    *Failure // what to say should the message's time have run out
-	other   bool     // the bot is left out: it is known to be in trouble
-	trouble *Failure // that trouble
-	ways    []chosen // where the bot fails, in this order
+	expired *Failure      // the failure if the message has expired
+	skipBot bool          // use routes only: the bot has an outage
+	outage  *Failure      // the outage
+	routes  []routeChoice // to try in this order if the bot fails
 }
 
-// open lists the ways a message may take now. Where there is none, at is when to look again; the zero time is never.
-func (l *line) open(it *item, now time.Time) (ways []chosen, at time.Time) {
-	if !it.Lane.falls() {
+// openRoutes lists the routes that a message may use now. If there is none, at is when to check again; zero means never.
+func (q *botQueue) openRoutes(it *item, now time.Time) (routes []routeChoice, at time.Time) {
+	if !it.Lane.mayFallBack() {
 		return nil, at
 	}
-	for n, w := range l.ways {
-		again := w.rest
+	for n, rt := range q.routes {
+		again := rt.restUntil
 		switch {
-		case slices.ContainsFunc(it.refused, func(t tried) bool { return t.n == n }):
+		case slices.ContainsFunc(it.refusedBy, func(t routeTry) bool { return t.n == n }):
 			continue
 		case again.After(now):
-		case w.Up():
-			ways = append(ways, chosen{w.Fallback, n})
+		case rt.Up():
+			routes = append(routes, routeChoice{rt.Fallback, n})
 			continue
 		default:
-			again = now.Add(upAgain)
+			again = now.Add(upCheck)
 		}
 		if at.IsZero() || again.Before(at) {
 			at = again
 		}
 	}
-	return ways, at
+	return routes, at
 }
 
-// fallBack sends past a bot in trouble what cannot wait for it, and answers when to look again.
-func (l *line) fallBack(ctx context.Context, now, wall time.Time) time.Time {
+// fallBack sends urgent messages by fallback during an outage of the bot. It returns when to check again.
+func (q *botQueue) fallBack(ctx context.Context, now, wall time.Time) time.Time {
 	never := now.Add(time.Hour)
-	if l.troubles == 0 || l.transport == nil {
+	if q.outages == 0 || q.transport == nil {
 		return never
 	}
-	for len(l.danger) > 0 && l.falling < maxFalling {
-		it := l.danger[0]
-		if wait := it.danger.Sub(wall); wait > 0 {
-			return now.Add(min(wait, wallClock))
+	for len(q.fallbackDue) > 0 && q.fallbackSends < maxFallbackSends {
+		it := q.fallbackDue[0]
+		if wait := it.fallbackAt.Sub(wall); wait > 0 {
+			return now.Add(min(wait, wallClockCheck))
 		}
-		ways, at := l.open(it, now)
-		if len(ways) == 0 && !at.IsZero() {
-			it.danger = wall.Add(min(at.Sub(now), wallClock))
-			heap.Fix(&l.danger, 0)
+		routes, at := q.openRoutes(it, now)
+		if len(routes) == 0 && !at.IsZero() {
+			it.fallbackAt = wall.Add(min(at.Sub(now), wallClockCheck))
+			heap.Fix(&q.fallbackDue, 0)
 			continue
 		}
-		heap.Pop(&l.danger)
-		if len(ways) == 0 { // all have refused it: it waits for the bot
+		heap.Pop(&q.fallbackDue)
+		if len(routes) == 0 { // all routes have refused it: it waits for the bot
 			continue
 		}
-		if s := it.slot; s.busy {
-			s.held = append(s.held, it)
+		if cq := it.queue; cq.busy {
+			cq.overdue = append(cq.overdue, it)
 		} else {
-			l.falling++
-			l.launch(ctx, s, it, plan{other: true, trouble: l.trouble, ways: ways})
+			q.fallbackSends++
+			q.launch(ctx, cq, it, plan{skipBot: true, outage: q.outage, routes: routes})
 		}
 	}
 	return never
 }
 
-// endangered lines a message up for when its time is in danger.
-func (l *line) endangered(it *item) {
-	if len(l.ways) > 0 && it.Lane.falls() && it.endanger < 0 && !it.done {
-		heap.Push(&l.danger, it)
+// scheduleFallback queues a message for the fallback.
+func (q *botQueue) scheduleFallback(it *item) {
+	if len(q.routes) > 0 && it.Lane.mayFallBack() && it.fallbackPos < 0 && !it.ended {
+		heap.Push(&q.fallbackDue, it)
 	}
 }
 
-// fell takes in what the ways of a result have come to.
-func (l *line) fell(r result, now time.Time) {
+// updateRoutes updates the routes from a result.
+func (q *botQueue) updateRoutes(r result, now time.Time) {
 	for _, t := range r.tries {
-		w := l.ways[t.n]
+		rt := q.routes[t.n]
 		if t.err == nil {
-			w.failures, w.last = 0, nil
+			rt.failures, rt.last = 0, nil
 			continue
 		}
 		switch t.err.Class {
 		case Flood:
-			w.rest = later(w.rest, now.Add(t.err.RetryAfter))
+			rt.restUntil = later(rt.restUntil, now.Add(t.err.RetryAfter))
 		case Unauthorized:
-			w.rest = later(w.rest, now.Add(tokenRetry))
+			rt.restUntil = later(rt.restUntil, now.Add(tokenRetry))
 		case Transient:
-			w.rest = later(w.rest, now.Add(retryWait(w.failures, botRetryLimit)))
-			w.failures++
-		default: // it is about this message, or this person
-			r.item.refused = append(r.item.refused, t)
+			rt.restUntil = later(rt.restUntil, now.Add(retryWait(rt.failures, botRetryLimit)))
+			rt.failures++
+		default: // concerns this message or this user only
+			r.item.refusedBy = append(r.item.refusedBy, t)
 			continue
 		}
-		w.last = &t.err.Failure
+		rt.last = &t.err.Failure
 	}
-	if r.other {
-		l.falling--
+	if r.skippedBot {
+		q.fallbackSends--
 	}
-	for _, it := range append(r.slot.held, r.item) {
-		l.endangered(it)
+	for _, it := range append(r.queue.overdue, r.item) {
+		q.scheduleFallback(it)
 	}
-	r.slot.held = nil
+	r.queue.overdue = nil
 }
 
-// helping picks the ways that may help where the bot has failed with e.
-func (l *line) helping(ctx context.Context, m Message, e *SendError, ways []chosen) []chosen {
-	now := l.d.o.Now()
+// usefulRoutes picks the routes that may help after error e of the bot.
+func (q *botQueue) usefulRoutes(ctx context.Context, m Message, e *SendError, routes []routeChoice) []routeChoice {
+	now := q.d.o.Now()
 	if ctx.Err() != nil || !now.Before(m.Expires) {
 		return nil
 	}
 	switch e.Class {
 	case Transient, Unauthorized:
-		if !now.Before(dangerAt(m.Lane, m.Created, m.Expires)) {
-			return ways
+		if !now.Before(fallbackAfter(m.Lane, m.Created, m.Expires)) {
+			return routes
 		}
 	case RecipientPermanent:
 		switch e.Failure.Reason {
 		case ReasonNeverStarted, ReasonChatNotFound, ReasonNoRights:
-			var people []chosen
-			for _, w := range ways {
-				if w.Person {
-					people = append(people, w)
+			var people []routeChoice
+			for _, rt := range routes {
+				if rt.Person {
+					people = append(people, rt)
 				}
 			}
 			return people
@@ -192,40 +191,39 @@ func (l *line) helping(ctx context.Context, m Message, e *SendError, ways []chos
 	return nil
 }
 
-// fall tries other ways, one after the other, until one has taken the part. f is why the bot does not. The message must
-// still wait each time: it may have been canceled meanwhile. What falls back is never of a lane that sends once, so an
-// attempt needs no mark before it and cannot fail at that.
-func (l *line) fall(ctx context.Context, m *Message, ways []chosen, f *Failure, r *result) {
-	for n, w := range ways {
+// sendByRoutes tries routes in order until one accepts the part. f is why the bot did not. Before each route the message is
+// loaded again, because it may have been canceled. Lanes that send once never fall back, so attempt cannot fail here.
+func (q *botQueue) sendByRoutes(ctx context.Context, m *Message, routes []routeChoice, f *Failure, r *result) {
+	for n, rt := range routes {
 		if n > 0 || r.err != nil {
-			fresh, err := l.d.o.Store.Load(ctx, m.ID)
-			if err != nil || fresh.Status.Final() || fresh.BodyErr != nil || !l.d.o.Now().Before(fresh.Expires) {
+			fresh, err := q.d.o.Store.Load(ctx, m.ID)
+			if err != nil || fresh.Status.Final() || fresh.BodyErr != nil || !q.d.o.Now().Before(fresh.Expires) {
 				r.ended = err == nil && fresh.Status.Final()
 				return
 			}
 			*m = fresh
 		}
 		part := m.Body.Parts[m.SentParts]
-		try, e, _ := l.attempt(ctx, w, m, part, n < len(ways)-1)
+		attempt, e, _ := q.attempt(ctx, rt, m, part, n < len(routes)-1)
 		if e != nil && e.Class == Markup && len(part.Text.Entities) > 0 {
-			_ = l.save(ctx, *m, StatusQueued, &e.Failure, try)
+			_ = q.save(ctx, *m, StatusQueued, &e.Failure, attempt)
 			part.Text.Entities = nil
-			try, e, _ = l.attempt(ctx, w, m, part, n < len(ways)-1)
+			attempt, e, _ = q.attempt(ctx, rt, m, part, n < len(routes)-1)
 		}
-		r.tries = append(r.tries, tried{w, e})
+		r.tries = append(r.tries, routeTry{rt, e})
 		if e == nil {
-			l.about(*m).Info("sent by the fallback", "transport", w.Name())
-			l.took(ctx, m, w, try, r)
+			q.logger(*m).Info("sent by the fallback", "transport", rt.Name())
+			q.accept(ctx, m, rt, attempt, r)
 			return
 		}
-		l.about(*m).Info("the fallback failed", "transport", w.Name(), "class", e.Class.String(), "error", e.Err)
-		r.last = alsoTried(f, r.tries)
-		_ = l.save(ctx, *m, StatusQueued, r.last, try) // the next way looks anew
+		q.logger(*m).Info("the fallback failed", "transport", rt.Name(), "class", e.Class.String(), "error", e.Err)
+		r.last = addRouteFailures(f, r.tries)
+		_ = q.save(ctx, *m, StatusQueued, r.last, attempt) // the next route loads the message again
 	}
 }
 
-// alsoTried is a failure of the bot with what the other ways have said.
-func alsoTried(f *Failure, tries []tried) *Failure {
+// addRouteFailures adds the errors of the routes to a failure of the bot.
+func addRouteFailures(f *Failure, tries []routeTry) *Failure {
 	if f == nil || len(tries) == 0 {
 		return f
 	}
@@ -239,32 +237,32 @@ func alsoTried(f *Failure, tries []tried) *Failure {
 	return &Failure{f.Reason, b.String()}
 }
 
-// noWay is a failure of the bot with why the other ways were closed to a message.
-func (l *line) noWay(it *item, f *Failure) *Failure {
-	tries := slices.Clip(it.refused)
-	for n, w := range l.ways {
-		if w.last != nil && it.Lane.falls() {
-			tries = append(tries, tried{chosen{w.Fallback, n}, &SendError{Failure: *w.last}})
+// withRouteFailures adds to a failure of the bot why the routes could not send this message.
+func (q *botQueue) withRouteFailures(it *item, f *Failure) *Failure {
+	tries := slices.Clip(it.refusedBy)
+	for n, rt := range q.routes {
+		if rt.last != nil && it.Lane.mayFallBack() {
+			tries = append(tries, routeTry{routeChoice{rt.Fallback, n}, &SendError{Failure: *rt.last}})
 		}
 	}
-	return alsoTried(f, tries)
+	return addRouteFailures(f, tries)
 }
 
-// dangerHeap has the message first whose time is in danger first.
-type dangerHeap []*item
+// fallbackHeap orders messages by when they may use a fallback.
+type fallbackHeap []*item
 
-func (h dangerHeap) Len() int           { return len(h) }
-func (h dangerHeap) Less(i, j int) bool { return h[i].danger.Before(h[j].danger) }
-func (h dangerHeap) Swap(i, j int) {
+func (h fallbackHeap) Len() int           { return len(h) }
+func (h fallbackHeap) Less(i, j int) bool { return h[i].fallbackAt.Before(h[j].fallbackAt) }
+func (h fallbackHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].endanger, h[j].endanger = i, j
+	h[i].fallbackPos, h[j].fallbackPos = i, j
 }
-func (h *dangerHeap) Push(x any) { it := x.(*item); it.endanger = len(*h); *h = append(*h, it) }
-func (h *dangerHeap) Pop() any {
+func (h *fallbackHeap) Push(x any) { it := x.(*item); it.fallbackPos = len(*h); *h = append(*h, it) }
+func (h *fallbackHeap) Pop() any {
 	last := len(*h) - 1
 	it := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	it.endanger = -1
+	it.fallbackPos = -1
 	return it
 }

@@ -20,7 +20,7 @@ func TestFloodPausesThatChatOnly(t *testing.T) {
 		}
 		r.run()
 		began := time.Now()
-		r.accept(queue(delivery.LaneDirect, 1000, 2)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 2)...)
 		r.accept(series(delivery.LaneDirect, 2000, 60)...)
 		r.drain(time.Minute)
 		hot := r.tg.to(1000)

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// HTMLError says what is wrong with a text in Telegram's HTML. It quotes nothing from the text: messages are confidential.
+// HTMLError is an error in a text in Telegram's HTML. It quotes nothing of the text: messages are confidential.
 type HTMLError struct {
-	Offset int    // in bytes from the beginning of the HTML, at the tag, reference or value at fault
-	Reason string // a clause for the person who wrote it
+	Offset int    // byte offset of the faulty tag, reference or value
+	Reason string // for the author of the text
 }
 
 func (e *HTMLError) Error() string {

@@ -44,7 +44,7 @@ func TestLanesAreStrict(t *testing.T) {
 func TestCodeOvertakesWhatWaitsForTheSameChat(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
-		r.accept(queue(delivery.LaneDirect, 1000, 10)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 10)...)
 		r.pass(2500 * time.Millisecond)
 		before := len(r.tg.to(1000))
 		r.accept(message(delivery.LaneCode, 1000, "code"))
@@ -143,7 +143,7 @@ func TestDepthCountsByLaneAndReturnsToZero(t *testing.T) {
 		r.tg.fault = func(call) fault { return fault{hang: true} }
 		r.run()
 		for i, lane := range lanes {
-			for _, m := range queue(lane, int64(1000+i), i+1) {
+			for _, m := range queueSet(lane, int64(1000+i), i+1) {
 				r.accept(expiringIn(time.Minute, m))
 			}
 		}
@@ -164,7 +164,7 @@ func TestDepthCountsByLaneAndReturnsToZero(t *testing.T) {
 func TestInFlightWhileATransportHasIt(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
-		r.accept(queue(delivery.LaneDirect, 1000, 2)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 2)...)
 		r.pass(25 * time.Millisecond)
 		if !r.dispatcher.InFlight("direct-1000-000") || r.dispatcher.InFlight("direct-1000-001") {
 			r.Error("the first message is on its way and the second is not, but InFlight says otherwise")

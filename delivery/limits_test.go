@@ -40,7 +40,7 @@ func TestAChatsLimitChangesWhileItsMessagesWait(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.dispatcher.SetLimits(delivery.Limits{BotPerSecond: 30, ChatPerSecond: 0.1, GroupPerMinute: 20})
 		r.run()
-		r.accept(queue(delivery.LaneDirect, 1000, 30)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 30)...)
 		r.pass(30 * time.Second) // five: three at once, and one each ten seconds
 		began := time.Now()
 		r.dispatcher.SetLimits(delivery.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20})

@@ -13,14 +13,13 @@ import (
 // ErrNotFound: there is no such message, or it belongs to another domain.
 var ErrNotFound = errors.New("no such message")
 
-// ErrEnded: the message has ended meanwhile (it was canceled), so nothing changes it any more.
+// ErrEnded: the message has already ended (it was canceled), so it cannot change.
 var ErrEnded = errors.New("the message has ended")
 
-// Lane is a message's place in the strict order of sending: nothing of a lower lane leaves while something of a higher
-// one could.
+// Lane is the priority class of a message: nothing of a lower lane is sent while a higher lane could send.
 type Lane string
 
-// The lanes, the most urgent first.
+// The lanes, most urgent first.
 const (
 	LaneCode      Lane = "code"
 	LaneDirect    Lane = "direct"
@@ -42,38 +41,38 @@ func (l Lane) rank() int {
 	}
 }
 
-// sendsOnce tells whether a send whose answer was lost must not be repeated: a second copy of a broadcast is worse than
-// a missing one, while a code or an alert has to arrive (demand F9).
+// sendsOnce reports whether a send with a lost answer must not be repeated: a second copy of a broadcast is worse than
+// none, but a code or an alert has to arrive (demand F9).
 func (l Lane) sendsOnce() bool { return l == LaneBroadcast }
 
-// UserSession stands for the user session wherever a bot's id does, in domains without a bot. Telegram gives bots numbers of six
-// digits and more, so it is no bot's. It is not the account's own id, so that links outlive a change of the account, and can be
-// used before Telegram has told whose the session is.
+// UserSession is the bot id of the user session, in domains without a bot. Telegram's bot ids have six digits or more, so
+// no bot has it. It is not the account's id, so links survive a change of the account and work before Telegram has said
+// whose session it is.
 const UserSession int64 = 1
 
-// PurposeReply marks the bot's own answers to what people write: nobody asks for them later.
+// PurposeReply marks the bot's answers to what users write. Nobody asks for them later.
 const PurposeReply = "reply"
 
-// Status is where a message stands. Everything but queued and sending is final.
+// Status is the state of a message. All but queued and sending are final.
 type Status string
 
 const (
 	StatusQueued    Status = "queued"
-	StatusSending   Status = "sending" // a transport has it right now; kept in memory, except in the broadcast lane
+	StatusSending   Status = "sending" // being sent; kept in memory, except in the broadcast lane
 	StatusDelivered Status = "delivered"
 	StatusFailed    Status = "failed"
 	StatusExpired   Status = "expired"
 	StatusCanceled  Status = "canceled"
-	StatusUnknown   Status = "unknown" // sent at most once, and the answer was lost
+	StatusUnknown   Status = "unknown" // sent at most once; the answer was lost
 )
 
-// Final tells that the status never changes again.
+// Final reports whether the status can no longer change.
 func (s Status) Final() bool { return s != StatusQueued && s != StatusSending }
 
-// Dead tells that the message has ended and nobody can say that it has arrived.
+// Dead reports whether the message ended without known delivery.
 func (s Status) Dead() bool { return s == StatusFailed || s == StatusExpired || s == StatusUnknown }
 
-// Reason is the closed list of why a message did not arrive.
+// Reason is why a message did not arrive (a closed list).
 type Reason string
 
 const (
@@ -89,64 +88,63 @@ const (
 	ReasonLimited        Reason = "limited"
 	ReasonMuted          Reason = "muted"
 	ReasonMessageExpired Reason = "expired"
-	ReasonUnreadable     Reason = "unreadable" // the outbox was damaged
+	ReasonUnreadable     Reason = "unreadable" // the outbox is damaged
 
-	ReasonAnswerLost Reason = "answer_lost" // of unknown ones: nobody can tell whether it has arrived
+	ReasonAnswerLost Reason = "answer_lost" // of unknown ones: it may have arrived
 )
 
-// Reasons are those of messages that have failed or expired.
+// Reasons lists the reasons of failed and expired messages.
 var Reasons = []Reason{ReasonNeverStarted, ReasonBlockedByUser, ReasonDeactivated, ReasonChatNotFound, ReasonKicked, ReasonNoRights, ReasonRejected,
 	ReasonUnauthorized, ReasonUnreachable, ReasonLimited, ReasonMuted, ReasonMessageExpired, ReasonUnreadable}
 
-// Failure says why a message did not arrive, in a word for programs and a sentence with the next step for people.
+// Failure is why a message did not arrive: a word for programs, and a sentence with the next step for people.
 type Failure struct {
 	Reason Reason `json:"reason"`
 	Detail string `json:"detail"`
 }
 
-// Message is anything to deliver to one chat. It ends with exactly one final status; its body is wiped then, unless
-// KeepsBody.
+// Message is one message to one chat. It ends with exactly one final status, which wipes its body unless KeepsBody.
 type Message struct {
 	ID        string
 	Domain    string
-	User      string // empty where the message is an answer of the bot, or addressed by handle
+	User      string // empty for an answer of the bot, or if addressed by handle
 	BotID     int64
 	ChatID    int64
 	Lane      Lane
-	Purpose   string // "login" or "link" of a code that the caller made itself; PurposeReply; else empty
-	Silent    bool   // arrives without a sound
+	Purpose   string // "login" or "link" for a code that the caller made; PurposeReply; else empty
+	Silent    bool   // no notification sound
 	Body      Body   // empty once it has been wiped
-	BodyErr   error  // why Body is empty before that: what the outbox holds cannot be opened, now or ever
-	Dedupe    string // digest of the caller's dedupe key; empty without one
-	Broadcast string // the broadcast it is part of; empty for all others
+	BodyErr   error  // why Body cannot be decrypted, now or ever
+	Dedupe    string // digest of the caller's dedupe key; empty if none
+	Broadcast string // its broadcast; empty for all others
 	Created   time.Time
-	Expires   time.Time // never sent at or after this time
+	Expires   time.Time // not sent at or after this time
 
 	Status    Status
-	SentParts int      // parts of the body that Telegram has taken; sending resumes behind them
+	SentParts int      // parts that Telegram accepted; sending resumes after them
 	Attempts  int      // sends tried, over all parts
-	Transport string   // the transport that took the last part
-	Failure   *Failure // as stored: nil unless it failed or expired
+	Transport string   // transport of the last accepted part
+	Failure   *Failure // stored: nil unless failed or expired
 	Ended     time.Time
 
-	Suppressed   int       // repeats of its dedupe key that were not sent
-	SuppressedAt time.Time // when the last of them came
-	ResentAs     string    // the message that was sent in its place; empty for nearly all
+	Suppressed   int       // repeats of its dedupe key, which were not sent
+	SuppressedAt time.Time // time of the last repeat
+	ResentAs     string    // the message sent in its place; usually empty
 
-	Request string // the request that made it, as in the log; empty for what telegate makes by itself
+	Request string // the request that made it, as in the log; empty if telegate made it by itself
 }
 
-// KeepsBody tells that the body is kept after the end, sealed and for some days, so that the message can be sent again. Codes are
-// worth nothing by then, and neither is what the bot has said in a conversation.
+// KeepsBody reports whether the body stays after the end, encrypted and for some days, so that the message can be sent
+// again. Codes and the bot's answers are useless by then.
 func (m Message) KeepsBody() bool {
 	return m.Status.Dead() && m.Lane != LaneCode && m.Purpose != PurposeReply
 }
 
-// Resendable tells that the message can be sent again, perhaps with a new text: it is a dead letter in whose place nothing
-// has been sent.
+// Resendable reports whether the message can be sent again, perhaps with a new text: a dead letter that has no replacement
+// yet.
 func (m Message) Resendable() bool { return m.KeepsBody() && m.ResentAs == "" }
 
-// Body is what Telegram is to show: the parts in order, each one Telegram message.
+// Body holds the parts in order; each is one Telegram message.
 type Body struct {
 	Parts []Part `json:"parts"`
 }
@@ -155,29 +153,29 @@ type Body struct {
 type Part struct {
 	Text    Text       `json:"text"`
 	Buttons [][]Button `json:"buttons,omitempty"`
-	File    *File      `json:"file,omitempty"` // the text is then the file's caption
+	File    *File      `json:"file,omitempty"` // then the text is the file's caption
 }
 
-// File is a document sent along with a part.
+// File is a document sent with a part.
 type File struct {
 	Name    string `json:"name"`
 	Content []byte `json:"content"`
 }
 
-// Button is one inline button; exactly one of Callback, Copy and URL is set.
+// Button is one inline button. Exactly one of Callback, Copy and URL is set.
 type Button struct {
 	Label    string `json:"label"`
-	Callback string `json:"callback,omitempty"` // 1-64 bytes, comes back when tapped
-	Copy     string `json:"copy,omitempty"`     // 1-256 characters, put on the clipboard when tapped
+	Callback string `json:"callback,omitempty"` // 1-64 bytes, returned when tapped
+	Copy     string `json:"copy,omitempty"`     // 1-256 characters, copied when tapped
 	URL      string `json:"url,omitempty"`
 	Style    string `json:"style,omitempty"` // "danger", "success", "primary" (Bot API 9.4)
 }
 
-// tapPrefix begins what opens the bot with a tap.
+// tapPrefix starts the payload of a tap.
 const tapPrefix = "tap_"
 
-// StartPayload is what a tap of the button becomes in a link that opens the bot (t.me/BOT?start=PAYLOAD), for where buttons
-// cannot be shown. It is empty for a button that the bot hears nothing of.
+// StartPayload is the tap of the button as payload of a bot link (t.me/BOT?start=PAYLOAD), for where buttons cannot be
+// shown. Empty if the button does not reach the bot.
 func (b Button) StartPayload() string {
 	action, of, ok := strings.Cut(b.Callback, ":")
 	if !ok {
@@ -186,16 +184,16 @@ func (b Button) StartPayload() string {
 	return tapPrefix + action + "_" + of
 }
 
-// Tapped reads such a payload: it is the Callback of the button. False for a payload of another shape; which actions there are, the
-// caller knows.
-func Tapped(payload string) (callback string, ok bool) {
+// TapCallback reads such a payload and returns the button's Callback; false if the payload has another form. The caller
+// knows which actions exist.
+func TapCallback(payload string) (callback string, ok bool) {
 	rest, found := strings.CutPrefix(payload, tapPrefix)
 	action, of, ok := strings.Cut(rest, "_")
 	return action + ":" + of, found && ok
 }
 
-// Compose makes the body of a text: split into parts where it is long, and beyond MaxParts a preview with the whole text
-// as a file, which Noted points to. The buttons go under the last part.
+// Compose makes the body of a text. It splits a long text into parts. A text that needs more than MaxParts becomes a
+// preview with the whole text as a file; WithNote adds a note about the file. The buttons go under the last part.
 func Compose(t Text, buttons ...[]Button) Body {
 	texts, ok := Split(t)
 	if !ok {
@@ -210,12 +208,12 @@ func Compose(t Text, buttons ...[]Button) Body {
 	return Body{Parts: parts}
 }
 
-// IsFile tells that the text goes out as a file, below a preview.
+// IsFile reports whether the text goes out as a file below a preview.
 func (b Body) IsFile() bool { return len(b.Parts) == 1 && b.Parts[0].File != nil }
 
-// Noted is the body with a note below the preview of a text that goes out as a file: a sentence in the reader's language of at
-// most MaxNoteUnits units. All other bodies come back as they are.
-func (b Body) Noted(note string) Body {
+// WithNote adds a note below the preview of a text that goes out as a file: a sentence in the reader's language of at most
+// MaxNoteUnits units. It returns any other body unchanged.
+func (b Body) WithNote(note string) Body {
 	if !b.IsFile() {
 		return b
 	}
@@ -224,21 +222,21 @@ func (b Body) Noted(note string) Body {
 	return Body{Parts: []Part{part}}
 }
 
-// NewID makes an identifier: the prefix, "_" and 128 random bits in lower-case base32 (OWASP ASVS 11.5.1: at least
-// 128 bits, so nobody finds one by guessing).
+// NewID makes an identifier: the prefix, "_" and 128 random bits in lower-case base32 (OWASP ASVS 11.5.1: at least 128
+// bits, so it cannot be guessed).
 func NewID(prefix string) string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
 	return FormatID(prefix, b)
 }
 
-// NewMessageID makes the id of a message: as NewID, with the time in front, so that what is accepted together lies together
-// on disk and a commit of many messages writes few pages.
+// NewMessageID is NewID with the time in front, so that messages accepted together are stored together and a commit writes
+// few pages.
 func NewMessageID(now time.Time) string {
 	return NewID("msg_" + strconv.FormatInt(now.UnixMilli(), 32))
 }
 
-// FormatID writes 128 bits as an identifier with a prefix.
+// FormatID formats 128 bits as an identifier with a prefix.
 func FormatID(prefix string, b [16]byte) string {
 	enc := base32.StdEncoding.WithPadding(base32.NoPadding)
 	return fmt.Sprintf("%s_%s", prefix, strings.ToLower(enc.EncodeToString(b[:])))

@@ -43,7 +43,7 @@ func TestANoteBelowThePreviewFitsIntoTheCaption(t *testing.T) {
 	note := strings.Repeat("n", delivery.MaxNoteUnits)
 	for name, text := range map[string]string{"words": strings.Repeat("word ", 10_000), "no white space": strings.Repeat("x", 50_000)} {
 		body := delivery.Compose(delivery.Plain(text))
-		noted := body.Noted(note).Parts[0].Text
+		noted := body.WithNote(note).Parts[0].Text
 		if units := noted.Units(); units > delivery.MaxCaptionUnits || units < delivery.MaxCaptionUnits-8 {
 			t.Errorf("%s: the caption has %d units", name, units)
 		}
@@ -56,7 +56,7 @@ func TestANoteBelowThePreviewFitsIntoTheCaption(t *testing.T) {
 	}
 	for _, text := range []string{"short", strings.Repeat("word ", 3000)} {
 		body := delivery.Compose(delivery.Plain(text))
-		if diff := cmp.Diff(body, body.Noted(note)); diff != "" {
+		if diff := cmp.Diff(body, body.WithNote(note)); diff != "" {
 			t.Errorf("a text of %d bytes needs no note:\n%s", len(text), diff)
 		}
 	}

@@ -36,7 +36,7 @@ func TestFinalRefusalIsToldBeforeItIsFinal(t *testing.T) {
 				}
 				r.tg.fault = first(1, fault{err: scenario.err})
 				r.run()
-				r.accept(queue(delivery.LaneDirect, 1000, 2)...)
+				r.accept(queueSet(delivery.LaneDirect, 1000, 2)...)
 				r.drain(time.Minute)
 				r.mustEnd("direct-1000-000", delivery.StatusFailed, scenario.reason)
 				r.mustEnd("direct-1000-001", delivery.StatusDelivered, "")
@@ -89,7 +89,7 @@ func TestMigratedGroupIsFollowed(t *testing.T) {
 					return fault{}
 				}
 				r.run()
-				messages := queue(lane, -1000, 4)
+				messages := queueSet(lane, -1000, 4)
 				r.accept(messages[:3]...)
 				r.pass(75 * time.Millisecond)
 				r.accept(message(lane, -1002000, "to the new one")) // accepted after the others
@@ -120,14 +120,14 @@ func TestMigratedGroupIsFollowed(t *testing.T) {
 func TestGroupThatMigratedInTheOutboxIsPacedAsOne(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
-		old := ids(queue(delivery.LaneAlert, -1000, 3))
-		r.accept(queue(delivery.LaneAlert, -1000, 3)...)
+		old := ids(queueSet(delivery.LaneAlert, -1000, 3))
+		r.accept(queueSet(delivery.LaneAlert, -1000, 3)...)
 		r.pass(time.Second)
 		if err := r.db.Migrate(r.Context(), botID, -1000, -1002000); err != nil {
 			r.Fatal(err)
 		}
-		late := ids(queue(delivery.LaneAlert, -1002000, 3))
-		r.accept(queue(delivery.LaneAlert, -1002000, 3)...)
+		late := ids(queueSet(delivery.LaneAlert, -1002000, 3))
+		r.accept(queueSet(delivery.LaneAlert, -1002000, 3)...)
 		r.drain(time.Minute)
 		got := r.tg.to(-1002000)
 		// The first goes before the dispatcher has met the migration; from then on the order of acceptance holds.
@@ -288,7 +288,7 @@ func TestBroadcastCanceledAtTheLastMomentIsNotSent(t *testing.T) {
 func TestCanceledMessageIsNeverSent(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
-		r.accept(queue(delivery.LaneDirect, 1000, 6)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 6)...)
 		r.accept(parts(delivery.LaneDirect, 2000, "long", "one", "two"))
 		r.pass(25 * time.Millisecond)
 		r.cancelMessage("direct-1000-004")

@@ -31,7 +31,7 @@ func TestScenarioBSixChats(t *testing.T) {
 		began := time.Now()
 		var all []delivery.Message
 		for chat := range int64(6) {
-			all = append(all, queue(delivery.LaneDirect, 1000+chat, 10)...)
+			all = append(all, queueSet(delivery.LaneDirect, 1000+chat, 10)...)
 		}
 		r.accept(all...)
 		r.drain(time.Minute)
@@ -47,7 +47,7 @@ func TestScenarioHHotChatBlocksNobody(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
 		began := time.Now()
-		r.accept(queue(delivery.LaneDirect, 1000, 30)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 30)...)
 		r.pass(3 * time.Second)
 		r.accept(message(delivery.LaneDirect, 2000, "other"))
 		r.drain(time.Minute)
@@ -112,11 +112,11 @@ func TestUnevenWaysToTelegramCauseNoFlood(t *testing.T) {
 		{"few chats", func() []delivery.Message {
 			var all []delivery.Message
 			for chat := range int64(6) {
-				all = append(all, queue(delivery.LaneDirect, 1000+chat, 10)...)
+				all = append(all, queueSet(delivery.LaneDirect, 1000+chat, 10)...)
 			}
 			return all
 		}},
-		{"a group", func() []delivery.Message { return queue(delivery.LaneAlert, -1000, 10) }},
+		{"a group", func() []delivery.Message { return queueSet(delivery.LaneAlert, -1000, 10) }},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
@@ -146,7 +146,7 @@ func TestGroupsGetTwentyAMinute(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
 		began := time.Now()
-		r.accept(queue(delivery.LaneAlert, -1000, 41)...)
+		r.accept(queueSet(delivery.LaneAlert, -1000, 41)...)
 		r.accept(message(delivery.LaneAlert, 2000, "a private chat meanwhile"))
 		r.drain(5 * time.Minute)
 		calls := r.tg.to(-1000)
@@ -171,8 +171,8 @@ func TestRestartDoesNotBeginWithABurst(t *testing.T) {
 		messages func() []delivery.Message
 	}{
 		{"many chats", func() []delivery.Message { return series(delivery.LaneDirect, 1000, 220) }},
-		{"one chat", func() []delivery.Message { return queue(delivery.LaneDirect, 1000, 12) }},
-		{"a group", func() []delivery.Message { return queue(delivery.LaneDirect, -1000, 6) }},
+		{"one chat", func() []delivery.Message { return queueSet(delivery.LaneDirect, 1000, 12) }},
+		{"a group", func() []delivery.Message { return queueSet(delivery.LaneDirect, -1000, 6) }},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {

@@ -17,7 +17,7 @@ func TestStopWaitsForWhatIsOnItsWay(t *testing.T) {
 		r.tg.latency = 3 * time.Second
 		r.run()
 		r.accept(series(delivery.LaneDirect, 1000, 10)...)
-		r.accept(queue(delivery.LaneDirect, 2000, 3)...)
+		r.accept(queueSet(delivery.LaneDirect, 2000, 3)...)
 		r.pass(time.Second)
 		if took := r.stop(); took != 2*time.Second {
 			r.Errorf("stopping took %v, the answers 2 s", took)
@@ -27,7 +27,7 @@ func TestStopWaitsForWhatIsOnItsWay(t *testing.T) {
 		}
 		r.restart()
 		r.drain(time.Minute)
-		for _, m := range append(series(delivery.LaneDirect, 1000, 10), queue(delivery.LaneDirect, 2000, 3)...) {
+		for _, m := range append(series(delivery.LaneDirect, 1000, 10), queueSet(delivery.LaneDirect, 2000, 3)...) {
 			if n := len(r.tg.with(m.ID)); n != 1 {
 				r.Errorf("%s was sent %d times", m.ID, n)
 			}
@@ -158,7 +158,7 @@ func TestWakingTwiceSendsOnce(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.tg.latency = time.Second
 		r.run()
-		r.accept(queue(delivery.LaneDirect, 1000, 3)...)
+		r.accept(queueSet(delivery.LaneDirect, 1000, 3)...)
 		for range 8 {
 			waiting, err := r.db.Waiting(r.Context(), 0, 100)
 			if err != nil {
@@ -169,7 +169,7 @@ func TestWakingTwiceSendsOnce(t *testing.T) {
 			r.dispatcher.Wake(waiting) // some of them have ended by now
 		}
 		r.drain(time.Minute)
-		if diff := cmp.Diff(ids(queue(delivery.LaneDirect, 1000, 3)), texts(r.tg.arrived())); diff != "" {
+		if diff := cmp.Diff(ids(queueSet(delivery.LaneDirect, 1000, 3)), texts(r.tg.arrived())); diff != "" {
 			r.Errorf("sends (-want +got):\n%s", diff)
 		}
 	})

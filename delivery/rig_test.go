@@ -278,7 +278,7 @@ func series(lane delivery.Lane, chat int64, n int) []delivery.Message {
 }
 
 // queue makes n messages to one chat.
-func queue(lane delivery.Lane, chat int64, n int) []delivery.Message {
+func queueSet(lane delivery.Lane, chat int64, n int) []delivery.Message {
 	list := make([]delivery.Message, n)
 	for i := range list {
 		list[i] = message(lane, chat, fmt.Sprintf("%s-%d-%03d", lane, chat, i))

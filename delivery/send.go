@@ -7,43 +7,43 @@ import (
 	"time"
 )
 
-// longTimeout bounds a send that nothing hurries.
+// longTimeout limits a send that is not urgent.
 const longTimeout = 30 * time.Second
 
-// sendTimeout bounds one send of a message that has so much time left; after it the outcome is unknown. A code is worth more
-// early and twice than late. Where there is another way to try, a direct message's send must leave time for that.
-func sendTimeout(lane Lane, otherWay bool, left time.Duration) time.Duration {
+// sendTimeout limits one send of a message that expires after left. After it the outcome is unknown. A code is better early
+// and twice than late. If a fallback exists, a direct message must leave time for it.
+func sendTimeout(lane Lane, hasRoute bool, left time.Duration) time.Duration {
 	timeout := longTimeout
 	switch {
-	case lane == LaneCode && otherWay:
+	case lane == LaneCode && hasRoute:
 		timeout = shortTimeout
 	case lane == LaneCode:
 		timeout = 8 * time.Second
-	case otherWay:
+	case hasRoute:
 		timeout = max(shortTimeout, min(longTimeout, left/10))
 	}
 	return min(timeout, left)
 }
 
-// result is what one send has come to, told to the line. The zero result says that something has been written.
+// result is the outcome of one send, for the bot queue. The zero result means that another write has finished.
 type result struct {
-	slot  *slot
-	item  *item
-	ended bool       // the message is over, on disk
-	err   *SendError // nil: the part was taken, or there was nothing to send
-	moved int64      // the chat's new id, where a group has migrated
-	taken bool       // Telegram took the part
-	disk  bool       // the database could not be read
-	other bool       // the bot was left out
-	tries []tried    // of other ways
-	last  *Failure   // the part was not taken: why, in words
+	queue      *chatQueue
+	item       *item
+	ended      bool       // the message has ended, on disk
+	err        *SendError // nil if the part was accepted or nothing was sent
+	moved      int64      // new id of a migrated group
+	accepted   bool       // Telegram accepted the part
+	readFailed bool       // the database could not be read
+	skippedBot bool       // only fallbacks were tried
+	tries      []routeTry // of fallback routes
+	last       *Failure   // why the part was not accepted
 }
 
-// send brings one part of a message to Telegram and writes down what came of it. It runs beside the line and touches
-// nothing of it but through its result.
-func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
-	r := result{slot: s, item: it, other: p.other}
-	store := l.d.o.Store
+// send sends one part of a message and stores the outcome. It runs in its own goroutine and changes the bot queue only
+// through its result.
+func (q *botQueue) send(ctx context.Context, cq *chatQueue, it *item, p plan) result {
+	r := result{queue: cq, item: it, skippedBot: p.skipBot}
+	store := q.d.o.Store
 	m, err := store.Load(ctx, it.ID)
 	switch {
 	case errors.Is(err, ErrNotFound) || err == nil && m.Status.Final():
@@ -51,183 +51,178 @@ func (l *line) send(ctx context.Context, s *slot, it *item, p plan) result {
 		return r
 	case err != nil:
 		if ctx.Err() == nil {
-			l.log.Error("read message", "message", it.ID, "error", err)
+			q.log.Error("cannot read the message", "message", it.ID, "error", err)
 		}
-		r.disk = true
+		r.readFailed = true
 		return r
-	case m.ChatID != s.chat.id:
-		r.moved = m.ChatID // the group has migrated meanwhile
+	case m.ChatID != cq.chat.id:
+		r.moved = m.ChatID // the group has migrated
 		return r
 	case m.Status == StatusSending:
-		l.finish(ctx, m, StatusUnknown, nil) // a crash has lost the answer
+		q.end(ctx, m, StatusUnknown, nil, nil) // a crash lost the answer
 		r.ended = true
 		return r
-	case !l.d.o.Now().Before(m.Expires):
-		l.finish(ctx, m, StatusExpired, p.late)
+	case !q.d.o.Now().Before(m.Expires):
+		q.end(ctx, m, StatusExpired, p.expired, nil)
 		r.ended = true
 		return r
 	case m.BodyErr != nil:
-		l.about(m).Error("message cannot be opened", "error", m.BodyErr)
+		q.logger(m).Error("cannot open the message", "error", m.BodyErr)
 		f := &Failure{ReasonUnreadable,
-			"What the outbox kept of the message could not be opened: the database was damaged or changed. Send the message again."}
-		l.refused(ctx, m, &SendError{Class: MessagePermanent}, f, nil)
+			"The stored message could not be decrypted: the database was damaged or changed. Send the message again."}
+		q.reject(ctx, m, &SendError{Class: MessagePermanent}, f, nil)
 		r.ended = true
 		return r
 	case m.SentParts >= len(m.Body.Parts):
-		l.finish(ctx, m, StatusFailed, &Failure{ReasonRejected, "The message has no text. Write some."})
+		q.end(ctx, m, StatusFailed, &Failure{ReasonRejected, "The message has no text. Write some."}, nil)
 		r.ended = true
 		return r
 	}
-	if p.other {
-		l.fall(ctx, &m, p.ways, p.trouble, &r)
+	if p.skipBot {
+		q.sendByRoutes(ctx, &m, p.routes, p.outage, &r)
 		return r
 	}
 	part := m.Body.Parts[m.SentParts]
-	if it.plain {
+	if it.plainText {
 		part.Text.Entities = nil
 	}
-	try, e, err := l.attempt(ctx, l.transport, &m, part, len(p.ways) > 0)
+	attempt, e, err := q.attempt(ctx, q.transport, &m, part, len(p.routes) > 0)
 	switch {
 	case errors.Is(err, ErrEnded):
 		r.ended = true
 		return r
 	case err != nil:
-		r.disk = true
+		r.readFailed = true
 		return r
 	case e == nil:
-		l.took(ctx, &m, l.transport, try, &r)
+		q.accept(ctx, &m, q.transport, attempt, &r)
 		return r
 	}
-	if len(p.ways) > 0 && e.Unknown && try.Took >= shortTimeout {
-		e.Network = true // it hangs, and would with every message: others need not find that out one by one
+	if len(p.routes) > 0 && e.Unknown && attempt.Took >= shortTimeout {
+		e.Network = true // Telegram hangs, so it would hang with every message: others need not find out one by one
 	}
 	r.err, r.last = e, &e.Failure
-	if ways := l.helping(ctx, m, e, p.ways); len(ways) > 0 {
-		l.about(m).Info("send failed; trying the fallback", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
-		_ = l.save(ctx, m, StatusQueued, &e.Failure, try) // fall finds out
-		l.fall(ctx, &m, ways, &e.Failure, &r)
-		if r.taken || r.ended {
+	if routes := q.usefulRoutes(ctx, m, e, p.routes); len(routes) > 0 {
+		q.logger(m).Info("send failed; trying the fallback", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+		_ = q.save(ctx, m, StatusQueued, &e.Failure, attempt) // sendByRoutes checks again
+		q.sendByRoutes(ctx, &m, routes, &e.Failure, &r)
+		if r.accepted || r.ended {
 			return r
 		}
-		try = nil // it is written down
+		attempt = nil // already stored
 	}
-	l.failed(ctx, m, &r, try)
+	q.failed(ctx, m, &r, attempt)
 	return r
 }
 
-// attempt hands a part to a transport. What it answers is for the caller to write down; of a message that must not be
-// sent twice it writes down before that it is being sent, and where that fails it answers only the error of save.
-func (l *line) attempt(ctx context.Context, t Transport, m *Message, part Part, otherWay bool) (*Attempt, *SendError, error) {
+// attempt hands a part to a transport; the caller stores the outcome. For a lane that sends once it first stores that the
+// send has begun. If that fails, it returns only the error of save.
+func (q *botQueue) attempt(ctx context.Context, t Transport, m *Message, part Part, hasRoute bool) (*Attempt, *SendError, error) {
 	m.Attempts++
-	try := &Attempt{N: m.Attempts, At: l.d.o.Now(), Part: m.SentParts, Transport: t.Name()}
+	attempt := &Attempt{N: m.Attempts, At: q.d.o.Now(), Part: m.SentParts, Transport: t.Name()}
 	if m.Lane.sendsOnce() {
-		try.Outcome = OutcomeUnknown // as it stays should the process die before the answer
-		if err := l.save(ctx, *m, StatusSending, nil, try); err != nil {
+		attempt.Outcome = OutcomeUnknown // stays if the process dies before the answer
+		if err := q.save(ctx, *m, StatusSending, nil, attempt); err != nil {
 			return nil, nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, otherWay, m.Expires.Sub(l.d.o.Now())))
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, hasRoute, m.Expires.Sub(q.d.o.Now())))
 	defer cancel()
-	to := Recipient{BotID: l.botID, ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
+	to := Recipient{BotID: q.botID, ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
-	try.Took = max(0, l.d.o.Now().Sub(try.At)) // a clock may be set back
-	defer func() { l.d.o.Listener.Tried(*try) }()
+	attempt.Took = max(0, q.d.o.Now().Sub(attempt.At)) // the clock may be set back
+	defer func() { q.d.o.Listener.Tried(*attempt) }()
 	if err == nil {
-		try.Outcome = OutcomeTaken
-		return try, nil, nil
+		attempt.Outcome = OutcomeAccepted
+		return attempt, nil, nil
 	}
 	var e *SendError
 	if !errors.As(err, &e) {
 		e = &SendError{Class: Transient, Unknown: true, Err: err, Failure: Failure{ReasonUnreachable, "Telegram could not be reached."}}
 	}
-	try.Outcome, try.Failure = e.Class.String(), &e.Failure
+	attempt.Outcome, attempt.Failure = e.Class.String(), &e.Failure
 	if e.Unknown {
-		try.Outcome = OutcomeUnknown
+		attempt.Outcome = OutcomeUnknown
 	}
-	return try, e, nil
+	return attempt, e, nil
 }
 
-// about is the log for what concerns a message, with the request that made it.
-func (l *line) about(m Message) *slog.Logger {
-	log := l.log.With("message", m.ID, "lane", m.Lane)
+// logger is the log for a message, with the request that made it.
+func (q *botQueue) logger(m Message) *slog.Logger {
+	log := q.log.With("message", m.ID, "lane", m.Lane)
 	if m.Request != "" {
 		log = log.With("request", m.Request)
 	}
 	return log
 }
 
-// took writes down that a transport has taken a part.
-func (l *line) took(ctx context.Context, m *Message, t Transport, try *Attempt, r *result) {
-	r.taken = true
+// accept stores that a transport has sent a part.
+func (q *botQueue) accept(ctx context.Context, m *Message, t Transport, attempt *Attempt, r *result) {
+	r.accepted = true
 	m.SentParts++
 	m.Transport = t.Name()
-	if l.log.Enabled(ctx, slog.LevelDebug) {
-		l.about(*m).Debug("sent", "attempt", try.N, "part", try.Part, "transport", try.Transport, "took", try.Took)
+	if q.log.Enabled(ctx, slog.LevelDebug) {
+		q.logger(*m).Debug("sent", "attempt", attempt.N, "part", attempt.Part, "transport", attempt.Transport, "took", attempt.Took)
 	}
 	if m.SentParts == len(m.Body.Parts) {
-		l.end(ctx, *m, StatusDelivered, nil, try)
+		q.end(ctx, *m, StatusDelivered, nil, attempt)
 		r.ended = true
 	} else {
-		_ = l.save(ctx, *m, StatusQueued, nil, try) // Telegram has it; the next part finds out what is wrong
+		_ = q.save(ctx, *m, StatusQueued, nil, attempt) // Telegram has it; the next part meets the error
 	}
 }
 
-// failed decides by the class of trouble what becomes of the message.
-func (l *line) failed(ctx context.Context, m Message, r *result, try *Attempt) {
+// failed handles an error by its class.
+func (q *botQueue) failed(ctx context.Context, m Message, r *result, attempt *Attempt) {
 	e := r.err
 	switch {
 	case e.Unknown && m.Lane.sendsOnce():
-		l.end(ctx, m, StatusUnknown, nil, try)
+		q.end(ctx, m, StatusUnknown, nil, attempt)
 		r.ended = true
 	case e.Class == Migrated:
 		r.moved = e.MigrateTo
-		l.persist(ctx, func() error { return l.d.o.Store.Migrate(ctx, l.botID, m.ChatID, e.MigrateTo) })
-		_ = l.save(ctx, m, StatusQueued, nil, try) // the next send finds out
-	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plain:
-		l.refused(ctx, m, e, r.last, try)
+		q.persist(ctx, func() error { return q.d.o.Store.Migrate(ctx, q.botID, m.ChatID, e.MigrateTo) })
+		_ = q.save(ctx, m, StatusQueued, nil, attempt) // the next send meets the error
+	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plainText:
+		q.reject(ctx, m, e, r.last, attempt)
 		r.ended = true
 	default:
-		_ = l.save(ctx, m, StatusQueued, r.last, try) // the next send finds out
+		_ = q.save(ctx, m, StatusQueued, r.last, attempt) // the next send meets the error
 	}
 	level := slog.LevelInfo
 	if r.ended {
 		level = slog.LevelWarn
 	}
-	l.about(m).Log(ctx, level, "send failed", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+	q.logger(m).Log(ctx, level, "send failed", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
 }
 
-// refused tells the other rooms of a final refusal before it becomes final. f is what to say of it.
-func (l *line) refused(ctx context.Context, m Message, e *SendError, f *Failure, try *Attempt) {
-	told := l.persist(ctx, func() error { return l.d.o.Listener.Failed(ctx, m, *f, e.Class == RecipientPermanent) })
+// reject tells the other packages of a permanent error before the message ends.
+func (q *botQueue) reject(ctx context.Context, m Message, e *SendError, f *Failure, attempt *Attempt) {
+	told := q.persist(ctx, func() error { return q.d.o.Listener.Failed(ctx, m, *f, e.Class == RecipientPermanent) })
 	if told {
-		l.end(ctx, m, StatusFailed, f, try)
+		q.end(ctx, m, StatusFailed, f, attempt)
 	}
 }
 
-// finish ends a message without having sent anything of it just now.
-func (l *line) finish(ctx context.Context, m Message, status Status, f *Failure) {
-	l.end(ctx, m, status, f, nil)
-}
-
-// end ends a message; it returns when that is on disk, or the process is about to stop.
-func (l *line) end(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) {
-	m.Ended = l.d.o.Now()
-	if l.save(ctx, m, status, f, try) == nil {
+// end ends a message. It returns when that is on disk or the process stops. attempt is nil if nothing was sent.
+func (q *botQueue) end(ctx context.Context, m Message, status Status, f *Failure, attempt *Attempt) {
+	m.Ended = q.d.o.Now()
+	if q.save(ctx, m, status, f, attempt) == nil {
 		m.Status, m.Failure, m.Body = status, f, Body{}
-		l.d.o.Listener.Ended(m)
+		q.d.o.Listener.Ended(m)
 	}
 }
 
-// save writes progress down, and the send it comes from. ErrEnded where the message has ended meanwhile; any other error
-// says that the process stops before it could be written.
-func (l *line) save(ctx context.Context, m Message, status Status, f *Failure, try *Attempt) error {
-	over := false
-	written := l.persist(ctx, func() error {
-		err := l.d.o.Store.SaveProgress(ctx, Progress{
+// save stores progress and the attempt it comes from. ErrEnded if the message has ended meanwhile; any other error means
+// that the process is stopping.
+func (q *botQueue) save(ctx context.Context, m Message, status Status, f *Failure, attempt *Attempt) error {
+	ended := false
+	written := q.persist(ctx, func() error {
+		err := q.d.o.Store.SaveProgress(ctx, Progress{
 			ID: m.ID, Status: status, SentParts: m.SentParts, Attempts: m.Attempts, Transport: m.Transport, Failure: f,
-			Ended: m.Ended, Attempt: try,
+			Ended: m.Ended, Attempt: attempt,
 		})
-		if over = errors.Is(err, ErrEnded); over {
+		if ended = errors.Is(err, ErrEnded); ended {
 			return nil
 		}
 		return err
@@ -235,15 +230,15 @@ func (l *line) save(ctx context.Context, m Message, status Status, f *Failure, t
 	switch {
 	case !written:
 		return context.Cause(ctx)
-	case over:
+	case ended:
 		return ErrEnded
 	}
 	return nil
 }
 
-// persist tries until the database has done it: what Telegram has taken must not be sent again only because the disk
-// was full. It gives up, with false, only when the process stops.
-func (l *line) persist(ctx context.Context, write func() error) bool {
+// persist retries until the database accepts the write: a full disk must not make an accepted message go out again. It
+// returns false only when the process stops.
+func (q *botQueue) persist(ctx context.Context, write func() error) bool {
 	for tries := 0; ; tries++ {
 		err := write()
 		if err == nil {
@@ -252,8 +247,8 @@ func (l *line) persist(ctx context.Context, write func() error) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		if tries%60 == 0 { // now and each minute: the log may be on the same full disk
-			l.log.Error("the outbox cannot be read or written; trying again each second", "error", err)
+		if tries%60 == 0 { // now and every minute: the log may be on the same full disk
+			q.log.Error("cannot read or write the outbox; retrying every second", "error", err)
 		}
 		select {
 		case <-time.After(time.Second):

@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// What a store may answer to anything, when the trouble is not the caller's and nothing was stored.
+// Errors that any store method may return: the storage has a problem, and nothing was stored.
 var (
-	// ErrStorageFull: there is no room on the disk. It passes once somebody makes some.
-	ErrStorageFull = errors.New("no room for the database on the disk")
+	// ErrStorageFull: the disk is full. It passes when somebody frees space.
+	ErrStorageFull = errors.New("no space left on the disk of the database")
 	// ErrStorageBusy: another program holds the database, or the disk does not answer. It may pass by itself.
-	ErrStorageBusy = errors.New("the database is held by another program, or its disk does not answer")
+	ErrStorageBusy = errors.New("another program holds the database, or its disk does not answer")
 )
 
-// Queued is a waiting message as the dispatcher keeps it in memory: all it takes to decide when it goes, none of its
-// text.
+// Queued is a queued message as the dispatcher keeps it in memory: enough to decide when to send it, without its text.
 type Queued struct {
 	Seq     int64 // order of acceptance
 	ID      string
@@ -25,29 +24,28 @@ type Queued struct {
 	Created time.Time
 	Expires time.Time
 
-	Domain    string // with Broadcast, whose turn it is: domains and broadcasts share a bot evenly
+	Domain    string // with Broadcast, its fair queue: domains and broadcasts share a bot evenly
 	Broadcast string
 }
 
-// Outcomes of an attempt that are not the class of an error.
+// Outcomes of an attempt that are not an error class.
 const (
-	OutcomeTaken   = "taken"
-	OutcomeUnknown = "unknown" // the request was written and no answer came
+	OutcomeAccepted = "accepted"
+	OutcomeUnknown  = "unknown" // the request was written and no answer came
 )
 
-// Attempt is one send that was tried: one part of a message handed to a transport.
+// Attempt is one try to send one part of a message by a transport.
 type Attempt struct {
-	N         int // the how manieth of the message, from 1
+	N         int // number within the message, from 1
 	At        time.Time
 	Took      time.Duration
 	Part      int // of the message, from 0
 	Transport string
-	Outcome   string   // OutcomeTaken, OutcomeUnknown, or the class of the error in a word
-	Failure   *Failure // nil where the part was taken
+	Outcome   string   // OutcomeAccepted, OutcomeUnknown, or the name of the error class
+	Failure   *Failure // nil if Telegram accepted the part
 }
 
-// Progress is what one send has changed about a message. A final status ends it and wipes its body, unless the message
-// keeps it.
+// Progress is what one send has changed about a message. A final status ends it and wipes its body, unless KeepsBody.
 type Progress struct {
 	ID        string
 	Status    Status
@@ -56,16 +54,16 @@ type Progress struct {
 	Transport string
 	Failure   *Failure
 	Ended     time.Time // zero unless Status is final
-	Attempt   *Attempt  // the send; nil where none was tried. The same N again takes the place of the one before
+	Attempt   *Attempt  // the send; nil if there was none. The same N overwrites the earlier row
 }
 
-// Pause is how long Telegram wants quiet: from one chat, or from the whole bot where ChatID is 0.
+// Pause is a flood wait of one chat, or of the whole bot if ChatID is 0.
 type Pause struct {
 	BotID, ChatID int64
-	Asked, Until  time.Time // by the clock on the wall, since a pause outlives the process
+	Asked, Until  time.Time // by the wall clock, because a pause outlives the process
 }
 
-// rest is how much of a pause is left. A clock that has been set back since it was asked for does not make it longer.
+// rest is how much of a pause is left. If the clock was set back since, the pause does not grow.
 func (p Pause) rest(now time.Time) time.Duration {
 	rest := p.Until.Sub(now)
 	if !p.Asked.IsZero() {
@@ -76,15 +74,14 @@ func (p Pause) rest(now time.Time) time.Duration {
 
 // Store is the outbox on disk.
 type Store interface {
-	// Waiting lists messages that have not ended, in the order of acceptance, behind a sequence number.
+	// Waiting lists messages that have not ended, in the order of acceptance, after a sequence number.
 	Waiting(ctx context.Context, after int64, limit int) ([]Queued, error)
-	// Load reads a message with its body; BodyErr says that there is none to be had. ErrNotFound.
+	// Load reads a message with its body; BodyErr says why there is none. ErrNotFound.
 	Load(ctx context.Context, id string) (Message, error)
-	// SaveProgress writes progress. ErrEnded where the message has ended meanwhile: then only an attempt that was made is
-	// written.
+	// SaveProgress stores progress. ErrEnded if the message has ended: then only an attempt is stored.
 	SaveProgress(ctx context.Context, p Progress) error
 	Pauses(ctx context.Context) ([]Pause, error)
 	SavePause(ctx context.Context, p Pause) error
-	// Migrate gives everything that goes to a chat to another chat id.
+	// Migrate moves everything of one chat to another chat id.
 	Migrate(ctx context.Context, botID, from, to int64) error
 }

@@ -13,30 +13,30 @@ const (
 	// MaxUnits is the longest message. Telegram accepts 4,096 characters after entities were parsed and does not say whether it
 	// counts code points or UTF-16 units; a text never has fewer units than code points, so units are safe under both readings.
 	MaxUnits = 4096
-	// MaxParts is how many messages one text may become before it is sent as a file instead.
+	// MaxParts is how many messages a text may take; a longer text is sent as a file.
 	MaxParts = 4
 	// MaxCaptionUnits is the longest caption of a file.
 	MaxCaptionUnits = 1024
-	// MaxNoteUnits is the longest note below such a caption (Body.Noted).
+	// MaxNoteUnits is the longest note below a caption (Body.WithNote).
 	MaxNoteUnits = 100
-	// MaxTextUnits is the longest text that is accepted at all.
+	// MaxTextUnits is the longest text that telegate accepts.
 	MaxTextUnits = 100_000
 )
 
-// Why a text cannot be sent. CheckText wraps them with the words for it.
+// Why a text cannot be sent. CheckText wraps them with an explanation.
 var (
 	ErrTextEmpty   = errors.New("the text is empty")
 	ErrTextTooLong = errors.New("the text is too long")
 	ErrTextInvalid = errors.New("the text is not valid")
 )
 
-// Text is what Telegram shows: plain text plus entities. Offsets and lengths are UTF-16 code units, as Telegram counts them.
+// Text is plain text plus entities. Offsets and lengths are UTF-16 code units, as in Telegram.
 //
-// A sentence is built from pieces, and no piece is ever read as markup:
+// Build a sentence from pieces; no piece is ever parsed as markup:
 //
 //	Plain("Your code is ").Code(code).Plain(".")
 //
-// Each of these methods leaves its receiver as it was and returns the longer text.
+// Each method leaves its receiver unchanged and returns the longer text.
 type Text struct {
 	Text     string   `json:"text"`
 	Entities []Entity `json:"entities,omitempty"`
@@ -54,7 +54,7 @@ type Entity struct {
 	DateTimeFormat string `json:"date_time_format,omitempty"` // date_time, optional: r, or some of w, d or D, t or T
 }
 
-// The types of entities a caller can ask for, by their names in the Bot API.
+// Entity types that a caller can use, by their Bot API names.
 const (
 	EntityBold                 = "bold"
 	EntityItalic               = "italic"
@@ -90,8 +90,8 @@ func (t Text) Pre(s, language string) Text {
 	return t.format(s, Entity{Type: EntityPre, Language: language})
 }
 
-// Link appends label as a link to url. Telegram refuses a whole message for one address it does not take (http://nas, mailto:);
-// such an address is shown behind the label in brackets instead.
+// Link appends label as a link to url. Telegram refuses the whole message if it does not accept the address (http://nas,
+// mailto:). Such an address is shown in brackets after the label instead.
 func (t Text) Link(label, url string) Text {
 	if label == "" {
 		label = url
@@ -112,7 +112,7 @@ func (t Text) Append(u Text) Text {
 	if len(u.Entities) == 0 {
 		return t
 	}
-	t.Entities = slices.Clip(t.Entities) // so that texts which grow from one beginning do not share memory
+	t.Entities = slices.Clip(t.Entities) // texts with a common beginning must not share memory
 	for _, e := range u.Entities {
 		e.Offset += units
 		t.Entities = append(t.Entities, e)
@@ -123,7 +123,7 @@ func (t Text) Append(u Text) Text {
 // Units is the length of the text in UTF-16 code units.
 func (t Text) Units() int { return countUnits(t.Text) }
 
-// format appends s, all of it formatted by e.
+// format appends s with the formatting of e.
 func (t Text) format(s string, e Entity) Text {
 	e.Length = countUnits(s)
 	if e.Length == 0 {
@@ -132,8 +132,8 @@ func (t Text) format(s string, e Entity) Text {
 	return t.Append(Text{Text: s, Entities: []Entity{e}})
 }
 
-// slice is the part of the text between two bytes; unit is where the first of them lies in units. Entities are cut to it, and
-// those that mean something only as a whole are left out where they would be cut: their text stays.
+// slice is the text between two byte offsets; unit is the first one in units. Entities are cut to it. Entities that only
+// make sense as a whole are dropped if they would be cut; their text stays.
 func (t Text) slice(from, to, unit int) Text {
 	part := Text{Text: t.Text[from:to]}
 	end := unit + part.Units()
@@ -149,12 +149,13 @@ func (t Text) slice(from, to, unit int) Text {
 	return part
 }
 
-// CheckText says why a text cannot be sent, or nil. It returns
-//   - ErrTextInvalid for anything but UTF-8, for a NUL, and for an entity outside the text or within a surrogate pair;
-//   - ErrTextTooLong for more than MaxTextUnits units;
-//   - ErrTextEmpty where nothing can be seen: Telegram refuses such messages too ("message text is empty").
+// CheckText returns why a text cannot be sent, or nil:
 //
-// Other control characters are fine: Telegram shows a space for each and leaves out carriage returns.
+//   - ErrTextInvalid: not UTF-8, a NUL, or an entity outside the text or within a surrogate pair;
+//   - ErrTextTooLong: more than MaxTextUnits units;
+//   - ErrTextEmpty: nothing visible. Telegram refuses such messages too ("message text is empty").
+//
+// Other control characters are fine: Telegram shows a space for each and drops carriage returns.
 func CheckText(t Text) error {
 	if !utf8.ValidString(t.Text) {
 		return fmt.Errorf("%w: it is not UTF-8", ErrTextInvalid)

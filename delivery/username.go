@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// ErrUsername: what was typed cannot be a Telegram username.
+// ErrUsername: the text cannot be a Telegram username.
 var ErrUsername = errors.New("not a Telegram username")
 
-// username is Telegram's rule: 5-32 letters, digits and underscores, beginning with a letter. Names sold by Telegram
-// itself may have 4.
+// username is Telegram's rule: 5-32 letters, digits and underscores, starting with a letter. Names sold by Telegram may
+// have 4.
 var username = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{3,31}$`)
 
-// Username brings what people type for a Telegram username into one form, without "@": "@name", "@@name", "name",
-// "t.me/name", "https://t.me/name". MeshCentral puts an "@" before whatever was typed, so these may stand behind one.
-// It answers ErrUsername for anything that cannot be a username.
+// Username normalizes what people type for a Telegram username, without "@": "@name", "@@name", "name", "t.me/name",
+// "https://t.me/name". MeshCentral puts an "@" before the input, so any of these may follow one. It returns ErrUsername for
+// anything else.
 func Username(typed string) (string, error) {
 	s := strings.TrimLeft(strings.TrimSpace(typed), "@")
 	s = cutPrefixFold(s, "https://", "http://", "tg://resolve?domain=")

@@ -41,7 +41,7 @@ func newMetrics(g *Gateway) *metrics {
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"lane"}),
 		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_sends_total", Help: "Sends that were tried, by transport and outcome: taken, unknown, or the class of the error.",
+			Name: "telegate_sends_total", Help: "Sends that were tried, by transport and outcome: accepted, unknown, or the class of the error.",
 		}, []string{"transport", "outcome"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "telegate_audit_events_total", Help: "Entries written to the audit, by event.",

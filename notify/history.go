@@ -79,12 +79,12 @@ func acceptedWords(m delivery.Message) string {
 func attemptWords(a delivery.Attempt) string {
 	what := fmt.Sprintf("Part %d", a.Part+1)
 	switch a.Outcome {
-	case delivery.OutcomeTaken:
-		return fmt.Sprintf("%s was taken by Telegram within %v.", what, a.Took)
+	case delivery.OutcomeAccepted:
+		return fmt.Sprintf("%s was accepted by Telegram within %v.", what, a.Took)
 	case delivery.OutcomeUnknown:
 		what += " was sent and no answer came, so it may have arrived."
 	default:
-		what += " was not taken by Telegram."
+		what += " was not accepted by Telegram."
 	}
 	if a.Failure != nil {
 		what += " " + a.Failure.Detail
@@ -97,7 +97,7 @@ func endedWords(m delivery.Message) string {
 	words := "Ended as " + string(m.Status) + "."
 	switch {
 	case m.Status == delivery.StatusDelivered:
-		words = "Delivered: Telegram has taken all of it."
+		words = "Delivered: Telegram accepted all of it."
 	case m.Status == delivery.StatusCanceled:
 		words = "Canceled: by the caller, by a newer code, or because the user was unlinked. Nothing more of it was sent."
 	case m.Failure != nil:

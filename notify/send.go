@@ -164,7 +164,7 @@ func noted(b delivery.Body, domains Domains, domain string, to Recipient) delive
 	if !b.IsFile() {
 		return b
 	}
-	return b.Noted(domains.Words(domain, "", to.Language).Short("message.attached", nil))
+	return b.WithNote(domains.Words(domain, "", to.Language).Short("message.attached", nil))
 }
 
 func lifetime(r Request) (time.Duration, error) {

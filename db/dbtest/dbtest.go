@@ -49,13 +49,14 @@ func Open(t testing.TB, now func() time.Time) *db.DB {
 	return OpenAt(t, filepath.Join(t.TempDir(), "telegate.db"), now, nil)
 }
 
-// OpenAt opens the database at a path, as a restart does, and makes it where there is none; onQueued may be nil.
+// OpenAt opens the database at a path, as a restart does, or makes one there; onQueued may be nil. It never syncs the disk, which
+// would be most of a test's time.
 func OpenAt(t testing.TB, path string, now func() time.Time, onQueued func([]delivery.Queued)) *db.DB {
 	t.Helper()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		write(t, path)
 	}
-	d, err := db.Open(t.Context(), db.Options{Path: path, KeyFile: path + ".key", Now: now, OnQueued: onQueued})
+	d, err := db.Open(t.Context(), db.Options{Path: path, KeyFile: path + ".key", Now: now, OnQueued: onQueued, NoSync: true})
 	if err != nil {
 		t.Fatalf("open database: %v", err)
 	}
@@ -76,7 +77,7 @@ var blank = sync.OnceValues(func() (files [2][]byte, err error) {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "telegate.db")
-	d, err := db.Open(context.Background(), db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
+	d, err := db.Open(context.Background(), db.Options{Path: path, KeyFile: path + ".key", Now: time.Now, NoSync: true})
 	if err != nil {
 		return files, err
 	}

@@ -20,7 +20,7 @@ CREATE TABLE attempts (
     took       INTEGER NOT NULL,  -- milliseconds
     part       INTEGER NOT NULL,  -- of the message, from 0
     transport  TEXT    NOT NULL,
-    outcome    TEXT    NOT NULL,  -- taken, unknown, or the class of the error
+    outcome    TEXT    NOT NULL,  -- accepted, unknown, or the class of the error
     reason     TEXT    NOT NULL,  -- of a failure, as in messages.failure
     detail     TEXT    NOT NULL,
     PRIMARY KEY (message_id, n)
