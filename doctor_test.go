@@ -205,7 +205,7 @@ func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
 	}{
 		{sandbox.Faults{Unauthorized: true}, "bot 2000000002", rungFail, "@BotFather"},
 		{sandbox.Faults{Down: true}, "bot 2000000002", rungFail, "unreachable"},
-		{sandbox.Faults{BadGateway: true}, "bot 2000000002", rungFail, "Something that is not the Bot API answers"},
+		{sandbox.Faults{BadGateway: true}, "bot 2000000002", rungFail, "Something other than the Bot API answers"},
 		{sandbox.Faults{PollFloodWait: time.Minute}, "bot 2000000002", rungWarn, "1m0s"},
 		{sandbox.Faults{WebhookSet: true}, "webhook", rungFail, "example.com"},
 	} {

@@ -41,7 +41,7 @@ type gateway struct {
 	clients    map[int64]*bot.Client
 	tables     map[int64]config.Telegram // by which they were made
 	mtproto    *mtproto
-	desks      []*bot.Desk
+	desks      []*bot.UpdateHandler
 	dispatcher *delivery.Dispatcher
 	broadcasts *notify.Broadcaster
 	codes      *twofa.Service
@@ -168,15 +168,15 @@ func (g *gateway) makeClients(transports map[int64]delivery.Transport) error {
 
 func (g *gateway) makeBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
 	for id, c := range g.clients {
-		desk := bot.NewDesk(bot.DeskOptions{
+		desk := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.tenants.Title(domain); return title },
 			Words: func(person string) *language.Words { return g.tenants.BotWords(id, person) },
 		})
 		g.desks = append(g.desks, desk)
-		g.tenants.bots[id] = bot.New(bot.BotOptions{
+		g.tenants.bots[id] = bot.NewPoller(bot.PollerOptions{
 			Client: c, Store: g.db, Handler: desk, Logger: g.log, Now: time.Now,
-			OnConnected: func() { g.dispatcher.Resume(id); desk.Introduce() },
+			OnConnected: func() { g.dispatcher.Resume(id); desk.PublishCommands() },
 		})
 	}
 }
