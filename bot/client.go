@@ -1,5 +1,5 @@
-// Package bot speaks the Bot API for one bot: a client that sends (client.go, send.go), the poll loop that takes
-// updates in without losing one (poll.go, updates.go), and what an update means (handle.go).
+// Package bot uses the Bot API for one bot. Client sends (client.go, send.go). Poller receives updates and loses none
+// (poller.go, updates.go). UpdateHandler acts on them (updatehandler.go, commands.go).
 package bot
 
 import (
@@ -29,51 +29,51 @@ import (
 const (
 	defaultBaseURL = "https://api.telegram.org"
 
-	// callTimeout bounds every call but the long poll, from the dial to the end of the answer.
+	// callTimeout limits every call except the long poll, from the dial to the end of the answer.
 	callTimeout = 30 * time.Second
-	// connectTimeout bounds the dial and, apart from it, the TLS handshake, so that a dead route costs seconds (F31).
+	// connectTimeout limits the dial, and separately the TLS handshake, so that a dead route costs only seconds (F31).
 	connectTimeout = 5 * time.Second
-	// maxAnswer bounds an answer; Telegram cuts those of getUpdates at 4 MiB (facts §B).
+	// maxAnswer is the largest answer in bytes. Telegram limits those of getUpdates to 4 MiB (facts §B).
 	maxAnswer = 8 << 20
 )
 
-// tokenShape is what a token from @BotFather looks like (facts §A).
+// tokenShape matches a token from @BotFather (facts §A).
 var tokenShape = regexp.MustCompile(`^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$`)
 
 // Options says how a Client is built.
 type Options struct {
-	// Token is what @BotFather gives out; blanks around it are dropped.
+	// Token comes from @BotFather. NewClient trims spaces around it.
 	Token string
 	// BaseURL is the Bot API server, without /bot. Default: https://api.telegram.org.
 	BaseURL string
-	// Proxy (http, https, socks5 or socks5h) takes every call. nil: none; the proxy variables of the environment are not
-	// read, so that the config alone says where the token goes.
+	// Proxy (http, https, socks5 or socks5h) is used for every call. nil: none. HTTP_PROXY and the like are ignored, so
+	// that only the configuration decides where the token goes.
 	Proxy *url.URL
-	// Logger hears of oddities inside the library. nil: nothing is logged.
+	// Logger gets the library's errors. nil: nothing is logged.
 	Logger *slog.Logger
-	// Transport takes the place of the network in tests. Usually nil.
+	// Transport replaces the network in tests. Usually nil.
 	Transport http.RoundTripper
 }
 
-// Client calls the Bot API for one bot. It is a delivery.Transport. Its methods may be called from any number of
-// goroutines, and no error of theirs holds the token.
+// Client calls the Bot API for one bot. It is a delivery.Transport. Its methods are safe for concurrent use, and their
+// errors never contain the token.
 type Client struct {
-	id    int64
-	base  string
-	log   *slog.Logger
-	scrub *scrubber
-	calls *line // everything but the long poll
-	polls *line // a long poll that hangs holds up nobody
-	grant atomic.Pointer[Grant]
+	id       int64
+	base     string
+	log      *slog.Logger
+	redactor *redactor
+	calls    *apiTransport // everything except the long poll
+	polls    *apiTransport // the long poll; separate, so that a hanging poll blocks no other call
+	token    atomic.Pointer[VerifiedToken]
 }
 
-// Grant is what a token lets one do: calls with it, for one Client.
-type Grant struct {
+// VerifiedToken is a token that Telegram accepted, ready for use by its Client.
+type VerifiedToken struct {
 	lib  *tg.Bot
-	poll string // the URL of getUpdates; holds the token
+	poll string // the URL of getUpdates; contains the token
 }
 
-// NewClient checks the options and touches no network. A token that cannot be one gives ErrTokenShape.
+// NewClient checks the options without using the network. It returns ErrTokenShape for a text that is not a token.
 func NewClient(o Options) (*Client, error) {
 	token := strings.TrimSpace(o.Token)
 	if !tokenShape.MatchString(token) {
@@ -99,39 +99,39 @@ func NewClient(o Options) (*Client, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	scrub := newScrubber(token, password)
-	c := &Client{id: id, base: base.String(), log: o.Logger, scrub: scrub, calls: newLine(o, scrub), polls: newLine(o, scrub)}
-	g, err := c.newGrant(token)
+	scrub := newRedactor(token, password)
+	c := &Client{id: id, base: base.String(), log: o.Logger, redactor: scrub, calls: newAPITransport(o, scrub), polls: newAPITransport(o, scrub)}
+	g, err := c.prepareToken(token)
 	if err != nil {
 		return nil, err
 	}
-	c.grant.Store(g)
+	c.token.Store(g)
 	return c, nil
 }
 
-func (c *Client) newGrant(token string) (*Grant, error) {
-	// All three handlers are set because the library's own ones print to the standard log.
+func (c *Client) prepareToken(token string) (*VerifiedToken, error) {
+	// Set all three handlers: the library's own ones print to the standard log.
 	lib, err := tg.New(token,
 		tg.WithSkipGetMe(),
 		tg.WithServerURL(c.base),
 		tg.WithHTTPClient(0, c.calls),
 		tg.WithUpdatesChannelCap(0),
-		tg.WithErrorsHandler(func(err error) { c.log.Debug("Bot API library", "error", c.scrub.err(err)) }),
+		tg.WithErrorsHandler(func(err error) { c.log.Debug("Bot API library", "error", c.redactor.err(err)) }),
 		tg.WithDebugHandler(func(string, ...any) {}),
 		tg.WithDefaultHandler(func(context.Context, *tg.Bot, *models.Update) {}),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("set up the Bot API library: %w", c.scrub.err(err))
+		return nil, fmt.Errorf("set up the Bot API library: %w", c.redactor.err(err))
 	}
-	return &Grant{lib: lib, poll: c.base + "/bot" + token + "/getUpdates"}, nil
+	return &VerifiedToken{lib: lib, poll: c.base + "/bot" + token + "/getUpdates"}, nil
 }
 
-// ErrOtherBot: a token is that of another bot.
+// ErrOtherBot: the token belongs to another bot.
 var ErrOtherBot = errors.New("this is the token of another bot")
 
-// Prove asks Telegram, with a fresh token, whose it is: ErrOtherBot unless it is this bot's. The token in use stays in use until Use
-// is told the answer. It must not run twice at a time.
-func (c *Client) Prove(ctx context.Context, token string) (*Grant, error) {
+// VerifyToken asks Telegram which bot a new token belongs to, and returns ErrOtherBot if it is not this one. The client keeps
+// using the old token until UseToken. VerifyToken must not run concurrently with itself.
+func (c *Client) VerifyToken(ctx context.Context, token string) (*VerifiedToken, error) {
 	token = strings.TrimSpace(token)
 	switch {
 	case !tokenShape.MatchString(token):
@@ -139,8 +139,8 @@ func (c *Client) Prove(ctx context.Context, token string) (*Grant, error) {
 	case !strings.HasPrefix(token, strconv.FormatInt(c.id, 10)+":"):
 		return nil, ErrOtherBot
 	}
-	c.scrub.add(token)
-	g, err := c.newGrant(token)
+	c.redactor.add(token)
+	g, err := c.prepareToken(token)
 	if err != nil {
 		return nil, err
 	}
@@ -151,34 +151,34 @@ func (c *Client) Prove(ctx context.Context, token string) (*Grant, error) {
 	return g, err
 }
 
-// Use makes every call from here on with what Prove has answered.
-func (c *Client) Use(g *Grant) { c.grant.Store(g) }
+// UseToken makes all further calls with a verified token.
+func (c *Client) UseToken(g *VerifiedToken) { c.token.Store(g) }
 
-func (c *Client) lib() *tg.Bot { return c.grant.Load().lib }
+func (c *Client) lib() *tg.Bot { return c.token.Load().lib }
 
-// Close lets go of idle connections. Calls under way go on.
+// Close closes idle connections. Running calls continue.
 func (c *Client) Close() {
 	c.calls.http.CloseIdleConnections()
 	c.polls.http.CloseIdleConnections()
 }
 
-// ID is the bot's numeric id, which its token begins with.
+// ID is the bot's numeric id, the first part of its token.
 func (c *Client) ID() int64 { return c.id }
 
 // Name is "bot", as a message's "transport" shows it.
 func (c *Client) Name() string { return "bot" }
 
-// Me is what Telegram says about the bot itself.
+// Me describes the bot itself.
 type Me struct {
 	ID       int64
 	Username string // without @
 	Name     string
 }
 
-// GetMe asks Telegram who the bot is, which also tells whether the token is good.
-func (c *Client) GetMe(ctx context.Context) (Me, error) { return c.getMe(ctx, c.grant.Load()) }
+// GetMe asks Telegram for the bot's identity. This also checks the token.
+func (c *Client) GetMe(ctx context.Context) (Me, error) { return c.getMe(ctx, c.token.Load()) }
 
-func (c *Client) getMe(ctx context.Context, g *Grant) (Me, error) {
+func (c *Client) getMe(ctx context.Context, g *VerifiedToken) (Me, error) {
 	var me Me
 	err := c.call(ctx, func(ctx context.Context) error {
 		user, err := g.lib.GetMe(ctx)
@@ -188,43 +188,43 @@ func (c *Client) getMe(ctx context.Context, g *Grant) (Me, error) {
 		return err
 	})
 	if err == nil && me.Username == "" {
-		err = errors.New("getMe: the answer names no bot")
+		err = errors.New("getMe: the answer contains no bot")
 	}
 	return me, err
 }
 
-// AnswerCallback ends the little clock on a tapped button, with a text of at most 200 characters: a passing line, or a
-// box to close where alert is set. A tap that Telegram no longer remembers is no error.
+// AnswerCallback answers a callback query with a text of at most 200 characters: a short notice, or a dialog if alert is set.
+// A query that Telegram has forgotten is not an error.
 func (c *Client) AnswerCallback(ctx context.Context, callbackID, text string, alert bool) error {
 	err := c.call(ctx, func(ctx context.Context) error {
 		_, err := c.lib().AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: callbackID, Text: text, ShowAlert: alert})
 		return err
 	})
-	if benign(err) {
+	if nothingToDo(err) {
 		return nil
 	}
 	return err
 }
 
-// RemoveButtons takes the buttons off a message of the bot. A message that has none or is gone is no error.
+// RemoveButtons removes the buttons of a message of the bot. A message without buttons, or a deleted one, is not an error.
 func (c *Client) RemoveButtons(ctx context.Context, chatID int64, messageID int) error {
 	err := c.call(ctx, func(ctx context.Context) error {
 		_, err := c.lib().EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chatID, MessageID: messageID})
 		return err
 	})
-	if benign(err) {
+	if nothingToDo(err) {
 		return nil
 	}
 	return err
 }
 
-// Command is a line of the menu that Telegram shows for the bot.
+// Command is an entry of the bot's command menu in Telegram.
 type Command struct {
 	Name        string // 1-32 characters of a-z, 0-9 and _, without the slash
 	Description string // 1-256 characters
 }
 
-// SetCommands sets that menu for people whose Telegram is in a language (ISO 639-1); empty for all that have none of their own.
+// SetCommands sets the command menu for a language (ISO 639-1). Empty: for all languages without their own menu.
 func (c *Client) SetCommands(ctx context.Context, language string, commands []Command) error {
 	menu := make([]models.BotCommand, len(commands))
 	for i, command := range commands {
@@ -236,47 +236,47 @@ func (c *Client) SetCommands(ctx context.Context, language string, commands []Co
 	})
 }
 
-// receipt notes that Telegram has said yes, whatever the library makes of the result: an answer newer than its models
-// must not make a delivered message look undelivered.
-type receipt struct{ ok bool }
+// acknowledgement records that Telegram answered "ok". It counts even if the library cannot decode the result: an answer
+// newer than its models must not make a delivered message look undelivered.
+type acknowledgement struct{ ok bool }
 
-type receiptKey struct{}
+type acknowledgementKey struct{}
 
-// call runs one method of the library within callTimeout. Its error is an *answerError, a *lineError or, where the
-// request could not be made, a scrubbed one.
+// call runs one method of the library within callTimeout. Its error is an *answerError, a *networkError or, if the
+// request could not be built, a redacted error.
 func (c *Client) call(ctx context.Context, method func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var r receipt
-	err := method(context.WithValue(ctx, receiptKey{}, &r))
+	var r acknowledgement
+	err := method(context.WithValue(ctx, acknowledgementKey{}, &r))
 	var answer *answerError
-	var line *lineError
+	var network *networkError
 	switch {
 	case err == nil || r.ok:
 		return nil
 	case errors.As(err, &answer):
 		return answer
-	case errors.As(err, &line):
-		return line
+	case errors.As(err, &network):
+		return network
 	default:
-		return c.calls.scrub.err(err)
+		return c.calls.redactor.err(err)
 	}
 }
 
-// line carries requests to the Bot API and reads the answers. It is the library's HTTP client.
-type line struct {
-	http   *http.Client
-	family atomic.Int32 // index into families
-	scrub  *scrubber
+// apiTransport sends requests to the Bot API and reads the answers. It is the library's HTTP client.
+type apiTransport struct {
+	http     *http.Client
+	family   atomic.Int32 // index into families
+	redactor *redactor
 }
 
-// families are the ways to dial: both address families at once, first answer wins ("happy eyeballs"), or one alone. A
-// family whose TLS handshake fails is left for the next, since a route may let the first packets through and swallow
-// the rest; one that works stays (F31).
+// families are the networks to dial: both address families at once ("happy eyeballs"), or one alone. If the TLS handshake
+// fails, the next dial uses the next one: a broken route can pass the first packets and drop the rest. A family that
+// works stays (F31).
 var families = [...]string{"tcp", "tcp4", "tcp6"}
 
-func newLine(o Options, scrub *scrubber) *line {
-	l := &line{scrub: scrub}
+func newAPITransport(o Options, scrub *redactor) *apiTransport {
+	l := &apiTransport{redactor: scrub}
 	transport := o.Transport
 	if transport == nil {
 		dialer := &net.Dialer{Timeout: connectTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true}}
@@ -290,7 +290,7 @@ func newLine(o Options, scrub *scrubber) *line {
 				return conn, err
 			},
 			TLSHandshakeTimeout:    connectTimeout,
-			ForceAttemptHTTP2:      true, // a dialer of our own would turn it off
+			ForceAttemptHTTP2:      true, // a custom dialer turns it off
 			HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 			MaxIdleConnsPerHost:    100,
 			IdleConnTimeout:        90 * time.Second,
@@ -303,27 +303,27 @@ func newLine(o Options, scrub *scrubber) *line {
 	}
 	l.http = &http.Client{
 		Transport: transport,
-		// A redirect would carry the token to somebody else.
+		// A redirect would send the token to another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return l
 }
 
-// Do sends a request and hands back the answer if it is a yes of the Bot API, read to the end. Every error is an
-// *answerError or a *lineError. The body is buffered, so that net/http knows its length and can send it again on a
-// fresh connection when an idle one turns out to be closed (facts §A).
-func (l *line) Do(req *http.Request) (*http.Response, error) {
+// Do sends a request and returns the answer, read to the end, if the Bot API answered "ok". Every error is an
+// *answerError or a *networkError. Do buffers the body, so that net/http knows its length and can send it again on a new
+// connection if an idle one was closed (facts §A).
+func (l *apiTransport) Do(req *http.Request) (*http.Response, error) {
 	method := path.Base(req.URL.Path)
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: build the request: %w", method, l.scrub.err(err))
+		return nil, fmt.Errorf("%s: build the request: %w", method, l.redactor.err(err))
 	}
-	var taken atomic.Bool
+	var maybeSent atomic.Bool
 	family := l.family.Load()
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		// From the first header on Telegram may have got it all, unless writing fails before the end.
-		WroteHeaders: func() { taken.Store(true) },
-		WroteRequest: func(i httptrace.WroteRequestInfo) { taken.Store(i.Err == nil) },
+		// After the headers Telegram may have the whole request, unless writing the rest fails.
+		WroteHeaders: func() { maybeSent.Store(true) },
+		WroteRequest: func(i httptrace.WroteRequestInfo) { maybeSent.Store(i.Err == nil) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
 				l.family.CompareAndSwap(family, (family+1)%int32(len(families)))
@@ -333,7 +333,7 @@ func (l *line) Do(req *http.Request) (*http.Response, error) {
 	req.ContentLength = int64(len(body))
 	req.GetBody = func() (io.ReadCloser, error) {
 		if len(body) == 0 {
-			return http.NoBody, nil // any other empty body would be sent chunked
+			return http.NoBody, nil // net/http sends any other empty body chunked
 		}
 		return io.NopCloser(bytes.NewReader(body)), nil
 	}
@@ -341,25 +341,25 @@ func (l *line) Do(req *http.Request) (*http.Response, error) {
 
 	resp, err := l.http.Do(req)
 	if err != nil {
-		return nil, &lineError{method: method, taken: taken.Load(), err: l.scrub.err(err)}
+		return nil, &networkError{method: method, maybeSent: maybeSent.Load(), err: l.redactor.err(err)}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, &lineError{method: method, taken: true, err: fmt.Errorf("read the answer: %w", l.scrub.err(err))}
+		return nil, &networkError{method: method, maybeSent: true, err: fmt.Errorf("read the answer: %w", l.redactor.err(err))}
 	}
-	if err := l.verdict(method, resp, answer); err != nil {
+	if err := l.checkAnswer(method, resp, answer); err != nil {
 		return nil, err
 	}
-	if r, ok := req.Context().Value(receiptKey{}).(*receipt); ok {
+	if r, ok := req.Context().Value(acknowledgementKey{}).(*acknowledgement); ok {
 		r.ok = true
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(answer))
 	return resp, nil
 }
 
-// verdict is nil for a yes of the Bot API.
-func (l *line) verdict(method string, resp *http.Response, answer []byte) error {
+// checkAnswer returns nil if the Bot API answered "ok".
+func (l *apiTransport) checkAnswer(method string, resp *http.Response, answer []byte) error {
 	var a struct {
 		OK          bool   `json:"ok"`
 		Code        int    `json:"error_code"`
@@ -371,15 +371,15 @@ func (l *line) verdict(method string, resp *http.Response, answer []byte) error 
 	}
 	err := json.Unmarshal(answer, &a)
 	if len(answer) > maxAnswer || err != nil || !a.OK && a.Code == 0 {
-		// A refusal comes from a box before Telegram; of anything else nobody knows what Telegram has seen.
+		// Status 3xx and 4xx come from a proxy, so Telegram did not get the request. Otherwise it may have.
 		refused := resp.StatusCode >= 300 && resp.StatusCode < 500
-		return &lineError{method: method, taken: !refused, status: resp.StatusCode,
+		return &networkError{method: method, maybeSent: !refused, status: resp.StatusCode,
 			err: fmt.Errorf("HTTP status %d and %d bytes that are no answer of the Bot API", resp.StatusCode, len(answer))}
 	}
 	if a.OK {
 		return nil
 	}
-	e := &answerError{method: method, code: a.Code, description: l.scrub.description(a.Description), migrateTo: a.Parameters.MigrateTo}
+	e := &answerError{method: method, code: a.Code, description: l.redactor.description(a.Description), migrateTo: a.Parameters.MigrateTo}
 	if a.Code == http.StatusTooManyRequests {
 		seconds := a.Parameters.RetryAfter
 		if seconds <= 0 {

@@ -11,8 +11,8 @@ import (
 	"telegate/notify"
 )
 
-// menu is what Telegram shows beside the text field.
-func menu(w *language.Words) []Command {
+// commandMenu lists the bot's commands.
+func commandMenu(w *language.Words) []Command {
 	return []Command{
 		{Name: "status", Description: w.Short("command.status", nil)},
 		{Name: "mute", Description: w.Short("command.mute", nil)},
@@ -25,82 +25,82 @@ func menu(w *language.Words) []Command {
 	}
 }
 
-// stranger gets one short answer that tells nothing about anybody.
-func (d *Desk) stranger(ctx context.Context, chat linking.Chat, command string) error {
-	w := d.words(chat.Language)
+// answerStranger sends one short answer that reveals nothing about any user.
+func (h *UpdateHandler) answerStranger(ctx context.Context, chat linking.Chat, command string) error {
+	w := h.words(chat.Language)
 	if command == "id" {
-		return d.replyLow(ctx, chat.ID, idText(w, chat.ID))
+		return h.replyLowPriority(ctx, chat.ID, idText(w, chat.ID))
 	}
-	return d.replyLow(ctx, chat.ID, strangerText(w))
+	return h.replyLowPriority(ctx, chat.ID, strangerText(w))
 }
 
-// command answers somebody whose chat has a link.
-func (d *Desk) command(ctx context.Context, chat linking.Chat, links []linking.Link, command, argument string) error {
-	w := d.words(chat.Language)
+// command answers a chat that has a link.
+func (h *UpdateHandler) command(ctx context.Context, chat linking.Chat, links []linking.Link, command, argument string) error {
+	w := h.words(chat.Language)
 	switch command {
 	case "start", "status":
-		return d.status(ctx, chat, links, command == "start")
+		return h.status(ctx, chat, links, command == "start")
 	case "mute":
-		return d.mute(ctx, chat, argument)
+		return h.mute(ctx, chat, argument)
 	case "unmute":
-		if err := d.messages.Mute(ctx, chat.BotID, chat.ID, time.Time{}); err != nil {
+		if err := h.messages.Mute(ctx, chat.BotID, chat.ID, time.Time{}); err != nil {
 			return err
 		}
-		return d.reply(ctx, chat.ID, unmutedText(w))
+		return h.reply(ctx, chat.ID, unmutedText(w))
 	case "unlink":
-		return d.reply(ctx, chat.ID, unlinkText(w, links, d.title))
+		return h.reply(ctx, chat.ID, unlinkText(w, links, h.title))
 	case "topic":
-		return d.topic(ctx, chat, links, strings.ToLower(argument))
+		return h.topic(ctx, chat, links, strings.ToLower(argument))
 	case "id":
-		return d.reply(ctx, chat.ID, idText(w, chat.ID))
+		return h.reply(ctx, chat.ID, idText(w, chat.ID))
 	case "test":
-		return d.reply(ctx, chat.ID, testText(w))
+		return h.reply(ctx, chat.ID, testText(w))
 	default:
-		return d.reply(ctx, chat.ID, helpText(w))
+		return h.reply(ctx, chat.ID, helpText(w))
 	}
 }
 
-func (d *Desk) status(ctx context.Context, chat linking.Chat, links []linking.Link, started bool) error {
-	muted, err := d.messages.MutedUntil(ctx, chat.BotID, chat.ID)
+func (h *UpdateHandler) status(ctx context.Context, chat linking.Chat, links []linking.Link, started bool) error {
+	muted, err := h.messages.MutedUntil(ctx, chat.BotID, chat.ID)
 	if err != nil {
 		return err
 	}
 	accounts := make([]accountStatus, len(links))
 	for i, l := range links {
-		reasons, err := d.codes.Reasons(ctx, l.Domain, l.User)
+		reasons, err := h.codes.Reasons(ctx, l.Domain, l.User)
 		if err != nil {
-			d.log.WarnContext(ctx, "status of a link", "link", l.ID, "error", err) // its domain is not configured any more
+			h.log.WarnContext(ctx, "cannot read the status of a link", "link", l.ID, "error", err) // its domain is no longer configured
 		}
-		accounts[i] = accountStatus{link: l, title: d.title(l.Domain), reasons: reasons, gone: err != nil}
+		accounts[i] = accountStatus{link: l, title: h.title(l.Domain), reasons: reasons, gone: err != nil}
 	}
-	return d.reply(ctx, chat.ID, statusText(d.words(chat.Language), accounts, muted, started))
+	return h.reply(ctx, chat.ID, statusText(h.words(chat.Language), accounts, muted, started))
 }
 
-func (d *Desk) mute(ctx context.Context, chat linking.Chat, argument string) error {
-	span, ok := parseSpan(argument)
+func (h *UpdateHandler) mute(ctx context.Context, chat linking.Chat, argument string) error {
+	duration, ok := parseDuration(argument)
 	if !ok {
-		return d.reply(ctx, chat.ID, muteUsage(d.words(chat.Language)))
+		return h.reply(ctx, chat.ID, muteUsage(h.words(chat.Language)))
 	}
-	until := d.now().Add(min(span, notify.LongestMute))
-	if err := d.messages.Mute(ctx, chat.BotID, chat.ID, until); err != nil {
+	until := h.now().Add(min(duration, notify.LongestMute))
+	if err := h.messages.Mute(ctx, chat.BotID, chat.ID, until); err != nil {
 		return err
 	}
-	return d.reply(ctx, chat.ID, mutedText(d.words(chat.Language), until))
+	return h.reply(ctx, chat.ID, mutedText(h.words(chat.Language), until))
 }
 
-// topic shows the topics of the chat's accounts, each of which gets one by that.
-func (d *Desk) topic(ctx context.Context, chat linking.Chat, links []linking.Link, argument string) error {
+// topic shows the topic of each account of the chat, and creates the missing ones.
+func (h *UpdateHandler) topic(ctx context.Context, chat linking.Chat, links []linking.Link, argument string) error {
 	if argument == "off" {
 		for _, l := range links {
-			if err := d.topics.Off(ctx, l.ID); err != nil {
+			if err := h.topics.Off(ctx, l.ID); err != nil {
 				return err
 			}
 		}
-		return d.reply(ctx, chat.ID, topicsOffText(d.words(chat.Language)))
+		return h.reply(ctx, chat.ID, topicsOffText(h.words(chat.Language)))
 	}
-	find := d.topics.Of
+	find := h.topics.Of
 	if argument == "new" {
-		find = d.topics.Renew
+		find = h.topics.Renew
 	}
 	topics := make([]string, len(links))
 	for i, l := range links {
@@ -109,11 +109,11 @@ func (d *Desk) topic(ctx context.Context, chat linking.Chat, links []linking.Lin
 			return err
 		}
 	}
-	return d.reply(ctx, chat.ID, topicsText(d.words(chat.Language), links, topics, d.title, argument == "new"))
+	return h.reply(ctx, chat.ID, topicsText(h.words(chat.Language), links, topics, h.title, argument == "new"))
 }
 
-// parseSpan reads "30m", "2h", "1d" or "1h30m"; without anything it is an hour.
-func parseSpan(s string) (time.Duration, bool) {
+// parseDuration reads "30m", "2h", "1d" or "1h30m". An empty text means one hour.
+func parseDuration(s string) (time.Duration, bool) {
 	s = strings.ToLower(strings.ReplaceAll(s, " ", ""))
 	if s == "" {
 		return time.Hour, true
@@ -122,6 +122,6 @@ func parseSpan(s string) (time.Duration, bool) {
 		n, err := strconv.Atoi(days)
 		return time.Duration(n) * 24 * time.Hour, err == nil && n > 0 && n <= 365
 	}
-	span, err := time.ParseDuration(s)
-	return span, err == nil && span >= time.Minute
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d >= time.Minute
 }

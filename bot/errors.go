@@ -11,51 +11,50 @@ import (
 	"telegate/delivery"
 )
 
-// ErrTokenShape: the text cannot be a bot token. The error never shows it.
+// ErrTokenShape: the text is not a bot token. The error never shows the text.
 var ErrTokenShape = errors.New("this is not a bot token: @BotFather gives out a number, a colon and about 35 letters, such as 123456789:AA…")
 
-// answerError is the Bot API saying no: an answer with "ok": false. Whatever was asked for has not been done.
+// answerError is an answer of the Bot API with "ok": false. Telegram has not done what was asked.
 type answerError struct {
 	method      string
 	code        int           // error_code, which is also the HTTP status
-	description string        // scrubbed, for example "Bad Request: chat not found"
+	description string        // redacted, for example "Bad Request: chat not found"
 	retryAfter  time.Duration // only with code 429
-	migrateTo   int64         // only where a group has become a supergroup
+	migrateTo   int64         // only if a group became a supergroup
 }
 
 func (e *answerError) Error() string {
 	return fmt.Sprintf("%s: Telegram answered %d: %s", e.method, e.code, e.description)
 }
 
-// says tells whether the description holds the words; Telegram's own spelling of case varies.
+// says reports whether the description contains the words, which are in lower case. Telegram's case varies.
 func (e *answerError) says(words string) bool {
 	return strings.Contains(strings.ToLower(e.description), words)
 }
 
-// lineError is a call without an answer of the Bot API: the network failed, or something on the way answered instead.
-type lineError struct {
-	method string
-	taken  bool  // Telegram may have got the request and acted on it
-	status int   // HTTP status of an answer that was not the Bot API's; 0 where none came
-	err    error // scrubbed
+// networkError is a call without an answer of the Bot API: the network failed, or something in between answered.
+type networkError struct {
+	method    string
+	maybeSent bool  // Telegram may have received the request and acted on it
+	status    int   // HTTP status of an answer that is not from the Bot API; 0 without an answer
+	err       error // redacted
 }
 
-func (e *lineError) Error() string { return fmt.Sprintf("%s: %v", e.method, e.err) }
+func (e *networkError) Error() string { return fmt.Sprintf("%s: %v", e.method, e.err) }
 
-func (e *lineError) Unwrap() error { return e.err }
+func (e *networkError) Unwrap() error { return e.err }
 
-// outcome is what an error of the Bot API means for a message.
+// outcome says what an error of the Bot API means for a message.
 type outcome struct {
 	code   int    // error_code
-	words  string // the description holds them; empty: any other description
+	words  string // the description contains them; empty: any other description
 	class  delivery.Class
 	reason delivery.Reason
 	detail string // for people, with the next step
 }
 
-// outcomes is the one table of the Bot API's errors; the first line that fits counts. TBA is telegram-bot-api @01a3679,
-// TDL is td @022d60202 (the code behind api.telegram.org); words in capitals are MTProto codes, which TBA Client.cpp:179
-// hands on as they are.
+// outcomes maps the errors of the Bot API; the first match counts. TBA is telegram-bot-api @01a3679, TDL is td @022d60202
+// (the code behind api.telegram.org). MTProto codes are passed on unchanged by TBA Client.cpp:179.
 var outcomes = []outcome{
 	{403, "bot was blocked by the user", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, sayBlocked}, // TBA Client.cpp:127
 	{403, "user is deactivated", delivery.RecipientPermanent, delivery.ReasonDeactivated, sayDeactivated},       // TBA Client.cpp:124, 8136
@@ -65,7 +64,7 @@ var outcomes = []outcome{
 	{403, "bot was kicked", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},                      // TBA Client.cpp:8158-8185
 	{403, "bot is not a member", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},                 // TBA Client.cpp:8158-8185
 	{403, "group chat was deleted", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},          // TBA Client.cpp:8158-8185
-	{403, "", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                                  // whatever else is forbidden
+	{403, "", delivery.RecipientPermanent, delivery.ReasonNoRights, sayRights},                                  // anything else that is forbidden
 	{400, "upgraded to a supergroup", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayGone},        // TBA Client.cpp:8150, without the new id
 	{400, "chat not found", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayChat},                  // TBA; "private chat not found" too
 	{400, "peer_id_invalid", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayChat},                 // MTProto
@@ -87,68 +86,67 @@ var outcomes = []outcome{
 	{400, "too long", delivery.MessagePermanent, delivery.ReasonRejected, sayLong},                              // TBA Client.cpp:11309: message, text, caption, markup
 	{400, "button url", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},                       // TDL LinkManager.cpp:1983
 	{400, "button_url_invalid", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},               // MTProto
-	{400, "", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused},                                   // whatever else is wrong
+	{400, "", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused},                                   // anything else
 	{401, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayToken},                                     // TBA ClientManager.cpp:72-84
-	{404, "method not found", delivery.MessagePermanent, delivery.ReasonRejected, sayMethod},                    // TBA: an own server that is too old
+	{404, "method not found", delivery.MessagePermanent, delivery.ReasonRejected, sayMethod},                    // TBA: a self-hosted server that is too old
 	{404, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayPath},                                      // TBA: wrong path or token
 	{429, "", delivery.Flood, delivery.ReasonLimited, sayFlood},                                                 // TBA Query.cpp:105
-	{0, "", delivery.Transient, delivery.ReasonUnreachable, sayTrouble},                                         // 5xx, 413, 421, 409: passes
+	{0, "", delivery.Transient, delivery.ReasonUnreachable, sayTrouble},                                         // 5xx, 413, 421, 409: temporary
 }
 
 // The sentences of the table.
 const (
-	sayBlocked     = "The person has blocked the bot. They have to open it in Telegram and press Unblock or Start."
-	sayDeactivated = "The person's Telegram account was deleted. Unlink it and let them link another one."
-	sayStart       = "The person has never pressed Start. Ask them to open the bot in Telegram and press it."
-	sayBot         = "The chat belongs to a bot, and Telegram lets no bot write to another one. Link a person's account."
-	sayKicked      = "The bot is not in the group any more. Add it to the group again."
-	sayGone        = "The chat does not exist any more. Link or name another one."
+	sayBlocked     = "The user has blocked the bot. They must open it in Telegram and press Unblock or Start."
+	sayDeactivated = "The user's Telegram account was deleted. Unlink it and let them link another one."
+	sayStart       = "The user has never pressed Start. Ask them to open the bot in Telegram and press it."
+	sayBot         = "The chat belongs to a bot, and a bot cannot write to a bot. Link a person's account."
+	sayKicked      = "The bot is no longer in the group. Add it to the group again."
+	sayGone        = "The chat no longer exists. Link or name another one."
 	sayRights      = "The bot may not write there. Give it the right to send messages, or make it an administrator of the channel."
-	sayChat        = "Telegram knows no such chat for this bot. A person has to press Start first; a group's id begins with a minus sign, a supergroup's with -100."
+	sayChat        = "Telegram finds no such chat for this bot. A user must press Start first; a group's id begins with a minus sign, a supergroup's with -100."
 	sayMarkup      = "Telegram cannot read the formatting of the message. Correct the formatting or send plain text."
-	sayEmpty       = "The message has no visible text. Write some."
+	sayEmpty       = "The message has no visible text. Add some."
 	sayLong        = "The message or its buttons are too long for Telegram. Shorten them."
 	sayButtonURL   = "Telegram refuses the address of a button. The host needs a dot: http://192.168.1.5 works, http://nas does not."
-	sayRefused     = "Telegram refuses this message. Correct what it names and send again."
-	sayToken       = "Telegram refuses the bot token. Take the current one from @BotFather (/mybots, API Token), put it into the configuration and run telegate reload."
+	sayRefused     = "Telegram rejected this message. Correct it and send it again."
+	sayToken       = "Telegram rejects the bot token. Get the current one from @BotFather (/mybots, API Token), put it into the configuration and run telegate reload."
 	sayMethod      = "The Bot API server is too old for this. Update it, or use https://api.telegram.org as baseurl."
-	sayPath        = "Telegram knows no bot with this token. Compare bottoken with what @BotFather shows, and check that baseurl is the host alone, without /bot."
-	sayFlood       = "Telegram asks for quiet because too much was sent. Nothing to do: telegate waits and goes on by itself."
-	sayTrouble     = "Telegram has trouble of its own." + byItself
-	sayLine        = "Telegram cannot be reached. Check the network, the firewall, and proxy and baseurl in the config" + keepsTrying
-	sayProxy       = "Something that is not the Bot API answers in its place. Check baseurl, the proxy and the firewall" + keepsTrying
-	sayCanceled    = "The time for this message was over before Telegram answered."
+	sayPath        = "Telegram knows no bot with this token. Compare bottoken with the token that @BotFather shows, and check that baseurl is only the host, without /bot."
+	sayFlood       = "Telegram limits this bot because of too many messages. Nothing to do: telegate waits and then continues."
+	sayTrouble     = "Telegram itself has a problem." + byItself
+	sayNetwork     = "Telegram cannot be reached. Check the network, the firewall, and proxy and baseurl in the config" + keepsTrying
+	sayProxy       = "Something other than the Bot API answers. Check baseurl, the proxy and the firewall" + keepsTrying
+	sayCanceled    = "The message expired before Telegram answered."
 )
 
-// What the gateway does about it, and a single call does not.
+// Endings for the gateway, which retries. Diagnose removes them for a single call.
 const (
 	keepsTrying = "; telegate keeps trying."
-	byItself    = " Nothing to do: telegate tries again by itself."
+	byItself    = " Nothing to do: telegate tries again."
 )
 
-// sendError says what the error of a call means for the message. ctx is the sender's, which tells an end of the
-// message's time from a failure of the network.
+// sendError says what the error of a call means for the message. ctx is the sender's: if it has ended, the message expired.
 func sendError(ctx context.Context, err error) *delivery.SendError {
 	var answer *answerError
 	if errors.As(err, &answer) {
 		return answer.sendError()
 	}
 	e := &delivery.SendError{Class: delivery.Transient, Failure: delivery.Failure{Reason: delivery.ReasonUnreachable}, Err: err}
-	var line *lineError
-	switch ours := ctx.Err() != nil; {
-	case !errors.As(err, &line): // the request could not even be made
+	var network *networkError
+	switch {
+	case !errors.As(err, &network): // the request could not be built
 		e.Class, e.Failure = delivery.MessagePermanent, delivery.Failure{Reason: delivery.ReasonRejected, Detail: sayRefused}
-	case ours:
-		e.Unknown, e.Failure.Detail = line.taken, sayCanceled
+	case ctx.Err() != nil:
+		e.Unknown, e.Failure.Detail = network.maybeSent, sayCanceled
 	default:
-		e.Unknown, e.Network, e.Failure.Detail = line.taken, !line.taken, line.detail()
+		e.Unknown, e.Network, e.Failure.Detail = network.maybeSent, !network.maybeSent, network.detail()
 	}
 	return e
 }
 
 func (e *answerError) sendError() *delivery.SendError {
 	s := &delivery.SendError{Err: e, RetryAfter: e.retryAfter, MigrateTo: e.migrateTo}
-	if e.migrateTo != 0 { // the id counts, not the words, which have changed before (F16)
+	if e.migrateTo != 0 { // use the id, not the words: those have changed before (F16)
 		s.Class, s.Failure = delivery.Migrated, delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: sayGone}
 		return s
 	}
@@ -166,19 +164,19 @@ func (e *answerError) outcome() outcome {
 			return o
 		}
 	}
-	panic("unreachable: the last line of the table fits every error")
+	panic("unreachable: the last row matches every error")
 }
 
-func (e *lineError) detail() string {
+func (e *networkError) detail() string {
 	if e.status != 0 {
 		return sayProxy
 	}
-	return sayLine
+	return sayNetwork
 }
 
-// benign tells whether the error only says that there was nothing left to do: the message has changed already or is
-// gone, or the tap is older than Telegram keeps it (TBA Client.cpp:109, 148, 151).
-func benign(err error) bool {
+// nothingToDo reports whether the error only means that there was nothing to do: the message has changed or is deleted, or
+// Telegram has forgotten the callback query (TBA Client.cpp:109, 148, 151).
+func nothingToDo(err error) bool {
 	var answer *answerError
 	if !errors.As(err, &answer) || answer.code != http.StatusBadRequest {
 		return false

@@ -13,7 +13,7 @@ import (
 	"telegate/bot"
 )
 
-// FuzzUpdate: whatever an update looks like, the loop reads on and finishes it.
+// FuzzUpdate: the Poller finishes every update, whatever it contains.
 func FuzzUpdate(f *testing.F) {
 	for _, p := range poison {
 		f.Add([]byte(p))
@@ -54,7 +54,7 @@ func FuzzUpdate(f *testing.F) {
 			}
 		}
 		h := &handler{}
-		b := bot.New(bot.BotOptions{Client: newClient(t, transport), Store: store, Handler: h})
+		b := bot.NewPoller(bot.PollerOptions{Client: newClient(t, transport), Store: store, Handler: h})
 		if err := b.Run(ctx); err != nil {
 			t.Error(err)
 		}

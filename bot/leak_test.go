@@ -21,7 +21,7 @@ import (
 	"telegate/sandbox"
 )
 
-// told collects whatever leaves the package in words.
+// told collects all texts that leave the package.
 type told struct {
 	t    *testing.T
 	text []string
@@ -29,7 +29,7 @@ type told struct {
 
 func (c *told) err(errs ...error) {
 	for _, err := range errs {
-		for ; err != nil; err = errors.Unwrap(err) { // what lies inside can be printed too
+		for ; err != nil; err = errors.Unwrap(err) { // wrapped errors can be printed too
 			c.text = append(c.text, err.Error(), fmt.Sprintf("%+v %#v", err, err))
 			var e *delivery.SendError
 			if errors.As(err, &e) {
@@ -39,7 +39,7 @@ func (c *told) err(errs ...error) {
 	}
 }
 
-// clean fails the test where the token shows up.
+// clean fails the test if a text contains the token.
 func (c *told) clean() {
 	c.t.Helper()
 	if len(c.text) == 0 {
@@ -95,7 +95,7 @@ func TestTokenNeverShowsUpWhateverTelegramDoes(t *testing.T) {
 	}
 }
 
-// The token as boxes on the way like to repeat it.
+// How a proxy may repeat the token.
 var echoes = map[string]func(string) string{
 	"plain":            func(s string) string { return s },
 	"after bot":        func(s string) string { return "/bot" + s + "/sendMessage" },
@@ -115,7 +115,7 @@ var echoes = map[string]func(string) string{
 	"dash escaped":     func(s string) string { return strings.NewReplacer("-", "%2D", "_", "%5f").Replace(s) },
 }
 
-func TestTokenNeverShowsUpWhateverABoxOnTheWaySays(t *testing.T) {
+func TestTokenNeverShowsUpWhateverAProxySays(t *testing.T) {
 	for name, echo := range echoes {
 		said := echo(testToken)
 		for kind, transport := range map[string]http.RoundTripper{

@@ -32,7 +32,7 @@ const (
 	me        = `{"ok":true,"result":{"id":123456789,"is_bot":true,"first_name":"Gate","username":"GateBot"}}`
 )
 
-// pipes is a network inside the process, so that a synctest bubble holds both of its ends.
+// pipes is an in-process network: both ends are inside the synctest bubble.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -68,7 +68,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 }
 
-// connect serves h on a network inside the process and returns the way to it.
+// connect serves h on an in-process network and returns a transport to it.
 func connect(t *testing.T, h http.Handler) *http.Transport {
 	t.Helper()
 	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -98,7 +98,7 @@ func newClient(t *testing.T, transport http.RoundTripper) *bot.Client {
 	return c
 }
 
-// request is a Bot API call as a script sees it.
+// request is a call that a script received.
 type request struct {
 	At      time.Time
 	Method  string
@@ -107,7 +107,7 @@ type request struct {
 	Allowed []string      // getUpdates
 }
 
-// script is a Bot API server that answers as a test says and remembers what it was asked.
+// script is a Bot API server with answers from a test; it records the requests.
 type script struct {
 	answer func(ctx context.Context, r request) string // empty: the connection is cut
 
@@ -139,7 +139,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, answer)
 }
 
-// asked is what the server was asked so far, only the named methods where there are names.
+// asked returns the requests so far, of the named methods if there are names.
 func (s *script) asked(methods ...string) []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +152,7 @@ func (s *script) asked(methods ...string) []request {
 	return list
 }
 
-// longPoll waits as Telegram does when there is nothing to hand out.
+// longPoll waits like a getUpdates without updates.
 func longPoll(ctx context.Context, d time.Duration) string {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -163,7 +163,7 @@ func longPoll(ctx context.Context, d time.Duration) string {
 	return `{"ok":true,"result":[]}`
 }
 
-// queue hands out updates as getUpdates does: those from the offset on, at once, or after the timeout none.
+// queue answers getUpdates: the updates from the offset on at once, or none after the timeout.
 func queue(updates ...string) func(ctx context.Context, r request) string {
 	return func(ctx context.Context, r request) string {
 		if r.Method == "getMe" {
@@ -188,19 +188,19 @@ func queue(updates ...string) func(ctx context.Context, r request) string {
 	}
 }
 
-// say is an update: a person says something in their private chat.
+// say is an update with a text in a private chat.
 func say(id, chat int64, text string) string {
 	return fmt.Sprintf(`{"update_id":%d,"message":{"message_id":1,"date":1,"chat":{"id":%d,"type":"private"},"from":{"id":%d,"first_name":"Alice"},"text":%q}}`, id, chat, chat, text)
 }
 
-// stored is a row of the memory.
+// stored is a row of memory.
 type stored struct {
 	bot.Update
 	done  bool
 	fault string
 }
 
-// memory is a store without a disk.
+// memory is a Store in memory.
 type memory struct {
 	mu      sync.Mutex
 	record  bot.Record
@@ -283,7 +283,7 @@ func (m *memory) FinishUpdate(ctx context.Context, _, id int64, fault string) er
 	return nil
 }
 
-// faults is how each finished update ended, by id.
+// faults returns the fault of each finished update, by id.
 func (m *memory) faults() map[int64]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -302,7 +302,7 @@ func (m *memory) failing(fail func(method string) error) {
 	m.fail = fail
 }
 
-// handler is a Handler that remembers what it was given.
+// handler is a Handler that records its updates.
 type handler struct {
 	do func(ctx context.Context, u *models.Update) error // can be nil
 
@@ -326,7 +326,7 @@ func (h *handler) ids() []int64 {
 	return slices.Clone(h.seen)
 }
 
-// logs is a log that can be read while it is written.
+// logs is a log that is safe to read while it is written.
 type logs struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -348,9 +348,9 @@ func (l *logs) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// rig is a running Bot with everything around it.
+// rig is a running Poller with its store, handler and log.
 type rig struct {
-	*bot.Bot
+	*bot.Poller
 	client    *bot.Client
 	store     *memory
 	handler   *handler
@@ -359,7 +359,7 @@ type rig struct {
 	stop      func()
 }
 
-// run starts a Bot on the server in the background. It is stopped at the end of the test, or by stop. store and h can
+// run starts a Poller in the background. The end of the test, or stop, ends it. store and h can
 // be nil.
 func run(t *testing.T, transport http.RoundTripper, store *memory, h *handler) *rig {
 	t.Helper()
@@ -370,7 +370,7 @@ func run(t *testing.T, transport http.RoundTripper, store *memory, h *handler) *
 		h = &handler{}
 	}
 	r := &rig{client: newClient(t, transport), store: store, handler: h, log: &logs{}}
-	r.Bot = bot.New(bot.BotOptions{
+	r.Poller = bot.NewPoller(bot.PollerOptions{
 		Client: r.client, Store: store, Handler: h, Logger: r.log.logger(),
 		OnConnected: func() { r.connected++ },
 	})

@@ -12,8 +12,8 @@ import (
 	"telegate/sandbox"
 )
 
-// A fresh token is proven with the old one in use, and used from one moment to the next; whose it is decides, not what it looks like.
-func TestAFreshTokenIsProvenBeforeItIsUsed(t *testing.T) {
+// VerifyToken checks a new token while the old one is in use; UseToken switches at once. Only the bot it belongs to matters.
+func TestANewTokenIsVerifiedBeforeItIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tg, alice, transport := telegram(t)
 		r := run(t, transport, nil, nil)
@@ -23,11 +23,11 @@ func TestAFreshTokenIsProvenBeforeItIsUsed(t *testing.T) {
 		for token, want := range map[string]error{
 			"nonsense": bot.ErrTokenShape, "2000000999:SOMEBODY-elses-token-of-a-bot-00000": bot.ErrOtherBot,
 		} {
-			if _, err := r.client.Prove(t.Context(), token); !errors.Is(err, want) {
+			if _, err := r.client.VerifyToken(t.Context(), token); !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", token, err, want)
 			}
 		}
-		_, err := r.client.Prove(t.Context(), fresh) // Telegram does not know it
+		_, err := r.client.VerifyToken(t.Context(), fresh) // Telegram does not know it
 		if err == nil || strings.Contains(err.Error(), "FRESH") {
 			t.Errorf("an unknown token: %v", err)
 		}
@@ -41,11 +41,11 @@ func TestAFreshTokenIsProvenBeforeItIsUsed(t *testing.T) {
 		if err := r.client.Send(t.Context(), delivery.Recipient{ChatID: alice.ID}, text("too late")); err == nil {
 			t.Error("the simulated Telegram still takes the old token")
 		}
-		g, err := r.client.Prove(t.Context(), fresh)
+		g, err := r.client.VerifyToken(t.Context(), fresh)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.client.Use(g)
+		r.client.UseToken(g)
 		if err := r.client.Send(t.Context(), delivery.Recipient{ChatID: alice.ID}, text("with the new one")); err != nil {
 			t.Errorf("the new token: %v", err)
 		}
@@ -57,8 +57,8 @@ func TestAFreshTokenIsProvenBeforeItIsUsed(t *testing.T) {
 	})
 }
 
-// A nudge ends the pause after a refused token, and does not shorten a wait that Telegram has asked for.
-func TestANudgeEndsAPauseButNoFloodWait(t *testing.T) {
+// RetryNow ends the pause after a rejected token, but not a flood wait.
+func TestRetryNowEndsAPauseButNoFloodWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tg, _, transport := telegram(t)
 		tg.SetFaults(sandbox.Faults{Unauthorized: true})
@@ -66,7 +66,7 @@ func TestANudgeEndsAPauseButNoFloodWait(t *testing.T) {
 		expect(t, r, bot.StateUnauthorized, false)
 		tg.SetFaults(sandbox.Faults{})
 		began := time.Now()
-		r.Nudge()
+		r.RetryNow()
 		expect(t, r, bot.StateConnected, true)
 		if waited := time.Since(began); waited > 0 {
 			t.Errorf("connected after %v", waited)
@@ -75,7 +75,7 @@ func TestANudgeEndsAPauseButNoFloodWait(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		expect(t, r, bot.StateFloodWait, false)
 		calls := len(tg.Calls())
-		r.Nudge()
+		r.RetryNow()
 		expect(t, r, bot.StateFloodWait, false)
 		if now := len(tg.Calls()); now != calls {
 			t.Errorf("Telegram was asked %d times during the wait", now-calls)

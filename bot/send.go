@@ -10,8 +10,8 @@ import (
 	"telegate/delivery"
 )
 
-// Send hands one part to Telegram and returns once Telegram has taken it. The text goes as it is with its entities,
-// never through a parse mode (F11), and links get no preview (F37). Every error is a *delivery.SendError.
+// Send sends one part and returns when Telegram has accepted it. It sends the text with entities, never with a parse mode
+// (F11), and without link previews (F37). Every error is a *delivery.SendError.
 func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	err := c.call(ctx, func(ctx context.Context) error {
 		if part.File != nil {
@@ -66,7 +66,7 @@ func entities(all []delivery.Entity) []models.MessageEntity {
 	return list
 }
 
-// keyboard is nil, and so left out of the request, where there are no buttons.
+// keyboard is nil without buttons, which leaves it out of the request.
 func keyboard(rows [][]delivery.Button) models.ReplyMarkup {
 	var k models.InlineKeyboardMarkup
 	for _, row := range rows {

@@ -110,7 +110,7 @@ func TestAnswerNewerThanTheModelsStillMeansDelivered(t *testing.T) {
 	}
 }
 
-// fate is what a SendError says apart from words.
+// fate is a SendError without its texts.
 type fate struct {
 	Class            delivery.Class
 	Unknown, Network bool
@@ -188,7 +188,7 @@ func TestRequestThatWasBegunAndNotSeenToFailIsUnknown(t *testing.T) {
 	}
 }
 
-// cutAfter is a network whose connections break once n bytes were written.
+// cutAfter is a network whose connections break after n bytes.
 func cutAfter(t *testing.T, n int) *http.Transport {
 	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()

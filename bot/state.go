@@ -10,71 +10,71 @@ import (
 	"time"
 )
 
-// State is how the poll loop stands with Telegram.
+// State is the state of a Poller.
 type State string
 
 // The states.
 const (
 	StateConnecting   State = "connecting"   // not known yet
-	StateConnected    State = "connected"    // updates come in
-	StateUnreachable  State = "unreachable"  // the network, a proxy or Telegram's own trouble
-	StateUnauthorized State = "unauthorized" // Telegram refuses the token
-	StateConflict     State = "conflict"     // another program polls the same bot; sending goes on
-	StateWebhookSet   State = "webhook_set"  // updates go to a webhook; sending goes on
-	StateFloodWait    State = "flood_wait"   // Telegram asks for quiet until Status.Until
+	StateConnected    State = "connected"    // updates arrive
+	StateUnreachable  State = "unreachable"  // a problem of the network, a proxy or Telegram
+	StateUnauthorized State = "unauthorized" // Telegram rejects the token
+	StateConflict     State = "conflict"     // another program polls the same bot; sending still works
+	StateWebhookSet   State = "webhook_set"  // updates go to a webhook; sending still works
+	StateFloodWait    State = "flood_wait"   // Telegram asks telegate to wait until Status.Until
 )
 
-// answers tells whether Telegram answers the bot in this state, so that messages can leave.
+// answers reports whether Telegram answers the bot in this state, so that it can send.
 func (s State) answers() bool {
 	return s == StateConnected || s == StateConflict || s == StateWebhookSet
 }
 
-// Status is what people see of the poll loop.
+// Status describes a Poller to people.
 type Status struct {
 	State    State
 	Since    time.Time // when the state began
 	Until    time.Time // StateFloodWait: when it ends; otherwise zero
-	Detail   string    // what is wrong, with the next step; empty where nothing is
-	Username string    // the bot's, without @; empty until Telegram has told it once
-	LastPoll time.Time // when the last getUpdates was answered; zero if none was yet
+	Detail   string    // what is wrong, with the next step; empty if nothing is
+	Username string    // the bot's, without @; empty until known
+	LastPoll time.Time // when the last getUpdates was answered; zero if none was
 }
 
-// blip is how long Telegram may be out of reach before messaging is no longer offered as second factor.
-const blip = 10 * time.Second
+// tolerated is how long Telegram may be unreachable before messaging is no longer offered as second factor.
+const tolerated = 10 * time.Second
 
-// board holds the status and tells of its changes.
-type board struct {
+// statusTracker holds the status and logs its changes.
+type statusTracker struct {
 	now         func() time.Time
 	logger      *slog.Logger
 	onConnected func()
 
-	mu       sync.Mutex // guards what follows
-	status   Status
-	answered time.Time // when Telegram was last known to answer, should it not now; zero where that does not count
+	mu         sync.Mutex // guards the fields below
+	status     Status
+	lastAnswer time.Time // when Telegram stopped answering; zero if that does not count
 }
 
 // current is a copy of the status.
-func (b *board) current() Status {
+func (b *statusTracker) current() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.status
 }
 
-func (b *board) canSend() bool {
+func (b *statusTracker) canSend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case b.status.State.answers():
 		return true
 	case b.status.State == StateUnreachable || b.status.State == StateFloodWait:
-		return !b.answered.IsZero() && b.now().Sub(b.answered) <= blip
+		return !b.lastAnswer.IsZero() && b.now().Sub(b.lastAnswer) <= tolerated
 	default:
 		return false
 	}
 }
 
-// set notes where the loop stands. A change of state is logged, once; until and detail may change unsaid.
-func (b *board) set(state State, until time.Time, detail string) {
+// set changes the status. It logs a change of state, but not of until and detail.
+func (b *statusTracker) set(state State, until time.Time, detail string) {
 	b.mu.Lock()
 	old := b.status.State
 	b.status.State, b.status.Until, b.status.Detail = state, until, detail
@@ -82,9 +82,9 @@ func (b *board) set(state State, until time.Time, detail string) {
 		b.status.Since = b.now()
 		switch {
 		case state == StateUnauthorized:
-			b.answered = time.Time{} // the token works again or it does not; no blip
+			b.lastAnswer = time.Time{} // a rejected token is not a short outage
 		case old.answers():
-			b.answered = b.now()
+			b.lastAnswer = b.now()
 		}
 	}
 	username := b.status.Username
@@ -106,33 +106,33 @@ func (b *board) set(state State, until time.Time, detail string) {
 	}
 }
 
-func (b *board) named(username string) {
+func (b *statusTracker) setUsername(username string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.status.Username = username
 }
 
-func (b *board) polled() {
+func (b *statusTracker) setPolled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.status.LastPoll = b.now()
 }
 
-// The sentences of the states.
+// Details of the states.
 const (
-	sayConflict = "Another program polls this bot: a second telegate, a test, a script. Stop it; if you know of none, have @BotFather revoke the token. Messages still go out, but commands and buttons may not work."
-	sayWebhook  = "A webhook is set for this bot, so commands and buttons do not reach telegate; messages still go out. If nothing else needs the webhook, remove it with the Bot API call deleteWebhook; telegate notices within a minute."
-	sayQuiet    = "Telegram asks the bot to keep quiet for a while, because it was asked too much. Nothing to do: telegate waits and goes on by itself; a restart changes nothing."
-	sayStorage  = "Updates cannot be stored, so commands and buttons wait. Look into the log, and at the free space of the disk."
+	sayConflict = "Another program polls this bot: a second telegate, a test, a script. Stop it; if you know of none, revoke the token at @BotFather. Messages are still sent, but commands and buttons may not work."
+	sayWebhook  = "A webhook is set for this bot, so commands and buttons do not reach telegate; messages are still sent. If nothing else needs the webhook, remove it with the Bot API call deleteWebhook; telegate notices within a minute."
+	sayQuiet    = "Telegram limits this bot because of too many requests. Nothing to do: telegate waits and then continues; a restart changes nothing."
+	sayStorage  = "Updates cannot be stored, so commands and buttons wait. Check the log and the free space on the disk."
 )
 
-// diagnose says what a failed getMe or getUpdates means. A 429 is the loop's own affair.
+// diagnose says what a failed getMe or getUpdates means. The caller handles 429.
 func diagnose(err error) (State, string) {
 	var answer *answerError
-	var line *lineError
+	var network *networkError
 	switch {
-	case errors.As(err, &line):
-		return StateUnreachable, fmt.Sprintf("%s (%v)", line.detail(), line)
+	case errors.As(err, &network):
+		return StateUnreachable, fmt.Sprintf("%s (%v)", network.detail(), network)
 	case !errors.As(err, &answer):
 		return StateUnreachable, fmt.Sprintf("%s (%v)", sayProxy, err)
 	}
@@ -151,8 +151,8 @@ func diagnose(err error) (State, string) {
 	}
 }
 
-// wait returns when the time is over, the context is, or a nudge comes (nil: none does), whichever is first.
-func wait(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
+// wait returns after d, when the context ends, or when wake delivers (it may be nil), whichever is first.
+func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	if d <= 0 {
 		return
 	}
@@ -161,6 +161,6 @@ func wait(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-nudge:
+	case <-wake:
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"telegate/sandbox"
 )
 
-// telegram is a simulated Telegram with the test bot and Alice, who has pressed Start.
+// telegram is a simulated Telegram with the test bot; Alice has pressed Start.
 func telegram(t *testing.T) (*sandbox.Telegram, sandbox.Person, *http.Transport) {
 	t.Helper()
 	tg := sandbox.New(sandbox.Options{})
@@ -31,7 +31,7 @@ func telegram(t *testing.T) (*sandbox.Telegram, sandbox.Person, *http.Transport)
 	return tg, alice, connect(t, tg)
 }
 
-// count is how many calls of the method were answered.
+// count counts the answered calls of a method.
 func count(tg *sandbox.Telegram, method string) int {
 	n := 0
 	for _, c := range tg.Calls() {
@@ -42,7 +42,7 @@ func count(tg *sandbox.Telegram, method string) int {
 	return n
 }
 
-// expect waits until everything stands still and checks the state, and whether messages can be sent.
+// expect waits until all goroutines are blocked, then checks the state and CanSend.
 func expect(t *testing.T, r *rig, state bot.State, canSend bool) bot.Status {
 	t.Helper()
 	synctest.Wait()
@@ -321,7 +321,7 @@ func TestFloodWaitIsHonouredAndStored(t *testing.T) {
 	})
 }
 
-// A clock that is set back while telegate is down makes no wait longer than Telegram has asked for.
+// Setting the clock back while telegate is down does not make a flood wait longer than Telegram asked for.
 func TestClockSetBackMakesNoFloodWaitLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, _, transport := telegram(t)

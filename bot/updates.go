@@ -22,44 +22,44 @@ type Update struct {
 	Raw json.RawMessage
 }
 
-// Handler gives updates their meaning.
+// Handler acts on updates.
 type Handler interface {
-	// Handle is called in order for each chat, and at least once per update, so doing it twice must do no harm. Different
-	// chats may run at the same time. An error means: try again soon; after a few tries the update is given up. The
-	// context ends after half a minute, or when telegate stops, which leaves the update for the next start.
+	// Handle is called at least once per update, in order within a chat and concurrently for different chats. It must be
+	// idempotent. After an error the Poller tries again, and after a few tries it drops the update. The context ends after
+	// half a minute, or when telegate stops, which leaves the update for the next start.
 	Handle(ctx context.Context, u *models.Update) error
 }
 
 const (
-	// maxUpdates is how many updates are asked for and handled at once; Telegram's limit is 100 too.
+	// maxUpdates is the size of a batch; Telegram's maximum is 100 too.
 	maxUpdates = 100
-	// maxChats is how many chats are handled at the same time.
+	// maxChats is how many chats are handled concurrently.
 	maxChats = 8
-	// handleTimeout ends a handler that hangs; handlers are meant to take milliseconds.
+	// handleTimeout ends a handler that hangs; handlers should take milliseconds.
 	handleTimeout = 30 * time.Second
-	// finishTimeout is what noting the end of an update may take when telegate stops meanwhile.
+	// finishTimeout limits marking an update as finished while telegate stops.
 	finishTimeout = 5 * time.Second
-	// pollGrace is how much longer than asked for a poll may take before the line counts as dead (F26).
+	// pollGrace is how much longer than requested a poll may take before the connection counts as dead (F26).
 	pollGrace = 10 * time.Second
 )
 
-// handlePauses are the waits before another try of a handler that failed, mostly because the database does. A "Not me"
-// must not be lost to a few bad seconds, so they add up to minutes; all else waits meanwhile, and Telegram keeps it.
+// handlePauses are the pauses between tries of a handler that failed, mostly because of the database. They add up to minutes,
+// so that a short outage loses no "Not me". Other updates wait meanwhile, and Telegram keeps new ones.
 var handlePauses = []time.Duration{
 	100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second, 30 * time.Second,
 	time.Minute, time.Minute, time.Minute,
 }
 
-// Why an update was skipped. These words are stored; they never repeat any of the update.
+// Why an update was skipped. These words are stored; they contain nothing of the update.
 const (
-	faultUnreadable = "cannot be read"
-	faultPanic      = "the handler panicked"
-	faultFailed     = "the handler failed every time"
+	skippedUnreadable = "cannot be read"
+	skippedPanic      = "the handler panicked"
+	skippedFailed     = "the handler failed every time"
 )
 
-// getUpdates asks for the updates from the offset on and waits for one up to timeout, which Telegram cuts at 50 s.
-// Asking confirms, and so deletes at Telegram, all updates before the offset. Only the ids are decoded: the contents
-// may hold what this version does not know.
+// getUpdates polls for updates from the offset on and waits up to timeout for the first one; Telegram's maximum is 50 s.
+// It confirms all updates before the offset, so Telegram deletes them. It decodes only the ids: the contents may be newer
+// than this version.
 func (c *Client) getUpdates(ctx context.Context, offset int64, timeout time.Duration) ([]Update, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout+pollGrace)
 	defer cancel()
@@ -72,14 +72,14 @@ func (c *Client) getUpdates(ctx context.Context, offset int64, timeout time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("getUpdates: encode the request: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.grant.Load().poll, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.token.Load().poll, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("getUpdates: build the request: %w", c.polls.scrub.err(err))
+		return nil, fmt.Errorf("getUpdates: build the request: %w", c.polls.redactor.err(err))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.polls.Do(req)
 	if err != nil {
-		c.polls.http.CloseIdleConnections() // the next poll shall not trust a line that may be dead
+		c.polls.http.CloseIdleConnections() // do not reuse a connection that may be dead
 		return nil, err
 	}
 	defer resp.Body.Close()
@@ -104,31 +104,30 @@ func (c *Client) getUpdates(ctx context.Context, offset int64, timeout time.Dura
 	return updates, nil
 }
 
-// handleStored handles what is stored and not handled yet, oldest first, until nothing is left. An error is one of the
-// store, or the context's.
-func (b *Bot) handleStored(ctx context.Context) error {
+// handleStored handles all stored updates that are not finished, oldest first. An error comes from the store or the context.
+func (p *Poller) handleStored(ctx context.Context) error {
 	for {
-		updates, err := b.store.UnhandledUpdates(ctx, b.client.id, maxUpdates)
+		updates, err := p.store.UnhandledUpdates(ctx, p.client.id, maxUpdates)
 		if err != nil {
 			return fmt.Errorf("read stored updates: %w", err)
 		}
 		if len(updates) == 0 {
 			return nil
 		}
-		if err := b.handleAll(ctx, updates); err != nil {
+		if err := p.handleAll(ctx, updates); err != nil {
 			return err
 		}
 	}
 }
 
-// handleAll handles the updates, those of each chat one after the other.
-func (b *Bot) handleAll(ctx context.Context, updates []Update) error {
+// handleAll handles updates: those of one chat in order, different chats concurrently.
+func (p *Poller) handleAll(ctx context.Context, updates []Update) error {
 	chats := map[int64][]*models.Update{}
 	for _, stored := range updates {
 		u, err := decode(stored)
 		if err != nil {
-			b.logger.Warn("update skipped: it cannot be read", "update_id", stored.ID, "error", err)
-			if err := b.finish(ctx, stored.ID, faultUnreadable); err != nil {
+			p.logger.Warn("update skipped: unreadable", "update_id", stored.ID, "error", err)
+			if err := p.finish(ctx, stored.ID, skippedUnreadable); err != nil {
 				return err
 			}
 			continue
@@ -140,7 +139,7 @@ func (b *Bot) handleAll(ctx context.Context, updates []Update) error {
 	for _, list := range chats {
 		group.Go(func() error {
 			for _, u := range list {
-				if err := b.handle(ctx, u); err != nil {
+				if err := p.handle(ctx, u); err != nil {
 					return err
 				}
 			}
@@ -150,51 +149,51 @@ func (b *Bot) handleAll(ctx context.Context, updates []Update) error {
 	return group.Wait()
 }
 
-// handle has one update handled and notes its end. It fails where the end could not be noted, or the context is over.
-func (b *Bot) handle(ctx context.Context, u *models.Update) error {
+// handle handles one update and marks it as finished. It fails if that cannot be stored or the context ends.
+func (p *Poller) handle(ctx context.Context, u *models.Update) error {
 	for try := 0; ; try++ {
-		fault, err := b.try(ctx, u)
+		fault, err := p.try(ctx, u)
 		switch {
 		case ctx.Err() != nil && err != nil:
-			return ctx.Err() // unfinished: the next start takes it up
+			return ctx.Err() // unfinished: left for the next start
 		case err == nil || try == len(handlePauses):
 			if err != nil {
-				fault = faultFailed
-				b.logger.Error("update given up", "update_id", u.ID, "tries", try+1, "error", err)
+				fault = skippedFailed
+				p.logger.Error("update dropped", "update_id", u.ID, "tries", try+1, "error", err)
 			}
-			return b.finish(ctx, u.ID, fault)
+			return p.finish(ctx, u.ID, fault)
 		}
 		wait(ctx, handlePauses[try], nil)
 	}
 }
 
-// try calls the handler once. A panic is a fault, not an error: another try would end the same way.
-func (b *Bot) try(ctx context.Context, u *models.Update) (fault string, err error) {
-	ctx, cancel := context.WithTimeout(delivery.WithRequest(ctx, fmt.Sprintf("update-%d-%d", b.client.id, u.ID)), handleTimeout)
+// try calls the handler once. A panic is no error: another try would end the same way.
+func (p *Poller) try(ctx context.Context, u *models.Update) (fault string, err error) {
+	ctx, cancel := context.WithTimeout(delivery.WithRequest(ctx, fmt.Sprintf("update-%d-%d", p.client.id, u.ID)), handleTimeout)
 	defer cancel()
 	defer func() {
-		if p := recover(); p != nil {
-			b.logger.Error("update skipped: its handler panicked", "update_id", u.ID, "panic", b.client.calls.scrub.text(fmt.Sprint(p)), "stack", string(debug.Stack()))
-			fault, err = faultPanic, nil
+		if cause := recover(); cause != nil {
+			p.logger.Error("update skipped: its handler panicked", "update_id", u.ID, "panic", p.client.calls.redactor.text(fmt.Sprint(cause)), "stack", string(debug.Stack()))
+			fault, err = skippedPanic, nil
 		}
 	}()
-	return "", b.handler.Handle(ctx, u)
+	return "", p.handler.Handle(ctx, u)
 }
 
-// finish notes that the update is done with, even while telegate stops.
-func (b *Bot) finish(ctx context.Context, id int64, fault string) error {
+// finish marks the update as finished, even while telegate stops.
+func (p *Poller) finish(ctx context.Context, id int64, fault string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	if err := b.store.FinishUpdate(ctx, b.client.id, id, fault); err != nil {
-		return fmt.Errorf("note the end of update %d: %w", id, err)
+	if err := p.store.FinishUpdate(ctx, p.client.id, id, fault); err != nil {
+		return fmt.Errorf("finish update %d: %w", id, err)
 	}
 	return nil
 }
 
-// decode reads a stored update. Its error says where the trouble is without repeating any of the content.
+// decode reads a stored update. Its error contains nothing of the content.
 func decode(stored Update) (u *models.Update, err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		if cause := recover(); cause != nil {
 			u, err = nil, errors.New("the decoder panicked")
 		}
 	}()
@@ -204,18 +203,18 @@ func decode(stored Update) (u *models.Update, err error) {
 	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
-		u.ID = stored.ID // what the store knows it by
+		u.ID = stored.ID // as in the store
 		return u, nil
 	case errors.As(err, &mismatch):
 		return nil, fmt.Errorf("field %s is not a %s", mismatch.Field, mismatch.Type)
 	case errors.As(err, &syntax):
-		return nil, fmt.Errorf("no JSON at byte %d", syntax.Offset)
+		return nil, fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	default:
 		return nil, errors.New("a variant that this version does not know")
 	}
 }
 
-// chatOf is the chat whose order the update keeps: a private chat has its person's id. 0 for what belongs to none.
+// chatOf is the chat that orders the update; a private chat has its user's id. 0 if it belongs to no chat.
 func chatOf(u *models.Update) int64 {
 	switch {
 	case u.Message != nil:

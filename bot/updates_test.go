@@ -48,7 +48,7 @@ func TestUpdateIsStoredBeforeItIsConfirmed(t *testing.T) {
 	})
 }
 
-// watch tells of each getUpdates before it is sent.
+// watch calls tell before each getUpdates.
 func watch(next http.RoundTripper, tell func(request)) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(r.URL.Path, "/getUpdates") {
@@ -103,7 +103,7 @@ func TestMoreLeftoversThanABatchAreAllHandled(t *testing.T) {
 	})
 }
 
-// poison are updates that the library cannot decode, or that a handler may not expect.
+// poison are updates that the library cannot decode, or that handlers do not expect.
 var poison = map[string]string{
 	"unknown member status":  `{"my_chat_member":{"chat":{"id":5,"type":"private"},"from":{"id":5},"date":1,"old_chat_member":{"status":"S3cr3t"},"new_chat_member":{"status":"S3cr3t"}}}`,
 	"unknown origin":         `{"message":{"message_id":1,"date":1,"chat":{"id":5,"type":"private"},"text":"S3cr3t","forward_origin":{"type":"S3cr3t"}}}`,
@@ -168,7 +168,7 @@ func TestPanicIsContainedAndLoggedWithItsStack(t *testing.T) {
 	})
 }
 
-func TestFailingHandlerIsTriedAgainAndThenGivenUp(t *testing.T) {
+func TestFailingHandlerIsRetriedAndThenDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := map[int64]int{}
 		h := &handler{do: func(_ context.Context, u *models.Update) error {

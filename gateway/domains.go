@@ -23,14 +23,14 @@ var needsBot = []string{"deep_link", "buttons", "commands"}
 // domains answers what the rooms ask about domains and their bots.
 type domains struct {
 	current atomic.Pointer[domainSet]
-	bots    map[int64]*bot.Bot // filled in before anything runs
+	bots    map[int64]*bot.Poller // filled in before anything runs
 	mtproto *mtproto
 	chats   linking.Store       // likewise
 	general language.Catalogues // of domains without texts of their own
 }
 
 func newDomains(cfg *config.Config, m *mtproto) *domains {
-	t := &domains{bots: map[int64]*bot.Bot{}, mtproto: m, general: language.New()}
+	t := &domains{bots: map[int64]*bot.Poller{}, mtproto: m, general: language.New()}
 	t.set(cfg.Domains)
 	return t
 }

@@ -43,7 +43,7 @@ type Gateway struct {
 	clients    map[int64]*bot.Client
 	tables     map[int64]config.Telegram // by which they were made
 	mtproto    *mtproto
-	desks      []*bot.Desk
+	desks      []*bot.UpdateHandler
 	dispatcher *delivery.Dispatcher
 	broadcasts *notify.Broadcaster
 	codes      *twofa.Service
@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 func (g *Gateway) DB() *db.DB { return g.db }
 
 // Bot is the bot with an id; nil where no domain has it.
-func (g *Gateway) Bot(id int64) *bot.Bot { return g.domains.bots[id] }
+func (g *Gateway) Bot(id int64) *bot.Poller { return g.domains.bots[id] }
 
 // UserSession is the client of a person's account; nil without one.
 func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.person }
@@ -193,15 +193,15 @@ func (g *Gateway) makeClients(transports map[int64]delivery.Transport) error {
 
 func (g *Gateway) makeBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
 	for id, c := range g.clients {
-		desk := bot.NewDesk(bot.DeskOptions{
+		desk := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.domains.Title(domain); return title },
 			Words: func(person string) *language.Words { return g.domains.BotWords(id, person) },
 		})
 		g.desks = append(g.desks, desk)
-		g.domains.bots[id] = bot.New(bot.BotOptions{
+		g.domains.bots[id] = bot.NewPoller(bot.PollerOptions{
 			Client: c, Store: g.db, Handler: desk, Logger: g.log, Now: time.Now,
-			OnConnected: func() { g.dispatcher.Resume(id); desk.Introduce() },
+			OnConnected: func() { g.dispatcher.Resume(id); desk.PublishCommands() },
 		})
 	}
 }

@@ -158,15 +158,15 @@ func (g *Gateway) inUse(old *config.Config, t config.Telegram) (found config.Tel
 }
 
 // prove asks Telegram about each token that has changed.
-func (g *Gateway) prove(ctx context.Context, old, cfg *config.Config) (map[int64]*bot.Grant, error) {
+func (g *Gateway) prove(ctx context.Context, old, cfg *config.Config) (map[int64]*bot.VerifiedToken, error) {
 	before, now := tokens(old), tokens(cfg)
-	grants := map[int64]*bot.Grant{}
+	grants := map[int64]*bot.VerifiedToken{}
 	for id, token := range now {
 		if before[id] == token || g.clients[id] == nil {
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, proveTimeout)
-		grant, err := g.clients[id].Prove(asking, token.Reveal())
+		grant, err := g.clients[id].VerifyToken(asking, token.Reveal())
 		cancel()
 		if err != nil {
 			return nil, &api.ReloadError{Detail: fmt.Sprintf("Telegram was asked whose the new token of bot %d is, and it cannot be used (%v). The old configuration, "+
@@ -218,11 +218,11 @@ func inShort(names []string) string {
 }
 
 // adopt puts the rest of a configuration in force; nothing here can fail.
-func (g *Gateway) adopt(cfg *config.Config, grants map[int64]*bot.Grant) {
+func (g *Gateway) adopt(cfg *config.Config, grants map[int64]*bot.VerifiedToken) {
 	logging.Reconfigure(g.log, cfg)
 	for id, grant := range grants {
-		g.clients[id].Use(grant)
-		g.domains.bots[id].Nudge()
+		g.clients[id].UseToken(grant)
+		g.domains.bots[id].RetryNow()
 	}
 	g.server.SetKeys(apiKeys(cfg))
 	g.console.SetKeys(consoleKeys(cfg))

@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient
 
 import (
@@ -31,10 +33,6 @@ type allowance struct {
 	until atomic.Int64 // Unix time in seconds: before it there is nothing left
 	held  atomic.Int64 // likewise: before it nothing is left for broadcasts
 }
-
-// BroadcastsPerDay is how many of the messages an account may send in a day broadcasts may use up. A quarter is kept for
-// codes and whatever else a person waits for: those must never wait behind a broadcast, least of all until midnight.
-func BroadcastsPerDay(dailyCap int) int { return max(1, dailyCap-(dailyCap+3)/4) }
 
 // today is the name of the day, and when the next begins.
 func (a *allowance) today() (name string, next time.Time) {

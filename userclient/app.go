@@ -3,18 +3,9 @@ package userclient
 import (
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"regexp"
-	"runtime"
-	"strconv"
-	"time"
-
-	"github.com/gotd/log/logslog"
-	"github.com/gotd/td/telegram"
-	"github.com/gotd/td/tg"
 )
 
 // ErrApp: the app id or hash cannot be one.
@@ -44,47 +35,9 @@ type Server struct {
 	Key     *rsa.PublicKey // that the server proves itself with
 }
 
-// dialTimeout bounds one attempt to reach a data centre or a proxy, so that a dead route costs seconds (F31).
-const dialTimeout = 10 * time.Second
-
-// connectTimeout bounds an attempt with all that follows: a new key takes a second of computing, and many on a small or a
-// busy machine, where a shorter limit would have it begin anew for ever.
-const connectTimeout = 2 * time.Minute
-
-// library are the options of gotd that follow from the app, for a client that is run once.
-func (a App) library() (telegram.Options, error) {
+func (a App) check() error {
 	if a.ID <= 0 || !apiHashShape.MatchString(a.Hash) {
-		return telegram.Options{}, ErrApp
+		return ErrApp
 	}
-	resolver, err := resolver(a.Proxy)
-	if err != nil {
-		return telegram.Options{}, err
-	}
-	version := a.Version
-	if version == "" {
-		version = "dev"
-	}
-	o := telegram.Options{
-		Resolver:        resolver,
-		DialTimeout:     connectTimeout, // of the library: dial, proxy and key together
-		ExchangeTimeout: connectTimeout,
-		Device:          telegram.DeviceConfig{DeviceModel: "telegate", SystemVersion: runtime.GOOS, AppVersion: version, SystemLangCode: "en", LangCode: "en"},
-	}
-	if a.Logger != nil {
-		o.Logger = logslog.New(slog.New(lower{a.Logger.Handler()}))
-	}
-	for _, s := range a.Servers {
-		host, port, err := net.SplitHostPort(s.Address)
-		if err != nil {
-			return telegram.Options{}, fmt.Errorf("address of data centre %d: %w", s.DC, err)
-		}
-		number, err := strconv.Atoi(port)
-		if err != nil {
-			return telegram.Options{}, fmt.Errorf("address of data centre %d: %w", s.DC, err)
-		}
-		o.PublicKeys = append(o.PublicKeys, telegram.PublicKey{RSA: s.Key})
-		o.DCList.Options = append(o.DCList.Options, tg.DCOption{ID: s.DC, IPAddress: host, Port: number, Static: true})
-		o.DC = a.Servers[0].DC
-	}
-	return o, nil
+	return nil
 }

@@ -1,18 +1,12 @@
-// Package userclient speaks MTProto, Telegram's own protocol, through gotd: as a person's account, or as a bot that signs
-// in with its token. It is the only room that knows the library.
-//
-// A Client keeps one account connected and is a delivery.Transport (send.go, peer.go). SignIn walks an administrator
-// through signing in (signin.go, qr.go), Decode reads sessions of other programs (session.go), Verify asks Telegram whose
-// a session is. What has to be remembered between runs is described in package account.
+//go:build !nomtproto
+
 package userclient
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,21 +21,16 @@ import (
 	"telegate/userclient/account"
 )
 
+// InBuild tells whether this build of telegate speaks MTProto: without the tag nomtproto it does.
+const InBuild = true
+
 var _ delivery.Transport = (*Client)(nil)
 
-// Names of the transport, as a message shows them.
+// Rates of messages.
 const (
-	nameUser = "user"
-	nameBot  = "bot-mtproto"
-)
-
-// Rates and caps where Options leave them to us.
-const (
-	// defaultDailyCap: accounts were limited after about 50 messages to people who did not know them (F32).
-	defaultDailyCap = 40
-	userRate        = 1  // messages a second
-	botRate         = 25 // Telegram's limit for bots is about 30 (facts §B)
-	burst           = 3
+	userRate = 1  // messages a second
+	botRate  = 25 // Telegram's limit for bots is about 30 (facts §B)
+	burst    = 3
 )
 
 // Retry pauses of a client that has to begin anew. Reconnecting inside the library has its own: 100 ms to 5 s.
@@ -50,31 +39,6 @@ const (
 	lastPause  = time.Minute
 	holdRetry  = 2 * time.Second
 )
-
-// Options says how a Client is built.
-type Options struct {
-	App
-	// BotToken makes the client the bot itself; empty: a person's account.
-	BotToken string
-	// Session is the configured session string of a person's account. Empty: the one in Store.
-	Session string
-	Store   account.Store
-	// DailyCap is how many messages a person's account sends in a day (UTC). 0: 40. A bot has no cap.
-	DailyCap int
-	// BotName is the username of a bot, without @, for the links that stand for buttons a person's account cannot send; empty where
-	// there is none. nil: never.
-	BotName func(botID int64) string
-	// Broadcasts lets broadcasts through; only right where a person's account is the only way out.
-	Broadcasts bool
-	// Logger hears of each change of state, once. nil: nothing is logged.
-	Logger *slog.Logger
-	// Now is the clock. nil: time.Now. Waiting is done with real timers.
-	Now func() time.Time
-	// OnConnected is called each time the account becomes connected. Optional; must not block.
-	OnConnected func(Status)
-	// OnAlarm is called with a final state, and when Telegram limits the account. Optional; must not block.
-	OnAlarm func(Status)
-}
 
 // Client keeps an account connected. Its methods may be called from any number of goroutines.
 type Client struct {
@@ -98,65 +62,29 @@ type Client struct {
 
 // New checks the options and touches no network. ErrApp, ErrProxy, ErrSession, ErrToken.
 func New(o Options) (*Client, error) {
+	o, bot, saved, err := o.prepare()
+	if err != nil {
+		return nil, err
+	}
 	if _, err := o.library(); err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, name: nameUser, check: make(chan struct{}, 1), resolve: make(chan struct{}, 1)}
+	c := &Client{o: o, name: nameUser, bot: bot, saved: saved, check: make(chan struct{}, 1), resolve: make(chan struct{}, 1)}
 	limiter := rate.NewLimiter(userRate, burst)
-	switch {
-	case o.BotToken != "":
-		if err := CheckToken(o.BotToken); err != nil {
-			return nil, err
-		}
-		c.o.BotToken = strings.TrimSpace(o.BotToken)
-		if _, err := fmt.Sscanf(c.o.BotToken, "%d:", &c.bot); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrToken, err)
-		}
-		c.name = fmt.Sprintf("bot %d", c.bot)
+	if bot != 0 {
+		c.name = fmt.Sprintf("bot %d", bot)
 		limiter = rate.NewLimiter(botRate, burst)
-	case o.Session != "":
-		s, err := Decode(o.Session)
-		if err != nil {
-			return nil, err
-		}
-		c.saved = s
 	}
-	if o.DailyCap == 0 {
-		c.o.DailyCap = defaultDailyCap
-	}
-	if o.Logger == nil {
-		c.o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		c.o.Now = time.Now
-	}
-	if o.BotName == nil {
-		c.o.BotName = func(int64) string { return "" }
-	}
-	for _, call := range []*func(Status){&c.o.OnConnected, &c.o.OnAlarm} {
-		if *call == nil {
-			*call = func(Status) {}
-		}
-	}
-	logger := c.o.Logger
-	c.waits = &waits{name: c.name, store: o.Store, now: c.o.Now, log: logger, table: map[string]time.Time{}}
-	c.allowed = &allowance{name: c.name, store: o.Store, limit: c.o.DailyCap, now: c.o.Now, log: logger}
-	c.kept = &kept{name: c.name, store: o.Store, log: logger}
-	c.pacer = pacer{limiter: limiter, now: c.o.Now}
+	c.waits = &waits{name: c.name, store: o.Store, now: o.Now, log: o.Logger, table: map[string]time.Time{}}
+	c.allowed = &allowance{name: c.name, store: o.Store, limit: o.DailyCap, now: o.Now, log: o.Logger}
+	c.kept = &kept{name: c.name, store: o.Store, log: o.Logger}
+	c.pacer = pacer{limiter: limiter, now: o.Now}
 	c.board = &board{
-		now: c.o.Now, log: logger, onConnected: c.o.OnConnected, onAlarm: c.o.OnAlarm, waits: c.waits, allowed: c.allowed,
+		now: o.Now, log: o.Logger, onConnected: o.OnConnected, onAlarm: o.OnAlarm, waits: c.waits, allowed: c.allowed,
 		changed: make(chan struct{}),
-		status:  Status{State: StateConnecting, Since: c.o.Now()},
+		status:  Status{State: StateConnecting, Since: o.Now()},
 	}
 	return c, nil
-}
-
-// Name is "user" or "bot-mtproto", as a message's "transport" shows it.
-func (c *Client) Name() string {
-	if c.bot != 0 {
-		return nameBot
-	}
-	return nameUser
 }
 
 // Status is how the client stands with Telegram.

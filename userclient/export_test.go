@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient
 
 // StartSignInWithin is StartSignIn with another limit than 10 minutes.

@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient
 
 import (
@@ -5,12 +7,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/gotd/td/crypto"
 	"github.com/gotd/td/session"
 
 	"telegate/userclient/account"
@@ -74,6 +76,9 @@ func (s *state) of(ctx context.Context, dc int) (*session.Data, error) {
 	}
 }
 
+// keyID is how Telegram calls the key.
+func (s Session) keyID() [8]byte { return crypto.Key(s.key).ID() }
+
 // save puts a session where the library will look for it.
 func (s Session) save(ctx context.Context, into session.Storage) error {
 	id := s.keyID()
@@ -94,28 +99,6 @@ type kept struct {
 	// Only Run uses what follows.
 	*state
 	record record
-}
-
-// record is what lies sealed in the database.
-type record struct {
-	Origin []byte          `json:"origin"` // digest of what the session was made from: a session string or a token
-	Owner  int64           `json:"owner"`  // the account's id; 0 until known
-	State  json.RawMessage `json:"state"`  // the library's
-}
-
-// readRecord reads what lies there; an empty record where nothing does.
-func readRecord(ctx context.Context, from account.Sessions, name string) (record, error) {
-	data, err := from.Session(ctx, name)
-	if err != nil {
-		return record{}, fmt.Errorf("read session: %w", err)
-	}
-	var r record
-	if data != nil {
-		if err := json.Unmarshal(data, &r); err != nil {
-			return record{}, fmt.Errorf("read session: %w", err)
-		}
-	}
-	return r, nil
 }
 
 // load reads the session of an account. A stored session that was made from something else than what is configured now is
@@ -165,9 +148,6 @@ func (k *kept) prove(ctx context.Context, owner int64, dc int) {
 	}
 }
 
-// ErrNoSession: nobody has signed in.
-var ErrNoSession = errors.New("there is no session of a Telegram account: run telegate setup to sign in")
-
 // Keep stores a person's session for clients without a configured one. What was remembered of a session before is dropped;
 // where the new one cannot be stored, the one before stays.
 // me is who it belongs to, as SignIn or Verify has told. It must not be called while a client runs.
@@ -185,20 +165,4 @@ func Keep(ctx context.Context, store account.Store, s Session, me Person) error 
 		return fmt.Errorf("write session: %w", err)
 	}
 	return nil
-}
-
-// Kept reads the stored session of a person. ErrNoSession.
-func Kept(ctx context.Context, store account.Sessions) (Session, error) {
-	r, err := readRecord(ctx, store, nameUser)
-	if err != nil {
-		return Session{}, err
-	}
-	if r.State == nil {
-		return Session{}, ErrNoSession
-	}
-	data, err := (&session.Loader{Storage: newState(r.State)}).Load(ctx)
-	if err != nil {
-		return Session{}, fmt.Errorf("read the library's session: %w", err)
-	}
-	return newSession(FormatOwn, data.DC, r.Owner, data.AuthKey)
 }

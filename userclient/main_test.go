@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient_test
 
 import (
@@ -5,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"log/slog"
@@ -64,11 +65,6 @@ var (
 	alice = datacenter.Account{ID: 5000000001, AccessHash: 11, Username: "alice", Name: "Alice", Phone: "+34600000001"}
 	bob   = datacenter.Account{ID: 5000000002, AccessHash: 22, Username: "bob_builder", Name: "Bob", Phone: "+34600000002", Password: "correct horse"}
 	robot = datacenter.Account{ID: 2000000002, AccessHash: 44, Username: "TestBot", Name: "Test", Token: testToken}
-)
-
-const (
-	testToken = "2000000002:AAExampleExampleExampleExampleExample"
-	testHash  = "0123456789abcdef0123456789abcdef"
 )
 
 // rig is a simulated Telegram and a database.
@@ -276,14 +272,4 @@ func (l *record) await(t testing.TB, words string) {
 			t.Fatalf("the log never said %q", words)
 		}
 	}
-}
-
-// rawKey is the key inside a session.
-func rawKey(t testing.TB, s userclient.Session) []byte {
-	t.Helper()
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s.Encode(), "telegate_"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b[9 : 9+256]
 }

@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient
 
 import (
@@ -12,9 +14,6 @@ import (
 	"telegate/delivery"
 	"telegate/userclient/account"
 )
-
-// ErrNobody: no Telegram account of a person has the username.
-var ErrNobody = errors.New("nobody has this Telegram username")
 
 // askAgain is how long an answer holds that a username leads to nobody, or to somebody else: Telegram limits these
 // questions hard (facts §C).

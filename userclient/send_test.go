@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient_test
 
 import (

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/gotd/td/crypto"
 )
 
 // ErrSession: the text is not a session that can be used. What wraps it says what it is instead, and never shows it.
@@ -54,9 +52,6 @@ func (s Session) String() string { return s.Format + " session" }
 
 // GoString shows no part of the key either.
 func (s Session) GoString() string { return s.String() }
-
-// keyID is how Telegram calls the key.
-func (s Session) keyID() [8]byte { return crypto.Key(s.key).ID() }
 
 // What people paste where a session belongs.
 var (

@@ -12,6 +12,11 @@ import (
 	"telegate/userclient"
 )
 
+const (
+	testToken = "2000000002:AAExampleExampleExampleExampleExample"
+	testHash  = "0123456789abcdef0123456789abcdef"
+)
+
 // A key, and the strings of other programs around one.
 var someKey = bytes.Repeat([]byte{0xab, 0xcd, 0x01, 0xff}, 64)
 
@@ -25,6 +30,16 @@ func gramJS(dc byte, address string, key []byte) string {
 func telethon(dc byte, address, key []byte) string {
 	b := binary.BigEndian.AppendUint16(append([]byte{dc}, address...), 443)
 	return "1" + base64.URLEncoding.EncodeToString(append(b, key...))
+}
+
+// rawKey is the key inside a session.
+func rawKey(t testing.TB, s userclient.Session) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s.Encode(), "telegate_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[9 : 9+256]
 }
 
 var (

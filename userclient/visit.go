@@ -1,3 +1,5 @@
+//go:build !nomtproto
+
 package userclient
 
 import (
@@ -12,9 +14,6 @@ import (
 
 // reachTimeout is how long a person at the terminal waits for the first connection.
 const reachTimeout = time.Minute
-
-// ErrUnreachable: no data centre has answered in time.
-var ErrUnreachable = errors.New("Telegram's data centres cannot be reached: check the network, the firewall and the proxy") //nolint:staticcheck // a name
 
 // unreachable is what to say when no data centre has answered: a proxy on the way is what to look at first.
 func (a App) unreachable() error {
@@ -33,9 +32,6 @@ func (e proxyError) Error() string {
 }
 
 func (proxyError) Unwrap() error { return ErrUnreachable }
-
-// ErrDead: Telegram refuses the session for good. What wraps it says why.
-var ErrDead = errors.New("the session cannot be used")
 
 // visit is a client of the library that lives as long as somebody works with it and keeps its session in memory.
 type visit struct {

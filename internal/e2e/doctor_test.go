@@ -209,7 +209,7 @@ func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
 	}{
 		{sandbox.Faults{Unauthorized: true}, "bot 2000000002", doctor.Fail, "@BotFather"},
 		{sandbox.Faults{Down: true}, "bot 2000000002", doctor.Fail, "unreachable"},
-		{sandbox.Faults{BadGateway: true}, "bot 2000000002", doctor.Fail, "Something that is not the Bot API answers"},
+		{sandbox.Faults{BadGateway: true}, "bot 2000000002", doctor.Fail, "Something other than the Bot API answers"},
 		{sandbox.Faults{PollFloodWait: time.Minute}, "bot 2000000002", doctor.Warn, "1m0s"},
 		{sandbox.Faults{WebhookSet: true}, "webhook", doctor.Fail, "example.com"},
 	} {

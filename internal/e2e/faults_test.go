@@ -160,7 +160,7 @@ func inFault(t *testing.T, test func(f *faulty)) {
 				}
 			}},
 		})
-		poll := bot.New(bot.BotOptions{
+		poll := bot.NewPoller(bot.PollerOptions{
 			Client: client, Store: f.db, Handler: ignore{}, Now: time.Now, OnConnected: func() { f.dispatcher.Resume(client.ID()) },
 		})
 		ctx, cancel := context.WithCancel(t.Context())

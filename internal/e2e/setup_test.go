@@ -287,7 +287,7 @@ func TestSetupGoesOnWhenTelegramIsBack(t *testing.T) {
 	s.start(dir, "--setuptelegram", "bot")
 	s.reads("not shown):")
 	s.types(testToken + "\n")
-	s.reads("Telegram has trouble of its own")
+	s.reads("Telegram itself has a problem")
 	s.reads("Try again? [Y/n]")
 	w.telegram.SetFaults(sandbox.Faults{})
 	s.types("\n")

@@ -19,7 +19,7 @@ import (
 	"telegate/twofa"
 )
 
-// asked notes what the desk asks of the rooms; what it must not ask for here is nil.
+// asked records the calls of the handler; calls that it must not make here are nil.
 type asked struct {
 	bot.Links
 	what []string
@@ -54,19 +54,19 @@ func (silent) Reply(context.Context, int64, int64, delivery.Lane, delivery.Body)
 
 func (silent) Started(context.Context, int64, string) (bool, error) { return false, nil }
 
-// A start token is random: one that looks like a tap, of a button that there is not, claims its link like any other. The buttons that
-// there are keep their meaning as links.
-func TestATokenThatLooksLikeATapClaimsItsLink(t *testing.T) {
+// Start tokens are random. One that looks like an unknown button claims its link like any other. The known buttons
+// work as links.
+func TestATokenThatLooksLikeAButtonClaimsItsLink(t *testing.T) {
 	telegram := roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"ok":true,"result":true}`))}, nil
 	})
 	a := &asked{}
 	english := language.New()["en"]()
-	desk := bot.NewDesk(bot.DeskOptions{
+	h := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 		Client: newClient(t, telegram), Links: a, Codes: askedCodes{asked: a}, Messages: silent{}, Now: time.Now,
 		Words: func(string) *language.Words { return english }, Logger: slog.New(slog.DiscardHandler),
 	})
-	defer desk.Close()
+	defer h.Close()
 	tap := func(action, of string) string { return delivery.Button{Callback: action + ":" + of}.StartPayload() }
 	for payload, want := range map[string]string{
 		"4Qk8j2mC0sJYk1yq3mO4h6l7b8n9v0c1x2z3a4s5d6f": "claim 4Qk8j2mC0sJYk1yq3mO4h6l7b8n9v0c1x2z3a4s5d6f",
@@ -79,7 +79,7 @@ func TestATokenThatLooksLikeATapClaimsItsLink(t *testing.T) {
 		tap(twofa.ButtonNotMe, "ver_1"):               "not my code ver_1",
 	} {
 		a.what = nil
-		err := desk.Handle(t.Context(), &models.Update{ID: 7, Message: &models.Message{
+		err := h.Handle(t.Context(), &models.Update{ID: 7, Message: &models.Message{
 			From: &models.User{ID: 501}, Chat: models.Chat{ID: 501, Type: models.ChatTypePrivate}, Text: "/start " + payload,
 		}})
 		if got := fmt.Sprint(a.what); err != nil || got != "["+want+"]" {

@@ -61,7 +61,7 @@ func TestDiagnoseTellsTroublesApart(t *testing.T) {
 		"foreign":     {sandbox.Faults{}, "123456789:" + strings.Repeat("b", 35), bot.StateUnauthorized, "@BotFather"},
 		"cut off":     {sandbox.Faults{Down: true}, testToken, bot.StateUnreachable, "cannot be reached"},
 		"proxy page":  {sandbox.Faults{BadGateway: true}, testToken, bot.StateUnreachable, "HTTP status 502"},
-		"own trouble": {sandbox.Faults{ServerError: true}, testToken, bot.StateUnreachable, "trouble of its own"},
+		"own trouble": {sandbox.Faults{ServerError: true}, testToken, bot.StateUnreachable, "itself has a problem"},
 		"flood wait":  {sandbox.Faults{PollFloodWait: time.Minute}, testToken, bot.StateFloodWait, "1m0s"},
 	} {
 		telegram.SetFaults(test.faults)
@@ -79,7 +79,7 @@ func TestDiagnoseTellsTroublesApart(t *testing.T) {
 		if got.State != test.state || !strings.Contains(got.Detail, test.detail) || strings.Contains(got.Detail, test.token[10:]) {
 			t.Errorf("%s: %+v", name, got)
 		}
-		if strings.Contains(got.Detail, "by itself") || strings.Contains(got.Detail, "keeps trying") {
+		if strings.Contains(got.Detail, "telegate tries again") || strings.Contains(got.Detail, "keeps trying") {
 			t.Errorf("%s: nobody tries again: %s", name, got.Detail)
 		}
 		if (got.Wait > 0) != (test.state == bot.StateFloodWait) {

@@ -16,7 +16,7 @@ func strangerText(w *language.Words) delivery.Body {
 
 func helpText(w *language.Words) delivery.Body {
 	t := w.Say("bot.help", nil).Plain("\n")
-	for _, c := range menu(w) {
+	for _, c := range commandMenu(w) {
 		t = t.Plain("\n" + w.Isolated("/"+c.Name) + " – " + c.Description)
 	}
 	return delivery.Compose(t)
@@ -32,12 +32,12 @@ func onlyInPrivate(w *language.Words) delivery.Body {
 
 func testText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("bot.test", nil)) }
 
-// accountStatus is one line of /status.
+// accountStatus is a line of /status.
 type accountStatus struct {
 	link    linking.Link
 	title   string
-	reasons []twofa.Reason // why it is no second factor; none: it is one
-	gone    bool           // its domain is not configured any more
+	reasons []twofa.Reason // why it is not a second factor; empty: it is
+	gone    bool           // its domain is no longer configured
 }
 
 func (a accountStatus) line(w *language.Words) delivery.Text {
@@ -59,7 +59,7 @@ func (a accountStatus) line(w *language.Words) delivery.Text {
 	return w.Say("status.active", language.Values{"account": account, "title": a.title})
 }
 
-// statusText lists accounts; somebody who has pressed Start may have come to connect another one (F21).
+// statusText lists the linked accounts. After Start it also explains how to link another one (F21).
 func statusText(w *language.Words, accounts []accountStatus, muted time.Time, started bool) delivery.Body {
 	t := w.Say("status.heading", nil)
 	for _, a := range accounts {
@@ -93,7 +93,7 @@ func mutedText(w *language.Words, until time.Time) delivery.Body {
 
 func unmutedText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("mute.ended", nil)) }
 
-// topicsText shows each account's topic; they are in the order of the links.
+// topicsText shows each account's topic, in the order of the links.
 func topicsText(w *language.Words, links []linking.Link, topics []string, title func(string) string, renewed bool) delivery.Body {
 	t := w.Say("topic.heading", nil)
 	if renewed {

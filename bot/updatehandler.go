@@ -1,0 +1,281 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+
+	"telegate/delivery"
+	"telegate/language"
+	"telegate/linking"
+	"telegate/twofa"
+)
+
+// Links are the actions on links that a chat can request.
+type Links interface {
+	Claim(ctx context.Context, chat linking.Chat, token string) error
+	Accept(ctx context.Context, botID, chatID int64, linkID string) error
+	NotMe(ctx context.Context, botID, chatID int64, linkID string) error
+	UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error
+	OfChat(ctx context.Context, botID, chatID int64) ([]linking.Link, error)
+	Known(ctx context.Context, botID, chatID int64) (bool, error)
+	Met(ctx context.Context, chat linking.Chat) error
+	Seen(ctx context.Context, chat linking.Chat) error
+	Blocked(ctx context.Context, botID, chatID int64) error
+	Migrated(ctx context.Context, botID, from, to int64) error
+}
+
+// Codes are the actions on second-factor codes that a chat can request.
+type Codes interface {
+	NotMe(ctx context.Context, botID, chatID int64, verificationID string) error
+	Reasons(ctx context.Context, domain, user string) ([]twofa.Reason, error)
+}
+
+// Messages sends the bot's answers and mutes chats.
+type Messages interface {
+	Reply(ctx context.Context, botID, chatID int64, lane delivery.Lane, body delivery.Body) error
+	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
+	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
+	// Started sends the messages that waited for the owner of a username to press Start, and reports whether there were any.
+	Started(ctx context.Context, botID int64, username string) (bool, error)
+}
+
+// Topics are the secret addresses that programs use to write to users.
+type Topics interface {
+	Of(ctx context.Context, linkID string) (string, error)
+	Renew(ctx context.Context, linkID string) (string, error)
+	Off(ctx context.Context, linkID string) error
+}
+
+// UpdateHandler acts on updates and answers the chats.
+type UpdateHandler struct {
+	client    *Client
+	links     Links
+	codes     Codes
+	messages  Messages
+	topics    Topics
+	title     func(domain string) string
+	words     func(person string) *language.Words
+	now       func() time.Time
+	log       *slog.Logger
+	limiter   *rateLimiter
+	callbacks callbackAnswers
+	menus     commandMenus
+}
+
+// UpdateHandlerOptions says how an UpdateHandler is built.
+type UpdateHandlerOptions struct {
+	Client   *Client
+	Links    Links
+	Codes    Codes
+	Messages Messages
+	Topics   Topics
+	Title    func(domain string) string            // the display name of a domain
+	Words    func(language string) *language.Words // the texts in the language of the user's Telegram (IETF tag, or empty), else in the bot's
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// NewUpdateHandler builds the UpdateHandler of one bot.
+func NewUpdateHandler(o UpdateHandlerOptions) *UpdateHandler {
+	return &UpdateHandler{
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, topics: o.Topics, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
+		limiter: newRateLimiter(o.Now), callbacks: callbackAnswers{client: o.Client, slots: make(chan struct{}, maxCallbackAnswers)},
+		menus: commandMenus{set: map[string]bool{}},
+	}
+}
+
+// Close waits for the handler's background calls.
+func (h *UpdateHandler) Close() { h.callbacks.busy.Wait() }
+
+// Handle implements Handler. It is idempotent.
+func (h *UpdateHandler) Handle(ctx context.Context, u *models.Update) error {
+	switch {
+	case u.MyChatMember != nil:
+		return h.membership(ctx, u.MyChatMember)
+	case u.CallbackQuery != nil:
+		return h.callback(ctx, u.ID, u.CallbackQuery)
+	case u.Message != nil:
+		return h.message(ctx, u.ID, u.Message)
+	}
+	return nil
+}
+
+// membership handles a user who has blocked or unblocked the bot (F18).
+func (h *UpdateHandler) membership(ctx context.Context, m *models.ChatMemberUpdated) error {
+	if m.Chat.Type != models.ChatTypePrivate {
+		return nil
+	}
+	switch m.NewChatMember.Type {
+	case models.ChatMemberTypeBanned: // "kicked"
+		return h.links.Blocked(ctx, h.client.ID(), m.Chat.ID)
+	case models.ChatMemberTypeMember:
+		known, err := h.links.Known(ctx, h.client.ID(), m.Chat.ID)
+		if err != nil || !known {
+			return err
+		}
+		return h.links.Met(ctx, h.chat(m.Chat, &m.From))
+	}
+	return nil
+}
+
+// oldCommand is the age at which a command is ignored: after an outage nobody expects an answer to yesterday's.
+const oldCommand = time.Hour
+
+func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.Message) error {
+	if m.MigrateToChatID != 0 {
+		return h.links.Migrated(ctx, h.client.ID(), m.Chat.ID, m.MigrateToChatID)
+	}
+	if m.From == nil || m.From.IsBot {
+		return nil
+	}
+	command, argument := parseCommand(m.Text)
+	if m.Chat.Type != models.ChatTypePrivate {
+		return h.inGroup(ctx, updateID, m, command)
+	}
+	if m.Chat.ID != m.From.ID { // always equal in a private chat; links rely on it
+		return nil
+	}
+	chat := h.chat(m.Chat, m.From)
+	h.publishCommandsIn(chat.Language)
+	if command == "start" && argument != "" {
+		if data, ok := startAsCallback(argument); ok {
+			return h.callbackByLink(ctx, updateID, chat, data)
+		}
+		if !h.limiter.allow(chat.ID, updateID, false) {
+			return nil
+		}
+		if err := h.links.Claim(ctx, chat, argument); err != nil {
+			return err
+		}
+		_, err := h.messages.Started(ctx, chat.BotID, chat.Username)
+		return err
+	}
+	if command == "start" {
+		if err := h.links.Met(ctx, chat); err != nil {
+			return err
+		}
+		// A user who gets the code they came for needs no help text.
+		if sent, err := h.messages.Started(ctx, chat.BotID, chat.Username); err != nil || sent {
+			return err
+		}
+	} else if err := h.links.Seen(ctx, chat); err != nil {
+		return err
+	}
+	links, err := h.links.OfChat(ctx, chat.BotID, chat.ID)
+	if err != nil {
+		return err
+	}
+	if !h.limiter.allow(chat.ID, updateID, len(links) > 0) {
+		return nil
+	}
+	if command != "start" && h.now().Sub(time.Unix(int64(m.Date), 0)) > oldCommand {
+		return nil
+	}
+	if len(links) == 0 {
+		return h.answerStranger(ctx, chat, command)
+	}
+	return h.command(ctx, chat, links, command, argument)
+}
+
+// inGroup answers a command in a group: /id gets the group's id, /start a hint to open the private chat.
+func (h *UpdateHandler) inGroup(ctx context.Context, updateID int64, m *models.Message, command string) error {
+	if command == "" || !h.limiter.allow(m.Chat.ID, updateID, false) {
+		return nil
+	}
+	switch command {
+	case "id":
+		return h.replyLowPriority(ctx, m.Chat.ID, idText(h.words(m.From.LanguageCode), m.Chat.ID))
+	case "start":
+		return h.replyLowPriority(ctx, m.Chat.ID, onlyInPrivate(h.words(m.From.LanguageCode)))
+	}
+	return nil
+}
+
+// callback handles a tap on a button. The data of a button is not trusted: the services check that it belongs to the chat.
+func (h *UpdateHandler) callback(ctx context.Context, updateID int64, q *models.CallbackQuery) error {
+	chatID := q.From.ID // a private chat has its user's id; buttons are only sent to private chats
+	toast, _, err := h.act(ctx, chatID, q.Data, h.words(q.From.LanguageCode))
+	if err != nil {
+		return err
+	}
+	if h.limiter.allow(chatID, updateID, true) {
+		h.callbacks.answer(q, toast)
+	}
+	return nil
+}
+
+// callbackByLink handles a link that replaces a button where buttons cannot be shown: it opens the bot with the button's data.
+// The services report the result in the chat.
+func (h *UpdateHandler) callbackByLink(ctx context.Context, updateID int64, chat linking.Chat, data string) error {
+	toast, stale, err := h.act(ctx, chat.ID, data, h.words(chat.Language))
+	if err != nil || !stale || !h.limiter.allow(chat.ID, updateID, false) {
+		return err
+	}
+	return h.replyLowPriority(ctx, chat.ID, delivery.Compose(delivery.Plain(toast)))
+}
+
+// actions are the buttons that act knows.
+var actions = []string{linking.ButtonAccept, linking.ButtonNotMe, linking.ButtonUnlink, twofa.ButtonNotMe}
+
+// startAsCallback decodes the payload of /start if it stands for a button. Start tokens are random, so one in millions looks
+// like an unknown button; it must still open its link.
+func startAsCallback(payload string) (data string, ok bool) {
+	data, ok = delivery.TapCallback(payload)
+	action, _, _ := strings.Cut(data, ":")
+	return data, ok && slices.Contains(actions, action)
+}
+
+// act performs a button's action. toast is the answer to show (up to 200 characters); stale: the button no longer works.
+func (h *UpdateHandler) act(ctx context.Context, chatID int64, data string, w *language.Words) (toast string, stale bool, err error) {
+	action, id, _ := strings.Cut(data, ":")
+	botID := h.client.ID()
+	switch action {
+	case linking.ButtonAccept:
+		toast, err = w.Short("toast.code_below", nil), h.links.Accept(ctx, botID, chatID, id)
+	case linking.ButtonNotMe:
+		toast, err = w.Short("toast.denied", nil), h.links.NotMe(ctx, botID, chatID, id)
+	case linking.ButtonUnlink:
+		toast, err = w.Short("toast.unlinked", nil), h.links.UnlinkInChat(ctx, botID, chatID, id)
+	case twofa.ButtonNotMe:
+		toast, err = w.Short("toast.denied", nil), h.codes.NotMe(ctx, botID, chatID, id)
+	default:
+		err = linking.ErrStale
+	}
+	if errors.Is(err, linking.ErrStale) || errors.Is(err, twofa.ErrStale) {
+		return w.Short("toast.stale", nil), true, nil
+	}
+	return toast, false, err
+}
+
+func (h *UpdateHandler) chat(c models.Chat, from *models.User) linking.Chat {
+	return linking.Chat{
+		BotID: h.client.ID(), ID: c.ID, Type: string(c.Type), Username: c.Username,
+		FirstName: c.FirstName, LastName: c.LastName, Language: from.LanguageCode,
+	}
+}
+
+func (h *UpdateHandler) reply(ctx context.Context, chatID int64, body delivery.Body) error {
+	return h.messages.Reply(ctx, h.client.ID(), chatID, delivery.LaneDirect, body)
+}
+
+// replyLowPriority answers a chat without a link, after the messages to linked users.
+func (h *UpdateHandler) replyLowPriority(ctx context.Context, chatID int64, body delivery.Body) error {
+	return h.messages.Reply(ctx, h.client.ID(), chatID, delivery.LaneAlert, body)
+}
+
+// parseCommand splits "/start@Bot PAYLOAD". Both results are empty if the text is not a command.
+func parseCommand(text string) (command, argument string) {
+	name, ok := strings.CutPrefix(strings.TrimSpace(text), "/")
+	if !ok {
+		return "", ""
+	}
+	name, argument, _ = strings.Cut(name, " ")
+	name, _, _ = strings.Cut(name, "@")
+	return strings.ToLower(name), strings.TrimSpace(argument)
+}
