@@ -31,11 +31,13 @@ type Key struct {
 	Scopes  []Scope
 }
 
-func (k *Key) allows(domain string) bool {
+func (k *Key) allowsDomain(domain string) bool {
 	return slices.Contains(k.Domains, "*") || slices.Contains(k.Domains, domain)
 }
 
-func (k *Key) may(scope Scope) bool { return scope == anyScope || slices.Contains(k.Scopes, scope) }
+func (k *Key) hasScope(scope Scope) bool {
+	return scope == anyScope || slices.Contains(k.Scopes, scope)
+}
 
 // keyring finds keys by their digest. A look-up by the SHA-256 of 256 random bits reveals nothing by its timing.
 type keyring map[string]*Key
@@ -48,7 +50,7 @@ func newKeyring(keys []Key) keyring {
 	return ring
 }
 
-func (ring keyring) find(r *http.Request) *Key {
+func (ring keyring) fromRequest(r *http.Request) *Key {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return nil
@@ -69,16 +71,16 @@ func caller(ctx context.Context) *Key {
 	return k
 }
 
-// authenticated lets nobody without a known key near anything under /v1.
-func (s *Server) authenticated(next http.Handler) http.Handler {
+// authenticate lets nobody without a known key near anything under /v1.
+func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/v1") {
 			next.ServeHTTP(w, r)
 			return
 		}
-		k := s.key(r)
+		k := s.requestKey(r)
 		if k == nil {
-			writeProblem(w, r, problem("invalid-credentials",
+			writeProblem(w, r, newProblem("invalid-credentials",
 				"Send the header Authorization: Bearer KEY with a key that telegate knows; telegate key new prints one."))
 			return
 		}
@@ -86,12 +88,12 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 	})
 }
 
-// requireScope refuses a key that may not make the call, before its parameters are looked at.
-func requireScope(ctx huma.Context, next func(huma.Context)) {
+// checkScope refuses a key that may not make the call, before its parameters are looked at.
+func checkScope(ctx huma.Context, next func(huma.Context)) {
 	scope, _ := ctx.Operation().Metadata["scope"].(Scope)
 	k := caller(ctx.Context())
-	if k == nil || !k.may(scope) {
-		p := problem("insufficient-scope", "This call needs a key with the scope "+string(scope)+".")
+	if k == nil || !k.hasScope(scope) {
+		p := newProblem("insufficient-scope", "This call needs a key with the scope "+string(scope)+".")
 		p.RequiredScope = string(scope)
 		r, w := humago.Unwrap(ctx)
 		writeProblem(w, r, p)
@@ -100,22 +102,22 @@ func requireScope(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// inDomain refuses a key that may not act for the domain, whether the domain exists or not, and a domain that does not
+// authorizeDomain refuses a key that may not act for the domain, whether the domain exists or not, and a domain that does not
 // exist.
-func (s *Server) inDomain(ctx context.Context, domain string) (Domain, error) {
-	if !caller(ctx).allows(domain) {
-		return Domain{}, problem("domain-not-allowed", "This key may not act for that domain.")
+func (s *Server) authorizeDomain(ctx context.Context, domain string) (Domain, error) {
+	if !caller(ctx).allowsDomain(domain) {
+		return Domain{}, newProblem("domain-not-allowed", "This key may not act for that domain.")
 	}
 	d, ok := s.o.Domains.Domain(domain)
 	if !ok {
-		return Domain{}, problem("not-found", "No such domain is configured; add its table [domains.ID] to telegate.toml.")
+		return Domain{}, newProblem("not-found", "No such domain is configured; add its table [domains.ID] to telegate.toml.")
 	}
 	return d, nil
 }
 
-// sees hides what belongs to a domain that the key may not act for: the answer is notFound, as if there were nothing.
-func sees(ctx context.Context, domain string, notFound error) error {
-	if !caller(ctx).allows(domain) {
+// requireVisible hides what belongs to a domain that the key may not act for: the answer is notFound, as if there were nothing.
+func requireVisible(ctx context.Context, domain string, notFound error) error {
+	if !caller(ctx).allowsDomain(domain) {
 		return notFound
 	}
 	return nil

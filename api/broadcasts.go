@@ -50,7 +50,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBro
 	Body     AcceptedBroadcast
 }, error) {
 	b := in.Body
-	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
 	}
 	id, err := s.derivedID(ctx, "bc", func(id string) (time.Time, error) {
@@ -66,7 +66,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBro
 	}
 	if b.SendAt != nil {
 		if a.SendAt = *b.SendAt; a.SendAt.IsZero() {
-			return nil, invalid("#/send_at", "is in the past; leave it out to send now")
+			return nil, invalidField("#/send_at", "is in the past; leave it out to send now")
 		}
 	}
 	announced, err := s.o.Broadcasts.Announce(ctx, a)
@@ -116,27 +116,27 @@ func broadcastView(r notify.BroadcastReport) Broadcast {
 
 func (s *Server) getBroadcast(ctx context.Context, in *struct {
 	ByID
-	Follow
+	PreferWait
 }) (*struct{ Body Broadcast }, error) {
-	read := func(ctx context.Context) (notify.BroadcastReport, error) { return s.seenBroadcast(ctx, in.ID) }
-	r, err := follow(ctx, s, in.ID, in.wait(), read, func(r notify.BroadcastReport) bool { return r.Ended.IsZero() })
+	read := func(ctx context.Context) (notify.BroadcastReport, error) { return s.visibleBroadcast(ctx, in.ID) }
+	r, err := waitWhile(ctx, s, in.ID, in.wait(), read, func(r notify.BroadcastReport) bool { return r.Ended.IsZero() })
 	if err != nil {
 		return nil, err
 	}
 	return &struct{ Body Broadcast }{broadcastView(r)}, nil
 }
 
-// seenBroadcast reads a broadcast that the caller may see.
-func (s *Server) seenBroadcast(ctx context.Context, id string) (notify.BroadcastReport, error) {
+// visibleBroadcast reads a broadcast that the caller may see.
+func (s *Server) visibleBroadcast(ctx context.Context, id string) (notify.BroadcastReport, error) {
 	r, err := s.o.Broadcasts.Get(ctx, id)
 	if err != nil {
 		return r, err
 	}
-	return r, sees(ctx, r.Domain, notify.ErrBroadcastNotFound)
+	return r, requireVisible(ctx, r.Domain, notify.ErrBroadcastNotFound)
 }
 
 func (s *Server) cancelBroadcast(ctx context.Context, in *ByID) (*struct{ Body Broadcast }, error) {
-	if _, err := s.seenBroadcast(ctx, in.ID); err != nil {
+	if _, err := s.visibleBroadcast(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	r, err := s.o.Broadcasts.Cancel(ctx, in.ID)
@@ -157,7 +157,7 @@ func (s *Server) listBroadcasts(ctx context.Context, in *struct {
 	After  string `query:"after" maxLength:"256" doc:"the id of a broadcast: those before it"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }) (*struct{ Body BroadcastList }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	found, err := s.o.Broadcasts.List(ctx, in.Domain, in.After, in.Limit+1)

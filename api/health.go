@@ -49,7 +49,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 			answer.Status = c.Status
 		}
 	}
-	if s.o.Private || s.key(r) != nil {
+	if s.o.Private || s.requestKey(r) != nil {
 		answer.Version, answer.Components = s.o.Version, components
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -67,7 +67,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
 		p := storageProblem(err)
 		if p == nil {
-			p = problem("storage-unavailable", "The database takes nothing right now; the log says why.").after(afterBusy)
+			p = newProblem("storage-unavailable", "The database takes nothing right now; the log says why.").retryAfter(retryWhenBusy)
 		}
 		writeProblem(w, r, p)
 		return
@@ -80,8 +80,8 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) metrics() http.Handler {
 	served := promhttp.HandlerFor(s.o.Metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.o.Private && s.key(r) == nil {
-			writeProblem(w, r, problem("invalid-credentials", "Away from the machine itself /metrics needs an API key."))
+		if !s.o.Private && s.requestKey(r) == nil {
+			writeProblem(w, r, newProblem("invalid-credentials", "Away from the machine itself /metrics needs an API key."))
 			return
 		}
 		served.ServeHTTP(w, r)
@@ -89,19 +89,19 @@ func (s *Server) metrics() http.Handler {
 }
 
 // requestMetrics times requests by route and status.
-type requestMetrics struct{ took *prometheus.HistogramVec }
+type requestMetrics struct{ duration *prometheus.HistogramVec }
 
 func newRequestMetrics(reg prometheus.Registerer) requestMetrics {
 	m := requestMetrics{prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "telegate_http_request_seconds", Help: "Time to answer a request of the API.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"route", "status"})}
-	reg.MustRegister(m.took)
+	reg.MustRegister(m.duration)
 	return m
 }
 
 func (m requestMetrics) observe(route string, status int, took time.Duration) {
-	m.took.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	m.duration.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
 // index says where one has come to.

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	answersKept       = 24 * time.Hour // how long the answer to a request with an Idempotency-Key can be had again
+	answerLifetime    = 24 * time.Hour // how long the answer to a request with an Idempotency-Key can be had again
 	maxIdempotencyKey = 256
 )
 
@@ -42,13 +42,13 @@ type AnswerStore interface {
 	Answer(ctx context.Context, key []byte, since time.Time) (Answer, error)
 }
 
-// flights are the requests with an Idempotency-Key that are being answered right now.
-type flights struct {
+// inFlight are the requests with an Idempotency-Key that are being answered right now.
+type inFlight struct {
 	mu   sync.Mutex
 	keys map[string]bool // guarded by mu
 }
 
-func (f *flights) begin(key string) bool {
+func (f *inFlight) begin(key string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.keys[key] {
@@ -61,15 +61,15 @@ func (f *flights) begin(key string) bool {
 	return true
 }
 
-func (f *flights) end(key string) {
+func (f *inFlight) end(key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.keys, key)
 }
 
-// idempotent answers a repeated POST with what the first one was answered (draft-ietf-httpapi-idempotency-key-header).
+// idempotency answers a repeated POST with what the first one was answered (draft-ietf-httpapi-idempotency-key-header).
 // Only successes are kept: what was refused has changed nothing and may be tried again.
-func (s *Server) idempotent(next http.Handler) http.Handler {
+func (s *Server) idempotency(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Idempotency-Key")
 		k := caller(r.Context())
@@ -79,40 +79,40 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 		}
 		given := strings.Trim(header, `"`)
 		if given == "" || len(given) > maxIdempotencyKey {
-			writeProblem(w, r, invalid("header/Idempotency-Key", "must have 1 to 256 characters"))
+			writeProblem(w, r, invalidField("header/Idempotency-Key", "must have 1 to 256 characters"))
 			return
 		}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
+			writeProblem(w, r, newProblem("malformed-request", "The body could not be read to its end."))
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		key := s.o.AnswerKey.MAC(k.Hash, r.URL.Path, given)
-		if !s.flights.begin(string(key)) {
-			p := problem("idempotency-in-flight", "A request with this Idempotency-Key is being answered; repeat it in a moment.").after(time.Second)
+		if !s.inFlight.begin(string(key)) {
+			p := newProblem("idempotency-in-flight", "A request with this Idempotency-Key is being answered; repeat it in a moment.").retryAfter(time.Second)
 			p.IdempotencyKey = given
 			writeProblem(w, r, p)
 			return
 		}
-		defer s.flights.end(string(key))
+		defer s.inFlight.end(string(key))
 
 		fingerprint := secret.Hash(string(body))
-		kept, err := s.o.Answers.Answer(r.Context(), key, s.o.Now().Add(-answersKept))
+		kept, err := s.o.Answers.Answer(r.Context(), key, s.o.Now().Add(-answerLifetime))
 		switch {
 		case err == nil && !bytes.Equal(kept.Fingerprint, fingerprint):
-			p := problem("idempotency-mismatch", "This Idempotency-Key was used with another body; use a fresh one.")
+			p := newProblem("idempotency-mismatch", "This Idempotency-Key was used with another body; use a fresh one.")
 			p.IdempotencyKey = given
 			writeProblem(w, r, p)
 			return
 		case err == nil:
-			replay(w, kept)
+			writeStored(w, kept)
 			return
 		case !errors.Is(err, ErrNoAnswer):
 			s.o.Logger.ErrorContext(r.Context(), "read kept answer", "request", requestID(r.Context()), "error", err)
 			p := storageProblem(err)
 			if p == nil {
-				p = problem("storage-unavailable", "The database cannot be read right now; the log says why. Try again.").after(afterBusy)
+				p = newProblem("storage-unavailable", "The database cannot be read right now; the log says why. Try again.").retryAfter(retryWhenBusy)
 			}
 			writeProblem(w, r, p)
 			return
@@ -138,7 +138,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 	})
 }
 
-func replay(w http.ResponseWriter, a Answer) {
+func writeStored(w http.ResponseWriter, a Answer) {
 	var header map[string]string
 	if err := json.Unmarshal([]byte(a.Header), &header); err == nil {
 		for name, value := range header {
@@ -179,7 +179,7 @@ func (s *Server) derivedID(ctx context.Context, prefix string, created func(id s
 		return "", nil
 	}
 	now := s.o.Now()
-	period := now.Unix() / int64(answersKept/time.Second)
+	period := now.Unix() / int64(answerLifetime/time.Second)
 	id := func(period int64) string {
 		var b [16]byte
 		copy(b[:], s.o.AnswerKey.MAC("id", string(seed), strconv.FormatInt(period, 10)))
@@ -187,7 +187,7 @@ func (s *Server) derivedID(ctx context.Context, prefix string, created func(id s
 	}
 	before, err := created(id(period - 1))
 	switch {
-	case err == nil && now.Sub(before) < answersKept:
+	case err == nil && now.Sub(before) < answerLifetime:
 		return id(period - 1), nil
 	case err != nil && problemOf(err).Status != http.StatusNotFound:
 		return "", err

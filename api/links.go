@@ -57,12 +57,12 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 	Body     StartedLink
 }, error) {
 	b := in.Body
-	domain, err := s.inDomain(ctx, b.Domain)
+	domain, err := s.authorizeDomain(ctx, b.Domain)
 	if err != nil {
 		return nil, err
 	}
 	if b.VerifiedBy != "" || b.Message != "" {
-		return s.vouchLink(ctx, b)
+		return s.linkOnCallersWord(ctx, b)
 	}
 	started, err := s.o.Links.Start(ctx, linking.StartRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Binding: b.SessionBinding,
@@ -87,22 +87,22 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 	}{"/v1/links/" + l.ID, out}, nil
 }
 
-// vouchLink links on the caller's word. Only who could have sent the code can have had it checked.
-func (s *Server) vouchLink(ctx context.Context, b StartLink) (*struct {
+// linkOnCallersWord links on the caller's word. Only who could have sent the code can have had it checked.
+func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*struct {
 	Location string `header:"Location"`
 	Body     StartedLink
 }, error) {
 	switch {
 	case b.VerifiedBy == "":
-		return nil, invalid("#/verified_by", "message belongs to verified_by; give both or none")
+		return nil, invalidField("#/verified_by", "message belongs to verified_by; give both or none")
 	case b.Message == "":
-		return nil, invalid("#/message", "verified_by needs the id of the message that carried the code")
+		return nil, invalidField("#/message", "verified_by needs the id of the message that carried the code")
 	case b.Handle == "":
-		return nil, invalid("#/handle", "verified_by needs the handle that the code was sent to")
+		return nil, invalidField("#/handle", "verified_by needs the handle that the code was sent to")
 	case b.SessionBinding != "":
-		return nil, invalid("#/session_binding", "nothing is confirmed later, so there is no session to bind it to")
-	case !caller(ctx).may(scopeSend):
-		p := problem("insufficient-scope", "Vouching for a code needs the scope send too: the caller has sent it.")
+		return nil, invalidField("#/session_binding", "nothing is confirmed later, so there is no session to bind it to")
+	case !caller(ctx).hasScope(scopeSend):
+		p := newProblem("insufficient-scope", "Vouching for a code needs the scope send too: the caller has sent it.")
 		p.RequiredScope = string(scopeSend)
 		return nil, p
 	}
@@ -137,11 +137,11 @@ type ByID struct {
 
 func (s *Server) getLink(ctx context.Context, in *struct {
 	ByID
-	Follow
+	PreferWait
 	Seen string `query:"seen" enum:"pending,claimed" default:"pending" doc:"with Prefer: wait, the status the caller knows of; the answer comes as soon as it is another"`
 }) (*struct{ Body Link }, error) {
 	read := func(ctx context.Context) (linking.Link, error) { return s.link(ctx, in.ID) }
-	l, err := follow(ctx, s, in.ID, in.wait(), read, func(l linking.Link) bool { return string(l.Status) == in.Seen })
+	l, err := waitWhile(ctx, s, in.ID, in.wait(), read, func(l linking.Link) bool { return string(l.Status) == in.Seen })
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (s *Server) link(ctx context.Context, id string) (linking.Link, error) {
 	if err != nil {
 		return l, err
 	}
-	return l, sees(ctx, l.Domain, linking.ErrNotFound)
+	return l, requireVisible(ctx, l.Domain, linking.ErrNotFound)
 }
 
 func (s *Server) linkView(l linking.Link) Link {
@@ -188,7 +188,7 @@ func (s *Server) confirmLink(ctx context.Context, in *struct {
 	if _, err := s.link(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	c, err := s.o.Links.Confirm(ctx, in.ID, digits(in.Body.Code), in.Body.SessionBinding)
+	c, err := s.o.Links.Confirm(ctx, in.ID, stripSeparators(in.Body.Code), in.Body.SessionBinding)
 	if err != nil {
 		return nil, err
 	}
@@ -197,8 +197,8 @@ func (s *Server) confirmLink(ctx context.Context, in *struct {
 	}}, nil
 }
 
-// digits takes out the spaces and dashes that people type into codes.
-func digits(typed string) string {
+// stripSeparators takes out the spaces and dashes that people type into codes.
+func stripSeparators(typed string) string {
 	kept := make([]byte, 0, len(typed))
 	for i := range len(typed) {
 		if c := typed[i]; c != ' ' && c != '-' {

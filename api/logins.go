@@ -49,7 +49,7 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"absent: 100 in JSON, all in CSV"`
 	Accept  string `header:"Accept" hidden:"true"`
 }) (*huma.StreamResponse, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	q := twofa.SignInQuery{Domain: in.Domain, User: in.User, Result: twofa.Result(in.Outcome)}
@@ -61,12 +61,12 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if !q.Before.Time.IsZero() && !q.From.Before(q.Before.Time) {
-		return nil, invalid("query/to", "must be after from")
+		return nil, invalidField("query/to", "must be after from")
 	}
 	if in.After != "" {
 		after, ok := twofa.ParsePlace(in.After)
 		if !ok {
-			return nil, invalid("query/after", "is not the next of a page of this report; begin without it")
+			return nil, invalidField("query/after", "is not the next of a page of this report; begin without it")
 		}
 		if q.Before.Time.IsZero() || after.Time.Before(q.Before.Time) {
 			q.Before = after
@@ -105,7 +105,7 @@ func dayOrTime(pointer, s string, days int) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, invalid(pointer, "must be a date such as 2026-11-02, or an RFC 3339 time such as 2026-11-02T09:00:00Z")
+		return time.Time{}, invalidField(pointer, "must be a date such as 2026-11-02, or an RFC 3339 time such as 2026-11-02T09:00:00Z")
 	}
 	return t, nil
 }

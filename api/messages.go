@@ -39,19 +39,19 @@ type accepted = struct {
 }
 
 func (s *Server) sendMessage(ctx context.Context, in *struct {
-	Follow
+	PreferWait
 	Body SendMessage
 }) (*accepted, error) {
 	b := in.Body
-	domain, err := s.inDomain(ctx, b.Domain)
+	domain, err := s.authorizeDomain(ctx, b.Domain)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case b.User != "" && b.To != "":
-		return nil, invalid("#/to", "user and to exclude each other; give one of them")
+		return nil, invalidField("#/to", "user and to exclude each other; give one of them")
 	case b.User == "" && b.To == "":
-		return nil, invalid("#/user", "user or to is required")
+		return nil, invalidField("#/user", "user or to is required")
 	}
 	id, err := s.messageID(ctx)
 	if err != nil {
@@ -60,21 +60,21 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 	a, err := s.o.Messages.Send(ctx, notify.Request{
 		ID: id, Domain: b.Domain, User: b.User, To: b.To, Text: b.Text, HTML: b.Format == "html",
 		Lane: delivery.Lane(b.Lane), Purpose: notify.Purpose(b.Purpose), TTL: time.Duration(b.TTL) * time.Second,
-		Silent: b.Silent, DedupeKey: b.DedupeKey, Admin: caller(ctx).may(scopeAdmin),
+		Silent: b.Silent, DedupeKey: b.DedupeKey, Admin: caller(ctx).hasScope(scopeAdmin),
 	})
 	if err != nil {
 		return nil, withStartURL(err, domain)
 	}
-	return s.answerAccepted(ctx, a, in.wait())
+	return s.acceptedResponse(ctx, a, in.wait())
 }
 
-// answerAccepted waits for the end of a message, where the caller wants that, and says what became of it.
-func (s *Server) answerAccepted(ctx context.Context, a notify.Accepted, wait time.Duration) (*accepted, error) {
+// acceptedResponse waits for the end of a message, where the caller wants that, and says what became of it.
+func (s *Server) acceptedResponse(ctx context.Context, a notify.Accepted, wait time.Duration) (*accepted, error) {
 	m := a.Message
 	s.o.Logger.DebugContext(ctx, "message accepted", "request", requestID(ctx), "message", m.ID, "lane", m.Lane, "deduplicated", a.Deduplicated)
 	if wait > 0 {
 		var err error
-		if m, err = s.followMessage(ctx, m.ID, wait); err != nil {
+		if m, err = s.waitForMessage(ctx, m.ID, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -160,9 +160,9 @@ func eventOf(m notify.Moment) MessageEvent {
 
 func (s *Server) getMessage(ctx context.Context, in *struct {
 	ByID
-	Follow
+	PreferWait
 }) (*struct{ Body Message }, error) {
-	if _, err := s.followMessage(ctx, in.ID, in.wait()); err != nil {
+	if _, err := s.waitForMessage(ctx, in.ID, in.wait()); err != nil {
 		return nil, err
 	}
 	m, moments, err := s.o.Messages.History(ctx, in.ID)
@@ -181,14 +181,14 @@ func (s *Server) getMessage(ctx context.Context, in *struct {
 	return &struct{ Body Message }{view}, nil
 }
 
-// followMessage reads a message that the caller may see, waiting for its end.
-func (s *Server) followMessage(ctx context.Context, id string, wait time.Duration) (delivery.Message, error) {
+// waitForMessage reads a message that the caller may see, waiting for its end.
+func (s *Server) waitForMessage(ctx context.Context, id string, wait time.Duration) (delivery.Message, error) {
 	read := func(ctx context.Context) (delivery.Message, error) {
 		m, err := s.o.Messages.Get(ctx, id)
 		if err != nil {
 			return m, err
 		}
-		return m, sees(ctx, m.Domain, notify.ErrNotFound)
+		return m, requireVisible(ctx, m.Domain, notify.ErrNotFound)
 	}
-	return follow(ctx, s, id, wait, read, func(m delivery.Message) bool { return !m.Status.Final() })
+	return waitWhile(ctx, s, id, wait, read, func(m delivery.Message) bool { return !m.Status.Final() })
 }

@@ -35,7 +35,7 @@ type Invitation struct {
 }
 
 func (s *Server) getMessaging(ctx context.Context, in *UserRef) (*struct{ Body Messaging }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	m, err := s.messaging(ctx, in.Domain, in.User)
@@ -93,7 +93,7 @@ type Invite struct {
 
 func (s *Server) putMessaging(ctx context.Context, in *struct{ Body Invite }) (*struct{ Body Messaging }, error) {
 	b := in.Body
-	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
 	}
 	if err := s.o.Links.Invite(ctx, b.Domain, b.User, b.Handle); err != nil {
@@ -107,7 +107,7 @@ func (s *Server) putMessaging(ctx context.Context, in *struct{ Body Invite }) (*
 }
 
 func (s *Server) deleteMessaging(ctx context.Context, in *UserRef) (*struct{}, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	return nil, s.o.Links.Unlink(ctx, in.Domain, in.User)
@@ -137,7 +137,7 @@ type DomainList struct {
 func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body DomainList }, error) {
 	list := DomainList{Domains: []DomainView{}}
 	for _, d := range s.o.Domains.Domains() {
-		if caller(ctx).allows(d.ID) {
+		if caller(ctx).allowsDomain(d.ID) {
 			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}
 			if len(d.Unavailable) > 0 {
 				view.UnavailableDetail = WithoutBot
@@ -170,7 +170,7 @@ func (s *Server) listUsers(ctx context.Context, in *struct {
 	After  string `query:"after" maxLength:"256"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }) (*struct{ Body UserList }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	users, err := s.o.Links.Users(ctx, in.Domain, in.Query, in.After, in.Limit+1)

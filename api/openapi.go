@@ -62,11 +62,11 @@ func successStatus(method, path string) int {
 	}
 }
 
-// complete adds to the contract what the types of Go do not tell: the catalogue of problems, the objects that can be
+// completeOpenAPI adds to the contract what the types of Go do not tell: the catalogue of problems, the objects that can be
 // null, the second status of two calls, and the two forms of the login report.
-func complete(doc *huma.OpenAPI) {
+func completeOpenAPI(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas.Map()
-	for _, slug := range slices.Sorted(maps.Keys(kinds)) {
+	for _, slug := range slices.Sorted(maps.Keys(problemTypes)) {
 		t := schemas["Problem"].Properties["type"]
 		t.Enum = append(t.Enum, "/problems/"+slug)
 	}

@@ -72,23 +72,23 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// problem makes a problem of a kind in the catalogue.
-func problem(slug, detail string) *Problem {
-	k, ok := kinds[slug]
+// newProblem makes a problem of a kind in the catalogue.
+func newProblem(slug, detail string) *Problem {
+	k, ok := problemTypes[slug]
 	if !ok {
 		panic("no such problem: " + slug)
 	}
 	return &Problem{Type: "/problems/" + slug, Title: k.title, Status: k.status, Detail: detail}
 }
 
-// invalid is a problem with one member at fault.
-func invalid(pointer, detail string) *Problem {
-	p := problem("validation-failed", "One member of the request cannot be accepted; errors says which.")
+// invalidField is a problem with one member at fault.
+func invalidField(pointer, detail string) *Problem {
+	p := newProblem("validation-failed", "One member of the request cannot be accepted; errors says which.")
 	p.Errors = []Fault{{pointer, detail}}
 	return p
 }
 
-func (p *Problem) after(d time.Duration) *Problem {
+func (p *Problem) retryAfter(d time.Duration) *Problem {
 	p.RetryAfter = seconds(d)
 	return p
 }
@@ -96,8 +96,8 @@ func (p *Problem) after(d time.Duration) *Problem {
 // seconds rounds up, so that who waits that long has waited long enough.
 func seconds(d time.Duration) int { return max(0, int(math.Ceil(d.Seconds()))) }
 
-// plain errors of the rooms, in one table.
-var plain = []struct {
+// plainErrors errors of the rooms, in one table.
+var plainErrors = []struct {
 	err          error
 	slug, detail string
 }{
@@ -164,25 +164,25 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &linkRate):
-		p = problem("rate-limited", "Too many links were started; wait and try again.").after(linkRate.RetryAfter)
+		p = newProblem("rate-limited", "Too many links were started; wait and try again.").retryAfter(linkRate.RetryAfter)
 		p.Scope, p.Limit = linkRate.Scope, linkRate.Limit
 		return p
 	case errors.As(err, &sendRate):
-		p = problem("rate-limited", "This chat has been sent too many codes; wait and try again.").after(sendRate.RetryAfter)
+		p = newProblem("rate-limited", "This chat has been sent too many codes; wait and try again.").retryAfter(sendRate.RetryAfter)
 		p.Scope, p.Limit = "chat", sendRate.Limit
 		return p
 	case errors.As(err, &busy):
-		p = problem("rate-limited", "Too many messages through this topic; wait and try again.").after(busy.RetryAfter)
+		p = newProblem("rate-limited", "Too many messages through this topic; wait and try again.").retryAfter(busy.RetryAfter)
 		p.Scope, p.Limit = "topic", notify.TopicBurst
 		return p
 	case errors.As(err, &cooling):
-		return problem(string(twofa.AfterNotMe), waitDetails[twofa.AfterNotMe]).after(cooling.RetryAfter)
+		return newProblem(string(twofa.AfterNotMe), waitTexts[twofa.AfterNotMe]).retryAfter(cooling.RetryAfter)
 	case errors.As(err, &proof):
-		p = problem("proof-refused", proofDetails[proof.Reason])
+		p = newProblem("proof-refused", proofTexts[proof.Reason])
 		p.Reason = string(proof.Reason)
 		return p
 	case errors.As(err, &wait):
-		p = problem(string(wait.Kind), waitDetails[wait.Kind]).after(wait.RetryAfter)
+		p = newProblem(string(wait.Kind), waitTexts[wait.Kind]).retryAfter(wait.RetryAfter)
 		p.Scope, p.Limit = wait.Scope, wait.Limit
 		return p
 	case errors.As(err, &unavailable):
@@ -190,78 +190,78 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, notify.ErrSuspended):
 		return factorUnavailable(twofa.ReasonSuspended)
 	case errors.As(err, &progress):
-		p = problem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
+		p = newProblem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
 		return p
 	case errors.As(err, &waiting):
-		p = problem("recipient-unknown", "The bot has not met the holder of this handle, or was blocked. The person opens start_url and presses Start; "+
+		p = newProblem("recipient-unknown", "The bot has not met the holder of this handle, or was blocked. The person opens start_url and presses Start; "+
 			"the code then arrives, unless it is too old by then.")
 		p.MessageID, p.ExpiresIn = waiting.ID, seconds(waiting.ExpiresIn)
 		return p
 	case errors.As(err, &resent):
-		p = problem("already-resent", "This message has been sent again already, as "+resent.ID+".")
+		p = newProblem("already-resent", "This message has been sent again already, as "+resent.ID+".")
 		p.MessageID = resent.ID
 		return p
 	case errors.As(err, &alive):
-		p = problem("not-resendable", notResendable(alive.Status))
+		p = newProblem("not-resendable", notResendable(alive.Status))
 		p.CurrentStatus = string(alive.Status)
 		return p
 	case errors.As(err, &member):
-		return invalid("#/"+member.Field, member.Detail)
+		return invalidField("#/"+member.Field, member.Detail)
 	case errors.As(err, &html):
-		return invalid("#/text", html.Error())
+		return invalidField("#/text", html.Error())
 	case errors.As(err, &nobody):
-		p = problem("no-recipients", "Nobody would get this broadcast: counts says how many users have no linked chat, and how many have blocked the bot.")
+		p = newProblem("no-recipients", "Nobody would get this broadcast: counts says how many users have no linked chat, and how many have blocked the bot.")
 		p.Counts = &nobody.Audience
 		return p
 	case errors.As(err, &over):
-		p = problem("broadcast-finished", "The broadcast is "+string(over.Status)+" already, so there is nothing left to cancel.")
+		p = newProblem("broadcast-finished", "The broadcast is "+string(over.Status)+" already, so there is nothing left to cancel.")
 		p.CurrentStatus = string(over.Status)
 		return p
 	case errors.As(err, &telegram):
-		return problem("telegram-unavailable", telegram.Failure.Detail).after(telegram.RetryAfter)
+		return newProblem("telegram-unavailable", telegram.Failure.Detail).retryAfter(telegram.RetryAfter)
 	case errors.As(err, &reload):
-		p = problem("configuration-refused", reload.Detail)
+		p = newProblem("configuration-refused", reload.Detail)
 		p.Errors = reload.Faults
 		return p
 	case errors.Is(err, delivery.ErrUsername):
-		return invalid("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
+		return invalidField("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
 	case errors.Is(err, twofa.ErrBindingRequired):
-		return invalid("#/session_binding", "A verification for login needs the caller's session, so that its code works nowhere else.")
+		return invalidField("#/session_binding", "A verification for login needs the caller's session, so that its code works nowhere else.")
 	}
 	if p := storageProblem(err); p != nil {
 		return p
 	}
-	for _, row := range plain {
+	for _, row := range plainErrors {
 		if errors.Is(err, row.err) {
-			return problem(row.slug, row.detail)
+			return newProblem(row.slug, row.detail)
 		}
 	}
-	return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+	return newProblem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
 }
 
 // How long to wait before a request is repeated that met trouble with the database.
 const (
-	afterFull = 30 * time.Second // somebody has to make room
-	afterBusy = 5 * time.Second
+	retryWhenFull = 30 * time.Second // somebody has to make room
+	retryWhenBusy = 5 * time.Second
 )
 
 // storageProblem is the problem of an error that says why nothing can be stored; nil for others.
 func storageProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, delivery.ErrStorageFull):
-		return problem("storage-full", "There is no room left on the disk for the database, so the request was not carried out. "+
-			"Free space, then repeat it.").after(afterFull)
+		return newProblem("storage-full", "There is no room left on the disk for the database, so the request was not carried out. "+
+			"Free space, then repeat it.").retryAfter(retryWhenFull)
 	case errors.Is(err, delivery.ErrStorageBusy):
-		return problem("storage-unavailable", "Another program holds the database, or its disk does not answer, so the request was "+
-			"not carried out. Repeat it; if this lasts, GET /healthz says more.").after(afterBusy)
+		return newProblem("storage-unavailable", "Another program holds the database, or its disk does not answer, so the request was "+
+			"not carried out. Repeat it; if this lasts, GET /healthz says more.").retryAfter(retryWhenBusy)
 	default:
 		return nil
 	}
 }
 
 func factorUnavailable(r twofa.Reason) *Problem {
-	p := problem("factor-unavailable", unavailableDetails[r])
+	p := newProblem("factor-unavailable", unavailableTexts[r])
 	p.Reason = string(r)
 	return p
 }
@@ -278,7 +278,7 @@ func notResendable(status delivery.Status) string {
 	}
 }
 
-var proofDetails = map[linking.ProofReason]string{
+var proofTexts = map[linking.ProofReason]string{
 	linking.ProofUnknown:      "There is no message with this id in this domain.",
 	linking.ProofNotALinkCode: "The message was no code with purpose link.",
 	linking.ProofNotDelivered: "The message has not reached anybody; wait for it, and try again.",
@@ -288,14 +288,14 @@ var proofDetails = map[linking.ProofReason]string{
 	linking.ProofUsed:         "The code has linked another user already; each one links once.",
 }
 
-var waitDetails = map[twofa.Wait]string{
+var waitTexts = map[twofa.Wait]string{
 	twofa.RateLimited:   "Too many verifications were created; wait and try again.",
 	twofa.Throttled:     "Too many wrong codes in a row; wait, or offer another second factor.",
 	twofa.ResendTooSoon: "The code has just been sent; wait before sending it again.",
 	twofa.AfterNotMe:    "The user has said that a sign-in was not theirs, so no codes are sent for a while.",
 }
 
-var unavailableDetails = map[twofa.Reason]string{
+var unavailableTexts = map[twofa.Reason]string{
 	twofa.ReasonNotLinked:     "This user has no linked Telegram chat; offer another second factor, or start a link.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes; the user has to link again.",
 	twofa.ReasonBlocked:       "The user has blocked the bot; a tap on Start in the chat ends that.",
@@ -337,17 +337,17 @@ func humaProblem(status int, errs []error) *Problem {
 	switch status {
 	case http.StatusUnprocessableEntity:
 	case http.StatusBadRequest:
-		return problem("malformed-request", "The body is not the JSON object this call takes.")
+		return newProblem("malformed-request", "The body is not the JSON object this call takes.")
 	case http.StatusRequestEntityTooLarge:
 		return tooLarge(maxBody)
 	case http.StatusUnsupportedMediaType:
-		return problem("unsupported-media-type", "Send the body as application/json.")
+		return newProblem("unsupported-media-type", "Send the body as application/json.")
 	case http.StatusRequestTimeout:
-		return problem("malformed-request", "The body did not arrive in time.")
+		return newProblem("malformed-request", "The body did not arrive in time.")
 	default:
-		return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+		return newProblem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
 	}
-	p := problem("validation-failed", "Members of the request cannot be accepted; errors says which.")
+	p := newProblem("validation-failed", "Members of the request cannot be accepted; errors says which.")
 	for _, err := range errs[:min(len(errs), maxFaults)] {
 		var d *huma.ErrorDetail
 		if errors.As(err, &d) {
@@ -386,7 +386,7 @@ func pointer(location string) string {
 }
 
 func tooLarge(limit int) *Problem {
-	p := problem("body-too-large", fmt.Sprintf("The body is larger than %d KiB.", limit>>10))
+	p := newProblem("body-too-large", fmt.Sprintf("The body is larger than %d KiB.", limit>>10))
 	p.LimitBytes = limit
 	return p
 }

@@ -34,7 +34,7 @@ func (e *ReloadError) Unwrap() error { return e.Err }
 // reload has the configuration read again. It concerns every domain, so the key must be for all of them.
 func (s *Server) reload(ctx context.Context, _ *struct{}) (*struct{ Body Reloaded }, error) {
 	if !slices.Contains(caller(ctx).Domains, "*") {
-		return nil, problem("domain-not-allowed", "A reload concerns every domain, and this key may not act for all of them (domains = [\"*\"]).")
+		return nil, newProblem("domain-not-allowed", "A reload concerns every domain, and this key may not act for all of them (domains = [\"*\"]).")
 	}
 	r, err := s.o.Reload(ctx)
 	if err != nil {
@@ -49,5 +49,5 @@ func (s *Server) SetKeys(keys []Key) {
 	s.keys.Store(&ring)
 }
 
-// key is the key of a request; nil where it has none that is known.
-func (s *Server) key(r *http.Request) *Key { return s.keys.Load().find(r) }
+// requestKey is the key of a request; nil where it has none that is known.
+func (s *Server) requestKey(r *http.Request) *Key { return s.keys.Load().fromRequest(r) }

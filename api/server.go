@@ -30,12 +30,12 @@ import (
 // The bounds of every request.
 const (
 	maxBody      = 256 << 10
-	maxHead      = 32 << 10 // path, query and headers
+	maxHeaders   = 32 << 10 // path, query and headers
 	maxListBody  = 16 << 20 // of POST /v1/broadcasts, which takes a list of users
 	maxItems     = notify.MaxAudience
-	longestWait  = 25 * time.Second // Prefer: wait=N
+	maxWait      = 25 * time.Second // Prefer: wait=N
 	readTimeout  = 10 * time.Second
-	writeTimeout = longestWait + 20*time.Second
+	writeTimeout = maxWait + 20*time.Second
 	idleTimeout  = 2 * time.Minute
 	stopTimeout  = 5 * time.Second
 )
@@ -91,76 +91,76 @@ type Options struct {
 
 // Server answers the API.
 type Server struct {
-	o       Options
-	keys    atomic.Pointer[keyring]
-	flights flights
-	mux     *http.ServeMux
-	handler http.Handler
+	o        Options
+	keys     atomic.Pointer[keyring]
+	inFlight inFlight
+	mux      *http.ServeMux
+	handler  http.Handler
 
-	requests requestMetrics
-	refusals *rate.Limiter   // of publications, in the log
-	stop     context.Context // ends when the server stops, so that nobody waits any longer
-	stopAll  context.CancelFunc
+	requests   requestMetrics
+	refusalLog *rate.Limiter   // of publications, in the log
+	stopping   context.Context // ends when the server stops, so that nobody waits any longer
+	stopAll    context.CancelFunc
 }
 
 // New builds the API.
 func New(o Options) *Server {
-	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusals: rate.NewLimiter(refusalsShown, 10)}
+	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusalLog: rate.NewLimiter(refusalLogRate, 10)}
 	s.SetKeys(o.Keys)
-	s.stop, s.stopAll = context.WithCancel(context.Background())
+	s.stopping, s.stopAll = context.WithCancel(context.Background())
 
 	contract := humago.New(s.mux, openAPIConfig(o.Version))
-	s.register(contract)
-	complete(contract.OpenAPI())
+	s.registerRoutes(contract)
+	completeOpenAPI(contract.OpenAPI())
 	s.mux.HandleFunc("GET /healthz", s.healthz)
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.Handle("GET /metrics", s.metrics())
-	s.mux.HandleFunc("GET /problems/{slug}", servedProblem)
+	s.mux.HandleFunc("GET /problems/{slug}", serveProblemPage)
 	s.mux.HandleFunc("GET /{$}", s.index)
 	for _, method := range []string{http.MethodPost, http.MethodPut} { // the other publications are no patterns: they must hide no 404
-		s.mux.HandleFunc(method+" /{$}", s.answerPublication)
+		s.mux.HandleFunc(method+" /{$}", s.servePublish)
 	}
 	for pattern, page := range o.Pages {
 		s.mux.Handle(pattern, page)
 	}
 
-	s.handler = s.observed(s.console(s.publishing(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))))
+	s.handler = s.instrument(s.routeConsole(s.routePublish(s.authenticate(limitRequest(s.idempotency(muxProblems(s.mux)))))))
 	return s
 }
 
-// register is the table of calls.
-func (s *Server) register(api huma.API) {
-	api.UseMiddleware(requireScope)
-	call(s, api, "GET", "/v1/domains", anyScope, "What this key may see", s.listDomains)
-	call(s, api, "GET", "/v1/status", scopeAdmin, "What waits, what holds it up, and what did not arrive", s.getStatus)
-	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link or an invitation", s.listUsers)
-	call(s, api, "GET", "/v1/messaging", anyScope, "What Telegram can be used for with a user", s.getMessaging)
-	call(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle: an invitation until it is proven", s.putMessaging)
-	call(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
-	call(s, api, "POST", "/v1/links", scopeLink, "Start linking a user to a Telegram chat", s.startLink)
-	call(s, api, "GET", "/v1/links/{id}", scopeLink, "Follow a link", s.getLink)
-	call(s, api, "POST", "/v1/links/{id}/confirm", scopeLink, "Prove a link with the code from the chat", s.confirmLink)
-	call(s, api, "POST", "/v1/verifications", scopeVerify, "Send a second-factor code", s.createVerification)
-	call(s, api, "GET", "/v1/verifications/{id}", scopeVerify, "Follow a verification", s.getVerification)
-	call(s, api, "POST", "/v1/verifications/{id}/check", scopeVerify, "Check a code", s.checkVerification)
-	call(s, api, "POST", "/v1/verifications/{id}/resend", scopeVerify, "Void the code and send a fresh one", s.resendVerification)
-	call(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
-	call(s, api, "GET", loginsPath, scopeAdmin, "The login report: who wanted to sign in, the newest first", s.listLogins)
-	call(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
-	call(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
-	call(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, the newest first", s.listMessages)
-	call(s, api, "POST", "/v1/messages/{id}/resend", scopeAdmin, "Send a message again that has not arrived", s.resendMessage)
-	call(s, api, "GET", "/v1/trace", scopeAdmin, "Why a user did, or did not, get something", s.getTrace)
-	call(s, api, "POST", broadcastsPath, scopeSend, "Send one text to many users", s.createBroadcast)
-	call(s, api, "GET", broadcastsPath, scopeSend, "Broadcasts, the newest first", s.listBroadcasts)
-	call(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Follow a broadcast", s.getBroadcast)
-	call(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "End a broadcast: what has not been sent never is", s.cancelBroadcast)
-	call(s, api, "POST", "/v1/reload", scopeAdmin, "Read the configuration again, as SIGHUP does", s.reload)
+// registerRoutes is the table of calls.
+func (s *Server) registerRoutes(api huma.API) {
+	api.UseMiddleware(checkScope)
+	register(s, api, "GET", "/v1/domains", anyScope, "What this key may see", s.listDomains)
+	register(s, api, "GET", "/v1/status", scopeAdmin, "What waits, what holds it up, and what did not arrive", s.getStatus)
+	register(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link or an invitation", s.listUsers)
+	register(s, api, "GET", "/v1/messaging", anyScope, "What Telegram can be used for with a user", s.getMessaging)
+	register(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle: an invitation until it is proven", s.putMessaging)
+	register(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
+	register(s, api, "POST", "/v1/links", scopeLink, "Start linking a user to a Telegram chat", s.startLink)
+	register(s, api, "GET", "/v1/links/{id}", scopeLink, "Follow a link", s.getLink)
+	register(s, api, "POST", "/v1/links/{id}/confirm", scopeLink, "Prove a link with the code from the chat", s.confirmLink)
+	register(s, api, "POST", "/v1/verifications", scopeVerify, "Send a second-factor code", s.createVerification)
+	register(s, api, "GET", "/v1/verifications/{id}", scopeVerify, "Follow a verification", s.getVerification)
+	register(s, api, "POST", "/v1/verifications/{id}/check", scopeVerify, "Check a code", s.checkVerification)
+	register(s, api, "POST", "/v1/verifications/{id}/resend", scopeVerify, "Void the code and send a fresh one", s.resendVerification)
+	register(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
+	register(s, api, "GET", loginsPath, scopeAdmin, "The login report: who wanted to sign in, the newest first", s.listLogins)
+	register(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
+	register(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
+	register(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, the newest first", s.listMessages)
+	register(s, api, "POST", "/v1/messages/{id}/resend", scopeAdmin, "Send a message again that has not arrived", s.resendMessage)
+	register(s, api, "GET", "/v1/trace", scopeAdmin, "Why a user did, or did not, get something", s.getTrace)
+	register(s, api, "POST", broadcastsPath, scopeSend, "Send one text to many users", s.createBroadcast)
+	register(s, api, "GET", broadcastsPath, scopeSend, "Broadcasts, the newest first", s.listBroadcasts)
+	register(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Follow a broadcast", s.getBroadcast)
+	register(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "End a broadcast: what has not been sent never is", s.cancelBroadcast)
+	register(s, api, "POST", "/v1/reload", scopeAdmin, "Read the configuration again, as SIGHUP does", s.reload)
 }
 
-// call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is
+// register registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is
 // telegate's own fault, or its disk's, is logged.
-func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, summary string, h func(context.Context, *I) (*O, error)) {
+func register[I, O any](s *Server, api huma.API, method, path string, scope Scope, summary string, h func(context.Context, *I) (*O, error)) {
 	answer := func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err == nil {
@@ -184,7 +184,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler: s, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 8 * maxHead, // up to there the answer is a problem
+		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 8 * maxHeaders, // up to there the answer is a problem
 		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)

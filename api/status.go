@@ -8,8 +8,8 @@ import (
 
 // How much of a list GET /v1/status shows: a mass of chats can be paused, and of messages can fail.
 const (
-	shownPauses   = 20
-	shownFailures = 10
+	maxPauses   = 20
+	maxFailures = 10
 )
 
 // Queue is what waits, what holds it up, and what did not arrive.
@@ -50,14 +50,14 @@ func (s *Server) getStatus(ctx context.Context, _ *struct{}) (*struct{ Body Queu
 	if !slices.Contains(caller(ctx).Domains, "*") { // a chat's id is a person's, and nothing tells of which domain
 		q.Pauses = slices.DeleteFunc(q.Pauses, func(p PauseView) bool { return p.Chat != 0 })
 	}
-	q.Pauses = append([]PauseView{}, q.Pauses[:min(len(q.Pauses), shownPauses)]...)
+	q.Pauses = append([]PauseView{}, q.Pauses[:min(len(q.Pauses), maxPauses)]...)
 	var domains []string
 	for _, d := range s.o.Domains.Domains() {
-		if caller(ctx).allows(d.ID) {
+		if caller(ctx).allowsDomain(d.ID) {
 			domains = append(domains, d.ID)
 		}
 	}
-	dead, err := s.o.Messages.Failures(ctx, domains, shownFailures)
+	dead, err := s.o.Messages.Failures(ctx, domains, maxFailures)
 	if err != nil {
 		return nil, err
 	}

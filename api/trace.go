@@ -40,7 +40,7 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	Until time.Time `query:"until" doc:"absent: now"`
 	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"200" doc:"of events; the newest are kept"`
 }) (*struct{ Body Trace }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	until := in.Until
@@ -52,7 +52,7 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 		since = until.Add(-traceWindow)
 	}
 	if !since.Before(until) {
-		return nil, invalid("query/since", "must be before until")
+		return nil, invalidField("query/since", "must be before until")
 	}
 	m, err := s.messaging(ctx, in.Domain, in.User)
 	if err != nil {
@@ -69,12 +69,12 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	for i, e := range t.Events {
 		view.Events[i] = TraceEvent{e.Time, e.Event, e.ID, string(e.Lane), e.Outcome, e.Detail}
 	}
-	view.Summary = append(stateWords(m, t.MutedUntil), t.Last())
+	view.Summary = append(stateSentences(m, t.MutedUntil), t.Last())
 	return &struct{ Body Trace }{view}, nil
 }
 
-// reasonWords say why Telegram cannot be used, with the next step.
-var reasonWords = map[twofa.Reason]string{
+// reasonTexts say why Telegram cannot be used, with the next step.
+var reasonTexts = map[twofa.Reason]string{
 	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes go out.",
 	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent. Start a link with POST /v1/links.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes go out; messages do. The user has to link again.",
@@ -83,8 +83,8 @@ var reasonWords = map[twofa.Reason]string{
 	twofa.ReasonTransportDown: "Telegram cannot be reached right now; what is accepted waits. GET /healthz says what is wrong.",
 }
 
-// stateWords say how it stands with a user now.
-func stateWords(m Messaging, mutedUntil time.Time) []string {
+// stateSentences say how it stands with a user now.
+func stateSentences(m Messaging, mutedUntil time.Time) []string {
 	var list []string
 	if m.Linked {
 		who := m.Link.Name
@@ -94,7 +94,7 @@ func stateWords(m Messaging, mutedUntil time.Time) []string {
 		list = append(list, fmt.Sprintf("The user is linked to the chat of %s.", who))
 	}
 	for _, r := range m.Reasons {
-		list = append(list, reasonWords[twofa.Reason(r)])
+		list = append(list, reasonTexts[twofa.Reason(r)])
 	}
 	if m.Invitation != nil {
 		list = append(list, fmt.Sprintf("%s has been invited and has not proven to be the user yet.", m.Invitation.Handle))

@@ -83,14 +83,14 @@ func (s *Server) verificationView(v twofa.Verification) Verification {
 }
 
 func (s *Server) createVerification(ctx context.Context, in *struct {
-	Follow
+	PreferWait
 	Body CreateVerification
 }) (*struct {
 	Location string `header:"Location"`
 	Body     Verification
 }, error) {
 	b := in.Body
-	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
 	}
 	v, err := s.o.Verifications.Create(ctx, twofa.CreateRequest{
@@ -102,7 +102,7 @@ func (s *Server) createVerification(ctx context.Context, in *struct {
 	}
 	if in.wait() > 0 { // until Telegram has taken the code
 		read := func(ctx context.Context) (twofa.Verification, error) { return s.o.Verifications.Get(ctx, v.ID) }
-		v, err = follow(ctx, s, v.MessageID, in.wait(), read, func(v twofa.Verification) bool {
+		v, err = waitWhile(ctx, s, v.MessageID, in.wait(), read, func(v twofa.Verification) bool {
 			return v.Status == twofa.Pending && !v.Delivery.Status.Final()
 		})
 		if err != nil {
@@ -121,15 +121,15 @@ func (s *Server) verification(ctx context.Context, id string) (twofa.Verificatio
 	if err != nil {
 		return v, err
 	}
-	return v, sees(ctx, v.Domain, twofa.ErrNotFound)
+	return v, requireVisible(ctx, v.Domain, twofa.ErrNotFound)
 }
 
 func (s *Server) getVerification(ctx context.Context, in *struct {
 	ByID
-	Follow
+	PreferWait
 }) (*struct{ Body Verification }, error) {
 	read := func(ctx context.Context) (twofa.Verification, error) { return s.verification(ctx, in.ID) }
-	v, err := follow(ctx, s, in.ID, in.wait(), read, func(v twofa.Verification) bool { return v.Status == twofa.Pending })
+	v, err := waitWhile(ctx, s, in.ID, in.wait(), read, func(v twofa.Verification) bool { return v.Status == twofa.Pending })
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *Server) checkVerification(ctx context.Context, in *struct {
 	if _, err := s.verification(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	o, err := s.o.Verifications.Check(ctx, in.ID, digits(in.Body.Code), in.Body.SessionBinding)
+	o, err := s.o.Verifications.Check(ctx, in.ID, stripSeparators(in.Body.Code), in.Body.SessionBinding)
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,8 @@ type broadcastsData struct {
 
 type broadcastRow struct{ notify.BroadcastReport }
 
-// Lost is how many it has not reached, or not surely.
-func (r broadcastRow) Lost() int {
+// NotDelivered is how many it has not reached, or not surely.
+func (r broadcastRow) NotDelivered() int {
 	o := r.Tally.Outcomes
 	return o.Failed + o.Expired + o.Unknown
 }
@@ -38,8 +38,8 @@ var broadcastStates = map[notify.BroadcastStatus]state{
 	notify.BroadcastCanceled:  {"Canceled", "warn"},
 }
 
-func (c *Console) listBroadcasts(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, err := c.domain(r, v)
+func (c *Console) listBroadcasts(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return err
 	}
@@ -59,9 +59,9 @@ func (c *Console) listBroadcasts(w http.ResponseWriter, r *http.Request, v visit
 		data.Broadcasts = append(data.Broadcasts, broadcastRow{report})
 	}
 	if r.URL.Query().Get("part") == "list" {
-		return c.live(w, v, "broadcasts.html", "list", "broadcasts", d, data)
+		return c.renderPartial(w, admin, "broadcasts.html", "list", "broadcasts", d, data)
 	}
-	return c.show(w, r, v, "broadcasts.html", "broadcasts", d, data)
+	return c.show(w, r, admin, "broadcasts.html", "broadcasts", d, data)
 }
 
 // broadcastData is the page of one broadcast.
@@ -69,8 +69,8 @@ type broadcastData struct {
 	Report notify.BroadcastReport
 }
 
-// Ended is how many recipients have an outcome.
-func (d broadcastData) Ended() int {
+// Finished is how many recipients have an outcome.
+func (d broadcastData) Finished() int {
 	o := d.Report.Tally.Outcomes
 	return o.Total() - o.Waiting - o.Queued - o.Sending
 }
@@ -104,8 +104,8 @@ type reasonRow struct {
 	Count int
 }
 
-// failureWords says why messages have not arrived, with the next step.
-var failureWords = map[delivery.Reason]string{
+// failureTexts says why messages have not arrived, with the next step.
+var failureTexts = map[delivery.Reason]string{
 	delivery.ReasonNeverStarted:   "had no linked chat, or never pressed Start: link them",
 	delivery.ReasonBlockedByUser:  "have blocked the bot: they press Start in its chat",
 	delivery.ReasonDeactivated:    "have no Telegram account any more: link them anew",
@@ -121,7 +121,7 @@ var failureWords = map[delivery.Reason]string{
 func (d broadcastData) Reasons() []reasonRow {
 	var rows []reasonRow
 	for reason, n := range d.Report.Tally.Reasons {
-		rows = append(rows, reasonRow{cmp.Or(failureWords[reason], strings.ReplaceAll(string(reason), "_", " ")), n})
+		rows = append(rows, reasonRow{cmp.Or(failureTexts[reason], strings.ReplaceAll(string(reason), "_", " ")), n})
 	}
 	slices.SortFunc(rows, func(a, b reasonRow) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Words, b.Words))
@@ -130,38 +130,38 @@ func (d broadcastData) Reasons() []reasonRow {
 }
 
 // broadcast reads the broadcast of a request. One of a domain that the key may not see is as good as none.
-func (c *Console) broadcast(ctx context.Context, id string, v visit) (Domain, broadcastData, error) {
+func (c *Console) broadcast(ctx context.Context, id string, admin adminSession) (Domain, broadcastData, error) {
 	report, err := c.o.Broadcasts.Get(ctx, id)
-	if errors.Is(err, notify.ErrBroadcastNotFound) || err == nil && !v.key.allows(report.Domain) {
-		err = refuse(http.StatusNotFound, "There is no such broadcast", "Look for it in the list.")
+	if errors.Is(err, notify.ErrBroadcastNotFound) || err == nil && !admin.key.allows(report.Domain) {
+		err = newPageError(http.StatusNotFound, "There is no such broadcast", "Look for it in the list.")
 	}
 	if err != nil {
 		return Domain{}, broadcastData{}, err
 	}
-	return c.domainOf(report.Domain), broadcastData{report}, nil
+	return c.domainByID(report.Domain), broadcastData{report}, nil
 }
 
-func (c *Console) showBroadcast(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, data, err := c.broadcast(r.Context(), r.PathValue("id"), v)
+func (c *Console) showBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, data, err := c.broadcast(r.Context(), r.PathValue("id"), admin)
 	if err != nil {
 		return err
 	}
 	if r.URL.Query().Get("part") == "progress" {
-		return c.live(w, v, "broadcast.html", "progress", "broadcasts", d, data)
+		return c.renderPartial(w, admin, "broadcast.html", "progress", "broadcasts", d, data)
 	}
-	return c.show(w, r, v, "broadcast.html", "broadcasts", d, data)
+	return c.show(w, r, admin, "broadcast.html", "broadcasts", d, data)
 }
 
-func (c *Console) cancelBroadcast(w http.ResponseWriter, r *http.Request, v visit) error {
-	_, data, err := c.broadcast(r.Context(), r.PathValue("id"), v)
+func (c *Console) cancelBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	_, data, err := c.broadcast(r.Context(), r.PathValue("id"), admin)
 	if err != nil {
 		return err
 	}
 	back := Path + "/broadcasts/" + data.Report.ID
-	report, err := c.o.Broadcasts.Cancel(by(r, v), data.Report.ID)
+	report, err := c.o.Broadcasts.Cancel(withActor(r, admin), data.Report.ID)
 	if err != nil {
-		return c.failed(w, r, v, back, err)
+		return c.redirectFailed(w, r, admin, back, err)
 	}
-	return c.done(w, r, v, back, fmt.Sprintf("Canceled. It was delivered to %d of %d; what was on its way right now may still arrive.",
+	return c.redirectDone(w, r, admin, back, fmt.Sprintf("Canceled. It was delivered to %d of %d; what was on its way right now may still arrive.",
 		report.Tally.Delivered, report.Tally.Total()))
 }

@@ -59,7 +59,7 @@ func (r chartRow) Name() string {
 func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsData) (chart, error) {
 	last := c.o.Now().UTC().Truncate(24 * time.Hour)
 	if data.To != "" {
-		last, _ = day(data.To) // read before
+		last, _ = parseDay(data.To) // read before
 	}
 	drawn := chart{From: last.AddDate(0, 0, 1-chartDays), To: last}
 	if data.From != "" {
@@ -91,14 +91,14 @@ func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsDat
 			}
 		}
 		days = append(days, day)
-		drawn.count(day)
+		drawn.addDay(day)
 	}
 	drawn.draw(days)
 	return drawn, nil
 }
 
-// count adds a day to the table.
-func (c *chart) count(day chartRow) {
+// addDay adds a day to the table.
+func (c *chart) addDay(day chartRow) {
 	c.Approved, c.Others, c.Most = c.Approved+day.Approved, c.Others+day.Others, max(c.Most, day.Approved+day.Others)
 	if day.Approved+day.Others == 0 {
 		return
@@ -116,7 +116,7 @@ func (c *chart) draw(days []chartRow) {
 	c.Width = len(days) * barWidth
 	var bars [2]strings.Builder
 	for i, day := range days {
-		high := [2]int{c.high(day.Approved), c.high(day.Others)}
+		high := [2]int{c.barHeight(day.Approved), c.barHeight(day.Others)}
 		if over := high[0] + high[1] - chartHeight; over > 0 {
 			high[slices.Index(high[:], max(high[0], high[1]))] -= over
 		}
@@ -130,5 +130,5 @@ func (c *chart) draw(days []chartRow) {
 	c.Bars = [2]string{bars[0].String(), bars[1].String()}
 }
 
-// high is how high so many are, rounded up.
-func (c *chart) high(count int) int { return (count*chartHeight + c.Most - 1) / max(c.Most, 1) }
+// barHeight is how high so many are, rounded up.
+func (c *chart) barHeight(count int) int { return (count*chartHeight + c.Most - 1) / max(c.Most, 1) }

@@ -28,8 +28,8 @@ const (
 
 // How many refused sign-ins the audit takes: whoever tries from very many addresses must not fill the disk.
 const (
-	refusalsBurst = 100
-	refusalsEvery = 10 * time.Second
+	refusedAuditBurst    = 100
+	refusedAuditInterval = 10 * time.Second
 )
 
 // Domain is a configured domain as the pages show it.
@@ -74,18 +74,18 @@ type Options struct {
 
 // Console answers everything under Path.
 type Console struct {
-	o        Options
-	keys     atomic.Pointer[keyring]
-	sessions *sessions
-	tries    *tries
-	refusals *rate.Limiter // of refused sign-ins in the audit
-	handler  http.Handler
+	o             Options
+	keys          atomic.Pointer[keyring]
+	sessions      *sessionStore
+	signInLimiter *signInLimiter
+	refusedAudit  *rate.Limiter // of refused sign-ins in the audit
+	handler       http.Handler
 }
 
 // New builds the console.
 func New(o Options) *Console {
 	c := &Console{
-		o: o, sessions: newSessions(o.Now), tries: newTries(o.Now), refusals: rate.NewLimiter(rate.Every(refusalsEvery), refusalsBurst),
+		o: o, sessions: newSessionStore(o.Now), signInLimiter: newSignInLimiter(o.Now), refusedAudit: rate.NewLimiter(rate.Every(refusedAuditInterval), refusedAuditBurst),
 	}
 	c.SetKeys(o.Keys)
 	c.handler = c.routes()

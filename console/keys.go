@@ -56,8 +56,8 @@ func (c *Console) administrator(hash string) (Key, bool) {
 	return k, ok && k.may(scopeAdmin)
 }
 
-// hashOf is what Key.Hash holds for a key. A look-up by the SHA-256 of 256 random bits reveals nothing by its timing.
-func hashOf(key string) string {
+// hashKey is what Key.Hash holds for a key. A look-up by the SHA-256 of 256 random bits reveals nothing by its timing.
+func hashKey(key string) string {
 	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -53,13 +53,13 @@ var loginResults = map[twofa.Result]state{
 	twofa.ResultFailed:          {"Code not delivered", "warn"},
 }
 
-func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, data, q, err := c.loginFilter(r, v)
+func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, data, q, err := c.readLoginFilter(r, admin)
 	if err != nil {
 		return err
 	}
 	if data.Problem != "" {
-		return c.render(w, http.StatusUnprocessableEntity, "logins.html", "layout", c.page(v, "logins", d, data))
+		return c.render(w, http.StatusUnprocessableEntity, "logins.html", "layout", c.page(admin, "logins", d, data))
 	}
 	q.Limit = loginsPerPage + 1
 	if data.Logins, err = c.o.Verifications.SignIns(r.Context(), q); err != nil {
@@ -70,22 +70,22 @@ func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, v visit) er
 		data.Next = data.Logins[loginsPerPage-1].Text()
 	}
 	if r.URL.Query().Get("part") == "list" {
-		return c.live(w, v, "logins.html", "list", "logins", d, data)
+		return c.renderPartial(w, admin, "logins.html", "list", "logins", d, data)
 	}
 	if data.Chart, err = c.chart(r.Context(), q, data); err != nil {
 		return err
 	}
-	return c.show(w, r, v, "logins.html", "logins", d, data)
+	return c.show(w, r, admin, "logins.html", "logins", d, data)
 }
 
 // loginsCSV writes all that the filter lets through. If it cannot be finished, the connection breaks off.
-func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, v visit) error {
-	_, data, q, err := c.loginFilter(r, v)
+func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	_, data, q, err := c.readLoginFilter(r, admin)
 	if err != nil {
 		return err
 	}
 	if data.Problem != "" {
-		return refuse(http.StatusUnprocessableEntity, "There is no such report", data.Problem)
+		return newPageError(http.StatusUnprocessableEntity, "There is no such report", data.Problem)
 	}
 	report, err := c.o.Verifications.Report(r.Context(), q, 0)
 	if err != nil {
@@ -106,9 +106,9 @@ func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, v visit) err
 	return nil
 }
 
-// loginFilter reads what is asked for. What a person can mend is a Problem.
-func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsData, q twofa.SignInQuery, err error) {
-	if d, err = c.domain(r, v); err != nil {
+// readLoginFilter reads what is asked for. What a person can mend is a Problem.
+func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain, data loginsData, q twofa.SignInQuery, err error) {
+	if d, err = c.domain(r, admin); err != nil {
 		return d, data, q, err
 	}
 	var outcome string
@@ -118,8 +118,8 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 		to   *string
 		max  int
 	}{
-		{field, "user", &data.User, maxUser}, {typedField, "outcome", &outcome, maxWord}, {typedField, "from", &data.From, maxWord},
-		{typedField, "to", &data.To, maxWord}, {field, "after", &data.After, maxWord},
+		{field, "user", &data.User, maxUser}, {trimmedField, "outcome", &outcome, maxWord}, {trimmedField, "from", &data.From, maxWord},
+		{trimmedField, "to", &data.To, maxWord}, {field, "after", &data.After, maxWord},
 	} {
 		if *f.to, err = f.read(r, f.name, f.max); err != nil {
 			return d, data, q, err
@@ -131,8 +131,8 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 		data.Problem, data.Outcome = "There is no such outcome; choose one of the list.", ""
 		return d, data, q, nil
 	}
-	from, errFrom := day(data.From)
-	until, errUntil := day(data.To)
+	from, errFrom := parseDay(data.From)
+	until, errUntil := parseDay(data.To)
 	switch {
 	case errFrom != nil || errUntil != nil:
 		data.Problem = "A day is written as in 2026-11-02."
@@ -159,17 +159,17 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 	return d, data, q, nil
 }
 
-// errDay is a day that is none, or of a time that nobody asks for.
-var errDay = errors.New("not a day")
+// errNotADay is a day that is none, or of a time that nobody asks for.
+var errNotADay = errors.New("not a day")
 
-// day reads a day, UTC; the zero time for nothing.
-func day(typed string) (time.Time, error) {
+// parseDay reads a day, UTC; the zero time for nothing.
+func parseDay(typed string) (time.Time, error) {
 	if typed == "" {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.DateOnly, typed)
 	if err != nil || t.Year() < 2000 {
-		return time.Time{}, errDay
+		return time.Time{}, errNotADay
 	}
 	return t, nil
 }

@@ -55,8 +55,8 @@ func (d messagesData) Filter(domain string, more ...string) template.URL {
 	}, more...)...)
 }
 
-func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, err := c.domain(r, v)
+func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return err
 	}
@@ -96,16 +96,16 @@ func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, v visit) 
 		}
 	}
 	if data.Problem != "" {
-		return c.render(w, http.StatusUnprocessableEntity, "messages.html", "layout", c.page(v, "messages", d, data))
+		return c.render(w, http.StatusUnprocessableEntity, "messages.html", "layout", c.page(admin, "messages", d, data))
 	}
 	if len(data.Messages) > messagesPerPage {
 		data.Messages = data.Messages[:messagesPerPage]
 		data.Next = data.Messages[messagesPerPage-1].ID
 	}
 	if r.URL.Query().Get("part") == "list" {
-		return c.live(w, v, "messages.html", "list", "messages", d, data)
+		return c.renderPartial(w, admin, "messages.html", "list", "messages", d, data)
 	}
-	return c.show(w, r, v, "messages.html", "messages", d, data)
+	return c.show(w, r, admin, "messages.html", "messages", d, data)
 }
 
 // nextStep says why a message has not arrived, and what to do; empty for all others.
@@ -132,8 +132,8 @@ type resendForm struct {
 
 // message reads the message of a request. One of a domain that the key may not see is as good as none. The API asks for the scope send
 // here; what the page tells is in the trace as well, which it lets administrators see.
-func (c *Console) message(ctx context.Context, id string, v visit) (Domain, messageData, error) {
-	none := refuse(http.StatusNotFound, "There is no such message", "Messages are kept for 30 days after their end.")
+func (c *Console) message(ctx context.Context, id string, admin adminSession) (Domain, messageData, error) {
+	none := newPageError(http.StatusNotFound, "There is no such message", "Messages are kept for 30 days after their end.")
 	m, moments, err := c.o.Messages.History(ctx, id)
 	if errors.Is(err, notify.ErrNotFound) {
 		return Domain{}, messageData{}, none
@@ -141,48 +141,48 @@ func (c *Console) message(ctx context.Context, id string, v visit) (Domain, mess
 	if err != nil {
 		return Domain{}, messageData{}, err
 	}
-	if !v.key.allows(m.Domain) || m.Purpose == delivery.PurposeReply {
+	if !admin.key.allows(m.Domain) || m.Purpose == delivery.PurposeReply {
 		return Domain{}, messageData{}, none
 	}
-	return c.domainOf(m.Domain), messageData{Message: m, Moments: moments}, nil
+	return c.domainByID(m.Domain), messageData{Message: m, Moments: moments}, nil
 }
 
-func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, data, err := c.message(r.Context(), r.PathValue("id"), v)
+func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, data, err := c.message(r.Context(), r.PathValue("id"), admin)
 	if err != nil {
 		return err
 	}
 	if r.URL.Query().Get("part") == "story" {
-		return c.live(w, v, "message.html", "story", "messages", d, data)
+		return c.renderPartial(w, admin, "message.html", "story", "messages", d, data)
 	}
-	return c.show(w, r, v, "message.html", "messages", d, data)
+	return c.show(w, r, admin, "message.html", "messages", d, data)
 }
 
 // resend sends a message again that has not arrived, as it was or with another text.
-func (c *Console) resend(w http.ResponseWriter, r *http.Request, v visit) error {
+func (c *Console) resend(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	id := r.PathValue("id")
-	if _, _, err := c.message(r.Context(), id, v); err != nil {
+	if _, _, err := c.message(r.Context(), id, admin); err != nil {
 		return err
 	}
-	typed := resendForm{Text: typedText(r), HTML: r.PostForm.Get("format") == "html"}
-	a, err := c.o.Messages.Resend(by(r, v), notify.Resend{ID: id, Text: typed.Text, HTML: typed.HTML})
+	typed := resendForm{Text: postedText(r), HTML: r.PostForm.Get("format") == "html"}
+	a, err := c.o.Messages.Resend(withActor(r, admin), notify.Resend{ID: id, Text: typed.Text, HTML: typed.HTML})
 	if err == nil {
-		return c.done(w, r, v, Path+"/messages/"+a.Message.ID, "Sent again. What comes of it stands below.")
+		return c.redirectDone(w, r, admin, Path+"/messages/"+a.Message.ID, "Sent again. What comes of it stands below.")
 	}
-	ref := c.refusalOf(err)
+	ref := c.toPageError(err)
 	if ref.status >= http.StatusInternalServerError {
 		return err
 	}
-	d, data, err := c.message(r.Context(), id, v) // somebody else may have sent it meanwhile
+	d, data, err := c.message(r.Context(), id, admin) // somebody else may have sent it meanwhile
 	if err != nil {
 		return err
 	}
 	data.Typed, data.Problem = typed, ref.detail
-	return c.render(w, ref.status, "message.html", "layout", c.page(v, "messages", d, data))
+	return c.render(w, ref.status, "message.html", "layout", c.page(admin, "messages", d, data))
 }
 
-// typedText is the field text, with the line ends that Telegram shows; empty where nothing was typed.
-func typedText(r *http.Request) string {
+// postedText is the field text, with the line ends that Telegram shows; empty where nothing was typed.
+func postedText(r *http.Request) string {
 	text := strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
 	if strings.TrimSpace(text) == "" {
 		return ""

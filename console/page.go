@@ -22,7 +22,7 @@ var pages embed.FS
 var templates = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
-	layout := template.Must(template.New("").Funcs(funcs).ParseFS(pages, "pages/layout.html"))
+	layout := template.Must(template.New("").Funcs(templateFuncs).ParseFS(pages, "pages/layout.html"))
 	parsed := map[string]*template.Template{}
 	entries, err := pages.ReadDir("pages")
 	if err != nil {
@@ -57,40 +57,40 @@ func (p page) May(scope Scope) bool { return p.Key.may(scope) }
 func (p page) SignedIn() bool { return p.Key.Name != "" }
 
 // show answers with a page for an administrator. What is said once is said now.
-func (c *Console) show(w http.ResponseWriter, r *http.Request, v visit, file, section string, d Domain, data any) error {
-	p := c.page(v, section, d, data)
-	if !isLive(r) && p.Flash.Text != "" {
-		c.sessions.update(v.cookie, func(s *session) { s.flash = flash{} })
+func (c *Console) show(w http.ResponseWriter, r *http.Request, admin adminSession, file, section string, d Domain, data any) error {
+	p := c.page(admin, section, d, data)
+	if !isAutoRefresh(r) && p.Flash.Text != "" {
+		c.sessions.update(admin.cookie, func(s *session) { s.flash = flash{} })
 	}
 	return c.render(w, http.StatusOK, file, "layout", p)
 }
 
-// live answers with one template of a page, for a page that refreshes itself.
-func (c *Console) live(w http.ResponseWriter, v visit, file, name, section string, d Domain, data any) error {
-	return c.render(w, http.StatusOK, file, name, c.page(v, section, d, data))
+// renderPartial answers with one template of a page, for a page that refreshes itself.
+func (c *Console) renderPartial(w http.ResponseWriter, admin adminSession, file, name, section string, d Domain, data any) error {
+	return c.render(w, http.StatusOK, file, name, c.page(admin, section, d, data))
 }
 
-func (c *Console) page(v visit, section string, d Domain, data any) page {
+func (c *Console) page(admin adminSession, section string, d Domain, data any) page {
 	return page{
-		Path: Path, Version: c.o.Version, Section: section, Domain: d, Domains: c.domains(v), Key: v.key, CSRF: v.session.csrf,
-		Flash: v.session.flash, Now: c.o.Now(), Data: data,
+		Path: Path, Version: c.o.Version, Section: section, Domain: d, Domains: c.domains(admin), Key: admin.key, CSRF: admin.session.csrf,
+		Flash: admin.session.flash, Now: c.o.Now(), Data: data,
 	}
 }
 
-// done says what an act has done and goes on to a page, so that reloading does nothing again.
-func (c *Console) done(w http.ResponseWriter, r *http.Request, v visit, to, text string) error {
-	c.sessions.update(v.cookie, func(s *session) { s.flash = flash{Good: true, Text: text} })
+// redirectDone says what an act has done and goes on to a page, so that reloading does nothing again.
+func (c *Console) redirectDone(w http.ResponseWriter, r *http.Request, admin adminSession, to, text string) error {
+	c.sessions.update(admin.cookie, func(s *session) { s.flash = flash{Good: true, Text: text} })
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
 
-// failed says why an act of a form was refused, on the page it came from; what is telegate's own fault has a page of its own.
-func (c *Console) failed(w http.ResponseWriter, r *http.Request, v visit, to string, err error) error {
-	ref := c.refusalOf(err)
+// redirectFailed says why an act of a form was refused, on the page it came from; what is telegate's own fault has a page of its own.
+func (c *Console) redirectFailed(w http.ResponseWriter, r *http.Request, admin adminSession, to string, err error) error {
+	ref := c.toPageError(err)
 	if ref.status >= http.StatusInternalServerError {
 		return err
 	}
-	c.sessions.update(v.cookie, func(s *session) { s.flash = flash{Text: ref.detail} })
+	c.sessions.update(admin.cookie, func(s *session) { s.flash = flash{Text: ref.detail} })
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
@@ -106,26 +106,26 @@ func (c *Console) render(w http.ResponseWriter, status int, file, name string, p
 	return nil
 }
 
-// refusal is an error in words for people.
-type refusal struct {
+// pageError is an error in words for people.
+type pageError struct {
 	status        int
 	title, detail string
-	after         time.Duration // when to try again; 0: it does not depend on time
+	retryAfter    time.Duration // when to try again; 0: it does not depend on time
 }
 
-func (e *refusal) Error() string { return e.title + ": " + e.detail }
+func (e *pageError) Error() string { return e.title + ": " + e.detail }
 
-func refuse(status int, title, detail string) error {
-	return &refusal{status: status, title: title, detail: detail}
+func newPageError(status int, title, detail string) error {
+	return &pageError{status: status, title: title, detail: detail}
 }
 
-// refusalOf says any error in words. What is nobody's fault but telegate's is for the log.
-func (c *Console) refusalOf(err error) *refusal {
-	var ref *refusal
+// toPageError says any error in words. What is nobody's fault but telegate's is for the log.
+func (c *Console) toPageError(err error) *pageError {
+	var ref *pageError
 	if errors.As(err, &ref) {
 		return ref
 	}
-	if ref := inWords(err); ref != nil {
+	if ref := explain(err); ref != nil {
 		return ref
 	}
 	status, detail := c.o.Explain(err)
@@ -133,7 +133,7 @@ func (c *Console) refusalOf(err error) *refusal {
 	if status >= http.StatusInternalServerError {
 		title = "Something went wrong"
 	}
-	return &refusal{status: status, title: title, detail: detail}
+	return &pageError{status: status, title: title, detail: detail}
 }
 
 // adapt turns a handler into an http.Handler. It is the only place that writes errors.
@@ -143,28 +143,28 @@ func (c *Console) adapt(h handler) http.Handler {
 		if err == nil {
 			return
 		}
-		ref := c.refusalOf(err)
+		ref := c.toPageError(err)
 		request := w.Header().Get("X-Request-Id") // the API gives each request one
 		if ref.status >= http.StatusInternalServerError && r.Context().Err() == nil {
 			c.o.Logger.ErrorContext(r.Context(), "request failed", "request", request, "method", r.Method, "path", r.URL.Path, "error", err)
 		}
-		if ref.after > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ref.after.Seconds()))))
+		if ref.retryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ref.retryAfter.Seconds()))))
 		}
-		if isLive(r) { // what stands there stays there
+		if isAutoRefresh(r) { // what stands there stays there
 			w.WriteHeader(ref.status)
 			return
 		}
 		p := page{Path: Path, Version: c.o.Version, Now: c.o.Now()}
-		if v, ok := c.visit(r); ok {
-			p = c.page(v, "", Domain{}, nil)
+		if admin, ok := c.adminSession(r); ok {
+			p = c.page(admin, "", Domain{}, nil)
 		}
 		if ref.status < http.StatusInternalServerError {
 			request = ""
 		}
 		p.Flash = flash{}
 		p.Data = struct{ Title, Detail, Request string }{ref.title, ref.detail, request}
-		if err := c.render(w, ref.status, "refusal.html", "layout", p); err != nil {
+		if err := c.render(w, ref.status, "error.html", "layout", p); err != nil {
 			c.o.Logger.ErrorContext(r.Context(), "render a refusal", "request", request, "error", err)
 			w.WriteHeader(http.StatusInternalServerError)
 		}

@@ -23,22 +23,22 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 // its form and, beyond admin, the scope that the API asks for.
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
-	open := func(pattern string, h handler) { mux.Handle(at(pattern), c.adapt(h)) }
-	read := func(pattern string, h pageHandler) { mux.Handle(at(pattern), c.adapt(c.signedIn(h))) }
+	open := func(pattern string, h handler) { mux.Handle(underPath(pattern), c.adapt(h)) }
+	read := func(pattern string, h pageHandler) { mux.Handle(underPath(pattern), c.adapt(c.signedIn(h))) }
 	write := func(pattern string, scope Scope, h pageHandler) {
-		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxForm, h)))))
+		mux.Handle(underPath(pattern), c.adapt(c.signedIn(c.withScope(scope, withForm(maxForm, h)))))
 	}
 	writeList := func(pattern string, scope Scope, h pageHandler) { // a form with a list of users in it
-		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxListForm, h)))))
+		mux.Handle(underPath(pattern), c.adapt(c.signedIn(c.withScope(scope, withForm(maxListForm, h)))))
 	}
 
 	open("GET /static/{file}", serveStatic)
 	open("GET /sign-in", c.showSignIn)
 	open("POST /sign-in", c.signIn)
-	open("GET /sign-in/code", c.owing(c.showCode))
-	open("POST /sign-in/code", c.owed(c.checkCode))
-	open("POST /sign-in/resend", c.owed(c.resendCode))
-	open("POST /sign-in/cancel", c.owed(c.cancelCode))
+	open("GET /sign-in/code", c.withPendingCode(c.showCode))
+	open("POST /sign-in/code", c.withCodeForm(c.checkCode))
+	open("POST /sign-in/resend", c.withCodeForm(c.resendCode))
+	open("POST /sign-in/cancel", c.withCodeForm(c.cancelCode))
 	write("POST /sign-out", scopeAdmin, c.signOut)
 
 	read("GET /{$}", c.home)
@@ -46,9 +46,9 @@ func (c *Console) routes() http.Handler {
 	read("GET /user", c.showUser)
 	write("POST /user/handle", scopeAdmin, c.invite)
 	write("POST /user/unlink", scopeLink, c.unlink)
-	write("POST /user/link", scopeLink, c.beginLink)
+	write("POST /user/link", scopeLink, c.startLink)
 	write("POST /user/confirm", scopeLink, c.confirmLink)
-	write("POST /user/message", scopeSend, c.write)
+	write("POST /user/message", scopeSend, c.sendMessage)
 	read("GET /messages", c.listMessages)
 	read("GET /messages/{id}", c.showMessage)
 	write("POST /messages/{id}/resend", scopeAdmin, c.resend)
@@ -67,13 +67,13 @@ func (c *Console) routes() http.Handler {
 
 	foreign := http.NewCrossOriginProtection()
 	foreign.SetDenyHandler(c.adapt(func(http.ResponseWriter, *http.Request) error {
-		return refuse(http.StatusForbidden, "This came from another website", "Nothing was done. Open the console itself and do it there.")
+		return newPageError(http.StatusForbidden, "This came from another website", "Nothing was done. Open the console itself and do it there.")
 	}))
-	return withHeaders(c.bounded(foreign.Handler(mux)))
+	return withHeaders(c.limitURL(foreign.Handler(mux)))
 }
 
-// at puts a pattern under Path.
-func at(pattern string) string {
+// underPath puts a pattern under Path.
+func underPath(pattern string) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	return method + " " + Path + path
 }
@@ -82,10 +82,10 @@ func at(pattern string) string {
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 // pageHandler is a handler for an administrator.
-type pageHandler func(w http.ResponseWriter, r *http.Request, v visit) error
+type pageHandler func(w http.ResponseWriter, r *http.Request, admin adminSession) error
 
-// visit is a request of somebody who is signed in.
-type visit struct {
+// adminSession is a request of somebody who is signed in.
+type adminSession struct {
 	cookie  string
 	session session
 	key     Key
@@ -94,55 +94,55 @@ type visit struct {
 // signedIn lets nobody else through: a page sends to the sign-in, anything else is refused.
 func (c *Console) signedIn(h pageHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		v, ok := c.visit(r)
+		admin, ok := c.adminSession(r)
 		if ok {
-			return h(w, r, v)
+			return h(w, r, admin)
 		}
-		if r.Method != http.MethodGet || isLive(r) {
-			return refuse(http.StatusUnauthorized, "You are not signed in", "Nothing was done. Sign in, and do it again.")
+		if r.Method != http.MethodGet || isAutoRefresh(r) {
+			return newPageError(http.StatusUnauthorized, "You are not signed in", "Nothing was done. Sign in, and do it again.")
 		}
 		http.Redirect(w, r, signInURL(r.URL.RequestURI()), http.StatusSeeOther)
 		return nil
 	}
 }
 
-// visit finds the session of a request, whose key must still be in force.
-func (c *Console) visit(r *http.Request) (visit, bool) {
-	v := visit{cookie: cookieOf(r)}
+// adminSession finds the session of a request, whose key must still be in force.
+func (c *Console) adminSession(r *http.Request) (adminSession, bool) {
+	admin := adminSession{cookie: cookieValue(r)}
 	var ok bool
-	if v.session, ok = c.sessions.find(v.cookie, !isLive(r)); !ok || v.session.verification != "" {
-		return visit{}, false
+	if admin.session, ok = c.sessions.find(admin.cookie, !isAutoRefresh(r)); !ok || admin.session.verification != "" {
+		return adminSession{}, false
 	}
-	if v.key, ok = c.administrator(v.session.keyHash); !ok {
-		c.sessions.end(v.cookie)
+	if admin.key, ok = c.administrator(admin.session.keyHash); !ok {
+		c.sessions.delete(admin.cookie)
 	}
-	return v, ok
+	return admin, ok
 }
 
-// isLive tells whether a page asks for itself anew, which keeps no session alive.
-func isLive(r *http.Request) bool { return r.Header.Get("X-Live") != "" }
+// isAutoRefresh tells whether a page asks for itself anew, which keeps no session alive.
+func isAutoRefresh(r *http.Request) bool { return r.Header.Get("X-Live") != "" }
 
 // withScope keeps to what the key may do in the API.
 func (c *Console) withScope(scope Scope, h pageHandler) pageHandler {
-	return func(w http.ResponseWriter, r *http.Request, v visit) error {
-		if !v.key.may(scope) {
-			return refuse(http.StatusForbidden, "This key may not do that",
+	return func(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+		if !admin.key.may(scope) {
+			return newPageError(http.StatusForbidden, "This key may not do that",
 				"It needs the scope "+string(scope)+". Add it to the key's scopes in telegate.toml.")
 		}
-		return h(w, r, v)
+		return h(w, r, admin)
 	}
 }
 
-// checked reads a form and refuses one that does not come from a page of this session.
-func checked(max int64, h pageHandler) pageHandler {
-	return func(w http.ResponseWriter, r *http.Request, v visit) error {
+// withForm reads a form and refuses one that does not come from a page of this session.
+func withForm(max int64, h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 		if err := readForm(w, r, max); err != nil {
 			return err
 		}
-		if !secret.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.session.csrf)) {
-			return refuse(http.StatusForbidden, "This form is out of date", "Nothing was done. Go back, reload the page and do it again.")
+		if !secret.Equal([]byte(r.PostForm.Get("csrf")), []byte(admin.session.csrf)) {
+			return newPageError(http.StatusForbidden, "This form is out of date", "Nothing was done. Go back, reload the page and do it again.")
 		}
-		return h(w, r, v)
+		return h(w, r, admin)
 	}
 }
 
@@ -152,23 +152,23 @@ func readForm(w http.ResponseWriter, r *http.Request, max int64) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return refuse(http.StatusRequestEntityTooLarge, "That is too much", fmt.Sprintf("A form may have %d KiB at most. Nothing was done.", max>>10))
+		return newPageError(http.StatusRequestEntityTooLarge, "That is too much", fmt.Sprintf("A form may have %d KiB at most. Nothing was done.", max>>10))
 	case err != nil:
-		return refuse(http.StatusBadRequest, "This form cannot be read", "Nothing was done. Go back, reload the page and do it again.")
+		return newPageError(http.StatusBadRequest, "This form cannot be read", "Nothing was done. Go back, reload the page and do it again.")
 	}
 	return nil
 }
 
-// bounded refuses addresses that no page makes.
-func (c *Console) bounded(next http.Handler) http.Handler {
+// limitURL refuses addresses that no page makes.
+func (c *Console) limitURL(next http.Handler) http.Handler {
 	refused := c.adapt(func(_ http.ResponseWriter, r *http.Request) error {
 		if len(r.URL.RequestURI()) > maxURL {
-			return refuse(http.StatusRequestURITooLong, "This address is too long", "Search for fewer letters.")
+			return newPageError(http.StatusRequestURITooLong, "This address is too long", "Search for fewer letters.")
 		}
-		return refuse(http.StatusBadRequest, "This address cannot be read", "Part of it is not text. Start from the page itself.")
+		return newPageError(http.StatusBadRequest, "This address cannot be read", "Part of it is not text. Start from the page itself.")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.URL.RequestURI()) > maxURL || !isText(r.URL) {
+		if len(r.URL.RequestURI()) > maxURL || !validQuery(r.URL) {
 			refused.ServeHTTP(w, r)
 			return
 		}
@@ -195,7 +195,7 @@ func withHeaders(next http.Handler) http.Handler {
 func serveStatic(w http.ResponseWriter, r *http.Request) error {
 	name := "static/" + r.PathValue("file")
 	if _, err := fs.Stat(static, name); err != nil {
-		return refuse(http.StatusNotFound, "There is no such file", "The pages name those that there are.")
+		return newPageError(http.StatusNotFound, "There is no such file", "The pages name those that there are.")
 	}
 	if r.URL.Query().Get("v") != "" {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -204,11 +204,11 @@ func serveStatic(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (c *Console) home(w http.ResponseWriter, r *http.Request, _ visit) error {
+func (c *Console) home(w http.ResponseWriter, r *http.Request, _ adminSession) error {
 	http.Redirect(w, r, Path+"/users", http.StatusSeeOther)
 	return nil
 }
 
-func (c *Console) notFound(http.ResponseWriter, *http.Request, visit) error {
-	return refuse(http.StatusNotFound, "There is no such page", "The pages are listed above.")
+func (c *Console) notFound(http.ResponseWriter, *http.Request, adminSession) error {
+	return newPageError(http.StatusNotFound, "There is no such page", "The pages are listed above.")
 }

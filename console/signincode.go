@@ -23,93 +23,93 @@ type codeData struct {
 	ResendIn     time.Duration
 }
 
-// owing is a request of somebody who still owes a code.
-func (c *Console) owing(h func(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error) handler {
+// withPendingCode is a request of somebody who still owes a code.
+func (c *Console) withPendingCode(h func(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		v := visit{cookie: cookieOf(r)}
+		admin := adminSession{cookie: cookieValue(r)}
 		var ok bool
-		v.session, ok = c.sessions.find(v.cookie, true)
+		admin.session, ok = c.sessions.find(admin.cookie, true)
 		if ok {
-			v.key, ok = c.administrator(v.session.keyHash)
+			admin.key, ok = c.administrator(admin.session.keyHash)
 		}
-		if !ok || v.session.verification == "" {
-			if isLive(r) {
-				return refuse(http.StatusUnauthorized, "This sign-in is over", "Begin again with the key.")
+		if !ok || admin.session.verification == "" {
+			if isAutoRefresh(r) {
+				return newPageError(http.StatusUnauthorized, "This sign-in is over", "Begin again with the key.")
 			}
 			http.Redirect(w, r, Path+"/sign-in", http.StatusSeeOther)
 			return nil
 		}
-		owed, err := c.o.Verifications.Get(r.Context(), v.session.verification)
+		owed, err := c.o.Verifications.Get(r.Context(), admin.session.verification)
 		if err != nil {
 			return err
 		}
-		return h(w, r, v, owed)
+		return h(w, r, admin, owed)
 	}
 }
 
-// owed is a form of somebody who still owes a code.
-func (c *Console) owed(h func(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error) handler {
-	return c.owing(func(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error {
-		return checked(maxForm, func(w http.ResponseWriter, r *http.Request, v visit) error { return h(w, r, v, owed) })(w, r, v)
+// withCodeForm is a form of somebody who still owes a code.
+func (c *Console) withCodeForm(h func(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error) handler {
+	return c.withPendingCode(func(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error {
+		return withForm(maxForm, func(w http.ResponseWriter, r *http.Request, admin adminSession) error { return h(w, r, admin, owed) })(w, r, admin)
 	})
 }
 
-func (c *Console) showCode(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error {
-	return c.codePage(w, r, v, owed, http.StatusOK, "")
+func (c *Console) showCode(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error {
+	return c.codePage(w, r, admin, owed, http.StatusOK, "")
 }
 
-func (c *Console) codePage(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification, status int, problem string) error {
-	data := codeData{Verification: owed, Problem: problem, Ended: ends[owed.Status], ResendIn: c.o.Verifications.ResendIn(owed)}
+func (c *Console) codePage(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification, status int, problem string) error {
+	data := codeData{Verification: owed, Problem: problem, Ended: endedTexts[owed.Status], ResendIn: c.o.Verifications.ResendIn(owed)}
 	if l, err := c.o.Links.Current(r.Context(), owed.Domain, owed.User); err == nil {
-		data.Chat = masked(l.Chat)
+		data.Chat = maskChat(l.Chat)
 	}
-	p := page{Path: Path, Version: c.o.Version, Now: c.o.Now(), CSRF: v.session.csrf, Data: data}
-	if isLive(r) {
+	p := page{Path: Path, Version: c.o.Version, Now: c.o.Now(), CSRF: admin.session.csrf, Data: data}
+	if isAutoRefresh(r) {
 		return c.render(w, status, "signincode.html", "code-state", p)
 	}
 	return c.render(w, status, "signincode.html", "layout", p)
 }
 
-func (c *Console) checkCode(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error {
+func (c *Console) checkCode(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error {
 	code := strings.ReplaceAll(strings.TrimSpace(r.PostForm.Get("code")), " ", "")
 	if code == "" || len(code) > maxCode {
-		return c.codePage(w, r, v, owed, http.StatusUnprocessableEntity, "Type the code from Telegram.")
+		return c.codePage(w, r, admin, owed, http.StatusUnprocessableEntity, "Type the code from Telegram.")
 	}
-	o, err := c.o.Verifications.Check(r.Context(), owed.ID, code, binding(v.cookie))
+	o, err := c.o.Verifications.Check(r.Context(), owed.ID, code, binding(admin.cookie))
 	var wait *twofa.WaitError
 	if errors.As(err, &wait) {
 		setRetryAfter(w, wait.RetryAfter)
-		return c.codePage(w, r, v, owed, http.StatusTooManyRequests, tooManyWrong+tryAgainIn(wait.RetryAfter))
+		return c.codePage(w, r, admin, owed, http.StatusTooManyRequests, tooManyWrongCodes+tryAgainIn(wait.RetryAfter))
 	}
 	if err != nil {
 		return err
 	}
 	if o.Approved() {
-		c.sessions.end(v.cookie)
-		return c.enter(w, r, v.key, v.session.next, withKeyCode)
+		c.sessions.delete(admin.cookie)
+		return c.startSession(w, r, admin.key, admin.session.next, signedInByKeyAndCode)
 	}
 	problem := ""
 	if left := o.Verification.AttemptsRemaining(); left > 0 {
 		problem = fmt.Sprintf("That is not the code. %d more %s.", left, plural(left, "try", "tries"))
 	}
-	c.noteRefused(r, v.key, "the code was "+string(o.Result))
-	return c.codePage(w, r, v, o.Verification, http.StatusForbidden, problem)
+	c.refuseSignIn(r, admin.key, "the code was "+string(o.Result))
+	return c.codePage(w, r, admin, o.Verification, http.StatusForbidden, problem)
 }
 
-func (c *Console) resendCode(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error {
+func (c *Console) resendCode(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error {
 	if _, err := c.o.Verifications.Resend(r.Context(), owed.ID); err != nil {
-		problem := c.noCode(v.key, err)
+		problem := c.noCodeText(admin.key, err)
 		if problem == "" {
 			return err
 		}
-		return c.codePage(w, r, v, owed, http.StatusForbidden, problem)
+		return c.codePage(w, r, admin, owed, http.StatusForbidden, problem)
 	}
 	http.Redirect(w, r, Path+"/sign-in/code", http.StatusSeeOther)
 	return nil
 }
 
-func (c *Console) cancelCode(w http.ResponseWriter, r *http.Request, v visit, owed twofa.Verification) error {
-	c.sessions.end(v.cookie)
+func (c *Console) cancelCode(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error {
+	c.sessions.delete(admin.cookie)
 	setCookie(w, r, "")
 	if _, err := c.o.Verifications.Cancel(r.Context(), owed.ID); err != nil && !errors.Is(err, twofa.ErrFinished) {
 		return err
@@ -118,8 +118,8 @@ func (c *Console) cancelCode(w http.ResponseWriter, r *http.Request, v visit, ow
 	return nil
 }
 
-// ends says why a code opens nothing any more.
-var ends = map[twofa.Status]string{
+// endedTexts says why a code opens nothing any more.
+var endedTexts = map[twofa.Status]string{
 	twofa.Denied:    "This sign-in was denied in Telegram with Not me. If that was you, wait 20 minutes; if not, somebody has your key: replace it.",
 	twofa.Exhausted: "There were too many wrong codes. Begin again.",
 	twofa.Expired:   "The code has expired. Begin again.",
@@ -128,14 +128,14 @@ var ends = map[twofa.Status]string{
 	twofa.Approved:  "This code has been used. Begin again.",
 }
 
-// onTheMachine is what works while nobody can sign in here.
-const onTheMachine = " Until then the commands on the machine itself work with the key alone, telegate status first."
+// untilThen is what works while nobody can sign in here.
+const untilThen = " Until then the commands on the machine itself work with the key alone, telegate status first."
 
-// tooManyWrong is why somebody has to wait who has not asked for too much.
-const tooManyWrong = "There were too many wrong codes in a row. "
+// tooManyWrongCodes is why somebody has to wait who has not asked for too much.
+const tooManyWrongCodes = "There were too many wrong codes in a row. "
 
-// noCode says why no code can be sent; empty where that is telegate's own trouble.
-func (c *Console) noCode(k Key, err error) string {
+// noCodeText says why no code can be sent; empty where that is telegate's own trouble.
+func (c *Console) noCodeText(k Key, err error) string {
 	var (
 		unavailable *twofa.UnavailableError
 		wait        *twofa.WaitError
@@ -146,23 +146,23 @@ func (c *Console) noCode(k Key, err error) string {
 		switch unavailable.Reason {
 		case twofa.ReasonTransportDown:
 			return "Telegram cannot be reached, so the code that belongs to this key cannot be sent, and the key alone does not open the console. " +
-				"Try again once Telegram is back." + onTheMachine
+				"Try again once Telegram is back." + untilThen
 		case twofa.ReasonBlocked:
 			return "Your Telegram account has blocked the bot, so no code can be sent. Open the bot's chat and press Unblock or Start, then try again." +
-				onTheMachine
+				untilThen
 		default:
 			return "Your link to Telegram is suspended after too many wrong codes. On the machine, run " + unlinkCommand(k) +
 				", sign in with the key, and link anew."
 		}
 	case errors.Is(err, twofa.ErrDisabled):
 		return "This key belongs to an account whose domain has msg2factor = false, so no code can be sent. " +
-			"Turn it on, or take user away from the key, in telegate.toml." + onTheMachine
+			"Turn it on, or take user away from the key, in telegate.toml." + untilThen
 	case errors.As(err, &wait) && wait.Kind == twofa.AfterNotMe:
 		return "A sign-in of yours was denied with Not me, so no codes are sent for a while. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait) && wait.Kind == twofa.ResendTooSoon:
 		return "The code has just been sent. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait) && wait.Kind == twofa.Throttled:
-		return tooManyWrong + tryAgainIn(wait.RetryAfter)
+		return tooManyWrongCodes + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &wait):
 		return "Too many codes were asked for. " + tryAgainIn(wait.RetryAfter)
 	case errors.As(err, &progress):
@@ -199,10 +199,10 @@ func shellWord(text string) string {
 	return text
 }
 
-func tryAgainIn(wait time.Duration) string { return "Try again in " + span(wait) + "." }
+func tryAgainIn(wait time.Duration) string { return "Try again in " + durationText(wait) + "." }
 
-// masked is a chat as somebody may see it who has shown the key alone: enough to know which phone to look at.
-func masked(chat linking.Chat) string {
+// maskChat is a chat as somebody may see it who has shown the key alone: enough to know which phone to look at.
+func maskChat(chat linking.Chat) string {
 	name := []rune(chat.Username)
 	if len(name) < 3 {
 		return ""

@@ -12,8 +12,8 @@ import (
 
 // How old the oldest message of a lane may be before somebody should look: a code is of no use after minutes; the rest waits for its turn.
 const (
-	oldCode  = 10 * time.Second
-	oldOther = time.Minute
+	maxCodeAge  = 10 * time.Second
+	maxQueueAge = time.Minute
 )
 
 const (
@@ -62,14 +62,14 @@ type statusData struct {
 	Failures []delivery.Message
 }
 
-func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) error {
+func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	var data statusData
 	var err error
 	if data.Status, err = c.o.Status(r.Context()); err != nil {
 		return err
 	}
-	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(urgency[b.Tone], urgency[a.Tone]) })
-	if !v.key.allows(everyDomain) { // nothing tells whose domain a chat belongs to
+	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(toneRank[b.Tone], toneRank[a.Tone]) })
+	if !admin.key.allows(everyDomain) { // nothing tells whose domain a chat belongs to
 		data.Pauses = slices.DeleteFunc(data.Pauses, func(p Pause) bool { return p.ChatID != 0 })
 	}
 	data.Pauses = data.Pauses[:min(len(data.Pauses), shownPauses)]
@@ -83,32 +83,32 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) er
 			data.Wrong++
 		}
 	}
-	if data.Failures, err = c.failures(r.Context(), v); err != nil {
+	if data.Failures, err = c.recentFailed(r.Context(), admin); err != nil {
 		return err
 	}
-	if isLive(r) {
-		return c.live(w, v, "status.html", "now", "status", Domain{}, data)
+	if isAutoRefresh(r) {
+		return c.renderPartial(w, admin, "status.html", "now", "status", Domain{}, data)
 	}
-	return c.show(w, r, v, "status.html", "status", Domain{}, data)
+	return c.show(w, r, admin, "status.html", "status", Domain{}, data)
 }
 
-// failures are the last messages that ended without having arrived for certain, in the domains that the key may see.
-func (c *Console) failures(ctx context.Context, v visit) ([]delivery.Message, error) {
+// recentFailed are the last messages that ended without having arrived for certain, in the domains that the key may see.
+func (c *Console) recentFailed(ctx context.Context, admin adminSession) ([]delivery.Message, error) {
 	var domains []string
-	for _, d := range c.domains(v) {
+	for _, d := range c.domains(admin) {
 		domains = append(domains, d.ID)
 	}
 	return c.o.Messages.Failures(ctx, domains, recentFailures)
 }
 
-// urgency orders what somebody should look at first.
-var urgency = map[string]int{"good": 0, "warn": 1, "bad": 2}
+// toneRank orders what somebody should look at first.
+var toneRank = map[string]int{"good": 0, "warn": 1, "bad": 2}
 
 // laneState says whether a lane keeps up.
 func laneState(l Lane, now time.Time) state {
-	limit := oldOther
+	limit := maxQueueAge
 	if l.Lane == delivery.LaneCode {
-		limit = oldCode
+		limit = maxCodeAge
 	}
 	switch {
 	case l.Waiting == 0:

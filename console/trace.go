@@ -32,8 +32,8 @@ func (traceData) Spans() []choice {
 	return []choice{{"1", "A day"}, {"3", "3 days"}, {"7", "A week"}, {"30", "30 days"}}
 }
 
-func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, err := c.domain(r, v)
+func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 	if data.User, err = field(r, "user", maxUser); err != nil {
 		return err
 	}
-	days, err := typedField(r, "days", maxWord)
+	days, err := trimmedField(r, "days", maxWord)
 	if err != nil {
 		return err
 	}
@@ -56,11 +56,11 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 	until := c.o.Now()
 	if data.Until != "" {
 		if until, err = time.Parse(time.RFC3339Nano, data.Until); err != nil || until.Year() < 2000 {
-			return refuse(http.StatusUnprocessableEntity, "There is no such time", "Begin with the newest.")
+			return newPageError(http.StatusUnprocessableEntity, "There is no such time", "Begin with the newest.")
 		}
 	}
 	if data.User != "" {
-		if data.State, err = c.userData(r.Context(), v, d, data.User); err != nil {
+		if data.State, err = c.userData(r.Context(), admin, d, data.User); err != nil {
 			return err
 		}
 		data.Trace, err = c.o.Messages.Trace(r.Context(), notify.TraceQuery{
@@ -75,7 +75,7 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 			data.Older = data.Trace.Events[0].Time.UTC().Format(time.RFC3339Nano)
 		}
 	}
-	return c.show(w, r, v, "trace.html", "messages", d, data)
+	return c.show(w, r, admin, "trace.html", "messages", d, data)
 }
 
 // eventTone is how an event of a trace stands: what has gone wrong is to be seen at a glance.

@@ -32,30 +32,30 @@ type userRow struct {
 // state is how something stands, in words and by its tone: good, warn, bad, or none.
 type state struct{ Words, Tone string }
 
-func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, err := c.domain(r, v)
+func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return err
 	}
 	data := usersData{}
-	if data.Query, err = typedField(r, "query", maxQuery); err != nil {
+	if data.Query, err = trimmedField(r, "query", maxQuery); err != nil {
 		return err
 	}
 	if data.After, err = field(r, "after", maxUser); err != nil {
 		return err
 	}
-	if data.Users, err = c.usersOf(r.Context(), d, data.Query, data.After, usersPerPage+1); err != nil {
+	if data.Users, err = c.userRows(r.Context(), d, data.Query, data.After, usersPerPage+1); err != nil {
 		return err
 	}
 	if len(data.Users) > usersPerPage {
 		data.Users = data.Users[:usersPerPage]
 		data.Next = data.Users[usersPerPage-1].User
 	}
-	return c.show(w, r, v, "users.html", "users", d, data)
+	return c.show(w, r, admin, "users.html", "users", d, data)
 }
 
-// usersOf are users with a link or an invitation as the list shows them, up to limit.
-func (c *Console) usersOf(ctx context.Context, d Domain, query, after string, limit int) ([]userRow, error) {
+// userRows are users with a link or an invitation as the list shows them, up to limit.
+func (c *Console) userRows(ctx context.Context, d Domain, query, after string, limit int) ([]userRow, error) {
 	users, err := c.o.Links.Users(ctx, d.ID, query, after, limit)
 	rows := make([]userRow, 0, len(users))
 	for _, u := range users {
@@ -64,15 +64,15 @@ func (c *Console) usersOf(ctx context.Context, d Domain, query, after string, li
 			row.Invited, row.Since, row.State = handle(inv.Handle), inv.Created, state{"Invited, not proven yet", "warn"}
 		}
 		if l := u.Link; l != nil {
-			row.Chat, row.Since, row.Verified, row.State = l.Chat.Label(), l.Verified, l.Status == linking.Verified, c.stateOf(d, *l)
+			row.Chat, row.Since, row.Verified, row.State = l.Chat.Label(), l.Verified, l.Status == linking.Verified, c.linkState(d, *l)
 		}
 		rows = append(rows, row)
 	}
 	return rows, err
 }
 
-// stateOf says how a link stands.
-func (c *Console) stateOf(d Domain, l linking.Link) state {
+// linkState says how a link stands.
+func (c *Console) linkState(d Domain, l linking.Link) state {
 	switch {
 	case l.Status == linking.Suspended && l.Reason == linking.ReasonBlocked:
 		return state{"Has blocked the bot", "bad"}
@@ -87,8 +87,8 @@ func (c *Console) stateOf(d Domain, l linking.Link) state {
 	}
 }
 
-// reasons says why Telegram cannot be a user's second factor, with the next step.
-var reasons = map[twofa.Reason]string{
+// reasonTexts says why Telegram cannot be a user's second factor, with the next step.
+var reasonTexts = map[twofa.Reason]string{
 	twofa.ReasonDisabled:      "The domain has msg2factor = false in telegate.toml, so no codes go out. Messages do.",
 	twofa.ReasonNotLinked:     "There is no link to a Telegram chat. The user links one at your server, or you begin one here.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes. Unlink it, then have the user link anew.",

@@ -12,8 +12,8 @@ import (
 	"telegate/notify"
 )
 
-// words are refusals of the rooms for people who look at a page; where there are none, the API's will do.
-var words = []struct {
+// errorTexts are refusals of the rooms for people who look at a page; where there are none, the API's will do.
+var errorTexts = []struct {
 	err    error
 	detail string
 }{
@@ -29,8 +29,8 @@ var words = []struct {
 	{delivery.ErrUsername, "That is no Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice."},
 }
 
-// inWords says an error of a room for people who look at a page; nil where there is nothing better than what the API says.
-func inWords(err error) *refusal {
+// explain says an error of a room for people who look at a page; nil where there is nothing better than what the API says.
+func explain(err error) *pageError {
 	var links *linking.RateError
 	var member *notify.InvalidError
 	var alive *notify.NotResendableError
@@ -38,33 +38,33 @@ func inWords(err error) *refusal {
 	var nobody *notify.NoRecipientsError
 	switch {
 	case errors.As(err, &links):
-		return &refusal{
-			status: http.StatusTooManyRequests, title: "Too many links were begun", after: links.RetryAfter,
+		return &pageError{
+			status: http.StatusTooManyRequests, title: "Too many links were begun", retryAfter: links.RetryAfter,
 			detail: "Too many links were begun for this " + links.Scope + ". " + tryAgainIn(links.RetryAfter),
 		}
 	case errors.As(err, &alive):
-		return &refusal{status: http.StatusConflict, title: "There is nothing to send again", detail: notResendable(alive.Status)}
+		return &pageError{status: http.StatusConflict, title: "There is nothing to send again", detail: notResendable(alive.Status)}
 	case errors.As(err, &html):
-		return &refusal{
+		return &pageError{
 			status: http.StatusUnprocessableEntity, title: "This cannot be accepted",
 			detail: "The text is not Telegram's HTML: " + html.Reason + ", at byte " + strconv.Itoa(html.Offset+1) + ".",
 		}
 	case errors.As(err, &nobody):
-		return &refusal{status: http.StatusConflict, title: "Nobody would get it", detail: fmt.Sprintf(
+		return &pageError{status: http.StatusConflict, title: "Nobody would get it", detail: fmt.Sprintf(
 			"Nobody would get this broadcast: %d have no linked chat, %d have blocked the bot.", nobody.Audience.Unlinked, nobody.Audience.Blocked)}
 	case errors.As(err, &member):
-		return &refusal{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: memberWords(member)}
+		return &pageError{status: http.StatusUnprocessableEntity, title: "This cannot be accepted", detail: fieldText(member)}
 	}
-	for _, row := range words {
+	for _, row := range errorTexts {
 		if errors.Is(err, row.err) {
-			return &refusal{status: http.StatusConflict, title: "That was refused", detail: row.detail}
+			return &pageError{status: http.StatusConflict, title: "That was refused", detail: row.detail}
 		}
 	}
 	return nil
 }
 
-// memberWords names the field of a form that is at fault.
-func memberWords(e *notify.InvalidError) string {
+// fieldText names the field of a form that is at fault.
+func fieldText(e *notify.InvalidError) string {
 	switch e.Field {
 	case "text": // its rules make whole sentences
 		return strings.ToUpper(e.Detail[:1]) + e.Detail[1:] + "."

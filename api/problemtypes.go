@@ -6,14 +6,14 @@ import (
 	"net/http"
 )
 
-// kind is one kind of problem: what its page says.
-type kind struct {
+// problemType is one kind of problem: what its page says.
+type problemType struct {
 	status        int
 	title, advice string
 }
 
-// kinds is the catalogue of problems.
-var kinds = map[string]kind{
+// problemTypes is the catalogue of problems.
+var problemTypes = map[string]problemType{
 	"invalid-credentials":      {401, "Invalid credentials", "The request has no API key, or one that telegate does not know. Print a key with telegate key new, put the table it prints into telegate.toml, and send the key as Authorization: Bearer KEY."},
 	"insufficient-scope":       {403, "Insufficient scope", "The key may not make this call. Give it the scope in required_scope, or use another key."},
 	"domain-not-allowed":       {403, "Domain not allowed", "The key may not act for this domain. Add the domain to the key's domains in telegate.toml."},
@@ -54,12 +54,12 @@ var kinds = map[string]kind{
 	"internal-error":           {500, "Internal error", "telegate has a fault; its log tells more under the instance of the answer."},
 }
 
-// servedProblem is the page of one kind of problem.
-func servedProblem(w http.ResponseWriter, r *http.Request) {
+// serveProblemPage is the page of one kind of problem.
+func serveProblemPage(w http.ResponseWriter, r *http.Request) {
 	slug := r.PathValue("slug")
-	k, ok := kinds[slug]
+	k, ok := problemTypes[slug]
 	if !ok {
-		writeProblem(w, r, problem("not-found", "There is no such problem."))
+		writeProblem(w, r, newProblem("not-found", "There is no such problem."))
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -67,35 +67,35 @@ func servedProblem(w http.ResponseWriter, r *http.Request) {
 		html.EscapeString(k.title), html.EscapeString(k.title), html.EscapeString(slug), k.status, html.EscapeString(k.advice))
 }
 
-// problemsForMux lets even the router's own 404 and 405 be problems.
-func problemsForMux(mux *http.ServeMux) http.Handler {
+// muxProblems lets even the router's own 404 and 405 be problems.
+func muxProblems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		refusal := &statusOnly{header: http.Header{}}
+		refusal := &headerRecorder{header: http.Header{}}
 		h.ServeHTTP(refusal, r)
 		switch {
 		case refusal.status == http.StatusMethodNotAllowed:
 			w.Header().Set("Allow", refusal.header.Get("Allow"))
-			writeProblem(w, r, problem("method-not-allowed", "This path takes "+refusal.header.Get("Allow")+"."))
+			writeProblem(w, r, newProblem("method-not-allowed", "This path takes "+refusal.header.Get("Allow")+"."))
 		case refusal.status >= 300 && refusal.status < 400: // a path that was not clean
 			w.Header().Set("Location", refusal.header.Get("Location"))
 			w.WriteHeader(refusal.status)
 		default:
-			writeProblem(w, r, problem("not-found", "There is no such path; /openapi.json lists them all."))
+			writeProblem(w, r, newProblem("not-found", "There is no such path; /openapi.json lists them all."))
 		}
 	})
 }
 
-// statusOnly is a response writer for an answer that will be written anew.
-type statusOnly struct {
+// headerRecorder is a response writer for an answer that will be written anew.
+type headerRecorder struct {
 	header http.Header
 	status int
 }
 
-func (s *statusOnly) Header() http.Header         { return s.header }
-func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (s *statusOnly) WriteHeader(code int)        { s.status = code }
+func (s *headerRecorder) Header() http.Header         { return s.header }
+func (s *headerRecorder) Write(b []byte) (int, error) { return len(b), nil }
+func (s *headerRecorder) WriteHeader(code int)        { s.status = code }

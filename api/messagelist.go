@@ -26,7 +26,7 @@ func (s *Server) listMessages(ctx context.Context, in *struct {
 	After     string `query:"after" maxLength:"64" doc:"next of the page before"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }) (*struct{ Body MessageList }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	q := notify.Query{Domain: in.Domain, User: in.User, Broadcast: in.Broadcast, After: in.After, Limit: in.Limit + 1}
@@ -34,7 +34,7 @@ func (s *Server) listMessages(ctx context.Context, in *struct {
 		for word := range strings.SplitSeq(in.Status, ",") {
 			statuses, ok := notify.StatusesOf(word)
 			if !ok {
-				return nil, invalid("query/status", "must be a list with commas of queued, sending, delivered, failed, expired, canceled, unknown, dead")
+				return nil, invalidField("query/status", "must be a list with commas of queued, sending, delivered, failed, expired, canceled, unknown, dead")
 			}
 			q.Statuses = append(q.Statuses, statuses...)
 		}
@@ -46,7 +46,7 @@ func (s *Server) listMessages(ctx context.Context, in *struct {
 	}
 	messages, err := s.o.Messages.List(ctx, q)
 	if errors.Is(err, notify.ErrNotFound) {
-		return nil, invalid("query/after", "is not the next of a page of this domain, or that message is not kept any more; begin without it")
+		return nil, invalidField("query/after", "is not the next of a page of this domain, or that message is not kept any more; begin without it")
 	}
 	if err != nil {
 		return nil, err
@@ -72,16 +72,16 @@ type ResendMessage struct {
 
 func (s *Server) resendMessage(ctx context.Context, in *struct {
 	ByID
-	Follow
+	PreferWait
 	Body ResendMessage
 }) (*accepted, error) {
-	dead, err := s.followMessage(ctx, in.ID, 0)
+	dead, err := s.waitForMessage(ctx, in.ID, 0)
 	if err != nil {
 		return nil, err
 	}
 	b := in.Body
 	if b.Format != "" && b.Text == "" {
-		return nil, invalid("#/format", "says how text is written; give the text too")
+		return nil, invalidField("#/format", "says how text is written; give the text too")
 	}
 	id, err := s.messageID(ctx)
 	if err != nil {
@@ -94,5 +94,5 @@ func (s *Server) resendMessage(ctx context.Context, in *struct {
 		domain, _ := s.o.Domains.Domain(dead.Domain)
 		return nil, withStartURL(err, domain)
 	}
-	return s.answerAccepted(ctx, a, in.wait())
+	return s.acceptedResponse(ctx, a, in.wait())
 }

@@ -12,14 +12,14 @@ import (
 	"telegate/twofa"
 )
 
-// funcs are what all pages may call.
-var funcs = template.FuncMap{
+// templateFuncs are what all pages may call.
+var templateFuncs = template.FuncMap{
 	"at":      func(name string) string { return Path + "/" + name },
 	"query":   query,
 	"entry":   func(name, title string, p page) navEntry { return navEntry{name, title, p} },
 	"handle":  handle,
-	"time":    clock,
-	"span":    span,
+	"time":    timeText,
+	"span":    durationText,
 	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
 	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"lane":    laneState,
@@ -49,8 +49,8 @@ func query(pairs ...string) template.URL {
 	return template.URL(values.Encode()) //nolint:gosec // encoded just now
 }
 
-// span says a duration, rounded up, so that who waits that long has waited long enough.
-func span(d time.Duration) string {
+// durationText says a duration, rounded up, so that who waits that long has waited long enough.
+func durationText(d time.Duration) string {
 	switch s := int(math.Ceil(d.Seconds())); {
 	case s < 100:
 		return fmt.Sprintf("%d %s", s, plural(s, "second", "seconds"))
@@ -79,5 +79,5 @@ func handle(username string) string {
 	return "@" + username
 }
 
-// clock is a time as people without JavaScript see it; console.js shows the browser's own time zone instead.
-func clock(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
+// timeText is a time as people without JavaScript see it; console.js shows the browser's own time zone instead.
+func timeText(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }

@@ -19,9 +19,9 @@ import (
 func checkJSON(body []byte) *Problem {
 	switch {
 	case !json.Valid(body):
-		return problem("malformed-request", "The body is not one JSON value.")
+		return newProblem("malformed-request", "The body is not one JSON value.")
 	case !utf8.Valid(body) || hasLoneSurrogate(body):
-		return problem("malformed-request", `The body holds text that is not Unicode: bytes that are not UTF-8, or half of a pair of escapes such as \ud83d.`)
+		return newProblem("malformed-request", `The body holds text that is not Unicode: bytes that are not UTF-8, or half of a pair of escapes such as \ud83d.`)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -70,14 +70,14 @@ func checkMembers(d *json.Decoder, at string) *Problem {
 		if open == '{' {
 			name, err := d.Token()
 			if err != nil || seen[name] {
-				return problem("malformed-request", "An object in the body names a member twice, so it is not known which one counts.")
+				return newProblem("malformed-request", "An object in the body names a member twice, so it is not known which one counts.")
 			}
 			seen[name] = true
 			if text, ok := name.(string); ok && at == "#" && plainName.MatchString(text) {
 				member += "/" + text
 			}
 		} else if n == maxItems {
-			return invalid(at, fmt.Sprintf("has more than %d items; split it over several calls", maxItems))
+			return invalidField(at, fmt.Sprintf("has more than %d items; split it over several calls", maxItems))
 		}
 		if p := checkMembers(d, member); p != nil {
 			return p
@@ -91,14 +91,14 @@ func checkMembers(d *json.Decoder, at string) *Problem {
 func checkQuery(raw string) *Problem {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return problem("malformed-request", "The query of the address cannot be decoded; percent-encode its values.")
+		return newProblem("malformed-request", "The query of the address cannot be decoded; percent-encode its values.")
 	}
 	for name, values := range query {
 		switch {
 		case len(values) > 1:
-			return invalid(pointer("query."+name), "may be given once")
+			return invalidField(pointer("query."+name), "may be given once")
 		case !utf8.ValidString(name + values[0]):
-			return problem("malformed-request", "The query of the address holds text that is not UTF-8.")
+			return newProblem("malformed-request", "The query of the address holds text that is not UTF-8.")
 		}
 	}
 	return nil

@@ -13,25 +13,25 @@ import (
 
 // How often an address may try to sign in: a key has 256 bits, so this is for the log and the processor more than against guessing.
 const (
-	triesBurst   = 10
-	triesEvery   = 30 * time.Second // one more
-	maxAddresses = 10_000           // remembered
+	signInBurst    = 10
+	signInInterval = 30 * time.Second // one more
+	maxAddresses   = 10_000           // remembered
 )
 
-// tries limits sign-ins per address, an IPv6 /64 being one.
-type tries struct {
+// signInLimiter limits sign-ins per address, an IPv6 /64 being one.
+type signInLimiter struct {
 	now func() time.Time
 
 	mu     sync.Mutex // guards byAddress
 	byAddr map[netip.Prefix]*rate.Limiter
 }
 
-func newTries(now func() time.Time) *tries {
-	return &tries{now: now, byAddr: map[netip.Prefix]*rate.Limiter{}}
+func newSignInLimiter(now func() time.Time) *signInLimiter {
+	return &signInLimiter{now: now, byAddr: map[netip.Prefix]*rate.Limiter{}}
 }
 
-// take counts a try and answers how long to wait instead, 0 where it may go ahead.
-func (t *tries) take(addr netip.Addr) time.Duration {
+// reserve counts a try and answers how long to wait instead, 0 where it may go ahead.
+func (t *signInLimiter) reserve(addr netip.Addr) time.Duration {
 	bits := 64
 	if addr.Is4() {
 		bits = 32
@@ -43,9 +43,9 @@ func (t *tries) take(addr netip.Addr) time.Duration {
 	l, ok := t.byAddr[where]
 	if !ok {
 		if len(t.byAddr) >= maxAddresses {
-			t.forget(now)
+			t.evict(now)
 		}
-		l = rate.NewLimiter(rate.Every(triesEvery), triesBurst)
+		l = rate.NewLimiter(rate.Every(signInInterval), signInBurst)
 		t.byAddr[where] = l
 	}
 	r := l.ReserveN(now, 1)
@@ -56,11 +56,11 @@ func (t *tries) take(addr netip.Addr) time.Duration {
 	return wait
 }
 
-// forget makes room: addresses that have all their tries back are as good as new. While none has, all start anew, which costs an
+// evict makes room: addresses that have all their tries back are as good as new. While none has, all start anew, which costs an
 // attacker with ten thousand networks less than it would cost everybody else to be locked out.
-func (t *tries) forget(now time.Time) {
+func (t *signInLimiter) evict(now time.Time) {
 	for addr, l := range t.byAddr {
-		if l.TokensAt(now) >= triesBurst {
+		if l.TokensAt(now) >= signInBurst {
 			delete(t.byAddr, addr)
 		}
 	}
