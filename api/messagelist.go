@@ -14,16 +14,16 @@ import (
 // MessageList is a page of messages, the newest first.
 type MessageList struct {
 	Messages []MessageSummary `json:"messages"`
-	Next     string           `json:"next" doc:"pass it as after for the next page; empty on the last"`
+	Next     string           `json:"next" doc:"pass this as after to get the next page; empty on the last page"`
 }
 
 func (s *Server) listMessages(ctx context.Context, in *struct {
 	Domain    string `query:"domain" maxLength:"64" doc:"absent: the default domain"`
 	User      string `query:"user" maxLength:"256" doc:"only messages to this user"`
-	Status    string `query:"status" maxLength:"64" doc:"a list with commas of queued, sending (which mean the same here), delivered, failed, expired, canceled, unknown; dead for failed,expired,unknown"`
+	Status    string `query:"status" maxLength:"64" doc:"comma-separated list of queued, sending (here the same as queued), delivered, failed, expired, canceled, unknown, and dead (failed, expired or unknown)"`
 	Lane      string `query:"lane" enum:"code,direct,alert,broadcast"`
 	Broadcast string `query:"broadcast" maxLength:"64" doc:"only messages of this broadcast"`
-	After     string `query:"after" maxLength:"64" doc:"next of the page before"`
+	After     string `query:"after" maxLength:"64" doc:"next of the previous page"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }) (*struct{ Body MessageList }, error) {
 	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
@@ -62,12 +62,12 @@ func (s *Server) listMessages(ctx context.Context, in *struct {
 	return &struct{ Body MessageList }{list}, nil
 }
 
-// ResendMessage is the body of POST /v1/messages/{id}/resend; {} sends the message again as it was.
+// ResendMessage is the body of POST /v1/messages/{id}/resend. {} resends the message unchanged.
 type ResendMessage struct {
-	Text   string `json:"text,omitempty" minLength:"1" doc:"in place of what was to be sent"`
-	Format string `json:"format,omitempty" enum:"text,html" doc:"of text; html: Telegram's subset"`
-	TTL    int    `json:"ttl,omitempty" minimum:"10" maximum:"604800" doc:"seconds; absent: as long as it had"`
-	Silent *bool  `json:"silent,omitempty" doc:"absent: as it was"`
+	Text   string `json:"text,omitempty" minLength:"1" doc:"replaces the original text"`
+	Format string `json:"format,omitempty" enum:"text,html" doc:"format of text; html: the tags that Telegram supports"`
+	TTL    int    `json:"ttl,omitempty" minimum:"10" maximum:"604800" doc:"seconds; absent: as in the original"`
+	Silent *bool  `json:"silent,omitempty" doc:"absent: as in the original"`
 }
 
 func (s *Server) resendMessage(ctx context.Context, in *struct {

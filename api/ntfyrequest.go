@@ -14,12 +14,12 @@ import (
 	"unicode/utf8"
 )
 
-// publishRequest is what a client of ntfy asks for. The names are those of ntfy's JSON.
+// publishRequest is what a client of ntfy sends. The names are those of ntfy's JSON.
 type publishRequest struct {
 	Topic    string   `json:"topic"`
 	Message  string   `json:"message"`
 	Title    string   `json:"title"`
-	Priority int      `json:"priority"` // 1 to 5; 0 is 3
+	Priority int      `json:"priority"` // 1 to 5; 0 means 3
 	Tags     []string `json:"tags"`
 	Click    string   `json:"click"`
 	Attach   string   `json:"attach"`
@@ -28,11 +28,11 @@ type publishRequest struct {
 	Email    string   `json:"email"`
 	Call     string   `json:"call"`
 
-	binary bool // the body is no text
+	binary bool // the body is not text
 }
 
-// readPublish reads the two forms: the topic in the path and all else in headers or the query, or everything in JSON. What only
-// ornaments a message (icons, actions, Markdown) is passed over; what the sender relies on and does not get is refused.
+// readPublish reads the two forms: topic in the path and the rest in headers or query, or everything in JSON. It ignores
+// decoration (icons, actions, Markdown) and refuses what the sender relies on but would not get.
 func readPublish(w http.ResponseWriter, r *http.Request) (publishRequest, error) {
 	if headersSize(r) > maxHeaders {
 		p := newProblem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
@@ -49,7 +49,7 @@ func readPublish(w http.ResponseWriter, r *http.Request) (publishRequest, error)
 	case errors.As(err, &large):
 		return publishRequest{}, tooLarge(limit)
 	case err != nil:
-		return publishRequest{}, newProblem("malformed-request", "The body could not be read to its end.")
+		return publishRequest{}, newProblem("malformed-request", "The body could not be read completely.")
 	}
 	p := publishRequest{}
 	if topic, _ := topicOf(r.URL.Path); topic == "" {
@@ -76,12 +76,12 @@ func publishFromJSON(body []byte) (publishRequest, error) {
 	return p, nil
 }
 
-// priorities are ntfy's names.
+// priorities are the names that ntfy accepts.
 var priorities = map[string]int{
 	"": 0, "1": 1, "min": 1, "2": 2, "low": 2, "3": 3, "default": 3, "4": 4, "high": 4, "5": 5, "max": 5, "urgent": 5,
 }
 
-// httpPriority is what browsers and proxies mean by a header Priority (RFC 9218); it is not for us.
+// httpPriority is the Priority header that browsers and proxies send (RFC 9218). It is ignored.
 var httpPriority = regexp.MustCompile(`^u=[0-7](,\s*i)?$|^i$`)
 
 func publishFromHeaders(r *http.Request, body []byte) (publishRequest, error) {
@@ -110,7 +110,7 @@ func publishFromHeaders(r *http.Request, body []byte) (publishRequest, error) {
 	return p, nil
 }
 
-// param reads the first of the headers X-NAME and NAME, or of the query, that is there.
+// param reads the first of the headers X-NAME and NAME, or query parameters, that is set.
 func param(r *http.Request, names ...string) string {
 	for _, name := range names {
 		for _, header := range []string{"X-" + name, name} {
@@ -133,7 +133,7 @@ func param(r *http.Request, names ...string) string {
 	return ""
 }
 
-// decodeLatin1 reads text that is no UTF-8 as Latin-1, which some clients send in headers.
+// decodeLatin1 reads text that is not UTF-8 as Latin-1, which some clients send in headers.
 func decodeLatin1(value string) string {
 	if utf8.ValidString(value) {
 		return value
@@ -145,10 +145,10 @@ func decodeLatin1(value string) string {
 	return string(letters)
 }
 
-// validate refuses what cannot be done, so that nobody waits for it, and gives a message without a text one.
+// validate refuses what telegate cannot do, and gives an empty message a text.
 func (p *publishRequest) validate() error {
 	switch {
-	case p.binary || p.Filename != "" && p.Attach == "": // of an address that is attached it is only the name
+	case p.binary || p.Filename != "" && p.Attach == "": // with Attach, Filename is only the name of the attached URL
 		return newProblem("unsupported-publication", "telegate takes text, no files. Send the text as UTF-8, or give the address of the file in Attach.")
 	case p.Delay != "":
 		return newProblem("unsupported-publication", "telegate sends at once; leave out Delay, At and In.")
@@ -161,7 +161,7 @@ func (p *publishRequest) validate() error {
 	return nil
 }
 
-// tagSymbols are the tags that ntfy's documentation names as the popular ones, and what its apps show for them.
+// tagSymbols are the popular tags in ntfy's documentation, with the emoji that its apps show.
 var tagSymbols = map[string]string{
 	"+1": "👍", "partying_face": "🥳", "tada": "🎉", "heavy_check_mark": "✔️", "white_check_mark": "✅", "loudspeaker": "📢",
 	"-1": "👎", "warning": "⚠️", "rotating_light": "🚨", "triangular_flag_on_post": "🚩", "skull": "💀", "facepalm": "🤦",
@@ -169,7 +169,7 @@ var tagSymbols = map[string]string{
 	"green_circle": "🟢", "red_circle": "🔴", "yellow_circle": "🟡", "white_circle": "⚪", "lock": "🔒", "key": "🔑", "email": "📧",
 }
 
-// text is what the person reads: symbols and title in bold, the message, what it points to, and tags that are no symbols.
+// text is what the person reads: emoji and title in bold, the message, its URLs, and the other tags.
 func (p *publishRequest) text() (text string, isHTML bool) {
 	var symbols, names []string
 	for _, tag := range p.Tags {
@@ -199,8 +199,8 @@ func (p *publishRequest) text() (text string, isHTML bool) {
 	return strings.Join(parts, "\n\n"), isHTML
 }
 
-// publishKey is the API key that came with a publication, in any of the ways of ntfy's clients: as bearer, as the password of
-// Basic, or either of these in the query.
+// publishKey is the API key of a publish request, in any form that ntfy's clients use: bearer token, password of Basic, or
+// either of them in the query.
 func publishKey(r *http.Request) (token string, given bool) {
 	header := r.Header.Get("Authorization")
 	if auth := param(r, "authorization", "auth"); header == "" && auth != "" {

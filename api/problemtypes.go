@@ -6,60 +6,60 @@ import (
 	"net/http"
 )
 
-// problemType is one kind of problem: what its page says.
+// problemType is what the page of a problem says.
 type problemType struct {
 	status        int
 	title, advice string
 }
 
-// problemTypes is the catalogue of problems.
+// problemTypes are all problems, by slug.
 var problemTypes = map[string]problemType{
-	"invalid-credentials":      {401, "Invalid credentials", "The request has no API key, or one that telegate does not know. Print a key with telegate key new, put the table it prints into telegate.toml, and send the key as Authorization: Bearer KEY."},
+	"invalid-credentials":      {401, "Invalid credentials", "The request has no API key, or an unknown one. Create a key with telegate key new, paste the section it prints at the end of telegate.toml, and send the key as Authorization: Bearer KEY."},
 	"insufficient-scope":       {403, "Insufficient scope", "The key may not make this call. Give it the scope in required_scope, or use another key."},
-	"domain-not-allowed":       {403, "Domain not allowed", "The key may not act for this domain. Add the domain to the key's domains in telegate.toml."},
+	"domain-not-allowed":       {403, "Domain not allowed", "The key may not use this domain. Add the domain to the key's domains in telegate.toml."},
 	"malformed-request":        {400, "Malformed request", "The body could not be read as JSON."},
-	"validation-failed":        {422, "Validation failed", "The request has members that are missing, unknown, of the wrong type or out of bounds; errors points at each."},
+	"validation-failed":        {422, "Validation failed", "Members of the request are missing, unknown, of the wrong type or out of range. errors lists them."},
 	"unsupported-media-type":   {415, "Unsupported media type", "Send the body with Content-Type: application/json."},
-	"body-too-large":           {413, "Body too large", "Bodies may have limit_bytes at most."},
-	"unsupported-publication":  {400, "Unsupported publication", "A client of ntfy has asked for what telegate does not do: files, delays, mail, calls. Leave that out."},
-	"headers-too-large":        {431, "Headers too large", "Path, query and headers may have limit_bytes at most, all together. Look for what a proxy in between adds, such as cookies."},
-	"not-found":                {404, "Not found", "There is no such path, or nothing with this id that the key may see."},
-	"method-not-allowed":       {405, "Method not allowed", "The path exists, the method does not; the header Allow lists the ones that do."},
-	"msg2factor-disabled":      {403, "Second factor is off", "The domain has msg2factor = false. Links and messages work; codes for signing in do not. Offer another second factor."},
+	"body-too-large":           {413, "Body too large", "A body may have at most limit_bytes."},
+	"unsupported-publication":  {400, "Unsupported publication", "An ntfy client used a feature that telegate does not have: files, delays, mail or calls. Leave it out."},
+	"headers-too-large":        {431, "Headers too large", "Path, query and headers together may have at most limit_bytes. Check what a proxy adds, for example cookies."},
+	"not-found":                {404, "Not found", "This path does not exist, or nothing with this id is visible to the key."},
+	"method-not-allowed":       {405, "Method not allowed", "The path exists but does not accept this method. The header Allow lists the methods."},
+	"msg2factor-disabled":      {403, "Second factor is off", "The domain has msg2factor = false. Links and messages work; sign-in codes do not. Offer another second factor."},
 	"factor-unavailable":       {409, "Second factor unavailable", "Telegram cannot be the second factor of this user now; reason says why: not_linked, link_suspended, chat_blocked_bot, transport_down. Offer another factor."},
-	"verification-in-progress": {409, "Verification in progress", "The user has as many verifications pending in other sessions as there may be. Wait until one expires, or cancel it."},
-	"verification-finished":    {409, "Verification finished", "The verification has ended, so it can be neither resent nor canceled. Create a new one."},
-	"sends-exhausted":          {409, "Sends exhausted", "A code is sent three times at most. Create a new verification."},
-	"recipient-unknown":        {409, "Recipient unknown", "Telegram lets a bot write only to people who have pressed Start. The person opens start_url and presses it, or links the account."},
-	"recipient-blocked":        {409, "Recipient has blocked the bot", "The person has blocked the bot. Pressing Start in the chat ends that."},
-	"recipient-changed":        {409, "Recipient changed", "A Telegram username can pass to somebody else, and this one has. telegate keeps to the account the name meant when the domain first used it, until the new holder proves himself by linking."},
-	"recipient-unproven":       {403, "Recipient unproven", "Nobody has proven to own this handle. Only a code with purpose link may go there, or a direct message from an administrator's key."},
-	"already-resent":           {409, "Already sent again", "A message has been sent in place of this one, and is not sent twice; message_id names it. Should that one have failed too, send that one again."},
-	"not-resendable":           {409, "Not to be sent again", "Only a message that has failed, expired or is unknown can be sent again, and neither a code nor an answer of the bot; current_status says how this one stands."},
-	"text-gone":                {409, "Text gone", "The text of a message that did not arrive is kept for 7 days. Give a text to send in its place."},
-	"no-recipients":            {409, "Nobody to reach", "Nobody would get the broadcast: no user of the list (or none at all in the domain) has a linked chat that takes messages. Nothing was stored; counts tells more. Link users first, with POST /v1/links."},
-	"broadcast-finished":       {409, "Broadcast finished", "The broadcast has been sent or canceled, so it cannot be canceled; current_status says which. GET it for its outcomes."},
-	"proof-refused":            {409, "Proof refused", "A caller vouched for a code that proves nothing; reason says why: unknown_message, not_a_link_code, not_delivered, too_old, other_handle, not_private, used. Only not_delivered is worth another try with the same message."},
+	"verification-in-progress": {409, "Verification in progress", "The user has the maximum number of pending verifications in other sessions. Wait until one expires, or cancel it."},
+	"verification-finished":    {409, "Verification finished", "The verification has ended, so it cannot be resent or canceled. Create a new one."},
+	"sends-exhausted":          {409, "Sends exhausted", "A code can be sent at most three times. Create a new verification."},
+	"recipient-unknown":        {409, "Recipient unknown", "In Telegram a bot can write only to people who have pressed Start. The person opens start_url and presses it, or links the account."},
+	"recipient-blocked":        {409, "Recipient has blocked the bot", "The person has blocked the bot. To unblock it, they press Start in the chat."},
+	"recipient-changed":        {409, "Recipient changed", "This Telegram username now belongs to another account. telegate uses the account that had the name when the domain first used it, until the new owner links."},
+	"recipient-unproven":       {403, "Recipient unproven", "Nobody has confirmed this handle yet. Only a code with purpose link may be sent to it, or a direct message from a key with the scope admin."},
+	"already-resent":           {409, "Already sent again", "This message was already sent again, as message_id. If that one failed too, resend that one."},
+	"not-resendable":           {409, "Not to be sent again", "Only messages with status failed, expired or unknown can be sent again, and no codes or replies of the bot. current_status is the status of this one."},
+	"text-gone":                {409, "Text gone", "The text of an undelivered message is kept for 7 days. Send a new text."},
+	"no-recipients":            {409, "Nobody to reach", "The broadcast would reach nobody: no user in the list (or in the domain) has a linked chat that accepts messages. Nothing was stored; counts has the numbers. Link users first, with POST /v1/links."},
+	"broadcast-finished":       {409, "Broadcast finished", "The broadcast was already sent or canceled (see current_status), so it cannot be canceled. GET it to see the outcomes."},
+	"proof-refused":            {409, "Proof refused", "The code does not prove this link; reason says why: unknown_message, not_a_link_code, not_delivered, too_old, other_handle, not_private, used. Retry with the same message only after not_delivered."},
 	"resend-too-soon":          {429, "Resend too soon", "Wait for retry_after seconds before sending the code again."},
-	"rate-limited":             {429, "Rate limited", "More of these were asked for than allowed; scope says whom the limit counts. Wait for retry_after seconds."},
-	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row each further one costs a growing wait. Wait for retry_after seconds, or offer another factor."},
+	"rate-limited":             {429, "Rate limited", "Too many requests of this kind; scope says what the limit counts by. Wait for retry_after seconds."},
+	"factor-throttled":         {429, "Second factor throttled", "After ten wrong codes in a row, each wrong code makes the wait longer. Wait for retry_after seconds, or offer another factor."},
 	"cooling-off":              {429, "Cooling off", "The user tapped Not me, so no codes are sent for 20 minutes. Wait for retry_after seconds, or offer another factor."},
-	"idempotency-in-flight":    {409, "Request in flight", "A request with this Idempotency-Key is being answered right now. Wait a moment and repeat it."},
-	"idempotency-mismatch":     {422, "Idempotency-Key reused", "This Idempotency-Key was used for a request with another body. Use a fresh key for each new request."},
+	"idempotency-in-flight":    {409, "Request in flight", "A request with this Idempotency-Key is still being processed. Repeat it in a moment."},
+	"idempotency-mismatch":     {422, "Idempotency-Key reused", "This Idempotency-Key was used for a request with another body. Use a new key for each new request."},
 	"telegram-unavailable":     {503, "Telegram unavailable", "Telegram cannot be reached, or refuses the bot or the user session. /healthz says which."},
-	"needs-bot":                {409, "Needs a bot", "The domain has no bot, a user session stands in for it: nothing can be opened or tapped there. Start the link by handle."},
-	"configuration-refused":    {409, "Configuration refused", "The configuration was read again and is not used; the one in force stays in force. errors names each line at fault; mend it and reload again. telegate config check tells the same without touching what runs."},
-	"storage-full":             {503, "Storage full", "There is no room for the database on the disk, so the request was not carried out. Free space, and repeat the request; telegate needs no restart, and what it had accepted before is kept."},
-	"storage-unavailable":      {503, "Storage unavailable", "The database takes nothing right now: another program holds it, or its disk does not answer. Repeat the request after retry_after seconds; if it lasts, /healthz and the log say why."},
-	"internal-error":           {500, "Internal error", "telegate has a fault; its log tells more under the instance of the answer."},
+	"needs-bot":                {409, "Needs a bot", "The domain has no bot: a user session sends its messages, so there is no link to open and no button to tap. Start the link by handle."},
+	"configuration-refused":    {409, "Configuration refused", "The new configuration has errors, so telegate keeps using the old one. errors lists each line; fix them and reload again. telegate config check finds the same errors without a reload."},
+	"storage-full":             {503, "Storage full", "The disk is full, so the database could not store the request. Free space and repeat the request. telegate needs no restart and has lost nothing."},
+	"storage-unavailable":      {503, "Storage unavailable", "The database cannot store anything right now: another program has locked it, or its disk does not respond. Repeat the request after retry_after seconds. If this continues, see /healthz and the log."},
+	"internal-error":           {500, "Internal error", "Something went wrong in telegate. Search its log for the instance of this answer."},
 }
 
-// serveProblemPage is the page of one kind of problem.
+// serveProblemPage serves the page of a problem.
 func serveProblemPage(w http.ResponseWriter, r *http.Request) {
 	slug := r.PathValue("slug")
 	k, ok := problemTypes[slug]
 	if !ok {
-		writeProblem(w, r, newProblem("not-found", "There is no such problem."))
+		writeProblem(w, r, newProblem("not-found", "There is no such problem type."))
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -67,7 +67,7 @@ func serveProblemPage(w http.ResponseWriter, r *http.Request) {
 		html.EscapeString(k.title), html.EscapeString(k.title), html.EscapeString(slug), k.status, html.EscapeString(k.advice))
 }
 
-// muxProblems lets even the router's own 404 and 405 be problems.
+// muxProblems turns the 404 and 405 of the router into problems too.
 func muxProblems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
@@ -80,17 +80,17 @@ func muxProblems(mux *http.ServeMux) http.Handler {
 		switch {
 		case refusal.status == http.StatusMethodNotAllowed:
 			w.Header().Set("Allow", refusal.header.Get("Allow"))
-			writeProblem(w, r, newProblem("method-not-allowed", "This path takes "+refusal.header.Get("Allow")+"."))
-		case refusal.status >= 300 && refusal.status < 400: // a path that was not clean
+			writeProblem(w, r, newProblem("method-not-allowed", "This path accepts "+refusal.header.Get("Allow")+"."))
+		case refusal.status >= 300 && refusal.status < 400: // the path was not clean
 			w.Header().Set("Location", refusal.header.Get("Location"))
 			w.WriteHeader(refusal.status)
 		default:
-			writeProblem(w, r, newProblem("not-found", "There is no such path; /openapi.json lists them all."))
+			writeProblem(w, r, newProblem("not-found", "This path does not exist. /openapi.json lists all paths."))
 		}
 	})
 }
 
-// headerRecorder is a response writer for an answer that will be written anew.
+// headerRecorder records status and headers of a response and discards the body.
 type headerRecorder struct {
 	header http.Header
 	status int

@@ -11,15 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// encoding/json takes the last of two members with one name, net/url drops a parameter it cannot decode, and both mend
-// broken text. Two programs could then read one request in two ways, and two user ids become one. So whatever is not
-// I-JSON (RFC 7493) is refused, and a query likewise.
+// If an object has a name twice, encoding/json uses the last one. net/url drops a parameter it cannot decode. Both replace
+// invalid text. So two programs could read one request differently, and two user ids could become one. Therefore a body that
+// is not I-JSON (RFC 7493) is refused, and so is such a query.
 
-// checkJSON tells what is wrong with the form of a body; nil when nothing is.
+// checkJSON returns what is wrong with the syntax of a body; nil if nothing is.
 func checkJSON(body []byte) *Problem {
 	switch {
 	case !json.Valid(body):
-		return newProblem("malformed-request", "The body is not one JSON value.")
+		return newProblem("malformed-request", "The body is not a JSON value.")
 	case !utf8.Valid(body) || hasLoneSurrogate(body):
 		return newProblem("malformed-request", `The body holds text that is not Unicode: bytes that are not UTF-8, or half of a pair of escapes such as \ud83d.`)
 	}
@@ -28,8 +28,8 @@ func checkJSON(body []byte) *Problem {
 	return checkMembers(d, "#")
 }
 
-// hasLoneSurrogate finds an escape that is half of a UTF-16 pair without the other half. In valid JSON a backslash
-// stands in strings only, and four digits follow each \u.
+// hasLoneSurrogate finds an escaped half of a UTF-16 pair without its other half. In valid JSON, backslashes are only in
+// strings, and \u is followed by four digits.
 func hasLoneSurrogate(body []byte) bool {
 	unit := func(i int) rune {
 		if i+6 > len(body) || body[i] != '\\' || body[i+1] != 'u' {
@@ -48,13 +48,14 @@ func hasLoneSurrogate(body []byte) bool {
 			}
 			i += 6
 		}
-		i++ // what the backslash escapes may be a backslash
+		i++ // the escaped character may itself be a backslash
 	}
 	return false
 }
 
-// checkMembers reads one value of valid JSON, which is nested 10,000 deep at most, and tells what is wrong with it: an object
-// that has two members with one name, or a list that is longer than any call takes, so that nothing is spent on its items. at points to the value, or the member of the body that it is in.
+// checkMembers reads one value of valid JSON, which is nested at most 10,000 deep. It refuses an object with a name twice, and,
+// before decoding its items, a list longer than any call accepts. at points to the value, or to the member of the body that
+// contains it.
 func checkMembers(d *json.Decoder, at string) *Problem {
 	token, err := d.Token()
 	if err != nil {
@@ -70,7 +71,7 @@ func checkMembers(d *json.Decoder, at string) *Problem {
 		if open == '{' {
 			name, err := d.Token()
 			if err != nil || seen[name] {
-				return newProblem("malformed-request", "An object in the body names a member twice, so it is not known which one counts.")
+				return newProblem("malformed-request", "An object in the body has a member twice.")
 			}
 			seen[name] = true
 			if text, ok := name.(string); ok && at == "#" && plainName.MatchString(text) {
@@ -87,23 +88,23 @@ func checkMembers(d *json.Decoder, at string) *Problem {
 	return nil
 }
 
-// checkQuery tells what is wrong with the form of a query; nil when nothing is.
+// checkQuery returns what is wrong with the syntax of a query; nil if nothing is.
 func checkQuery(raw string) *Problem {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return newProblem("malformed-request", "The query of the address cannot be decoded; percent-encode its values.")
+		return newProblem("malformed-request", "The query of the URL cannot be decoded. Percent-encode its values.")
 	}
 	for name, values := range query {
 		switch {
 		case len(values) > 1:
 			return invalidField(pointer("query."+name), "may be given once")
 		case !utf8.ValidString(name + values[0]):
-			return newProblem("malformed-request", "The query of the address holds text that is not UTF-8.")
+			return newProblem("malformed-request", "The query of the URL contains text that is not UTF-8.")
 		}
 	}
 	return nil
 }
 
-// plainName is what the name of a member or parameter looks like. A name that a caller has made up can be anything, a
-// code in the wrong place included, so no answer repeats one that looks different.
+// plainName matches plausible names of members and parameters. A name sent by a caller can be anything, even a code in the
+// wrong place, so answers never repeat other names.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,31}(\[[0-9]{1,6}\])?$`)

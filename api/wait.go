@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// PreferWait is the header of calls that can wait for news.
+// PreferWait is the header of endpoints that can wait for a change.
 type PreferWait struct {
-	Prefer string `header:"Prefer" doc:"wait=N: answer when there is news, or after N seconds (25 at most)"`
+	Prefer string `header:"Prefer" doc:"wait=N: answer after the next change, or after N seconds (at most 25)"`
 }
 
-// wait reads "wait=N" out of the header (RFC 7240); anything else in it is no wait.
+// wait is the N of "wait=N" in the header (RFC 7240); 0 for anything else.
 func (f PreferWait) wait() time.Duration {
 	for preference := range strings.SplitSeq(f.Prefer, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
@@ -23,15 +23,15 @@ func (f PreferWait) wait() time.Duration {
 	return 0
 }
 
-// waitWhile reads something until it is not open any more, the wait is over, the caller has gone, or the server stops.
-// It reads anew after each change of the row with that id. A caller who has gone still gets an answer, since one to a
-// request with an Idempotency-Key is kept.
+// waitWhile reads until a value is no longer open, the wait is over, the caller has disconnected, or the server stops. It reads
+// after each change of the row with that id. It returns a value even after a disconnect, because the answer to a request with
+// an Idempotency-Key is stored.
 func waitWhile[T any](ctx context.Context, s *Server, id string, wait time.Duration, read func(context.Context) (T, error), open func(T) bool) (T, error) {
 	if wait <= 0 {
 		return read(ctx)
 	}
 	reading := context.WithoutCancel(ctx)
-	changed, stop := s.o.Watcher.Watch(id) // before the first read, so that no change falls between
+	changed, stop := s.o.Watcher.Watch(id) // before the first read, to miss no change
 	defer stop()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()

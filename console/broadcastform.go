@@ -12,26 +12,26 @@ import (
 	"telegate/notify"
 )
 
-// maxListForm is how large the form of a broadcast may be: it can hold a list of notify.MaxAudience users.
+// maxListForm is the size limit of the form of a broadcast: it can contain a list of notify.MaxAudience users.
 const maxListForm = 8 << 20
 
-// localTime is how a browser writes the field of a day and a time.
+// localTime is the format of a datetime-local field.
 const localTime = "2006-01-02T15:04"
 
-// broadcastForm is the form of a broadcast as it was typed.
+// broadcastForm is the form of a broadcast as the user filled it in.
 type broadcastForm struct {
 	Everybody bool
-	List      bool // neither: nothing is chosen yet, so that nobody writes to everybody by a slip
+	List      bool // if neither is set, nothing is chosen: nobody should write to everyone by mistake
 	Users     string
 	Text      string
 	HTML      bool
 	Silent    bool
 	SendAt    string // RFC 3339, UTC; empty: now
 	TTL       int    // seconds
-	Nonce     string // makes pressing twice one broadcast
+	Nonce     string // makes a second click the same broadcast
 }
 
-// broadcastFormData is the form of a broadcast, and its preview.
+// broadcastFormData is the data of the form of a broadcast and of its preview.
 type broadcastFormData struct {
 	Typed   broadcastForm
 	Problem string
@@ -42,12 +42,12 @@ type broadcastFormData struct {
 	When     time.Time // zero: now
 }
 
-// TTLs are how long a broadcast may be worth sending.
+// TTLs are the lifetimes to choose from.
 func (broadcastFormData) TTLs() []choice {
 	return []choice{{"3600", "an hour"}, {"21600", "6 hours"}, {"86400", "a day"}, {"259200", "3 days"}, {"604800", "a week"}}
 }
 
-// Lifetime is how long it is worth sending, in words.
+// Lifetime is the chosen lifetime in words.
 func (d broadcastFormData) Lifetime() string {
 	for _, c := range d.TTLs() {
 		if c.Value == strconv.Itoa(d.Typed.TTL) {
@@ -57,10 +57,10 @@ func (d broadcastFormData) Lifetime() string {
 	return durationText(time.Duration(d.Typed.TTL) * time.Second)
 }
 
-// TooLong tells that not everybody can be reached while it is worth sending.
+// TooLong reports that sending to everyone takes longer than the lifetime.
 func (d broadcastFormData) TooLong() bool { return d.Takes > time.Duration(d.Typed.TTL)*time.Second }
 
-// LocalUTC is SendAt as the field shows it where there is no JavaScript.
+// LocalUTC is SendAt in the format of the field, for browsers without JavaScript.
 func (a broadcastForm) LocalUTC() string {
 	t, err := time.Parse(time.RFC3339, a.SendAt)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *Console) newBroadcast(w http.ResponseWriter, r *http.Request, admin adm
 	return c.show(w, r, admin, "broadcastform.html", "broadcasts", d, broadcastFormData{Typed: broadcastForm{TTL: int(notify.DefaultTTL.Seconds())}})
 }
 
-// editBroadcast goes back from the preview to the form.
+// editBroadcast returns from the preview to the form.
 func (c *Console) editBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	d, err := c.domain(r, admin)
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *Console) editBroadcast(w http.ResponseWriter, r *http.Request, admin ad
 	return c.showBroadcastForm(w, admin, d, typed, err)
 }
 
-// previewBroadcast tells whom a broadcast would reach, and shows what they would see. Nothing is stored.
+// previewBroadcast shows the recipients and the text of a broadcast. It stores nothing.
 func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	d, err := c.domain(r, admin)
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin
 	return c.render(w, http.StatusOK, "broadcastpreview.html", "layout", c.page(admin, "broadcasts", d, data))
 }
 
-// sendBroadcast accepts what was previewed.
+// sendBroadcast creates the broadcast that was previewed.
 func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	d, err := c.domain(r, admin)
 	if err != nil {
@@ -120,26 +120,26 @@ func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin ad
 	}
 	typed, a, err := c.readBroadcastForm(r, d)
 	if err == nil && typed.Nonce == "" {
-		err = newPageError(http.StatusUnprocessableEntity, "Look at it first", "Look at the preview before it is sent.")
+		err = newPageError(http.StatusUnprocessableEntity, "Preview it first", "Look at the preview before you send the broadcast.")
 	}
 	var announced notify.Announced
 	if err == nil {
 		var b [16]byte
-		copy(b[:], secret.Hash(admin.session.csrf+" "+typed.Nonce)) // whoever has seen an id elsewhere cannot ask for it
+		copy(b[:], secret.Hash(admin.session.csrf+" "+typed.Nonce)) // so that an id seen elsewhere cannot be reused
 		a.ID = delivery.FormatID("bc", b)
 		announced, err = c.o.Broadcasts.Announce(withActor(r, admin), a)
 	}
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
 	}
-	words := "The broadcast is on its way."
+	words := "The broadcast is being sent."
 	if announced.Broadcast.SendAt.After(c.o.Now()) {
 		words = "The broadcast is scheduled."
 	}
 	return c.redirectDone(w, r, admin, Path+"/broadcasts/"+announced.Broadcast.ID, words)
 }
 
-// showBroadcastForm shows the form with what was typed, and why it was refused; err may be nil.
+// showBroadcastForm shows the form again with its input, and err as the problem; err may be nil.
 func (c *Console) showBroadcastForm(w http.ResponseWriter, admin adminSession, d Domain, typed broadcastForm, err error) error {
 	data, status := broadcastFormData{Typed: typed}, http.StatusOK
 	if err != nil {
@@ -152,7 +152,7 @@ func (c *Console) showBroadcastForm(w http.ResponseWriter, admin adminSession, d
 	return c.render(w, status, "broadcastform.html", "layout", c.page(admin, "broadcasts", d, data))
 }
 
-// readBroadcastForm reads the form. What was typed is there even with an error.
+// readBroadcastForm reads the form. It returns the input even with an error.
 func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, notify.Announcement, error) {
 	get := r.PostForm.Get
 	typed := broadcastForm{
@@ -174,9 +174,9 @@ func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, n
 	}
 	switch {
 	case len(typed.Nonce) > maxWord:
-		return typed, a, newPageError(http.StatusUnprocessableEntity, "Look at it first", "Look at the preview before it is sent.")
+		return typed, a, newPageError(http.StatusUnprocessableEntity, "Preview it first", "Look at the preview before you send the broadcast.")
 	case !typed.Everybody && !typed.List:
-		return typed, a, newPageError(http.StatusUnprocessableEntity, "To whom?", "Choose to whom it goes: everybody, or a list.")
+		return typed, a, newPageError(http.StatusUnprocessableEntity, "To whom?", "Choose the recipients: everyone, or a list.")
 	case typed.List:
 		a.Users, err = parseUserList(typed.Users)
 	}
@@ -186,7 +186,7 @@ func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, n
 	return typed, a, err
 }
 
-// parseSendAt reads when to send: an RFC 3339 time, as JavaScript makes it of the browser's own time zone, or a time that is UTC.
+// parseSendAt reads when to send: an RFC 3339 time, set by JavaScript in the browser's time zone, or a local time taken as UTC.
 func parseSendAt(exact, utc string) (time.Time, error) {
 	layout, typed := time.RFC3339, strings.TrimSpace(exact)
 	if typed == "" {
@@ -197,12 +197,12 @@ func parseSendAt(exact, utc string) (time.Time, error) {
 	}
 	t, err := time.Parse(layout, typed)
 	if err != nil || t.IsZero() {
-		return time.Time{}, newPageError(http.StatusUnprocessableEntity, "When?", "The time to send it is a day and a time, as in 2026-11-02 09:00; leave it empty to send now.")
+		return time.Time{}, newPageError(http.StatusUnprocessableEntity, "When?", "The time to send must be a date and a time, as in 2026-11-02 09:00. Leave it empty to send now.")
 	}
 	return t, nil
 }
 
-// parseUserList reads a list of users, one in a line.
+// parseUserList reads a list of users, one per line.
 func parseUserList(typed string) ([]string, error) {
 	users := []string{}
 	for n, line := range strings.Split(typed, "\n") {
@@ -213,12 +213,12 @@ func parseUserList(typed string) ([]string, error) {
 		case !validLine(user, maxUser):
 			return nil, newPageError(http.StatusUnprocessableEntity, "The list", fmt.Sprintf("Line %d of the list is too long for a user's id, or is not plain text.", n+1))
 		case len(users) == notify.MaxAudience:
-			return nil, newPageError(http.StatusUnprocessableEntity, "The list", fmt.Sprintf("The list has more than %d users. Send several broadcasts, or one to everybody.", notify.MaxAudience))
+			return nil, newPageError(http.StatusUnprocessableEntity, "The list", fmt.Sprintf("The list has more than %d users. Send several broadcasts, or one to everyone.", notify.MaxAudience))
 		}
 		users = append(users, user)
 	}
 	if len(users) == 0 {
-		return nil, newPageError(http.StatusUnprocessableEntity, "The list", "The list is empty. Type users, one in each line.")
+		return nil, newPageError(http.StatusUnprocessableEntity, "The list", "The list is empty. Enter one user per line.")
 	}
 	return users, nil
 }

@@ -15,22 +15,22 @@ import (
 
 const broadcastsPerPage = 20
 
-// broadcastsData is the list of broadcasts.
+// broadcastsData is the data of the list of broadcasts.
 type broadcastsData struct {
 	After      string
 	Broadcasts []broadcastRow
-	Next       string // of the page after; empty on the last
+	Next       string // id for the next page; empty on the last
 }
 
 type broadcastRow struct{ notify.BroadcastReport }
 
-// NotDelivered is how many it has not reached, or not surely.
+// NotDelivered is the number of recipients that it did not, or may not, have reached.
 func (r broadcastRow) NotDelivered() int {
 	o := r.Tally.Outcomes
 	return o.Failed + o.Expired + o.Unknown
 }
 
-// broadcastStates says how a broadcast stands.
+// broadcastStates are the states of a broadcast in words.
 var broadcastStates = map[notify.BroadcastStatus]state{
 	notify.BroadcastScheduled: {"Scheduled", ""},
 	notify.BroadcastSending:   {"Sending", ""},
@@ -64,60 +64,60 @@ func (c *Console) listBroadcasts(w http.ResponseWriter, r *http.Request, admin a
 	return c.show(w, r, admin, "broadcasts.html", "broadcasts", d, data)
 }
 
-// broadcastData is the page of one broadcast.
+// broadcastData is the data of the page of one broadcast.
 type broadcastData struct {
 	Report notify.BroadcastReport
 }
 
-// Finished is how many recipients have an outcome.
+// Finished is the number of recipients with an outcome.
 func (d broadcastData) Finished() int {
 	o := d.Report.Tally.Outcomes
 	return o.Total() - o.Waiting - o.Queued - o.Sending
 }
 
-// Cancelable tells whether there is something left to cancel.
+// Cancelable reports whether there is anything left to cancel.
 func (d broadcastData) Cancelable() bool {
 	return d.Report.Status == notify.BroadcastScheduled || d.Report.Status == notify.BroadcastSending
 }
 
-// outcomeRow is how many recipients a broadcast has left where.
+// outcomeRow is the number of recipients with one outcome.
 type outcomeRow struct {
 	Words, Tone string
-	Status      string // to look for in the list of messages; empty: there are no messages yet
+	Status      string // filter for the list of messages; empty if there are no messages yet
 	Count       int
 }
 
-// Outcomes are those that somebody has, in the order in which one asks.
+// Outcomes are the outcomes that occurred, most interesting first.
 func (d broadcastData) Outcomes() []outcomeRow {
 	o := d.Report.Tally.Outcomes
 	rows := []outcomeRow{
 		{"Delivered", "good", "delivered", o.Delivered}, {"Failed", "bad", "failed", o.Failed}, {"Expired", "warn", "expired", o.Expired},
 		{"Unknown: sent, and the answer was lost", "warn", "unknown", o.Unknown}, {"Canceled", "warn", "canceled", o.Canceled},
-		{"In the queue", "", "queued", o.Queued + o.Sending}, {"Not begun", "", "", o.Waiting},
+		{"In the queue", "", "queued", o.Queued + o.Sending}, {"Not started", "", "", o.Waiting},
 	}
 	return slices.DeleteFunc(rows, func(r outcomeRow) bool { return r.Count == 0 && r.Status != "delivered" })
 }
 
-// reasonRow is how often something was the reason.
+// reasonRow is a reason and how often it occurred.
 type reasonRow struct {
 	Words string
 	Count int
 }
 
-// failureTexts says why messages have not arrived, with the next step.
+// failureTexts say why messages did not arrive, and what to do.
 var failureTexts = map[delivery.Reason]string{
-	delivery.ReasonNeverStarted:   "had no linked chat, or never pressed Start: link them",
+	delivery.ReasonNeverStarted:   "have no linked chat, or never pressed Start: link them",
 	delivery.ReasonBlockedByUser:  "have blocked the bot: they press Start in its chat",
-	delivery.ReasonDeactivated:    "have no Telegram account any more: link them anew",
-	delivery.ReasonChatNotFound:   "have a chat that Telegram does not know: link them anew",
+	delivery.ReasonDeactivated:    "have deleted their Telegram account: link them again",
+	delivery.ReasonChatNotFound:   "have a chat that Telegram does not know: link them again",
 	delivery.ReasonMuted:          "have muted messages: only codes reach them",
-	delivery.ReasonMessageExpired: "did not get their turn in time: let the next broadcast live longer",
-	delivery.ReasonUnreachable:    "could not be reached because Telegram was not: look at Status",
-	delivery.ReasonUnauthorized:   "could not be reached because Telegram refuses the bot's token: look at Status",
+	delivery.ReasonMessageExpired: "were not reached in time: give the next broadcast a longer lifetime",
+	delivery.ReasonUnreachable:    "could not be reached because Telegram was unreachable: see Status",
+	delivery.ReasonUnauthorized:   "could not be reached because Telegram rejects the bot's token: see Status",
 	delivery.ReasonRejected:       "got nothing because Telegram rejected the message",
 }
 
-// Reasons are why it has not arrived, the most frequent first.
+// Reasons are why messages did not arrive, most frequent first.
 func (d broadcastData) Reasons() []reasonRow {
 	var rows []reasonRow
 	for reason, n := range d.Report.Tally.Reasons {
@@ -129,7 +129,7 @@ func (d broadcastData) Reasons() []reasonRow {
 	return rows
 }
 
-// broadcast reads the broadcast of a request. One of a domain that the key may not see is as good as none.
+// broadcast reads the broadcast of a request. One in a domain that the key may not use is not found.
 func (c *Console) broadcast(ctx context.Context, id string, admin adminSession) (Domain, broadcastData, error) {
 	report, err := c.o.Broadcasts.Get(ctx, id)
 	if errors.Is(err, notify.ErrBroadcastNotFound) || err == nil && !admin.key.allows(report.Domain) {

@@ -10,37 +10,37 @@ import (
 	"telegate/twofa"
 )
 
-// The numbers of the login report.
+// Sizes of the login report.
 const (
 	loginsPerPage  = 50
-	chartDays      = 30  // drawn unless days are asked for
-	maxChartDays   = 400 // as long as the audit is kept
+	chartDays      = 30  // default length of the chart
+	maxChartDays   = 400 // the audit is kept this long
 	reportDeadline = time.Minute
 )
 
-// loginsData is the login report.
+// loginsData is the data of the login report.
 type loginsData struct {
 	User     string
 	Outcome  twofa.Result
-	From, To string // days as they were typed, 2006-01-02
+	From, To string // dates as typed, 2006-01-02
 	After    string
-	Problem  string // of the filter; then there is no list
+	Problem  string // with the filter; then there is no list
 
 	Logins []twofa.SignIn
-	Next   string // of the page after; empty on the last
-	Live   bool   // new ones can come in
+	Next   string // id for the next page; empty on the last
+	Live   bool   // new entries can appear
 	Chart  chart
 }
 
-// Outcomes are what one can filter by.
+// Outcomes are the outcomes to filter by.
 func (loginsData) Outcomes() []twofa.Result { return twofa.Results }
 
-// Filter is the part of an address that asks for the same lines, and more.
+// Filter is the query for the same filter, with more parameters.
 func (d loginsData) Filter(domain string, more ...string) template.URL {
 	return query(append([]string{"domain", domain, "user", d.User, "outcome", string(d.Outcome), "from", d.From, "to", d.To}, more...)...)
 }
 
-// loginResults says what came of a check, for people.
+// loginResults are the results of a check in words.
 var loginResults = map[twofa.Result]state{
 	twofa.ResultApproved:        {"Signed in", "good"},
 	twofa.ResultIncorrect:       {"Wrong code", "bad"},
@@ -78,14 +78,14 @@ func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, admin admin
 	return c.show(w, r, admin, "logins.html", "logins", d, data)
 }
 
-// loginsCSV writes all that the filter lets through. If it cannot be finished, the connection breaks off.
+// loginsCSV writes everything that matches the filter. On an error it cuts the connection.
 func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	_, data, q, err := c.readLoginFilter(r, admin)
 	if err != nil {
 		return err
 	}
 	if data.Problem != "" {
-		return newPageError(http.StatusUnprocessableEntity, "There is no such report", data.Problem)
+		return newPageError(http.StatusUnprocessableEntity, "This report does not exist", data.Problem)
 	}
 	report, err := c.o.Verifications.Report(r.Context(), q, 0)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, admin adminS
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="sign-ins.csv"`)
 	err = report.CSV(r.Context(), w, func() {
-		// The server's limit is for a whole answer; here each page may take as long.
+		// the server's write timeout is for a whole answer; here each page gets that time
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(reportDeadline))
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, admin adminS
 	return nil
 }
 
-// readLoginFilter reads what is asked for. What a person can mend is a Problem.
+// readLoginFilter reads the filter. What the user can correct goes into Problem.
 func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain, data loginsData, q twofa.SignInQuery, err error) {
 	if d, err = c.domain(r, admin); err != nil {
 		return d, data, q, err
@@ -128,7 +128,7 @@ func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain
 	data.Outcome = twofa.Result(outcome)
 	q = twofa.SignInQuery{Domain: d.ID, User: data.User, Result: data.Outcome}
 	if outcome != "" && !slices.Contains(twofa.Results, data.Outcome) {
-		data.Problem, data.Outcome = "There is no such outcome; choose one of the list.", ""
+		data.Problem, data.Outcome = "This outcome does not exist. Choose one from the list.", ""
 		return d, data, q, nil
 	}
 	from, errFrom := parseDay(data.From)
@@ -149,7 +149,7 @@ func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain
 	if data.After != "" {
 		after, ok := twofa.ParsePlace(data.After)
 		if !ok {
-			data.Problem = "There is no such page of this report. Begin at its first."
+			data.Problem = "This page of the report does not exist. Go back to the first page."
 			return d, data, q, nil
 		}
 		if q.Before.Time.IsZero() || after.Time.Before(q.Before.Time) {
@@ -159,10 +159,10 @@ func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain
 	return d, data, q, nil
 }
 
-// errNotADay is a day that is none, or of a time that nobody asks for.
+// errNotADay means not a date, or an implausible one.
 var errNotADay = errors.New("not a day")
 
-// parseDay reads a day, UTC; the zero time for nothing.
+// parseDay reads a date, UTC; the zero time for an empty text.
 func parseDay(typed string) (time.Time, error) {
 	if typed == "" {
 		return time.Time{}, nil

@@ -11,18 +11,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How often an address may try to sign in: a key has 256 bits, so this is for the log and the processor more than against guessing.
+// Sign-in attempts per address. A key has 256 bits, so this protects the log and the CPU more than the key.
 const (
 	signInBurst    = 10
-	signInInterval = 30 * time.Second // one more
-	maxAddresses   = 10_000           // remembered
+	signInInterval = 30 * time.Second // for one more attempt
+	maxAddresses   = 10_000           // in memory
 )
 
-// signInLimiter limits sign-ins per address, an IPv6 /64 being one.
+// signInLimiter limits sign-ins per address (IPv6: per /64).
 type signInLimiter struct {
 	now func() time.Time
 
-	mu     sync.Mutex // guards byAddress
+	mu     sync.Mutex // guards byAddr
 	byAddr map[netip.Prefix]*rate.Limiter
 }
 
@@ -30,7 +30,7 @@ func newSignInLimiter(now func() time.Time) *signInLimiter {
 	return &signInLimiter{now: now, byAddr: map[netip.Prefix]*rate.Limiter{}}
 }
 
-// reserve counts a try and answers how long to wait instead, 0 where it may go ahead.
+// reserve counts an attempt. It returns how long to wait instead, or 0 if the attempt is allowed.
 func (t *signInLimiter) reserve(addr netip.Addr) time.Duration {
 	bits := 64
 	if addr.Is4() {
@@ -56,8 +56,8 @@ func (t *signInLimiter) reserve(addr netip.Addr) time.Duration {
 	return wait
 }
 
-// evict makes room: addresses that have all their tries back are as good as new. While none has, all start anew, which costs an
-// attacker with ten thousand networks less than it would cost everybody else to be locked out.
+// evict removes addresses that have all their attempts back. If there are none, it removes all: an attacker with ten thousand
+// networks gains less from that than everyone else would lose from being locked out.
 func (t *signInLimiter) evict(now time.Time) {
 	for addr, l := range t.byAddr {
 		if l.TokensAt(now) >= signInBurst {
@@ -69,8 +69,8 @@ func (t *signInLimiter) evict(now time.Time) {
 	}
 }
 
-// clientAddr is where a request came from. A peer on this machine is taken for a proxy, whose last X-Forwarded-For is what it saw;
-// the zero address where nobody knows.
+// clientAddr is the address of the client. A peer on this machine is a proxy, and the last X-Forwarded-For is what it saw. The zero
+// address means unknown.
 func clientAddr(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	peer, parseErr := netip.ParseAddr(host)

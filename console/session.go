@@ -9,34 +9,34 @@ import (
 	"telegate/internal/secret"
 )
 
-// How long a session lives (OWASP ASVS 7.3.1, 7.3.2; NIST SP 800-63B-4 §2.2.3 asks for 24 hours at most, an hour without activity).
+// Lifetime of a session (OWASP ASVS 7.3.1, 7.3.2; NIST SP 800-63B-4 §2.2.3 allows at most 24 hours, and one hour without activity).
 const (
 	idleTimeout    = 30 * time.Minute
 	maxSessionAge  = 12 * time.Hour
-	pendingCodeAge = 10 * time.Minute // of one that still owes a code
-	maxSessions    = 1000             // the one unused for longest makes room
+	pendingCodeAge = 10 * time.Minute // for a session that waits for its code
+	maxSessions    = 1000             // the least recently used one is removed
 )
 
-// session is what the console remembers of a browser. A restart of telegate ends all of them.
+// session is a session of a browser. A restart of telegate ends all sessions.
 type session struct {
 	keyHash  string
-	csrf     string // what each form carries
+	csrf     string // CSRF token of its forms
 	created  time.Time
 	lastUsed time.Time
 
-	verification string // the code that is owed before this is a session at all; empty once it is
-	next         string // where to go then
+	verification string // id of the pending code; the session is not valid until it is empty
+	next         string // where to go after the code
 	flash        flash
-	link         *pendingLink // that was begun here last, with what the person needs to go on; nil: none
+	link         *pendingLink // the last link started in this session; nil: none
 }
 
-// flash is what is said once, on the page after an act.
+// flash is a message shown once, on the page after a form.
 type flash struct {
 	Good bool
 	Text string
 }
 
-// sessionStore are all sessions, in memory, by the digests of their cookies.
+// sessionStore keeps all sessions in memory, by the digest of their cookie.
 type sessionStore struct {
 	now func() time.Time
 
@@ -50,11 +50,10 @@ func newSessionStore(now func() time.Time) *sessionStore {
 
 func digest(cookie string) string { return string(secret.Hash(cookie)) }
 
-// binding ties codes and links to a session without telling anybody its cookie.
+// binding ties codes and links to a session without revealing its cookie.
 func binding(cookie string) string { return "console:" + hex.EncodeToString(secret.Hash(cookie)) }
 
-// add keeps a new session under a fresh cookie, a secret.Token. Every change of rights begins a new one, which leaves nothing to
-// whoever planted the old.
+// add stores a new session under a new cookie, a secret.Token. Every change of privileges uses a new session, against session fixation.
 func (ss *sessionStore) add(cookie string, s session) {
 	s.csrf, s.created = secret.Token(), ss.now()
 	s.lastUsed = s.created
@@ -66,7 +65,7 @@ func (ss *sessionStore) add(cookie string, s session) {
 	ss.byID[digest(cookie)] = s
 }
 
-// evict forgets the sessions that are over, or else the one unused for longest.
+// evict removes expired sessions or, if there are none, the least recently used one.
 func (ss *sessionStore) evict() {
 	oldest := ""
 	for id, s := range ss.byID {
@@ -90,7 +89,7 @@ func (ss *sessionStore) expired(s session) bool {
 	return now.Sub(s.created) >= maxSessionAge || now.Sub(s.lastUsed) >= idleTimeout
 }
 
-// find answers the session of a cookie. seen says that a person did something, which a page refreshing itself is not.
+// find returns the session of a cookie. seen means user activity; automatic refresh is not.
 func (ss *sessionStore) find(cookie string, seen bool) (session, bool) {
 	id := digest(cookie)
 	ss.mu.Lock()
@@ -107,7 +106,7 @@ func (ss *sessionStore) find(cookie string, seen bool) (session, bool) {
 	return s, true
 }
 
-// update changes a session, if it is still there.
+// update changes a session if it still exists.
 func (ss *sessionStore) update(cookie string, change func(*session)) {
 	id := digest(cookie)
 	ss.mu.Lock()
@@ -124,13 +123,13 @@ func (ss *sessionStore) delete(cookie string) {
 	delete(ss.byID, digest(cookie))
 }
 
-// isTLS tells whether the browser came over TLS, here or at a proxy before. Who lies about it only binds his own cookie to TLS.
+// isTLS reports whether the browser uses TLS, directly or to a proxy. A false header only makes the sender's own cookie Secure.
 func isTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set. It is for every path, or a browser
-// does not take it. Without TLS the cookie is for the console alone: other ports of the host get it, too.
+// cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set. Browsers require the path / for it.
+// Without TLS the path is the console: cookies are shared with other ports of the host.
 func cookieName(r *http.Request) (name, path string) {
 	if isTLS(r) {
 		return "__Host-telegate", "/"
@@ -146,7 +145,7 @@ func cookieValue(r *http.Request) string {
 	return ""
 }
 
-// setCookie lasts until the browser is closed; an empty value takes the cookie away.
+// setCookie sets a cookie until the browser is closed. An empty value deletes it.
 func setCookie(w http.ResponseWriter, r *http.Request, value string) {
 	name, path := cookieName(r)
 	cookie := &http.Cookie{

@@ -15,18 +15,18 @@ import (
 	"telegate/twofa"
 )
 
-// Whoever knows the key of an administrator who has linked Telegram owes a code too. Everything but "this account has no link" keeps
-// them out: a key in wrong hands must not be enough because Telegram happens to be down.
+// If an administrator has linked Telegram, signing in needs a code besides the key. The only exception is "this account has no link".
+// Otherwise a stolen key would be enough while Telegram is down.
 
-const maxKey = 256 // bytes of what may be typed as a key
+const maxKey = 256 // bytes
 
-// How a sign-in came about, for the audit.
+// How an administrator signed in, for the audit.
 const (
 	signedInByKey        = "key"
 	signedInByKeyAndCode = "key and code"
 )
 
-// signInData is the page where one signs in.
+// signInData is the data of the sign-in page.
 type signInData struct {
 	Next    string
 	Problem string
@@ -45,7 +45,7 @@ func (c *Console) signInPage(w http.ResponseWriter, status int, data signInData)
 	return c.render(w, status, "signin.html", "layout", page{Path: Path, Version: c.o.Version, Now: c.o.Now(), Data: data})
 }
 
-// signIn takes a key. It is told apart from no key at all only once the address may try.
+// signIn checks a key. The rate limit comes first, so attempts beyond it reveal nothing about a key.
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err := readForm(w, r, maxForm); err != nil {
 		return err
@@ -55,13 +55,13 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	if wait := c.signInLimiter.reserve(from); wait > 0 {
 		setRetryAfter(w, wait)
 		return c.signInPage(w, http.StatusTooManyRequests,
-			signInData{next, "There were too many tries from your address. Wait half a minute, then try again."})
+			signInData{next, "Too many attempts from your address. Wait half a minute and try again."})
 	}
 	given := r.PostForm.Get("key")
 	k, ok := c.administrator(hashKey(given))
 	if !ok || len(given) > maxKey {
 		c.refuseSignIn(r, Key{}, "no key with the scope admin")
-		return c.signInPage(w, http.StatusForbidden, signInData{next, "This is no key with the scope admin."})
+		return c.signInPage(w, http.StatusForbidden, signInData{next, "This is not a key with the scope admin."})
 	}
 	c.sessions.delete(cookieValue(r))
 	if k.User == "" {
@@ -90,9 +90,9 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// startSession lets an administrator in.
+// startSession signs an administrator in.
 func (c *Console) startSession(w http.ResponseWriter, r *http.Request, k Key, next, how string) error {
-	if err := c.auditSignIn(r, k, audit.ConsoleSignedIn, how); err != nil { // nobody is in without its entry
+	if err := c.auditSignIn(r, k, audit.ConsoleSignedIn, how); err != nil { // no session without an audit entry
 		return err
 	}
 	cookie := secret.Token()
@@ -113,9 +113,9 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, admin adminSes
 	return nil
 }
 
-// auditSignIn writes about a session to the audit.
+// auditSignIn writes an audit entry about a session.
 func (c *Console) auditSignIn(r *http.Request, k Key, e audit.Event, outcome string) error {
-	ctx := context.WithoutCancel(r.Context()) // the browser may be gone, what happened has happened
+	ctx := context.WithoutCancel(r.Context()) // write it even if the browser has disconnected
 	if k.Name != "" {
 		ctx = audit.By(ctx, audit.AtConsole(k.Name))
 	}
@@ -124,7 +124,7 @@ func (c *Console) auditSignIn(r *http.Request, k Key, e audit.Event, outcome str
 	})
 }
 
-// refuseSignIn writes a refused sign-in to log and audit, to the latter not more often than a disk can bear.
+// refuseSignIn logs a refused sign-in and writes it to the audit, with a rate limit.
 func (c *Console) refuseSignIn(r *http.Request, k Key, why string) {
 	c.o.Logger.WarnContext(r.Context(), "console: sign-in refused", "key", k.Name, "address", clientAddr(r), "reason", why)
 	if !c.refusedAudit.AllowN(c.o.Now(), 1) {
@@ -135,7 +135,7 @@ func (c *Console) refuseSignIn(r *http.Request, k Key, why string) {
 	}
 }
 
-// signInContext is where a sign-in comes from, as people and the login report are shown it.
+// signInContext is where a sign-in comes from, for the message with the code and for the login report.
 func signInContext(r *http.Request, from netip.Addr) audit.Context {
 	at := audit.Context{UserAgent: strings.ToValidUTF8(r.UserAgent(), "")}
 	if len(at.UserAgent) > maxUserAgent {
@@ -153,12 +153,12 @@ func setRetryAfter(w http.ResponseWriter, wait time.Duration) {
 	w.Header().Set("Retry-After", fmt.Sprint(int(wait.Round(time.Second).Seconds())+1))
 }
 
-// signInURL is where to sign in and go on from there.
+// signInURL is the URL of the sign-in page that continues at next.
 func signInURL(next string) string {
 	return Path + "/sign-in?" + url.Values{"next": {next}}.Encode()
 }
 
-// localPath is a page of the console to go on to; anything else, another website's address above all, is the first page.
+// localPath returns next if it is a page of the console, and the first page otherwise. It prevents redirects to other websites.
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	switch {

@@ -19,25 +19,25 @@ import (
 
 const recentMessages = 5
 
-// userData is the page of one user.
+// userData is the data of the page of one user.
 type userData struct {
 	User       string
-	Link       *linking.Link // the current one; nil: none
+	Link       *linking.Link // nil: none
 	State      state
 	Invitation *linking.Invitation
-	CanSignIn  bool // Telegram can be the second factor right now
+	CanSignIn  bool // Telegram can be used as second factor now
 	Reasons    []string
 	CanWrite   bool // messages can reach the user
 	Pending    *pendingLink
 	Recent     []delivery.Message
 }
 
-// userURL is the address of a user's page, or of what is done there.
+// userURL is the URL of a user's page, or of one of its forms.
 func userURL(what, domain, user string) string {
 	return Path + "/user" + what + "?" + url.Values{"domain": {domain}, "user": {user}}.Encode()
 }
 
-// user reads which user a request is about. Any id will do: of whom there is no link yet one can be begun.
+// user reads the user of a request. Any id is valid: a link can be started for an unknown user.
 func (c *Console) user(r *http.Request, admin adminSession) (Domain, string, error) {
 	d, err := c.domain(r, admin)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *Console) userData(ctx context.Context, admin adminSession, d Domain, us
 	case err == nil:
 		data.Invitation = &inv
 		if data.Link == nil {
-			data.State = state{"Invited, not proven yet", "warn"}
+			data.State = state{"Invited, not confirmed yet", "warn"}
 		}
 	case !errors.Is(err, linking.ErrNotFound):
 		return data, err
@@ -119,7 +119,7 @@ func (c *Console) invite(w http.ResponseWriter, r *http.Request, admin adminSess
 	if err := c.o.Links.Invite(withActor(r, admin), d.ID, user, typed); err != nil {
 		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The handle is set. It is an invitation until its holder has proven it.")
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The handle is set. It is an invitation until the user confirms it.")
 }
 
 func (c *Console) unlink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
@@ -129,14 +129,14 @@ func (c *Console) unlink(w http.ResponseWriter, r *http.Request, admin adminSess
 	}
 	switch err := c.o.Links.Unlink(withActor(r, admin), d.ID, user); {
 	case errors.Is(err, linking.ErrNotFound):
-		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), newPageError(http.StatusNotFound, "Nothing to unlink", "There was nothing to unlink any more."))
+		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), newPageError(http.StatusNotFound, "Nothing to unlink", "There was nothing left to unlink."))
 	case err != nil:
 		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	return c.redirectDone(w, r, admin, userURL("", d.ID, user), user+" is unlinked. A chat that was linked is told.")
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), user+" is unlinked. The chat gets a message about it, if one was linked.")
 }
 
-// maxText is how many bytes a message of the form may have; what is longer than Telegram's limits is split.
+// maxText is the size limit of a message in bytes. Text beyond Telegram's limits is split.
 const maxText = 16 << 10
 
 func (c *Console) sendMessage(w http.ResponseWriter, r *http.Request, admin adminSession) error {
@@ -147,9 +147,9 @@ func (c *Console) sendMessage(w http.ResponseWriter, r *http.Request, admin admi
 	text := strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
 	switch {
 	case strings.TrimSpace(text) == "":
-		err = newPageError(http.StatusUnprocessableEntity, "Nothing to send", "Write something first.")
+		err = newPageError(http.StatusUnprocessableEntity, "Nothing to send", "Write a text first.")
 	case len(text) > maxText || !utf8.ValidString(text):
-		err = newPageError(http.StatusUnprocessableEntity, "Too long", "A message may have 16 KiB of text here. Nothing was sent.")
+		err = newPageError(http.StatusUnprocessableEntity, "Too long", "Here a message may have at most 16 KiB of text. Nothing was sent.")
 	default:
 		_, err = c.o.Messages.Send(withActor(r, admin), notify.Request{
 			Domain: d.ID, User: user, Text: text, Lane: delivery.LaneDirect, Silent: r.PostForm.Has("silent"), Admin: true, ByHand: true,
@@ -158,16 +158,16 @@ func (c *Console) sendMessage(w http.ResponseWriter, r *http.Request, admin admi
 	if err != nil {
 		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The message is on its way. What comes of it stands below.")
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The message is being sent. See below for the result.")
 }
 
-// withActor is the context of an act: its entries in the audit name the key.
+// withActor is the context of a change. Its audit entries name the key.
 func withActor(r *http.Request, admin adminSession) context.Context {
 	return audit.By(r.Context(), audit.AtConsole(admin.key.Name))
 }
 
-// pendingLink is a link that was begun on the page of a user. Its address opens the link, so it is kept for this session alone, and no
-// longer than it is good.
+// pendingLink is a link started on the page of a user. Its URL grants the link, so it is kept only in this session and only until it
+// expires.
 type pendingLink struct {
 	ID           string
 	Domain, User string
@@ -177,10 +177,10 @@ type pendingLink struct {
 	QR           string // of StartURL, a data: URL
 	Expires      time.Time
 
-	Link linking.Link // as it stands; filled in when shown
+	Link linking.Link // its current state; set when shown
 }
 
-// pendingLink is the link that was begun for the user in this session; nil: none, or long over.
+// pendingLink returns the link started for the user in this session; nil if there is none.
 func (c *Console) pendingLink(ctx context.Context, admin adminSession, d Domain, user string) (*pendingLink, error) {
 	b := admin.session.link
 	if b == nil || b.Domain != d.ID || b.User != user {
@@ -195,7 +195,7 @@ func (c *Console) pendingLink(ctx context.Context, admin adminSession, d Domain,
 	return &shown, err
 }
 
-// startLink starts a link, by bot or, with a handle, by sending the code there.
+// startLink starts a link: by bot or, with a handle, by sending the code there.
 func (c *Console) startLink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	d, user, err := c.user(r, admin)
 	if err != nil {
@@ -223,7 +223,7 @@ func (c *Console) startLink(w http.ResponseWriter, r *http.Request, admin adminS
 	return nil
 }
 
-// confirmLink proves the link that was begun, with the code from the chat.
+// confirmLink confirms the pending link with the code from the chat.
 func (c *Console) confirmLink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	d, user, err := c.user(r, admin)
 	if err != nil {
@@ -236,27 +236,27 @@ func (c *Console) confirmLink(w http.ResponseWriter, r *http.Request, admin admi
 		return err
 	}
 	if b == nil || code == "" || len(code) > maxCode {
-		return c.redirectFailed(w, r, admin, back, newPageError(http.StatusUnprocessableEntity, "No code", "Type the code that the bot shows in the chat."))
+		return c.redirectFailed(w, r, admin, back, newPageError(http.StatusUnprocessableEntity, "No code", "Enter the code that the bot shows in the chat."))
 	}
 	o, err := c.o.Links.Confirm(withActor(r, admin), b.ID, code, binding(admin.cookie))
 	if err != nil {
 		return c.redirectFailed(w, r, admin, back, err)
 	}
 	if o.Result != linking.ResultVerified {
-		return c.redirectFailed(w, r, admin, back, newPageError(http.StatusConflict, "Not linked", cmp.Or(confirmTexts[o.Result], "That did not prove the link. Begin it anew.")))
+		return c.redirectFailed(w, r, admin, back, newPageError(http.StatusConflict, "Not linked", cmp.Or(confirmTexts[o.Result], "This did not confirm the link. Start a new one.")))
 	}
 	c.sessions.update(admin.cookie, func(s *session) { s.link = nil })
 	return c.redirectDone(w, r, admin, userURL("", d.ID, user), user+" is linked.")
 }
 
-// confirmTexts says what came of a confirm code.
+// confirmTexts are the results of a confirm code in words.
 var confirmTexts = map[linking.Result]string{
-	linking.ResultIncorrect:       "That is not the code. Look at the chat again.",
-	linking.ResultExpired:         "The link has expired. Begin it anew.",
-	linking.ResultExhausted:       "There were too many wrong codes. Begin the link anew.",
-	linking.ResultDenied:          "The person tapped Not me. Begin the link anew if that was a mistake.",
-	linking.ResultCanceled:        "A newer link was begun for this user; go on with that one.",
-	linking.ResultNotClaimed:      "Nobody has opened the link in Telegram yet. Only then the bot shows the code.",
-	linking.ResultBindingMismatch: "The link was begun in another session. Begin it anew here.",
-	linking.ResultAlreadyUsed:     "The link is proven already.",
+	linking.ResultIncorrect:       "Wrong code. Check the chat again.",
+	linking.ResultExpired:         "The link has expired. Start a new one.",
+	linking.ResultExhausted:       "Too many wrong codes. Start a new link.",
+	linking.ResultDenied:          "The person tapped Not me. If that was a mistake, start a new link.",
+	linking.ResultCanceled:        "A newer link was started for this user. Continue with that one.",
+	linking.ResultNotClaimed:      "Nobody has opened the link in Telegram yet. The bot shows the code only after that.",
+	linking.ResultBindingMismatch: "The link was started in another session. Start a new one here.",
+	linking.ResultAlreadyUsed:     "The link is already confirmed.",
 }
