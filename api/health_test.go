@@ -66,7 +66,7 @@ func TestReadyIsWhatCanStore(t *testing.T) {
 	}
 }
 
-// A series for each path or method that somebody makes up would let anybody fill the memory.
+// Labels with paths or methods from callers would let anyone fill the memory.
 func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
 	g := newGateway(t)
 	for range 3 {

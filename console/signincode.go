@@ -129,7 +129,7 @@ var endedTexts = map[twofa.Status]string{
 }
 
 // untilThen says what works while nobody can sign in to the console.
-const untilThen = " Until then, use the commands on the server, which need only the key. Begin with telegate status."
+const untilThen = " Until then, use the commands on the server, which need only the key: telegate status first."
 
 // tooManyWrongCodes explains a wait that the user did not cause.
 const tooManyWrongCodes = "Too many wrong codes in a row. "
