@@ -17,7 +17,7 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// answer is what the API has said.
+// answer is an answer of the API.
 type answer struct {
 	t      testing.TB
 	asked  string
@@ -26,7 +26,7 @@ type answer struct {
 	body   string
 }
 
-// do sends a request and checks what holds for every answer.
+// do sends a request and checks the rules for every answer.
 func (g *gateway) do(r *http.Request) answer {
 	g.t.Helper()
 	w := httptest.NewRecorder()
@@ -36,7 +36,7 @@ func (g *gateway) do(r *http.Request) answer {
 	return a
 }
 
-// checkAnswer holds every answer against the house rules and the contract.
+// checkAnswer checks an answer against the common rules and the contract.
 func (g *gateway) checkAnswer(r *http.Request, a answer) {
 	g.t.Helper()
 	if got := a.header.Get("Cache-Control"); got != "no-store" {
@@ -56,7 +56,7 @@ func (g *gateway) checkAnswer(r *http.Request, a answer) {
 	}
 }
 
-// sentence is what people are told: it begins with a capital or a word of the API, and ends.
+// sentence matches a text for people: it begins with a capital, or a word of the API, and ends with a punctuation mark.
 var sentence = regexp.MustCompile(`^[A-Za-z/].{10,}\.$`)
 
 func (g *gateway) checkProblem(a answer) {
@@ -76,13 +76,13 @@ func (g *gateway) checkProblem(a answer) {
 	}
 }
 
-// call makes a call with every right. The body is JSON as it is, or something to encode; headers are names and values.
+// call sends a request with all permissions. The body is JSON text, or a value to encode; headers are names and values.
 func (g *gateway) call(method, path string, body any, headers ...string) answer {
 	g.t.Helper()
 	return g.as(keyAll, method, path, body, headers...)
 }
 
-// as makes a call with a key.
+// as sends a request with a key.
 func (g *gateway) as(key, method, path string, body any, headers ...string) answer {
 	g.t.Helper()
 	return g.do(g.request(key, method, path, body, headers...))
@@ -115,7 +115,7 @@ func (g *gateway) request(key, method, path string, body any, headers ...string)
 	return r
 }
 
-// is checks the status and the whole body. A string that is wanted may end in "…", for whatever follows.
+// is checks the status and the whole body. A string in want may end in "…", which matches any rest.
 func (a answer) is(status int, want string) answer {
 	a.t.Helper()
 	if a.status != status {
@@ -127,7 +127,7 @@ func (a answer) is(status int, want string) answer {
 	return a
 }
 
-// isProblem checks the kind of a problem.
+// isProblem checks the type of a problem.
 func (a answer) isProblem(status int, slug string) api.Problem {
 	a.t.Helper()
 	p := a.problem()
@@ -137,7 +137,7 @@ func (a answer) isProblem(status int, slug string) api.Problem {
 	return p
 }
 
-// isFault checks that one member is found at fault.
+// isFault checks that one member is invalid.
 func (a answer) isFault(pointer string) {
 	a.t.Helper()
 	p := a.isProblem(http.StatusUnprocessableEntity, "validation-failed")
@@ -160,7 +160,7 @@ func (a answer) into(v any) {
 	}
 }
 
-// str is a member of the answer that is a string.
+// str is a string member of the answer.
 func (a answer) str(name string) string {
 	a.t.Helper()
 	var o object
@@ -172,7 +172,7 @@ func (a answer) str(name string) string {
 	return s
 }
 
-// diffJSON tells the first difference between an answer and what was wanted of it.
+// diffJSON describes the first difference between an answer and the wanted one.
 func diffJSON(t testing.TB, want, got string) string {
 	t.Helper()
 	var w, g any

@@ -23,7 +23,7 @@ const (
 	anyScope    Scope = ""
 )
 
-// Key is a caller's permission. The key itself is not known here, only its digest.
+// Key is a caller's permission. It holds only the digest of the API key.
 type Key struct {
 	Name    string
 	Hash    string   // "sha256:" and 64 hexadecimal digits
@@ -31,13 +31,15 @@ type Key struct {
 	Scopes  []Scope
 }
 
-func (k *Key) allows(domain string) bool {
+func (k *Key) allowsDomain(domain string) bool {
 	return slices.Contains(k.Domains, "*") || slices.Contains(k.Domains, domain)
 }
 
-func (k *Key) may(scope Scope) bool { return scope == anyScope || slices.Contains(k.Scopes, scope) }
+func (k *Key) hasScope(scope Scope) bool {
+	return scope == anyScope || slices.Contains(k.Scopes, scope)
+}
 
-// keyring finds keys by their digest. A look-up by the SHA-256 of 256 random bits reveals nothing by its timing.
+// keyring finds keys by their SHA-256 digest. The keys are 256 random bits, so the timing of a lookup reveals nothing.
 type keyring map[string]*Key
 
 func newKeyring(keys []Key) keyring {
@@ -48,7 +50,7 @@ func newKeyring(keys []Key) keyring {
 	return ring
 }
 
-func (ring keyring) find(r *http.Request) *Key {
+func (ring keyring) fromRequest(r *http.Request) *Key {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return nil
@@ -63,35 +65,35 @@ func (ring keyring) byToken(token string) *Key {
 
 type callerKey struct{}
 
-// caller is the key of the request; authenticated has put it there.
+// caller is the key of the request, as set by authenticate.
 func caller(ctx context.Context) *Key {
 	k, _ := ctx.Value(callerKey{}).(*Key)
 	return k
 }
 
-// authenticated lets nobody without a known key near anything under /v1.
-func (s *Server) authenticated(next http.Handler) http.Handler {
+// authenticate refuses every request under /v1 without a known key.
+func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/v1") {
 			next.ServeHTTP(w, r)
 			return
 		}
-		k := s.key(r)
+		k := s.requestKey(r)
 		if k == nil {
-			writeProblem(w, r, problem("invalid-credentials",
-				"Send the header Authorization: Bearer KEY with a key that telegate knows; telegate key new prints one."))
+			writeProblem(w, r, newProblem("invalid-credentials",
+				"Send the header Authorization: Bearer KEY with a valid API key. telegate key new creates one."))
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, k)))
 	})
 }
 
-// requireScope refuses a key that may not make the call, before its parameters are looked at.
-func requireScope(ctx huma.Context, next func(huma.Context)) {
+// checkScope refuses a key without the scope of the call, before the parameters are read.
+func checkScope(ctx huma.Context, next func(huma.Context)) {
 	scope, _ := ctx.Operation().Metadata["scope"].(Scope)
 	k := caller(ctx.Context())
-	if k == nil || !k.may(scope) {
-		p := problem("insufficient-scope", "This call needs a key with the scope "+string(scope)+".")
+	if k == nil || !k.hasScope(scope) {
+		p := newProblem("insufficient-scope", "This call needs a key with the scope "+string(scope)+".")
 		p.RequiredScope = string(scope)
 		r, w := humago.Unwrap(ctx)
 		writeProblem(w, r, p)
@@ -100,22 +102,21 @@ func requireScope(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// inDomain refuses a key that may not act for the domain, whether the domain exists or not, and a domain that does not
-// exist.
-func (s *Server) inDomain(ctx context.Context, domain string) (Domain, error) {
-	if !caller(ctx).allows(domain) {
-		return Domain{}, problem("domain-not-allowed", "This key may not act for that domain.")
+// authorizeDomain refuses a domain that the key may not use, existing or not, and a domain that does not exist.
+func (s *Server) authorizeDomain(ctx context.Context, domain string) (Domain, error) {
+	if !caller(ctx).allowsDomain(domain) {
+		return Domain{}, newProblem("domain-not-allowed", "This key may not use that domain.")
 	}
 	d, ok := s.o.Domains.Domain(domain)
 	if !ok {
-		return Domain{}, problem("not-found", "No such domain is configured; add its table [domains.ID] to telegate.toml.")
+		return Domain{}, newProblem("not-found", "This domain is not configured. Add a section [domains.ID] to telegate.toml.")
 	}
 	return d, nil
 }
 
-// sees hides what belongs to a domain that the key may not act for: the answer is notFound, as if there were nothing.
-func sees(ctx context.Context, domain string, notFound error) error {
-	if !caller(ctx).allows(domain) {
+// requireVisible returns notFound for something in a domain that the key may not use, as if it did not exist.
+func requireVisible(ctx context.Context, domain string, notFound error) error {
+	if !caller(ctx).allowsDomain(domain) {
 		return notFound
 	}
 	return nil

@@ -45,7 +45,7 @@ func TestKeyIsCheckedBeforeTheBodyIsRead(t *testing.T) {
 	g.as("", "POST", "/v1/messages", "{", "Content-Type", "text/plain").isProblem(401, "invalid-credentials")
 }
 
-// bodies are what calls with a body take.
+// bodies are valid bodies of the endpoints that have one.
 var bodies = map[string]object{
 	"PUT /v1/messaging":                 {"user": "alice", "handle": "@alice"},
 	"POST /v1/links":                    {"user": "alice"},
@@ -57,7 +57,7 @@ var bodies = map[string]object{
 	"POST /v1/broadcasts":               {"users": []string{"alice"}, "text": "hello"},
 }
 
-// try makes one of the calls, for a domain and an id.
+// try calls an endpoint for a domain and an id.
 func (g *gateway) try(key, call, domain, id string) answer {
 	g.t.Helper()
 	method, path, _ := strings.Cut(call, " ")
@@ -104,7 +104,7 @@ func TestEachCallNeedsItsScope(t *testing.T) {
 
 var instance = regexp.MustCompile(`"instance":"[^"]*"`)
 
-// unnamed is an answer without what differs from one to the next.
+// unnamed is an answer without its instance.
 func (a answer) unnamed() string { return instance.ReplaceAllString(a.body, "") }
 
 func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
@@ -136,7 +136,7 @@ func TestReloadNeedsAKeyForEveryDomain(t *testing.T) {
 	g.as(keyAdmin, "POST", "/v1/reload", nil).is(200, `{"changed":["log.level"],"needs_restart":[],"warnings":[],"canceled":0}`)
 }
 
-// A key that is gone opens nothing from the moment the keys are set, and a new one everything it is for.
+// A removed key stops working as soon as the keys are set, and a new one works.
 func TestKeysCanBeSetWhileTheServerAnswers(t *testing.T) {
 	g := newGateway(t)
 	g.server.SetKeys([]api.Key{{Name: "new", Hash: hash("key-new"), Domains: []string{"*"}, Scopes: []api.Scope{"admin"}}})

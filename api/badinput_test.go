@@ -11,13 +11,13 @@ import (
 	"telegate/api"
 )
 
-// at is a call with a body, made on nothing that exists.
+// at is an endpoint with a body, for ids that do not exist.
 func at(call string) (method, path string) {
 	method, path, _ = strings.Cut(call, " ")
 	return method, strings.Replace(path, "{id}", "xyz_1", 1)
 }
 
-// with is a good body with one member changed.
+// with is a valid body with one member changed.
 func with(call, name string, value any) object {
 	body := object{}
 	maps.Copy(body, bodies[call])
@@ -225,7 +225,7 @@ func TestRulesOfAMessageArePointedAt(t *testing.T) {
 		`{"user":"alice","text":"hi","lane":"code","purpose":"x"}`:             "#/purpose",
 		`{"user":"alice","text":"1","lane":"code","purpose":"link","ttl":601}`: "#/ttl",
 		`{"user":"alice","text":"hi","ttl":60.5}`:                              "#/ttl",
-		`{"user":"alice","text":"hi","ttl":60.0}`:                              "#", // Go's decoder takes no fraction, not even none
+		`{"user":"alice","text":"hi","ttl":60.0}`:                              "#", // Go's decoder accepts no fraction, not even .0
 	} {
 		g.leavesNothing(func() { g.call("POST", "/v1/messages", body).isFault(pointer) })
 	}

@@ -42,7 +42,7 @@ func (g *gateway) broadcasting() {
 	g.t.Cleanup(func() { cancel(); done.Wait() })
 }
 
-// nothingYet is a part of a broadcast that waits.
+// nothingYet is the part of a broadcast that has not started.
 const nothingYet = `"queued":0,"sending":0,"delivered":0,"failed":0,"expired":0,"canceled":0,"unknown":0`
 
 func TestBroadcastFromAcceptanceToItsEnd(t *testing.T) {
@@ -181,7 +181,7 @@ func TestBroadcastOutOfBoundsIsPointedAt(t *testing.T) {
 	}
 }
 
-// Many faults are told in a short answer.
+// Many invalid members give a short answer.
 func TestOneAnswerPointsAtTwentyFaultsAtMost(t *testing.T) {
 	g := newGateway(t)
 	p := g.call("POST", "/v1/broadcasts", object{"users": make([]string, 1000), "text": "hello"}).isProblem(422, "validation-failed")
@@ -263,7 +263,7 @@ func TestSameKeyWithAnotherBroadcastIsAMismatch(t *testing.T) {
 	})
 }
 
-// A crash between the commit and the answer: the call again finds the broadcast, whatever has become of its recipients.
+// After a crash between commit and answer, the repeated call finds the broadcast, whatever happened to its recipients.
 func TestBroadcastRepeatedAfterACrashIsOne(t *testing.T) {
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
@@ -350,7 +350,7 @@ func TestBroadcastsAreListedNewestFirstAndInPages(t *testing.T) {
 	g.call("GET", "/v1/broadcasts?after=bc_nothing", nil).is(200, `{"broadcasts":[],"next":""}`)
 }
 
-// The text is in no answer, no log, no audit and not in the clear in the files, before and after it was sent.
+// The text is not in any answer, log or audit entry, and not unencrypted in the files, before and after sending.
 func TestTheTextOfABroadcastIsNowhereInTheClear(t *testing.T) {
 	g := newGateway(t)
 	g.link("", "alice", alice)

@@ -13,7 +13,7 @@ import (
 	"telegate/api"
 )
 
-// contract is the document at /openapi.json, as far as the tests need it to hold answers against it.
+// contract is the part of /openapi.json that the tests use.
 type contract struct {
 	OpenAPI    string
 	Info       struct{ Title, Version string }
@@ -80,7 +80,7 @@ func readContract(t testing.TB, s *api.Server) contract {
 	return c
 }
 
-// operation finds the call that a request makes.
+// operation finds the operation of a request.
 func (c contract) operation(r *http.Request) (operation, bool) {
 	for path, methods := range c.Paths {
 		asked, template := strings.Split(r.URL.Path, "/"), strings.Split(path, "/")
@@ -99,7 +99,7 @@ func (c contract) operation(r *http.Request) (operation, bool) {
 	return operation{}, false
 }
 
-// check says in what an answer breaks the contract; nothing where it does not, or is no part of it.
+// check describes how an answer breaks the contract; empty if it does not, or is not part of it.
 func (c contract) check(r *http.Request, a answer) string {
 	op, ok := c.operation(r)
 	if !ok {
@@ -200,7 +200,7 @@ func kindOf(v any) string {
 	}
 }
 
-// calls are all calls of design §4 with the scope each needs; none where any key will do.
+// calls are all endpoints with the scope each needs; empty where any key works.
 var calls = map[string]string{
 	"GET /v1/domains":                    "",
 	"GET /v1/status":                     "admin",
@@ -293,7 +293,7 @@ func TestContractDescribesProblemsAndBodies(t *testing.T) {
 	}
 }
 
-// checkRefs checks that whatever a schema points to is there.
+// checkRefs checks that every reference of a schema exists.
 func (c contract) checkRefs(t *testing.T, name string, s schema) {
 	t.Helper()
 	if s.Ref != "" {

@@ -13,18 +13,18 @@ import (
 
 const csvType = "text/csv"
 
-// loginsCSV writes the whole report, or limit lines of it. If it cannot be finished, the connection breaks off.
+// loginsCSV writes the whole report, or its first limit lines. On an error it cuts the connection.
 func (s *Server) loginsCSV(ctx context.Context, q twofa.SignInQuery, limit int) (*huma.StreamResponse, error) {
 	report, err := s.o.Verifications.Report(ctx, q, limit)
 	if err != nil {
-		return nil, err // while it can still be a problem
+		return nil, err // here it can still be answered as a problem
 	}
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
 		answer.SetHeader("Content-Type", csvType)
 		answer.SetHeader("Content-Disposition", `attachment; filename="logins.csv"`)
 		_, conn := humago.Unwrap(answer)
 		err := report.CSV(ctx, answer.BodyWriter(), func() {
-			// The server's limit is for a whole answer; here each page may take as long. Where there is no connection, there is no limit.
+			// The server's write timeout is for a whole answer; here each page gets that time. A test's recorder has no deadline.
 			_ = http.NewResponseController(conn).SetWriteDeadline(time.Now().Add(writeTimeout))
 		})
 		if err != nil {

@@ -12,21 +12,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// How a component, or the whole, is doing.
+// Health of a component or of telegate as a whole.
 const (
 	HealthOK       = "ok"
-	HealthDegraded = "degraded" // telegate works, but not all of it
-	HealthFailing  = "failing"  // nothing can be accepted
+	HealthDegraded = "degraded" // works, but not completely
+	HealthFailing  = "failing"  // cannot accept messages
 )
 
-// healthTimeout is how long a part may take to answer how it is doing.
+// healthTimeout is how long the health checks may take.
 const healthTimeout = 2 * time.Second
 
 // Component is one part of telegate as the operator sees it.
 type Component struct {
 	Name   string     `json:"name"` // "database", "outbox", "bot @MyBot"
 	Status string     `json:"status"`
-	State  string     `json:"state,omitempty"`  // in the component's own words
+	State  string     `json:"state,omitempty"`  // component-specific, such as "connected"
 	Detail string     `json:"detail,omitempty"` // what to do
 	Since  *time.Time `json:"since,omitempty"`
 }
@@ -38,7 +38,7 @@ type Health struct {
 	Components []Component `json:"components,omitempty"`
 }
 
-// healthz tells how telegate is doing: 200 "ok" or "degraded", 503 "failing". The components are for whoever runs it.
+// healthz answers 200 for "ok" and "degraded", 503 for "failing". Only operators see the components.
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	answer := Health{Status: HealthOK}
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
@@ -49,7 +49,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 			answer.Status = c.Status
 		}
 	}
-	if s.o.Private || s.key(r) != nil {
+	if s.o.Private || s.requestKey(r) != nil {
 		answer.Version, answer.Components = s.o.Version, components
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -59,7 +59,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// readyz is 200 while telegate can accept and store, whatever Telegram does.
+// readyz answers 200 while telegate can store messages, even when Telegram is down.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
@@ -67,7 +67,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
 		p := storageProblem(err)
 		if p == nil {
-			p = problem("storage-unavailable", "The database takes nothing right now; the log says why.").after(afterBusy)
+			p = newProblem("storage-unavailable", "The database cannot store anything right now. See the log.").retryAfter(retryWhenBusy)
 		}
 		writeProblem(w, r, p)
 		return
@@ -76,35 +76,35 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("{\"status\":\"ready\"}\n"))
 }
 
-// metrics are for Prometheus; they name no user and no secret.
+// metrics serves Prometheus. The metrics contain no users and no secrets.
 func (s *Server) metrics() http.Handler {
 	served := promhttp.HandlerFor(s.o.Metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.o.Private && s.key(r) == nil {
-			writeProblem(w, r, problem("invalid-credentials", "Away from the machine itself /metrics needs an API key."))
+		if !s.o.Private && s.requestKey(r) == nil {
+			writeProblem(w, r, newProblem("invalid-credentials", "From another machine, /metrics needs an API key."))
 			return
 		}
 		served.ServeHTTP(w, r)
 	})
 }
 
-// requestMetrics times requests by route and status.
-type requestMetrics struct{ took *prometheus.HistogramVec }
+// requestMetrics measures the duration of requests by route and status.
+type requestMetrics struct{ duration *prometheus.HistogramVec }
 
 func newRequestMetrics(reg prometheus.Registerer) requestMetrics {
 	m := requestMetrics{prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "telegate_http_request_seconds", Help: "Time to answer a request of the API.",
+		Name: "telegate_http_request_duration_seconds", Help: "Duration of API requests.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"route", "status"})}
-	reg.MustRegister(m.took)
+	reg.MustRegister(m.duration)
 	return m
 }
 
 func (m requestMetrics) observe(route string, status int, took time.Duration) {
-	m.took.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	m.duration.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
-// index says where one has come to.
+// index is the page at /.
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 	console := ""
 	if s.o.Console != nil {
@@ -112,6 +112,6 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte("<!doctype html><html lang=en><meta charset=utf-8><title>telegate</title><h1>telegate " +
-		html.EscapeString(s.o.Version) + "</h1><p>This is the API. <a href=\"/openapi.json\">/openapi.json</a> is its contract, " +
-		"<a href=\"/healthz\">/healthz</a> says how it is doing.</p>" + console + "</html>\n"))
+		html.EscapeString(s.o.Version) + "</h1><p>This is the API. <a href=\"/openapi.json\">/openapi.json</a> describes it, " +
+		"<a href=\"/healthz\">/healthz</a> shows its health.</p>" + console + "</html>\n"))
 }

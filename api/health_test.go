@@ -66,7 +66,7 @@ func TestReadyIsWhatCanStore(t *testing.T) {
 	}
 }
 
-// A series for each path or method that somebody makes up would let anybody fill the memory.
+// Labels with paths or methods from callers would let anyone fill the memory.
 func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
 	g := newGateway(t)
 	for range 3 {
@@ -79,11 +79,11 @@ func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
 	g.call("HEAD", "/healthz", nil)
 	metrics := g.as("", "GET", "/metrics", nil).body
 	for _, want := range []string{
-		`telegate_http_request_seconds_count{route="GET /v1/links/{id}",status="404"} 3`,
-		`telegate_http_request_seconds_count{route="GET /problems/{slug}",status="404"} 1`,
-		`telegate_http_request_seconds_count{route="GET /healthz",status="200"} 1`,
-		`telegate_http_request_seconds_count{route="other",status="404"} 8`,
-		`telegate_http_request_seconds_count{route="other",status="405"} 1`,
+		`telegate_http_request_duration_seconds_count{route="GET /v1/links/{id}",status="404"} 3`,
+		`telegate_http_request_duration_seconds_count{route="GET /problems/{slug}",status="404"} 1`,
+		`telegate_http_request_duration_seconds_count{route="GET /healthz",status="200"} 1`,
+		`telegate_http_request_duration_seconds_count{route="other",status="404"} 8`,
+		`telegate_http_request_duration_seconds_count{route="other",status="405"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no line %s in\n%s", want, metrics)

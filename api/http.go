@@ -17,15 +17,15 @@ import (
 
 func requestID(ctx context.Context) string { return delivery.Request(ctx) }
 
-// givenID is what a caller may choose as request id: it goes into logs.
-var givenID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+// requestIDPattern is what an X-Request-Id from a caller may look like. It goes into logs.
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// observed gives each request an id, keeps answers out of caches, contains panics, and tells log and metrics.
-func (s *Server) observed(next http.Handler) http.Handler {
+// instrument gives each request an id, disables caching, recovers from panics, and writes log and metrics.
+func (s *Server) instrument(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		id := r.Header.Get("X-Request-Id")
-		if !givenID.MatchString(id) {
+		if !requestIDPattern.MatchString(id) {
 			id = delivery.NewID("req")
 		}
 		r = r.WithContext(delivery.WithRequest(r.Context(), id))
@@ -40,13 +40,13 @@ func (s *Server) observed(next http.Handler) http.Handler {
 			if p != nil && !cut {
 				s.o.Logger.ErrorContext(r.Context(), "panic in a request", "request", id, "panic", p, "stack", string(debug.Stack()))
 				if seen.status == 0 {
-					writeProblem(seen, r, problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance."))
+					writeProblem(seen, r, newProblem("internal-error", "Internal error in telegate. Search its log for this instance."))
 				}
 			}
-			route := s.routeOf(r)
+			route := s.routeName(r)
 			s.requests.observe(route, seen.status, time.Since(start))
 			s.o.Logger.DebugContext(r.Context(), "request", "request", id, "route", route, "status", seen.status, "took", time.Since(start))
-			if cut { // the connection breaks off, so that nobody takes half an answer for the whole
+			if cut { // cut the connection, so that half an answer is not mistaken for a whole one
 				panic(p)
 			}
 		}()
@@ -54,13 +54,13 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	})
 }
 
-// routeOf names a request by the pattern that serves it, for log and metrics: there are few of these, while paths and
-// methods are whatever somebody sends.
-func (s *Server) routeOf(r *http.Request) string {
+// routeName is the pattern of the route, for log and metrics. Callers choose paths and methods freely, so those would make
+// too many different labels.
+func (s *Server) routeName(r *http.Request) string {
 	switch {
-	case s.ofConsole(r):
+	case s.isConsole(r):
 		return consolePath
-	case s.publishes(r):
+	case s.isPublish(r):
 		return publishRoute
 	}
 	if _, pattern := s.mux.Handler(r); pattern != "" {
@@ -69,17 +69,17 @@ func (s *Server) routeOf(r *http.Request) string {
 	return "other"
 }
 
-// consolePath is where the administrators' pages are.
+// consolePath is the path of the administrators' pages.
 const consolePath = "/console"
 
-func (s *Server) ofConsole(r *http.Request) bool {
+func (s *Server) isConsole(r *http.Request) bool {
 	return s.o.Console != nil && (r.URL.Path == consolePath || strings.HasPrefix(r.URL.Path, consolePath+"/"))
 }
 
-// console hands the administrators' pages over: they have cookies and forms where the API has keys and JSON.
-func (s *Server) console(next http.Handler) http.Handler {
+// routeConsole passes requests for the console on. It uses cookies and forms, not keys and JSON.
+func (s *Server) routeConsole(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.ofConsole(r) {
+		if s.isConsole(r) {
 			s.o.Console.ServeHTTP(w, r)
 			return
 		}
@@ -87,7 +87,7 @@ func (s *Server) console(next http.Handler) http.Handler {
 	})
 }
 
-// statusWriter remembers the status of an answer.
+// statusWriter records the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -110,8 +110,8 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// headSize is how many bytes the path, the query and the headers of a request have.
-func headSize(r *http.Request) int {
+// headersSize is the size of path, query and headers in bytes.
+func headersSize(r *http.Request) int {
 	size := len(r.URL.RequestURI())
 	for name, values := range r.Header {
 		for _, v := range values {
@@ -121,12 +121,12 @@ func headSize(r *http.Request) int {
 	return size
 }
 
-// bounded reads the body of a call, up to the limit, and refuses what cannot be read in one way only.
-func bounded(next http.Handler) http.Handler {
+// limitRequest reads the body, up to the limit, and refuses a request that two programs could read differently.
+func limitRequest(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if headSize(r) > maxHead {
-			p := problem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
-			p.LimitBytes = maxHead
+		if headersSize(r) > maxHeaders {
+			p := newProblem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
+			p.LimitBytes = maxHeaders
 			writeProblem(w, r, p)
 			return
 		}
@@ -142,12 +142,12 @@ func bounded(next http.Handler) http.Handler {
 			writeProblem(w, r, tooLarge(limit))
 			return
 		case err != nil:
-			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
+			writeProblem(w, r, newProblem("malformed-request", "The body could not be read completely."))
 			return
 		}
 		if len(body) > 0 {
 			if !isJSON(r.Header.Get("Content-Type")) {
-				writeProblem(w, r, problem("unsupported-media-type", "Send the body with the header Content-Type: application/json."))
+				writeProblem(w, r, newProblem("unsupported-media-type", "Send the body with the header Content-Type: application/json."))
 				return
 			}
 			if p := checkJSON(body); p != nil {
@@ -161,10 +161,10 @@ func bounded(next http.Handler) http.Handler {
 	})
 }
 
-// broadcastsPath is where the one call lives that takes a large body.
+// broadcastsPath is the one path that accepts a large body.
 const broadcastsPath = "/v1/broadcasts"
 
-// bodyLimit is how many bytes the body of a call may have.
+// bodyLimit is the maximum size of a body in bytes.
 func bodyLimit(method, path string) int {
 	if method == http.MethodPost && path == broadcastsPath {
 		return maxListBody

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	answersKept       = 24 * time.Hour // how long the answer to a request with an Idempotency-Key can be had again
+	answerLifetime    = 24 * time.Hour // how long an answer is kept for repeats with the same Idempotency-Key
 	maxIdempotencyKey = 256
 )
 
-// ErrNoAnswer: no answer is kept under a key.
+// ErrNoAnswer means that no answer is stored for a key.
 var ErrNoAnswer = errors.New("no answer kept")
 
-// Answer is an answer kept for a repeated request.
+// Answer is an answer stored for repeated requests.
 type Answer struct {
 	Key         []byte // MAC over caller, path and key
 	Fingerprint []byte // SHA-256 of the request's body
@@ -35,20 +35,20 @@ type Answer struct {
 	Created     time.Time
 }
 
-// AnswerStore keeps answers, the body sealed.
+// AnswerStore stores answers. The body is encrypted.
 type AnswerStore interface {
 	SaveAnswer(ctx context.Context, a Answer) error
-	// Answer is the one kept since then under a key. ErrNoAnswer.
+	// Answer returns the answer stored for a key after since, or ErrNoAnswer.
 	Answer(ctx context.Context, key []byte, since time.Time) (Answer, error)
 }
 
-// flights are the requests with an Idempotency-Key that are being answered right now.
-type flights struct {
+// inFlight holds the Idempotency-Keys of requests that are being processed now.
+type inFlight struct {
 	mu   sync.Mutex
 	keys map[string]bool // guarded by mu
 }
 
-func (f *flights) begin(key string) bool {
+func (f *inFlight) begin(key string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.keys[key] {
@@ -61,15 +61,15 @@ func (f *flights) begin(key string) bool {
 	return true
 }
 
-func (f *flights) end(key string) {
+func (f *inFlight) end(key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.keys, key)
 }
 
-// idempotent answers a repeated POST with what the first one was answered (draft-ietf-httpapi-idempotency-key-header).
-// Only successes are kept: what was refused has changed nothing and may be tried again.
-func (s *Server) idempotent(next http.Handler) http.Handler {
+// idempotency answers a repeated POST with the first answer (draft-ietf-httpapi-idempotency-key-header). It stores only
+// successes: a refused request changed nothing and may be retried.
+func (s *Server) idempotency(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Idempotency-Key")
 		k := caller(r.Context())
@@ -79,40 +79,40 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 		}
 		given := strings.Trim(header, `"`)
 		if given == "" || len(given) > maxIdempotencyKey {
-			writeProblem(w, r, invalid("header/Idempotency-Key", "must have 1 to 256 characters"))
+			writeProblem(w, r, invalidField("header/Idempotency-Key", "must have 1 to 256 characters"))
 			return
 		}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			writeProblem(w, r, problem("malformed-request", "The body could not be read to its end."))
+			writeProblem(w, r, newProblem("malformed-request", "The body could not be read completely."))
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		key := s.o.AnswerKey.MAC(k.Hash, r.URL.Path, given)
-		if !s.flights.begin(string(key)) {
-			p := problem("idempotency-in-flight", "A request with this Idempotency-Key is being answered; repeat it in a moment.").after(time.Second)
+		if !s.inFlight.begin(string(key)) {
+			p := newProblem("idempotency-in-flight", "A request with this Idempotency-Key is being answered; repeat it in a moment.").retryAfter(time.Second)
 			p.IdempotencyKey = given
 			writeProblem(w, r, p)
 			return
 		}
-		defer s.flights.end(string(key))
+		defer s.inFlight.end(string(key))
 
 		fingerprint := secret.Hash(string(body))
-		kept, err := s.o.Answers.Answer(r.Context(), key, s.o.Now().Add(-answersKept))
+		kept, err := s.o.Answers.Answer(r.Context(), key, s.o.Now().Add(-answerLifetime))
 		switch {
 		case err == nil && !bytes.Equal(kept.Fingerprint, fingerprint):
-			p := problem("idempotency-mismatch", "This Idempotency-Key was used with another body; use a fresh one.")
+			p := newProblem("idempotency-mismatch", "This Idempotency-Key was used with another body; use a fresh one.")
 			p.IdempotencyKey = given
 			writeProblem(w, r, p)
 			return
 		case err == nil:
-			replay(w, kept)
+			writeStored(w, kept)
 			return
 		case !errors.Is(err, ErrNoAnswer):
 			s.o.Logger.ErrorContext(r.Context(), "read kept answer", "request", requestID(r.Context()), "error", err)
 			p := storageProblem(err)
 			if p == nil {
-				p = problem("storage-unavailable", "The database cannot be read right now; the log says why. Try again.").after(afterBusy)
+				p = newProblem("storage-unavailable", "The database cannot be read right now. See the log, and try again.").retryAfter(retryWhenBusy)
 			}
 			writeProblem(w, r, p)
 			return
@@ -124,7 +124,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 			header, _ := json.Marshal(map[string]string{
 				"Content-Type": rec.header.Get("Content-Type"), "Location": rec.header.Get("Location"),
 			})
-			// Kept even if the caller has gone away: it is he who will ask again.
+			// Store it even if the caller has disconnected: the caller will ask again.
 			err := s.o.Answers.SaveAnswer(context.WithoutCancel(r.Context()), Answer{
 				Key: key, Fingerprint: fingerprint, Status: rec.status, Header: string(header), Body: rec.body.Bytes(),
 				Created: s.o.Now(),
@@ -138,7 +138,7 @@ func (s *Server) idempotent(next http.Handler) http.Handler {
 	})
 }
 
-func replay(w http.ResponseWriter, a Answer) {
+func writeStored(w http.ResponseWriter, a Answer) {
 	var header map[string]string
 	if err := json.Unmarshal([]byte(a.Header), &header); err == nil {
 		for name, value := range header {
@@ -152,7 +152,7 @@ func replay(w http.ResponseWriter, a Answer) {
 	_, _ = w.Write(a.Body)
 }
 
-// recorder holds an answer back until it is kept.
+// recorder buffers a response until it is stored.
 type recorder struct {
 	header http.Header
 	status int
@@ -169,17 +169,17 @@ func withIDSeed(ctx context.Context, seed []byte) context.Context {
 	return context.WithValue(ctx, idSeedKey{}, seed)
 }
 
-// derivedID is the id for what is made by a request with an Idempotency-Key: the same for the same request within the
-// time that answers are kept. So one that is repeated after a crash, its answer not kept yet, finds what the first one has
-// stored, and one that comes later with the same key makes something new. Empty without a key. created tells when the thing
-// with an id was made, or an error for which problemOf says not-found.
+// derivedID is the id of what a request with an Idempotency-Key creates; empty without a key. The same request within
+// answerLifetime gets the same id. A request repeated after a crash, before its answer was stored, therefore finds what the
+// first one created; a later request with the same key creates something new. created returns the creation time of an id,
+// or an error that problemOf maps to not-found.
 func (s *Server) derivedID(ctx context.Context, prefix string, created func(id string) (time.Time, error)) (string, error) {
 	seed, ok := ctx.Value(idSeedKey{}).([]byte)
 	if !ok {
 		return "", nil
 	}
 	now := s.o.Now()
-	period := now.Unix() / int64(answersKept/time.Second)
+	period := now.Unix() / int64(answerLifetime/time.Second)
 	id := func(period int64) string {
 		var b [16]byte
 		copy(b[:], s.o.AnswerKey.MAC("id", string(seed), strconv.FormatInt(period, 10)))
@@ -187,7 +187,7 @@ func (s *Server) derivedID(ctx context.Context, prefix string, created func(id s
 	}
 	before, err := created(id(period - 1))
 	switch {
-	case err == nil && now.Sub(before) < answersKept:
+	case err == nil && now.Sub(before) < answerLifetime:
 		return id(period - 1), nil
 	case err != nil && problemOf(err).Status != http.StatusNotFound:
 		return "", err

@@ -12,11 +12,11 @@ import (
 	"telegate/api"
 )
 
-// answers is the store of kept answers with faults that can be switched on.
+// answers is the store of answers with faults that can be switched on.
 type answers struct {
 	api.AnswerStore
 	failRead, failSave bool
-	saving, release    chan struct{} // if set: SaveAnswer tells that it was reached, and waits
+	saving, release    chan struct{} // if set, SaveAnswer signals that it was called, and waits
 }
 
 func (a *answers) SaveAnswer(ctx context.Context, answer api.Answer) error {
@@ -37,7 +37,7 @@ func (a *answers) Answer(ctx context.Context, key []byte, since time.Time) (api.
 	return a.AnswerStore.Answer(ctx, key, since)
 }
 
-// newFaultyGateway has faults to switch on in the store of its answers.
+// newFaultyGateway can make its store of answers fail.
 func newFaultyGateway(t *testing.T) (*gateway, *answers) {
 	t.Helper()
 	store := &answers{}
@@ -173,7 +173,7 @@ func TestRequestInFlightIsNotRunTwice(t *testing.T) {
 	}
 }
 
-// A store that fails stands for a crash between the commit of a message and the keeping of its answer.
+// A failing store stands for a crash between the commit of a message and storing its answer.
 func TestMessageRepeatedAfterACrashIsTheSameMessage(t *testing.T) {
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
@@ -184,7 +184,7 @@ func TestMessageRepeatedAfterACrashIsTheSameMessage(t *testing.T) {
 		return g.call("POST", "/v1/messages", body, "Idempotency-Key", "daily").is(202, `{"id":"msg_…","status":"queued"}`).str("id")
 	}
 	first := send()
-	for range 23 { // over midnight
+	for range 23 { // across midnight
 		g.leavesNothing(func() {
 			if id := send(); id != first {
 				t.Errorf("at %s it is a new message", g.clock.Now())

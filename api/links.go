@@ -18,10 +18,10 @@ type StartLink struct {
 	Domain         string `json:"domain,omitempty" maxLength:"64"`
 	User           string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	DisplayName    string `json:"display_name,omitempty" maxLength:"256" doc:"shown in the chat beside the user's id"`
-	Locale         string `json:"locale,omitempty" maxLength:"256" doc:"the language to write to the person in: a BCP 47 tag, or an Accept-Language header; an unknown one counts as none"`
-	SessionBinding string `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's session, opaque; confirm must then name the same"`
-	Handle         string `json:"handle,omitempty" maxLength:"256" doc:"by handle: the code goes to this Telegram username at once"`
-	VerifiedBy     string `json:"verified_by,omitempty" enum:"caller" doc:"caller: the caller has sent a code of its own to handle and the user has typed it; needs message, and the scope send too"`
+	Locale         string `json:"locale,omitempty" maxLength:"256" doc:"language of the messages to this person: a BCP 47 tag or an Accept-Language header; unknown languages are ignored"`
+	SessionBinding string `json:"session_binding,omitempty" maxLength:"512" doc:"an opaque id of the caller's session; confirm must then send the same"`
+	Handle         string `json:"handle,omitempty" maxLength:"256" doc:"link by handle: the code is sent to this Telegram username now"`
+	VerifiedBy     string `json:"verified_by,omitempty" enum:"caller" doc:"caller: the caller sent its own code to handle and the user typed it correctly; needs message, and also the scope send"`
 	Message        string `json:"message,omitempty" maxLength:"64" doc:"with verified_by: the id of the message with purpose link that carried the code"`
 }
 
@@ -30,12 +30,12 @@ type StartedLink struct {
 	ID           string    `json:"id"`
 	Status       string    `json:"status" enum:"pending,claimed,verified,suspended,revoked"`
 	Method       string    `json:"method" enum:"bot,handle,caller"`
-	StartURL     string    `json:"start_url,omitempty" doc:"by bot: to open or scan"`
-	AppURL       string    `json:"app_url,omitempty" doc:"by bot: for a device with Telegram on it"`
-	StartCommand string    `json:"start_command,omitempty" doc:"by bot: to paste into the chat where the link does nothing"`
-	QRSVG        string    `json:"qr_svg,omitempty" doc:"by bot: start_url as a data: URL of an SVG image"`
-	Label        string    `json:"label,omitempty" doc:"by handle and by caller: whom the code went to"`
-	ExpiresAt    time.Time `json:"expires_at" doc:"of the proof; by caller it has been given"`
+	StartURL     string    `json:"start_url,omitempty" doc:"method bot: the link to open or scan"`
+	AppURL       string    `json:"app_url,omitempty" doc:"method bot: the link for a device with Telegram installed"`
+	StartCommand string    `json:"start_command,omitempty" doc:"method bot: the command to paste into the chat if the link does not work"`
+	QRSVG        string    `json:"qr_svg,omitempty" doc:"method bot: QR code of start_url, a data: URL of an SVG image"`
+	Label        string    `json:"label,omitempty" doc:"methods handle and caller: the chat that got the code"`
+	ExpiresAt    time.Time `json:"expires_at" doc:"until when the link can be confirmed; with method caller it already is"`
 	ExpiresIn    int       `json:"expires_in" doc:"seconds"`
 }
 
@@ -45,11 +45,11 @@ type Link struct {
 	Domain     string     `json:"domain"`
 	User       string     `json:"user"`
 	Status     string     `json:"status" enum:"pending,claimed,verified,suspended,revoked,expired,denied,canceled,exhausted"`
-	Reason     string     `json:"reason,omitempty" doc:"why it is suspended or has ended"`
+	Reason     string     `json:"reason,omitempty" doc:"why it was suspended or ended"`
 	Method     string     `json:"method" enum:"bot,handle,caller"`
-	Label      string     `json:"label,omitempty" doc:"the chat, for people"`
+	Label      string     `json:"label,omitempty" doc:"display name of the chat"`
 	VerifiedAt *time.Time `json:"verified_at,omitempty"`
-	ExpiresIn  int        `json:"expires_in" doc:"seconds; 0 once it is over"`
+	ExpiresIn  int        `json:"expires_in" doc:"seconds; 0 when it has ended"`
 }
 
 func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*struct {
@@ -57,12 +57,12 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 	Body     StartedLink
 }, error) {
 	b := in.Body
-	domain, err := s.inDomain(ctx, b.Domain)
+	domain, err := s.authorizeDomain(ctx, b.Domain)
 	if err != nil {
 		return nil, err
 	}
 	if b.VerifiedBy != "" || b.Message != "" {
-		return s.vouchLink(ctx, b)
+		return s.linkOnCallersWord(ctx, b)
 	}
 	started, err := s.o.Links.Start(ctx, linking.StartRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Binding: b.SessionBinding,
@@ -87,22 +87,22 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 	}{"/v1/links/" + l.ID, out}, nil
 }
 
-// vouchLink links on the caller's word. Only who could have sent the code can have had it checked.
-func (s *Server) vouchLink(ctx context.Context, b StartLink) (*struct {
+// linkOnCallersWord links after the caller has checked its own code. Only a key that may send codes can have done that.
+func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*struct {
 	Location string `header:"Location"`
 	Body     StartedLink
 }, error) {
 	switch {
 	case b.VerifiedBy == "":
-		return nil, invalid("#/verified_by", "message belongs to verified_by; give both or none")
+		return nil, invalidField("#/verified_by", "message belongs to verified_by; give both or none")
 	case b.Message == "":
-		return nil, invalid("#/message", "verified_by needs the id of the message that carried the code")
+		return nil, invalidField("#/message", "verified_by needs the id of the message that carried the code")
 	case b.Handle == "":
-		return nil, invalid("#/handle", "verified_by needs the handle that the code was sent to")
+		return nil, invalidField("#/handle", "verified_by needs the handle that the code was sent to")
 	case b.SessionBinding != "":
-		return nil, invalid("#/session_binding", "nothing is confirmed later, so there is no session to bind it to")
-	case !caller(ctx).may(scopeSend):
-		p := problem("insufficient-scope", "Vouching for a code needs the scope send too: the caller has sent it.")
+		return nil, invalidField("#/session_binding", "nothing is confirmed later, so there is no session to bind it to")
+	case !caller(ctx).hasScope(scopeSend):
+		p := newProblem("insufficient-scope", "verified_by also needs the scope send, because the caller sent the code.")
 		p.RequiredScope = string(scopeSend)
 		return nil, p
 	}
@@ -120,7 +120,7 @@ func (s *Server) vouchLink(ctx context.Context, b StartLink) (*struct {
 	}}, nil
 }
 
-// withStartURL adds where to press Start to a problem that pressing it solves.
+// withStartURL adds the start URL to a problem that the user solves by pressing Start.
 func withStartURL(err error, d Domain) error {
 	p := problemOf(err)
 	if d.Bot == "" || p.Type != "/problems/recipient-unknown" {
@@ -130,18 +130,18 @@ func withStartURL(err error, d Domain) error {
 	return p
 }
 
-// ByID is the path of one thing.
+// ByID is a path with an id.
 type ByID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
 func (s *Server) getLink(ctx context.Context, in *struct {
 	ByID
-	Follow
-	Seen string `query:"seen" enum:"pending,claimed" default:"pending" doc:"with Prefer: wait, the status the caller knows of; the answer comes as soon as it is another"`
+	PreferWait
+	Seen string `query:"seen" enum:"pending,claimed" default:"pending" doc:"with Prefer: wait, the last status the caller saw; the answer comes when the status differs"`
 }) (*struct{ Body Link }, error) {
 	read := func(ctx context.Context) (linking.Link, error) { return s.link(ctx, in.ID) }
-	l, err := follow(ctx, s, in.ID, in.wait(), read, func(l linking.Link) bool { return string(l.Status) == in.Seen })
+	l, err := waitWhile(ctx, s, in.ID, in.wait(), read, func(l linking.Link) bool { return string(l.Status) == in.Seen })
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (s *Server) link(ctx context.Context, id string) (linking.Link, error) {
 	if err != nil {
 		return l, err
 	}
-	return l, sees(ctx, l.Domain, linking.ErrNotFound)
+	return l, requireVisible(ctx, l.Domain, linking.ErrNotFound)
 }
 
 func (s *Server) linkView(l linking.Link) Link {
@@ -170,7 +170,7 @@ func (s *Server) linkView(l linking.Link) Link {
 
 // ConfirmLink is the body of POST /v1/links/{id}/confirm.
 type ConfirmLink struct {
-	Code           string `json:"code" maxLength:"64" doc:"as the person typed it"`
+	Code           string `json:"code" maxLength:"64" doc:"as the user typed it"`
 	SessionBinding string `json:"session_binding,omitempty" maxLength:"512"`
 }
 
@@ -188,7 +188,7 @@ func (s *Server) confirmLink(ctx context.Context, in *struct {
 	if _, err := s.link(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	c, err := s.o.Links.Confirm(ctx, in.ID, digits(in.Body.Code), in.Body.SessionBinding)
+	c, err := s.o.Links.Confirm(ctx, in.ID, stripSeparators(in.Body.Code), in.Body.SessionBinding)
 	if err != nil {
 		return nil, err
 	}
@@ -197,8 +197,8 @@ func (s *Server) confirmLink(ctx context.Context, in *struct {
 	}}, nil
 }
 
-// digits takes out the spaces and dashes that people type into codes.
-func digits(typed string) string {
+// stripSeparators removes the spaces and dashes that people type into codes.
+func stripSeparators(typed string) string {
 	kept := make([]byte, 0, len(typed))
 	for i := range len(typed) {
 		if c := typed[i]; c != ' ' && c != '-' {

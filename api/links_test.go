@@ -109,7 +109,7 @@ func TestEveryWayALinkCanEndIsTold(t *testing.T) {
 	}
 }
 
-// The picture is checked module by module against the QR code of the same text.
+// The image is compared module by module with the QR code of the same text.
 func TestQRCodeIsTheStartURL(t *testing.T) {
 	g := newGateway(t)
 	started := g.call("POST", "/v1/links", object{"user": "alice"})
@@ -153,8 +153,8 @@ func TestQRCodeIsTheStartURL(t *testing.T) {
 	}
 }
 
-// A server that makes and checks its codes itself names the message that carried one: the chat it reached is the user's from then on,
-// whoever has the name.
+// A server that makes and checks its own codes sends the id of the message with the code. The chat that got it is linked to the
+// user, even if the username changes its owner.
 func TestLinkOnTheCallersWord(t *testing.T) {
 	g := newGateway(t)
 	g.start(alice)
@@ -170,7 +170,7 @@ func TestLinkOnTheCallersWord(t *testing.T) {
 	id := g.call("POST", "/v1/messages", object{"domain": "corp", "to": "@@alice", "text": "123456 is your code", "lane": "code", "purpose": "link"}).str("id")
 	g.ended(id, delivery.StatusDelivered, nil)
 
-	// Only who could have sent the code can vouch for it, and says all it takes.
+	// Only a key that could have sent the code can vouch for it, and it must give all members.
 	if p := vouch(keyLink, object{"message": id}).isProblem(403, "insufficient-scope"); p.RequiredScope != "send" {
 		t.Errorf("the scope that is missing: %q", p.RequiredScope)
 	}
@@ -186,7 +186,7 @@ func TestLinkOnTheCallersWord(t *testing.T) {
 
 	linked := vouch(keyAll, object{"message": id, "display_name": "Alice"}).is(201, `{
 		"id":"lnk_…","status":"verified","method":"caller","label":"Alice (@alice)","expires_at":"2026-11-02T09:00:00Z","expires_in":0}`)
-	again := vouch(keyAll, object{"message": id}) // the answer was lost: the same call is the same link
+	again := vouch(keyAll, object{"message": id}) // the answer was lost: the same call returns the same link
 	if again.status != 201 || again.str("id") != linked.str("id") {
 		t.Errorf("again: %d %s", again.status, again.body)
 	}
@@ -198,7 +198,7 @@ func TestLinkOnTheCallersWord(t *testing.T) {
 		}
 	}
 
-	g.start(person(999, "alice")) // the name passes to somebody else
+	g.start(person(999, "alice")) // the username changes its owner
 	g.call("POST", "/v1/messages", object{"domain": "corp", "user": "user/corp/alice", "text": "654321", "lane": "code", "purpose": "login"}).
 		is(202, `{"id":"msg_…","status":"queued"}`)
 	if text := g.last(alice).Body.Parts[0].Text.Text; text != "654321" {

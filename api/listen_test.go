@@ -24,7 +24,7 @@ import (
 	"telegate/api"
 )
 
-// serve runs the gateway at an address until stop is called, which returns what Run did.
+// serve runs the gateway at an address until stop is called, which returns the result of Run.
 func (g *gateway) serve(address, cert, key string) (at net.Addr, stop func() error) {
 	g.t.Helper()
 	l, err := api.Listen(g.t.Context(), address, cert, key)
@@ -51,7 +51,7 @@ func (g *gateway) serveOn(l net.Listener) (at net.Addr, stop func() error) {
 	return l.Addr(), stop
 }
 
-// get asks over the network.
+// get sends a request over the network.
 func get(t *testing.T, client *http.Client, url string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -74,7 +74,7 @@ func get(t *testing.T, client *http.Client, url string, headers ...string) (*htt
 	return resp, string(body)
 }
 
-// newClient talks through a transport of its own, whose connections end with the test.
+// newClient has its own transport, whose connections end with the test.
 func newClient(t *testing.T, transport *http.Transport) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
@@ -93,7 +93,7 @@ func TestServesOnLoopbackAndStopsGracefully(t *testing.T) {
 	var done sync.WaitGroup
 	done.Go(func() { resp, body = get(t, client, "http://"+at.String()+"/v1/links/"+id, "Prefer", "wait=25") })
 	<-w.begun
-	if err := stop(); err != nil { // ends the wait, lets the answer out, and ends
+	if err := stop(); err != nil { // ends the wait, sends the answer, and stops
 		t.Errorf("Run: %v", err)
 	}
 	done.Wait()
@@ -216,7 +216,7 @@ func makeCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPoo
 	return certFile, keyFile, pool
 }
 
-// socketPath is short: the path of a socket has about a hundred bytes.
+// socketPath is short: the path of a socket may have about a hundred bytes.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tg")
@@ -292,7 +292,7 @@ func TestAddressThatIsTakenOrNoneIsSaid(t *testing.T) {
 	}
 }
 
-// A certificate that was renewed is shown to whoever connects from then on, without a restart.
+// A renewed certificate is used for new connections, without a restart.
 func TestACertificateIsRenewed(t *testing.T) {
 	g := newGateway(t)
 	certFile, keyFile, _ := makeCertificate(t)

@@ -13,23 +13,23 @@ import (
 
 const (
 	loginsPath = "/v1/logins"
-	loginsPage = 100 // how many a page has unless it is told
+	loginsPage = 100 // default page size
 )
 
 // LoginList is a page of the login report, the newest first.
 type LoginList struct {
 	Logins []Login `json:"logins"`
-	Next   string  `json:"next" doc:"pass it as after for the next page; empty on the last"`
+	Next   string  `json:"next" doc:"pass this as after to get the next page; empty on the last page"`
 }
 
-// Login is a check of a code with which somebody wanted to sign in. The address and the user agent are what the caller has told.
+// Login is one check of a sign-in code. The address and the user agent are as the caller reported them.
 type Login struct {
 	Time         time.Time `json:"time"`
 	Domain       string    `json:"domain"`
 	User         string    `json:"user"`
 	IP           string    `json:"ip"`
-	Browser      string    `json:"browser" doc:"such as Firefox; empty where it is not known"`
-	OS           string    `json:"os" doc:"such as Windows; empty where it is not known"`
+	Browser      string    `json:"browser" doc:"for example Firefox; empty if unknown"`
+	OS           string    `json:"os" doc:"for example Windows; empty if unknown"`
 	SecondFactor string    `json:"second_factor" enum:"Messaging"`
 	Method       string    `json:"method" enum:"code"`
 	Outcome      string    `json:"outcome" enum:"approved,incorrect,denied,exhausted,expired,canceled,already_used,binding_mismatch,failed"`
@@ -41,15 +41,15 @@ func loginOf(i twofa.SignIn) Login {
 
 func (s *Server) listLogins(ctx context.Context, in *struct {
 	Domain  string `query:"domain" maxLength:"64" doc:"absent: the default domain"`
-	From    string `query:"from" maxLength:"64" doc:"a date (its start in UTC) or an RFC 3339 time; absent: all that is kept"`
-	To      string `query:"to" maxLength:"64" doc:"a date (to its end in UTC), or an RFC 3339 time, before which it was; absent: now"`
+	From    string `query:"from" maxLength:"64" doc:"start: a date (00:00 UTC) or an RFC 3339 time; absent: the oldest entry"`
+	To      string `query:"to" maxLength:"64" doc:"end: a date (included, UTC) or an RFC 3339 time (excluded); absent: now"`
 	User    string `query:"user" maxLength:"256" doc:"only this user"`
 	Outcome string `query:"outcome" enum:"approved,incorrect,denied,exhausted,expired,canceled,already_used,binding_mismatch,failed"`
-	After   string `query:"after" maxLength:"64" doc:"next of the page before"`
+	After   string `query:"after" maxLength:"64" doc:"next of the previous page"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"500" doc:"absent: 100 in JSON, all in CSV"`
 	Accept  string `header:"Accept" hidden:"true"`
 }) (*huma.StreamResponse, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	q := twofa.SignInQuery{Domain: in.Domain, User: in.User, Result: twofa.Result(in.Outcome)}
@@ -61,12 +61,12 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if !q.Before.Time.IsZero() && !q.From.Before(q.Before.Time) {
-		return nil, invalid("query/to", "must be after from")
+		return nil, invalidField("query/to", "must be after from")
 	}
 	if in.After != "" {
 		after, ok := twofa.ParsePlace(in.After)
 		if !ok {
-			return nil, invalid("query/after", "is not the next of a page of this report; begin without it")
+			return nil, invalidField("query/after", "is not the next of a page of this report; begin without it")
 		}
 		if q.Before.Time.IsZero() || after.Time.Before(q.Before.Time) {
 			q.Before = after
@@ -91,11 +91,11 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 	}
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
 		answer.SetHeader("Content-Type", "application/json")
-		_ = huma.DefaultJSONFormat.Marshal(answer.BodyWriter(), list) // whoever asked has gone away
+		_ = huma.DefaultJSONFormat.Marshal(answer.BodyWriter(), list) // the caller has disconnected
 	}}, nil
 }
 
-// dayOrTime reads a date, as so many days after its start in UTC, or an RFC 3339 time. Nothing is the zero time.
+// dayOrTime reads an RFC 3339 time, or a date as that many days after its start in UTC. An empty text is the zero time.
 func dayOrTime(pointer, s string, days int) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -105,7 +105,7 @@ func dayOrTime(pointer, s string, days int) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, invalid(pointer, "must be a date such as 2026-11-02, or an RFC 3339 time such as 2026-11-02T09:00:00Z")
+		return time.Time{}, invalidField(pointer, "must be a date such as 2026-11-02, or an RFC 3339 time such as 2026-11-02T09:00:00Z")
 	}
 	return t, nil
 }

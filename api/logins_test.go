@@ -17,7 +17,7 @@ import (
 
 const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0"
 
-// checked writes down checks of codes for signing in, as twofa does, a second apart.
+// checked writes checks of sign-in codes, as twofa does, one second apart.
 func (g *gateway) checked(list ...audit.Entry) {
 	g.t.Helper()
 	err := g.db.UpdateVerifications(g.t.Context(), func(tx twofa.Tx) error {
@@ -35,7 +35,7 @@ func (g *gateway) checked(list ...audit.Entry) {
 	}
 }
 
-// logins asks for the report and answers whom it names.
+// logins reads the report and returns its users.
 func (g *gateway) logins(query string) (users []string, next string) {
 	g.t.Helper()
 	a := g.as(keyAdmin, "GET", "/v1/logins?"+query, nil)
@@ -74,7 +74,7 @@ func TestReportShowsSignInsAndNothingElse(t *testing.T) {
 }
 
 func TestReportIsPagedAndFiltered(t *testing.T) {
-	g := newGateway(t) // it is 9:00 on the second of November
+	g := newGateway(t) // the time is 09:00 on 2 November
 	entry := func(domain, user, outcome string) audit.Entry {
 		return audit.Entry{Domain: domain, User: user, Outcome: outcome}
 	}
@@ -104,7 +104,7 @@ func TestReportIsPagedAndFiltered(t *testing.T) {
 		"from=2026-11-04":                         nil,
 		"to=2026-11-01":                           nil,
 		"from=2026-11-02T09:00:02Z&to=2026-11-02": {"d", "c", "b"},
-		"to=2026-11-02T09:00:02Z":                 {"a"}, // and not the second second
+		"to=2026-11-02T09:00:02Z":                 {"a"}, // and not the entry at 09:00:02
 		"from=2026-11-02T10:00:02%2B01:00&to=2026-11-02T10:00:05%2B01:00": {"c", "b"},
 		"after=" + second:                  {"a", "d", "c", "b", "a"},
 		"to=2026-11-02&after=" + second:    {"d", "c", "b", "a"},
@@ -135,7 +135,7 @@ func TestReportRefusesWhatItCannotMean(t *testing.T) {
 	}
 }
 
-// csvOf asks for the report as CSV.
+// csvOf reads the report as CSV.
 func (g *gateway) csvOf(query string) [][]string {
 	g.t.Helper()
 	w := httptest.NewRecorder()
@@ -155,7 +155,7 @@ func (g *gateway) csvOf(query string) [][]string {
 
 func TestReportAsCSVIsWhole(t *testing.T) {
 	g := newGateway(t)
-	const many = 2345 // more than is read at a time
+	const many = 2345 // more than one read returns
 	list := make([]audit.Entry, many)
 	for i := range list {
 		list[i] = audit.Entry{User: "alice, \"the first\"", Outcome: "approved", Context: audit.Context{IP: "2001:db8::1", UserAgent: firefox}}
@@ -187,7 +187,7 @@ func TestReportAsCSVIsWhole(t *testing.T) {
 	}
 }
 
-// OWASP, CSV Injection: no cell may begin with a character that makes a formula of it; an apostrophe before it keeps it text.
+// OWASP, CSV Injection: no cell may begin with a character that starts a formula. An apostrophe before it keeps it text.
 func TestNoCellOfTheReportIsAFormula(t *testing.T) {
 	g := newGateway(t)
 	for _, first := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
@@ -195,7 +195,7 @@ func TestNoCellOfTheReportIsAFormula(t *testing.T) {
 		g.checked(audit.Entry{User: bad, Outcome: "incorrect", Context: audit.Context{IP: bad, UserAgent: bad}})
 		row := g.csvOf("limit=1")[1]
 		if first == "\r" {
-			bad = bad[1:] // the writer of CSV leaves it out
+			bad = bad[1:] // the CSV writer drops it
 		}
 		if row[2] != "'"+bad || row[3] != "'"+bad {
 			t.Errorf("%q: %q", first, row)
@@ -212,7 +212,7 @@ func TestNoCellOfTheReportIsAFormula(t *testing.T) {
 	}
 }
 
-// A report that cannot be read to its end must not look whole.
+// A report that cannot be read completely must not look complete.
 func TestReportThatBreaksOffIsNoAnswer(t *testing.T) {
 	g := newGateway(t)
 	g.checked(make([]audit.Entry, 1500)...)
@@ -240,7 +240,7 @@ func TestReportThatBreaksOffIsNoAnswer(t *testing.T) {
 	}
 }
 
-// breaking lets the database fail once the first piece of an answer is written.
+// breaking makes the database fail after the first piece of an answer is written.
 type breaking struct{ g *gateway }
 
 func (b breaking) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -127,7 +127,7 @@ func TestTextIsCountedInUTF16Units(t *testing.T) {
 	}
 }
 
-// What became of a message whose answer was lost is told wherever it is looked at, in the same words.
+// A message whose answer was lost is described in the same words everywhere.
 func TestALostAnswerIsAFailureWithItsNextStep(t *testing.T) {
 	g := linked(t)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")

@@ -14,28 +14,28 @@ type Messaging struct {
 	Linked                 bool        `json:"linked"`
 	UsableFor2FA           bool        `json:"usable_for_2fa"`
 	UsableForNotifications bool        `json:"usable_for_notifications"`
-	Reasons                []string    `json:"reasons" doc:"why not: msg2factor_disabled, not_linked, link_suspended, chat_blocked_bot, cooling_off, transport_down"`
-	Link                   *UserLink   `json:"link" doc:"null where the user has none"`
-	Invitation             *Invitation `json:"invitation" doc:"a handle an administrator has set and nobody has proven yet; null without one"`
+	Reasons                []string    `json:"reasons" doc:"why it cannot be used: msg2factor_disabled, not_linked, link_suspended, chat_blocked_bot, cooling_off, transport_down"`
+	Link                   *UserLink   `json:"link" doc:"null if the user has none"`
+	Invitation             *Invitation `json:"invitation" doc:"a handle that an administrator set and nobody has confirmed yet; null if there is none"`
 }
 
-// UserLink is the link a user has.
+// UserLink is the link of a user.
 type UserLink struct {
 	ID         string     `json:"id"`
 	Status     string     `json:"status" enum:"verified,suspended"`
-	Handle     string     `json:"handle" doc:"as last seen, with @; empty where the account has none"`
+	Handle     string     `json:"handle" doc:"as last seen, with @; empty if the account has no username"`
 	Name       string     `json:"name"`
 	VerifiedAt *time.Time `json:"verified_at"`
 }
 
-// Invitation is a handle waiting to be proven.
+// Invitation is a handle that is not confirmed yet.
 type Invitation struct {
 	Handle    string    `json:"handle"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func (s *Server) getMessaging(ctx context.Context, in *UserRef) (*struct{ Body Messaging }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	m, err := s.messaging(ctx, in.Domain, in.User)
@@ -93,7 +93,7 @@ type Invite struct {
 
 func (s *Server) putMessaging(ctx context.Context, in *struct{ Body Invite }) (*struct{ Body Messaging }, error) {
 	b := in.Body
-	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
 	}
 	if err := s.o.Links.Invite(ctx, b.Domain, b.User, b.Handle); err != nil {
@@ -107,7 +107,7 @@ func (s *Server) putMessaging(ctx context.Context, in *struct{ Body Invite }) (*
 }
 
 func (s *Server) deleteMessaging(ctx context.Context, in *UserRef) (*struct{}, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	return nil, s.o.Links.Unlink(ctx, in.Domain, in.User)
@@ -118,15 +118,15 @@ type DomainView struct {
 	ID         string `json:"id"`
 	Title      string `json:"title"`
 	Msg2Factor bool   `json:"msg2factor"`
-	Bot        string `json:"bot" doc:"username with @; empty until Telegram has told it"`
-	State      string `json:"state" doc:"the bot's state, as in /healthz; the user session's in a domain without a bot"`
+	Bot        string `json:"bot" doc:"username with @; empty until Telegram has reported it"`
+	State      string `json:"state" doc:"state of the bot, as in /healthz; without a bot, state of the user session"`
 
-	Unavailable       []string `json:"unavailable,omitempty" doc:"what the domain does not have because a user session stands in for its bot: deep_link, buttons, commands; absent with a bot"`
-	UnavailableDetail string   `json:"unavailable_detail,omitempty" doc:"why, in a sentence for people with the next step; absent with a bot"`
+	Unavailable       []string `json:"unavailable,omitempty" doc:"features missing because a user session replaces the bot: deep_link, buttons, commands; absent with a bot"`
+	UnavailableDetail string   `json:"unavailable_detail,omitempty" doc:"why, in a sentence for people, with the next step; absent with a bot"`
 }
 
-// WithoutBot says what a domain does not have that has no bot, and why.
-const WithoutBot = "Where there is no bot, a user session stands in for it. It gets no news of what people do in Telegram, so there are no links to open " +
+// WithoutBot explains what a domain without a bot cannot do.
+const WithoutBot = "This domain has no bot: a user session sends its messages. A user session cannot see what people do in Telegram, so there are no links to open " +
 	"(people link by handle), no buttons such as Not me, and no commands such as /mute. telegate setup bot sets up a bot."
 
 // DomainList is the answer of GET /v1/domains.
@@ -137,7 +137,7 @@ type DomainList struct {
 func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body DomainList }, error) {
 	list := DomainList{Domains: []DomainView{}}
 	for _, d := range s.o.Domains.Domains() {
-		if caller(ctx).allows(d.ID) {
+		if caller(ctx).allowsDomain(d.ID) {
 			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}
 			if len(d.Unavailable) > 0 {
 				view.UnavailableDetail = WithoutBot
@@ -151,26 +151,26 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 // UserView is a user with a link, an invitation, or both.
 type UserView struct {
 	User       string      `json:"user"`
-	Handle     string      `json:"handle" doc:"of the linked account, as last seen, with @"`
+	Handle     string      `json:"handle" doc:"handle of the linked account, as last seen, with @"`
 	Name       string      `json:"name"`
-	Status     string      `json:"status" enum:"verified,suspended,invited" doc:"invited: there is no link, and nothing goes to the handle of the invitation"`
+	Status     string      `json:"status" enum:"verified,suspended,invited" doc:"invited: there is no link yet, and nothing is sent to the handle"`
 	VerifiedAt *time.Time  `json:"verified_at"`
-	Invitation *Invitation `json:"invitation,omitempty" doc:"a handle an administrator has set and nobody has proven yet; absent without one"`
+	Invitation *Invitation `json:"invitation,omitempty" doc:"a handle that an administrator set and nobody has confirmed yet; absent if there is none"`
 }
 
-// UserList is a page of users, in the order of their ids.
+// UserList is a page of users, ordered by id.
 type UserList struct {
 	Users []UserView `json:"users"`
-	Next  string     `json:"next" doc:"pass it as after for the next page; empty on the last"`
+	Next  string     `json:"next" doc:"pass this as after to get the next page; empty on the last page"`
 }
 
 func (s *Server) listUsers(ctx context.Context, in *struct {
 	Domain string `query:"domain" maxLength:"64"`
-	Query  string `query:"query" maxLength:"256" doc:"part of a user id, handle or name, in upper or lower case"`
+	Query  string `query:"query" maxLength:"256" doc:"part of a user id, handle or name; case does not matter"`
 	After  string `query:"after" maxLength:"256"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }) (*struct{ Body UserList }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	users, err := s.o.Links.Users(ctx, in.Domain, in.Query, in.After, in.Limit+1)

@@ -18,7 +18,7 @@ const (
 		"invitation":{"handle":"@alice","created_at":"2026-11-02T09:00:00Z"}}`
 )
 
-// capability is what GET /v1/messaging says of a linked user.
+// capability is the answer of GET /v1/messaging for a linked user.
 func capability(link string, usable2FA, usableNotify bool, status string, reasons string) string {
 	return fmt.Sprintf(`{"linked":true,"usable_for_2fa":%v,"usable_for_notifications":%v,"reasons":[%s],"invitation":null,
 		"link":{"id":%q,"status":%q,"handle":"@alice","name":"Alice","verified_at":"2026-11-02T09:00:00Z"}}`,
@@ -58,7 +58,7 @@ func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
 	}
 }
 
-// suspend answers wrongly until alice's link is suspended, keeping within all limits by letting time pass.
+// suspend sends wrong codes until alice's link is suspended, and moves the clock to stay within all limits.
 func suspend(g *gateway) {
 	for wrongs := 0; wrongs < twofa.SuspendAt; {
 		g.clock.Advance(6 * time.Minute)
@@ -143,7 +143,7 @@ func TestUsersArePagedAndSearched(t *testing.T) {
 		g.call("GET", "/v1/users?query="+url.QueryEscape(query), nil).is(200, `{"users":[`+want+`],"next":""}`)
 	}
 
-	// Who still has to prove a handle stands in the order of all the others, and a page ends wherever it is full.
+	// Users who have not confirmed a handle are sorted with all others, and a page can end anywhere.
 	for user, handle := range map[string]string{"u0": "@dora", "u2": "@bob_new", "u25": "@dave"} {
 		g.call("PUT", "/v1/messaging", object{"user": user, "handle": handle})
 	}
@@ -166,7 +166,7 @@ func TestUsersArePagedAndSearched(t *testing.T) {
 			t.Errorf("pages of %d do not end: there is something after %q", limit, after)
 		}
 	}
-	// Whatever of a user a query has found, the user is shown whole.
+	// Whatever part of a user the query matches, the whole user is shown.
 	for query, want := range map[string]string{"u0": u0, "DAVE": u25, "bob_new": u2, "Bob": u2} {
 		g.call("GET", "/v1/users?query="+url.QueryEscape(query), nil).is(200, `{"users":[`+want+`],"next":""}`)
 	}

@@ -11,7 +11,7 @@ import (
 	"telegate/notify"
 )
 
-// topic links alice in a domain and answers her topic.
+// topic links alice in a domain and returns her topic.
 func (g *gateway) topic(domain string) string {
 	g.t.Helper()
 	g.link(domain, "alice", alice)
@@ -26,7 +26,7 @@ func (g *gateway) topic(domain string) string {
 	return topic
 }
 
-// publish sends a publication as curl does: the text as body, without a key.
+// publish sends a publish request as curl does: the text as body, without a key.
 func (g *gateway) publish(path, text string, headers ...string) answer {
 	g.t.Helper()
 	return g.as("", "POST", path, text, append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
@@ -57,7 +57,7 @@ func (a answer) isPublished(message string) answer {
 	return a
 }
 
-// isRefused checks an error that a client of ntfy shows.
+// isRefused checks an error in ntfy's format.
 func (a answer) isRefused(status int, slug, words string) {
 	a.t.Helper()
 	a.isProblem(status, slug)
@@ -110,7 +110,7 @@ func TestAPublicationReadsAsInNtfysApps(t *testing.T) {
 		{[]string{"Click", "https://nas.example/?a=1&b=2", "Attach", "https://nas.example/log.txt"}, "text\n\nhttps://nas.example/?a=1&b=2\n\nhttps://nas.example/log.txt", false},
 		{[]string{"Attach", "https://nas.example/log.txt", "Filename", "log.txt"}, "text\n\nhttps://nas.example/log.txt", false},
 		{[]string{"Title", "T", "Click", "https://nas.example/?a=1&b=2"}, "*T*\ntext\n\nhttps://nas.example/?a=1&b=2", false},
-		{[]string{"Priority", "u=1, i"}, "text", false}, // a browser's own (RFC 9218)
+		{[]string{"Priority", "u=1, i"}, "text", false}, // sent by browsers (RFC 9218)
 		{[]string{"Markdown", "yes", "Icon", "https://nas.example/i.png", "Actions", "view, Open, https://nas.example", "Cache", "no", "X-Whatever", "x"}, "text", false},
 	} {
 		g.publish("/"+topic, "text", tt.headers...).isPublished("text")
@@ -158,8 +158,8 @@ func TestWhatAPublicationCannotHaveIsSaid(t *testing.T) {
 	g := newGateway(t)
 	topic := g.topic("")
 	g.leavesNothing(func() {
-		g.publish("/nobody", "text").isRefused(404, "not-found", "The command /topic")
-		g.publish("/"+topic[1:], "text").isRefused(404, "not-found", "Nobody has this topic")
+		g.publish("/nobody", "text").isRefused(404, "not-found", "Send /topic")
+		g.publish("/"+topic[1:], "text").isRefused(404, "not-found", "This topic does not exist")
 		g.publish("/"+topic, "\x89PNG\r\n\x1a\n\x00\xff").isRefused(400, "unsupported-publication", "no files")
 		g.publish("/"+topic, "\xff", "Attach", "https://nas.example/log.txt").isRefused(400, "unsupported-publication", "no files")
 		g.publish("/"+topic, "text", "Filename", "log.txt").isRefused(400, "unsupported-publication", "no files")
@@ -175,14 +175,14 @@ func TestWhatAPublicationCannotHaveIsSaid(t *testing.T) {
 		g.publish("/"+topic, "text", "Cookie", strings.Repeat("x", 32<<10)).isRefused(431, "headers-too-large", "32 KiB")
 		r := g.request("", "POST", "/"+topic, "text")
 		r.Body = brokenBody{}
-		g.do(r).isRefused(400, "malformed-request", "to its end")
+		g.do(r).isRefused(400, "malformed-request", "completely")
 	})
 	for path, status := range map[string]int{"/v1": 401, "/healthz": 405, "/metrics": 405, "/problems/x": 405, "/" + topic + "/x": 404, "/code/" + topic + "/x": 404} {
 		if a := g.as("", "POST", path, object{}); a.status != status {
 			t.Errorf("%s: %d, want %d", path, a.status, status)
 		}
 	}
-	for _, path := range []string{"/" + topic, "/" + topic + "/json", "/" + topic + "/auth"} { // nobody reads a topic
+	for _, path := range []string{"/" + topic, "/" + topic + "/json", "/" + topic + "/auth"} { // topics cannot be read
 		g.as("", "GET", path, nil).isProblem(404, "not-found")
 	}
 }
@@ -202,7 +202,7 @@ func TestACodeNeedsAKeyBesideTheTopic(t *testing.T) {
 		t.Errorf("stored as %+v", m)
 	}
 
-	// It is what a code is in everything: it passes a mute, and is refused where codes are.
+	// It is a code in every way: it ignores a mute, and is refused where codes are.
 	if err := g.messages.Mute(t.Context(), botID, alice.ID, g.clock.Now().Add(3600e9)); err != nil {
 		t.Fatal(err)
 	}
@@ -217,10 +217,10 @@ func TestACodeNeedsAKeyBesideTheTopic(t *testing.T) {
 	for range notify.MaxLoginCodes - 2 {
 		g.publish(path, "a code", "Authorization", "Bearer "+keySend).isPublished("a code")
 	}
-	g.publish(path, "a code", "Authorization", "Bearer "+keySend).isRefused(429, "rate-limited", "too many codes")
+	g.publish(path, "a code", "Authorization", "Bearer "+keySend).isRefused(429, "rate-limited", "Too many codes")
 }
 
-// Whoever has learned a topic can fill its owner's chat with alerts for a while, but keeps no code from him.
+// A stranger with the topic can fill the chat with alerts for a while, but cannot block codes.
 func TestAlertsUseUpNoCodes(t *testing.T) {
 	g := newGateway(t)
 	topic := g.topic("")
@@ -242,7 +242,7 @@ func TestTheWayOfCodesIsTakenWhole(t *testing.T) {
 			t.Errorf("%s: in the lane %s", path, m.Lane)
 		}
 	}
-	g.publish("/code"+topic, "x").isRefused(404, "not-found", "Nobody has this topic") // a topic may begin with these letters
+	g.publish("/code"+topic, "x").isRefused(404, "not-found", "This topic does not exist") // a topic may begin with these letters
 }
 
 func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {
@@ -265,7 +265,7 @@ func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {
 		}
 	}
 	g.publish(path+"?auth=%25", "x").isRefused(401, "invalid-credentials", "telegate does not know this key")
-	for _, route := range []string{path, strings.TrimPrefix(path, "/code")} { // a key that is given must be good, needed or not
+	for _, route := range []string{path, strings.TrimPrefix(path, "/code")} { // a key that is sent must be valid, even if it is not needed
 		g.publish(route, "x", "Authorization", "Bearer nonsense").isRefused(401, "invalid-credentials", "does not know this key")
 		g.publish(route, "x", "Authorization", "Bearer "+keyVerify).isRefused(403, "insufficient-scope", "the scope send")
 		g.publish(route, "x", "Authorization", "Bearer "+keyCorp).isRefused(403, "domain-not-allowed", "the topic's owner")
@@ -279,7 +279,7 @@ func TestATopicIsBusyAfterABurst(t *testing.T) {
 		g.publish("/"+topic, "x").isPublished("x")
 	}
 	a := g.publish("/"+topic, "x")
-	a.isRefused(429, "rate-limited", "Too many messages through this topic")
+	a.isRefused(429, "rate-limited", "Too many messages were sent to this topic")
 	if p := a.problem(); p.Scope != "topic" || a.header.Get("Retry-After") != "5" {
 		t.Errorf("%s, Retry-After %s", a.body, a.header.Get("Retry-After"))
 	}
@@ -298,5 +298,5 @@ func TestATopicOfSomebodyWhoCannotBeReachedSaysSo(t *testing.T) {
 	if err := g.links.Unlink(t.Context(), "", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	g.publish("/"+topic, "x").isRefused(404, "not-found", "Nobody has this topic")
+	g.publish("/"+topic, "x").isRefused(404, "not-found", "This topic does not exist")
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// openAPIConfig describes the API as a whole.
+// openAPIConfig describes the whole API.
 func openAPIConfig(version string) huma.Config {
 	configureHuma()
 	c := huma.DefaultConfig("telegate", version)
 	c.Info.Description = "Links users of a server to their Telegram chats, checks sign-in codes and delivers messages. " +
-		"Every error is a problem (RFC 9457); its type leads to a page that says what it means and what to do."
+		"Every error is a problem (RFC 9457). Its type is the address of a page that explains the error and what to do."
 	c.DocsPath, c.SchemasPath = "", ""
 	c.CreateHooks = nil // no $schema members in answers
 	c.RejectUnknownQueryParameters = true
@@ -25,14 +25,14 @@ func openAPIConfig(version string) huma.Config {
 	return c
 }
 
-// operation describes one call.
+// operation describes one endpoint.
 func operation(method, path string, scope Scope, summary string) huma.Operation {
 	words := strings.FieldsFunc(strings.TrimPrefix(path, "/v1"), func(r rune) bool { return strings.ContainsRune("/{}", r) })
 	op := huma.Operation{
 		OperationID: strings.ToLower(method) + "-" + strings.Join(words, "-"), Method: method, Path: path,
-		Summary: summary, Description: "Any key may ask.", DefaultStatus: successStatus(method, path),
+		Summary: summary, Description: "Works with any key.", DefaultStatus: successStatus(method, path),
 		Metadata: map[string]any{"scope": scope}, Security: []map[string][]string{{"key": {}}},
-		MaxBodyBytes: int64(bodyLimit(method, path)) + 1, // bounded has counted; huma refuses a body of exactly its limit
+		MaxBodyBytes: int64(bodyLimit(method, path)) + 1, // limitRequest checks the size; huma would refuse a body of exactly its limit
 	}
 	if scope != anyScope {
 		op.Description = "Needs a key with the scope " + string(scope) + "."
@@ -48,7 +48,7 @@ func operation(method, path string, scope Scope, summary string) huma.Operation 
 	return op
 }
 
-// successStatus is 201 for what creates something, 202 for what will be done later, 204 for what leaves nothing.
+// successStatus is 201 for creating, 202 for queueing, 204 for deleting.
 func successStatus(method, path string) int {
 	switch {
 	case method == http.MethodDelete:
@@ -62,11 +62,11 @@ func successStatus(method, path string) int {
 	}
 }
 
-// complete adds to the contract what the types of Go do not tell: the catalogue of problems, the objects that can be
-// null, the second status of two calls, and the two forms of the login report.
-func complete(doc *huma.OpenAPI) {
+// completeOpenAPI adds what the Go types do not say: the list of problems, objects that can be null, the second status of two
+// endpoints, and the two formats of the login report.
+func completeOpenAPI(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas.Map()
-	for _, slug := range slices.Sorted(maps.Keys(kinds)) {
+	for _, slug := range slices.Sorted(maps.Keys(problemTypes)) {
 		t := schemas["Problem"].Properties["type"]
 		t.Enum = append(t.Enum, "/problems/"+slug)
 	}
@@ -86,7 +86,7 @@ func complete(doc *huma.OpenAPI) {
 		csvType:            {Schema: &huma.Schema{Type: huma.TypeString}},
 	}
 	for path, meaning := range map[string]string{
-		"/v1/messages": "An earlier message with the same dedupe_key", broadcastsPath: "After a dry run: nothing is stored",
+		"/v1/messages": "An earlier message with the same dedupe_key", broadcastsPath: "After a dry run: nothing was stored",
 	} {
 		responses := doc.Paths[path].Post.Responses
 		responses["200"] = &huma.Response{Description: meaning, Content: responses["202"].Content}

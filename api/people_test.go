@@ -11,7 +11,7 @@ import (
 	"telegate/linking"
 )
 
-// person is somebody with Telegram, as the bot meets them.
+// person is a Telegram user, as the bot sees them.
 func person(id int64, username string) linking.Chat {
 	return linking.Chat{
 		BotID: botID, ID: id, Type: "private", Username: username,
@@ -24,7 +24,7 @@ var (
 	bob   = person(502, "bob")
 )
 
-// open is what a tap on a deep link does: the chat claims the token.
+// open is a tap on a deep link: the chat claims the token.
 func (g *gateway) open(who linking.Chat, startURL string) {
 	g.t.Helper()
 	u, err := url.Parse(startURL)
@@ -36,7 +36,7 @@ func (g *gateway) open(who linking.Chat, startURL string) {
 	}
 }
 
-// accept is the tap on Link.
+// accept is a tap on Link.
 func (g *gateway) accept(who linking.Chat, linkID string) {
 	g.t.Helper()
 	if err := g.links.Accept(g.t.Context(), botID, who.ID, linkID); err != nil {
@@ -44,7 +44,7 @@ func (g *gateway) accept(who linking.Chat, linkID string) {
 	}
 }
 
-// start is a person pressing Start without a token.
+// start is a tap on Start without a token.
 func (g *gateway) start(who linking.Chat) {
 	g.t.Helper()
 	if err := g.links.Met(g.t.Context(), who); err != nil {
@@ -52,7 +52,7 @@ func (g *gateway) start(who linking.Chat) {
 	}
 }
 
-// last is the newest message waiting for a chat.
+// last is the newest queued message to a chat.
 func (g *gateway) last(who linking.Chat) delivery.Message {
 	g.t.Helper()
 	queued, err := g.db.Waiting(g.t.Context(), 0, 1000)
@@ -85,7 +85,7 @@ func (g *gateway) code(who linking.Chat) string {
 	return code
 }
 
-// wrong is a code that is not the right one.
+// wrong is a wrong code.
 func wrong(code string) string {
 	if code == "000000" {
 		return "000001"
@@ -93,7 +93,7 @@ func wrong(code string) string {
 	return "000000"
 }
 
-// ended notes what became of a message, as the dispatcher does.
+// ended records the outcome of a message, as the dispatcher does.
 func (g *gateway) ended(id string, status delivery.Status, failure *delivery.Failure) {
 	g.t.Helper()
 	p := delivery.Progress{ID: id, Status: status, SentParts: 1, Attempts: 1, Failure: failure, Ended: g.clock.Now()}
@@ -105,7 +105,7 @@ func (g *gateway) ended(id string, status delivery.Status, failure *delivery.Fai
 	}
 }
 
-// link links a user to a chat, through the API and the chat, and answers the link's id.
+// link links a user to a chat, through the API and the chat, and returns the id of the link.
 func (g *gateway) link(domain, user string, who linking.Chat) string {
 	g.t.Helper()
 	started := g.call("POST", "/v1/links", object{"domain": domain, "user": user})
@@ -117,12 +117,12 @@ func (g *gateway) link(domain, user string, who linking.Chat) string {
 	return id
 }
 
-// login is the body that starts a second factor.
+// login is the body that starts a verification.
 func login(user, binding string) object {
 	return object{"user": user, "purpose": "login", "session_binding": binding}
 }
 
-// verify starts a second factor for somebody linked and answers its id.
+// verify starts a verification for a linked user and returns its id.
 func (g *gateway) verify(user, binding string) string {
 	g.t.Helper()
 	a := g.call("POST", "/v1/verifications", login(user, binding))

@@ -20,33 +20,32 @@ import (
 	"telegate/twofa"
 )
 
-// Problem is every error of the API (RFC 9457). Type is the machine key; the other members are there where they mean
-// something.
+// Problem is every error of the API (RFC 9457). Type is for programs. The other members are set where they apply.
 type Problem struct { //nolint:errname // the name RFC 9457 gives it
-	Type     string  `json:"type" doc:"/problems/<slug>, the machine key; the path is a page that explains it"`
+	Type     string  `json:"type" doc:"/problems/<slug>, for programs; the path is a page that explains the problem"`
 	Title    string  `json:"title"`
 	Status   int     `json:"status"`
 	Detail   string  `json:"detail,omitempty" doc:"a sentence for people, with the next step"`
-	Instance string  `json:"instance,omitempty" doc:"the request's id, as in the log"`
-	Errors   []Fault `json:"errors,omitempty" doc:"the members at fault"`
+	Instance string  `json:"instance,omitempty" doc:"the id of the request, as in the log"`
+	Errors   []Fault `json:"errors,omitempty" doc:"the invalid members"`
 
 	RequiredScope  string `json:"required_scope,omitempty"`
-	Reason         string `json:"reason,omitempty" doc:"why, from a closed list"`
-	Scope          string `json:"scope,omitempty" doc:"whom the limit counts: user, ip, chat, topic"`
+	Reason         string `json:"reason,omitempty" doc:"why, from a fixed list"`
+	Scope          string `json:"scope,omitempty" doc:"what the limit counts by: user, ip, chat, topic"`
 	Limit          int    `json:"limit,omitempty"`
 	LimitBytes     int    `json:"limit_bytes,omitempty"`
 	RetryAfter     int    `json:"retry_after,omitempty" doc:"seconds, as in the header Retry-After"`
 	VerificationID string `json:"verification_id,omitempty"`
 	ExpiresIn      int    `json:"expires_in,omitempty"`
-	StartURL       string `json:"start_url,omitempty" doc:"where the person presses Start"`
+	StartURL       string `json:"start_url,omitempty" doc:"the link where the person presses Start"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
-	CurrentStatus  string `json:"current_status,omitempty" doc:"how the thing stands, or has ended"`
-	MessageID      string `json:"message_id,omitempty" doc:"the message that was sent in place of this one, or will be"`
+	CurrentStatus  string `json:"current_status,omitempty" doc:"the current status"`
+	MessageID      string `json:"message_id,omitempty" doc:"the message sent in place of this one, or that will be"`
 
-	Counts *notify.Audience `json:"counts,omitempty" doc:"whom a broadcast would reach"`
+	Counts *notify.Audience `json:"counts,omitempty" doc:"the recipients of the broadcast, counted"`
 }
 
-// Fault is one member of a request that cannot be accepted.
+// Fault is one invalid member of a request.
 type Fault struct {
 	Pointer string `json:"pointer" doc:"JSON pointer into the body, or query/NAME"`
 	Detail  string `json:"detail"`
@@ -72,73 +71,72 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// problem makes a problem of a kind in the catalogue.
-func problem(slug, detail string) *Problem {
-	k, ok := kinds[slug]
+// newProblem creates a problem of a type in problemTypes.
+func newProblem(slug, detail string) *Problem {
+	k, ok := problemTypes[slug]
 	if !ok {
 		panic("no such problem: " + slug)
 	}
 	return &Problem{Type: "/problems/" + slug, Title: k.title, Status: k.status, Detail: detail}
 }
 
-// invalid is a problem with one member at fault.
-func invalid(pointer, detail string) *Problem {
-	p := problem("validation-failed", "One member of the request cannot be accepted; errors says which.")
+// invalidField is a problem with one invalid member.
+func invalidField(pointer, detail string) *Problem {
+	p := newProblem("validation-failed", "One member of the request is invalid; see errors.")
 	p.Errors = []Fault{{pointer, detail}}
 	return p
 }
 
-func (p *Problem) after(d time.Duration) *Problem {
+func (p *Problem) retryAfter(d time.Duration) *Problem {
 	p.RetryAfter = seconds(d)
 	return p
 }
 
-// seconds rounds up, so that who waits that long has waited long enough.
+// seconds rounds up, so that a caller who waits that long has waited long enough.
 func seconds(d time.Duration) int { return max(0, int(math.Ceil(d.Seconds()))) }
 
-// plain errors of the rooms, in one table.
-var plain = []struct {
+// plainErrors maps errors of other packages that carry no data.
+var plainErrors = []struct {
 	err          error
 	slug, detail string
 }{
-	{linking.ErrNotFound, "not-found", "There is nothing with this id, or nobody with this name is linked."},
+	{linking.ErrNotFound, "not-found", "There is no link with this id, or this user is not linked."},
 	{twofa.ErrNotFound, "not-found", "There is no verification with this id."},
 	{notify.ErrNotFound, "not-found", "There is no message with this id."},
-	{notify.ErrNoTopic, "not-found", "Nobody has this topic (any more). The command /topic, written to the bot, shows yours."},
+	{notify.ErrNoTopic, "not-found", "This topic does not exist, or no longer does. Send /topic to the bot to see yours."},
 	{notify.ErrBroadcastNotFound, "not-found", "There is no broadcast with this id."},
-	{linking.ErrUnknownDomain, "not-found", "No such domain is configured."},
-	{twofa.ErrUnknownDomain, "not-found", "No such domain is configured."},
-	{notify.ErrUnknownDomain, "not-found", "No such domain is configured."},
-	{linking.ErrBotUnknown, "telegram-unavailable", "Telegram has never told the bot's name yet, so there is no link to show. " +
+	{linking.ErrUnknownDomain, "not-found", "This domain is not configured."},
+	{twofa.ErrUnknownDomain, "not-found", "This domain is not configured."},
+	{notify.ErrUnknownDomain, "not-found", "This domain is not configured."},
+	{linking.ErrBotUnknown, "telegram-unavailable", "Telegram has not reported the bot's name yet, so there is no link to show. " +
 		"GET /healthz says what is wrong with the bot; try again once it is connected."},
-	{linking.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session stands in for it, and there is nothing to open or to tap. " +
+	{linking.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session sends its messages, so there is no link to open and no button to tap. " +
 		"Start the link by handle: ask the user for the Telegram username and give it as handle."},
-	{linking.ErrNobody, "recipient-unknown", "Nobody in Telegram has this username. Let the user look it up in Telegram: Settings, Username."},
-	{linking.ErrRecipientUnknown, "recipient-unknown", "The bot has not met the holder of this handle. " +
+	{linking.ErrNobody, "recipient-unknown", "Nobody in Telegram has this username. The user finds it in Telegram under Settings, Username."},
+	{linking.ErrRecipientUnknown, "recipient-unknown", "The bot does not know the owner of this handle yet. " +
 		"The person opens start_url and presses Start; then try again."},
-	{notify.ErrRecipientUnknown, "recipient-unknown", "The bot has not met the holder of this handle, or was blocked. " +
+	{notify.ErrRecipientUnknown, "recipient-unknown", "The bot does not know the owner of this handle yet, or is blocked. " +
 		"The person opens start_url and presses Start; then try again."},
-	{notify.ErrNotLinked, "recipient-unknown", "This user has no linked Telegram chat; start one with POST /v1/links."},
-	{notify.ErrBlocked, "recipient-blocked", "The user has blocked the bot; a tap on Start in the chat ends that."},
+	{notify.ErrNotLinked, "recipient-unknown", "This user has no linked Telegram chat. Start a link with POST /v1/links."},
+	{notify.ErrBlocked, "recipient-blocked", "The user has blocked the bot. To unblock it, the user presses Start in the chat."},
 	{notify.ErrRecipientChanged, "recipient-changed", "This handle belongs to another Telegram account than when this domain " +
 		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
-	{notify.ErrUnproven, "recipient-unproven", "Nobody has proven to own this handle, so only a code with purpose link may go " +
+	{notify.ErrUnproven, "recipient-unproven", "Nobody has confirmed this handle yet, so only a code with purpose link may go " +
 		"to it, or a direct message from a key with the scope admin."},
 	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
-	{notify.ErrTextGone, "text-gone", "The text of this message is not kept any more; give the text to send, as text."},
+	{notify.ErrTextGone, "text-gone", "The text of this message is no longer stored. Send the text to use, as text."},
 	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},
 	{twofa.ErrFinished, "verification-finished", "The verification has ended; create a new one."},
 	{twofa.ErrSendsExhausted, "sends-exhausted", "The code has been sent 3 times; create a new verification."},
 }
 
-// Explain says an error of a room as the API answers it: with a status and a sentence that holds no more than callers may know.
+// Explain returns the status and sentence with which the API answers an error. The sentence reveals nothing internal.
 func Explain(err error) (status int, detail string) {
 	p := problemOf(err)
 	return p.Status, p.Detail
 }
 
-// problemOf turns an error of a room into a problem. What it does not know is an internal error, whose reason is for
-// the log only.
+// problemOf turns an error into a problem. An unknown error becomes an internal error; its reason only goes to the log.
 func problemOf(err error) *Problem {
 	var (
 		p           *Problem
@@ -164,25 +162,25 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &linkRate):
-		p = problem("rate-limited", "Too many links were started; wait and try again.").after(linkRate.RetryAfter)
+		p = newProblem("rate-limited", "Too many links were started. Wait and try again.").retryAfter(linkRate.RetryAfter)
 		p.Scope, p.Limit = linkRate.Scope, linkRate.Limit
 		return p
 	case errors.As(err, &sendRate):
-		p = problem("rate-limited", "This chat has been sent too many codes; wait and try again.").after(sendRate.RetryAfter)
+		p = newProblem("rate-limited", "Too many codes were sent to this chat. Wait and try again.").retryAfter(sendRate.RetryAfter)
 		p.Scope, p.Limit = "chat", sendRate.Limit
 		return p
 	case errors.As(err, &busy):
-		p = problem("rate-limited", "Too many messages through this topic; wait and try again.").after(busy.RetryAfter)
+		p = newProblem("rate-limited", "Too many messages were sent to this topic. Wait and try again.").retryAfter(busy.RetryAfter)
 		p.Scope, p.Limit = "topic", notify.TopicBurst
 		return p
 	case errors.As(err, &cooling):
-		return problem(string(twofa.AfterNotMe), waitDetails[twofa.AfterNotMe]).after(cooling.RetryAfter)
+		return newProblem(string(twofa.AfterNotMe), waitTexts[twofa.AfterNotMe]).retryAfter(cooling.RetryAfter)
 	case errors.As(err, &proof):
-		p = problem("proof-refused", proofDetails[proof.Reason])
+		p = newProblem("proof-refused", proofTexts[proof.Reason])
 		p.Reason = string(proof.Reason)
 		return p
 	case errors.As(err, &wait):
-		p = problem(string(wait.Kind), waitDetails[wait.Kind]).after(wait.RetryAfter)
+		p = newProblem(string(wait.Kind), waitTexts[wait.Kind]).retryAfter(wait.RetryAfter)
 		p.Scope, p.Limit = wait.Scope, wait.Limit
 		return p
 	case errors.As(err, &unavailable):
@@ -190,116 +188,116 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, notify.ErrSuspended):
 		return factorUnavailable(twofa.ReasonSuspended)
 	case errors.As(err, &progress):
-		p = problem("verification-in-progress", "This user has verifications pending in two other sessions; finish or cancel one, or wait.")
+		p = newProblem("verification-in-progress", "This user has pending verifications in two other sessions. Finish or cancel one, or wait.")
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
 		return p
 	case errors.As(err, &waiting):
-		p = problem("recipient-unknown", "The bot has not met the holder of this handle, or was blocked. The person opens start_url and presses Start; "+
+		p = newProblem("recipient-unknown", "The bot does not know the owner of this handle yet, or is blocked. The person opens start_url and presses Start; "+
 			"the code then arrives, unless it is too old by then.")
 		p.MessageID, p.ExpiresIn = waiting.ID, seconds(waiting.ExpiresIn)
 		return p
 	case errors.As(err, &resent):
-		p = problem("already-resent", "This message has been sent again already, as "+resent.ID+".")
+		p = newProblem("already-resent", "This message was already sent again, as "+resent.ID+".")
 		p.MessageID = resent.ID
 		return p
 	case errors.As(err, &alive):
-		p = problem("not-resendable", notResendable(alive.Status))
+		p = newProblem("not-resendable", notResendable(alive.Status))
 		p.CurrentStatus = string(alive.Status)
 		return p
 	case errors.As(err, &member):
-		return invalid("#/"+member.Field, member.Detail)
+		return invalidField("#/"+member.Field, member.Detail)
 	case errors.As(err, &html):
-		return invalid("#/text", html.Error())
+		return invalidField("#/text", html.Error())
 	case errors.As(err, &nobody):
-		p = problem("no-recipients", "Nobody would get this broadcast: counts says how many users have no linked chat, and how many have blocked the bot.")
+		p = newProblem("no-recipients", "This broadcast would reach nobody: counts says how many users have no linked chat and how many have blocked the bot.")
 		p.Counts = &nobody.Audience
 		return p
 	case errors.As(err, &over):
-		p = problem("broadcast-finished", "The broadcast is "+string(over.Status)+" already, so there is nothing left to cancel.")
+		p = newProblem("broadcast-finished", "The broadcast is "+string(over.Status)+" already, so it cannot be canceled.")
 		p.CurrentStatus = string(over.Status)
 		return p
 	case errors.As(err, &telegram):
-		return problem("telegram-unavailable", telegram.Failure.Detail).after(telegram.RetryAfter)
+		return newProblem("telegram-unavailable", telegram.Failure.Detail).retryAfter(telegram.RetryAfter)
 	case errors.As(err, &reload):
-		p = problem("configuration-refused", reload.Detail)
+		p = newProblem("configuration-refused", reload.Detail)
 		p.Errors = reload.Faults
 		return p
 	case errors.Is(err, delivery.ErrUsername):
-		return invalid("#/handle", "Not a Telegram username: 4 to 32 letters, digits and underscores, beginning with a letter, as in @alice.")
+		return invalidField("#/handle", "Not a Telegram username. A username has 4 to 32 letters, digits and underscores and begins with a letter, as in @alice.")
 	case errors.Is(err, twofa.ErrBindingRequired):
-		return invalid("#/session_binding", "A verification for login needs the caller's session, so that its code works nowhere else.")
+		return invalidField("#/session_binding", "A verification for login needs the caller's session, so that its code works nowhere else.")
 	}
 	if p := storageProblem(err); p != nil {
 		return p
 	}
-	for _, row := range plain {
+	for _, row := range plainErrors {
 		if errors.Is(err, row.err) {
-			return problem(row.slug, row.detail)
+			return newProblem(row.slug, row.detail)
 		}
 	}
-	return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+	return newProblem("internal-error", "Internal error in telegate. Search its log for this instance.")
 }
 
-// How long to wait before a request is repeated that met trouble with the database.
+// How long a caller should wait when the database cannot store anything.
 const (
-	afterFull = 30 * time.Second // somebody has to make room
-	afterBusy = 5 * time.Second
+	retryWhenFull = 30 * time.Second // somebody has to free space
+	retryWhenBusy = 5 * time.Second
 )
 
-// storageProblem is the problem of an error that says why nothing can be stored; nil for others.
+// storageProblem is the problem of an error that says why nothing can be stored; nil for other errors.
 func storageProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, delivery.ErrStorageFull):
-		return problem("storage-full", "There is no room left on the disk for the database, so the request was not carried out. "+
-			"Free space, then repeat it.").after(afterFull)
+		return newProblem("storage-full", "The disk is full, so the database could not store the request. "+
+			"Free space, then repeat it.").retryAfter(retryWhenFull)
 	case errors.Is(err, delivery.ErrStorageBusy):
-		return problem("storage-unavailable", "Another program holds the database, or its disk does not answer, so the request was "+
-			"not carried out. Repeat it; if this lasts, GET /healthz says more.").after(afterBusy)
+		return newProblem("storage-unavailable", "Another program has locked the database, or its disk does not respond, so the request was "+
+			"not carried out. Repeat it; if this lasts, GET /healthz says more.").retryAfter(retryWhenBusy)
 	default:
 		return nil
 	}
 }
 
 func factorUnavailable(r twofa.Reason) *Problem {
-	p := problem("factor-unavailable", unavailableDetails[r])
+	p := newProblem("factor-unavailable", unavailableTexts[r])
 	p.Reason = string(r)
 	return p
 }
 
-// notResendable says why a message is not sent again.
+// notResendable says why a message cannot be sent again.
 func notResendable(status delivery.Status) string {
 	switch {
 	case !status.Final():
-		return "This message is still on its way, so there is nothing to send again; wait for its end."
+		return "This message is still being sent. Wait until it has ended."
 	case status.Dead():
-		return "This was a code or an answer of the bot, which is worth nothing any more; ask for a fresh code."
+		return "This was a code or a reply of the bot, which is useless by now. Ask for a new code."
 	default:
-		return "This message is " + string(status) + ", so there is nothing to send again; send a new one with POST /v1/messages."
+		return "This message is " + string(status) + ", so it cannot be sent again. Send a new one with POST /v1/messages."
 	}
 }
 
-var proofDetails = map[linking.ProofReason]string{
+var proofTexts = map[linking.ProofReason]string{
 	linking.ProofUnknown:      "There is no message with this id in this domain.",
-	linking.ProofNotALinkCode: "The message was no code with purpose link.",
-	linking.ProofNotDelivered: "The message has not reached anybody; wait for it, and try again.",
-	linking.ProofTooOld:       "The code is older than 15 minutes; send another and have it typed.",
-	linking.ProofOtherHandle:  "The code went to another chat than this handle's.",
-	linking.ProofNotPrivate:   "The code went to a group; only a private chat can be somebody's.",
-	linking.ProofUsed:         "The code has linked another user already; each one links once.",
+	linking.ProofNotALinkCode: "This message is not a code with purpose link.",
+	linking.ProofNotDelivered: "The message has not been delivered yet. Wait, and try again.",
+	linking.ProofTooOld:       "The code is older than 15 minutes. Send a new one and ask the user to type it.",
+	linking.ProofOtherHandle:  "The code was sent to another chat, not to the one of this handle.",
+	linking.ProofNotPrivate:   "The code was sent to a group. Only a private chat can be linked.",
+	linking.ProofUsed:         "This code has already linked another user. Each code works once.",
 }
 
-var waitDetails = map[twofa.Wait]string{
-	twofa.RateLimited:   "Too many verifications were created; wait and try again.",
-	twofa.Throttled:     "Too many wrong codes in a row; wait, or offer another second factor.",
-	twofa.ResendTooSoon: "The code has just been sent; wait before sending it again.",
-	twofa.AfterNotMe:    "The user has said that a sign-in was not theirs, so no codes are sent for a while.",
+var waitTexts = map[twofa.Wait]string{
+	twofa.RateLimited:   "Too many verifications were created. Wait and try again.",
+	twofa.Throttled:     "Too many wrong codes in a row. Wait, or offer another second factor.",
+	twofa.ResendTooSoon: "The code was just sent. Wait before sending it again.",
+	twofa.AfterNotMe:    "The user tapped Not me, so no codes are sent for a while.",
 }
 
-var unavailableDetails = map[twofa.Reason]string{
-	twofa.ReasonNotLinked:     "This user has no linked Telegram chat; offer another second factor, or start a link.",
-	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes; the user has to link again.",
-	twofa.ReasonBlocked:       "The user has blocked the bot; a tap on Start in the chat ends that.",
-	twofa.ReasonTransportDown: "Telegram cannot be reached right now; offer another second factor.",
+var unavailableTexts = map[twofa.Reason]string{
+	twofa.ReasonNotLinked:     "This user has no linked Telegram chat. Offer another second factor, or start a link.",
+	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes. The user must link again.",
+	twofa.ReasonBlocked:       "The user has blocked the bot. To unblock it, the user presses Start in the chat.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now. Offer another second factor.",
 }
 
 // writeProblem answers with a problem outside of huma's handlers.
@@ -310,10 +308,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // whoever asked has gone away
+	_ = json.NewEncoder(w).Encode(p) // the caller has disconnected
 }
 
-// configureHuma makes huma's own errors problems and its checks strict; its hooks for that are package variables.
+// configureHuma makes huma's own errors problems and its checks strict. huma has package variables for that.
 var configureHuma = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false // no list in an answer is null
@@ -329,25 +327,25 @@ var configureHuma = sync.OnceFunc(func() {
 	}
 })
 
-// maxFaults bounds how many members one answer points at: a list can have very many.
+// maxFaults limits the invalid members that one answer lists: a long list can have very many.
 const maxFaults = 20
 
-// humaProblem takes over where and why, and never the value at fault: it may be a code.
+// humaProblem copies where and why, but never the invalid value: it may be a code.
 func humaProblem(status int, errs []error) *Problem {
 	switch status {
 	case http.StatusUnprocessableEntity:
 	case http.StatusBadRequest:
-		return problem("malformed-request", "The body is not the JSON object this call takes.")
+		return newProblem("malformed-request", "The body is not the JSON object this call takes.")
 	case http.StatusRequestEntityTooLarge:
 		return tooLarge(maxBody)
 	case http.StatusUnsupportedMediaType:
-		return problem("unsupported-media-type", "Send the body as application/json.")
+		return newProblem("unsupported-media-type", "Send the body as application/json.")
 	case http.StatusRequestTimeout:
-		return problem("malformed-request", "The body did not arrive in time.")
+		return newProblem("malformed-request", "The body did not arrive in time.")
 	default:
-		return problem("internal-error", "Something went wrong in telegate; its log has the reason under this instance.")
+		return newProblem("internal-error", "Internal error in telegate. Search its log for this instance.")
 	}
-	p := problem("validation-failed", "Members of the request cannot be accepted; errors says which.")
+	p := newProblem("validation-failed", "Some members of the request are invalid; see errors.")
 	for _, err := range errs[:min(len(errs), maxFaults)] {
 		var d *huma.ErrorDetail
 		if errors.As(err, &d) {
@@ -371,8 +369,8 @@ func missingMember(message string) (name string, ok bool) {
 	return name, ok
 }
 
-// pointer turns huma's "body.context.ip" into "#/context/ip" and "query.user" into "query/user"; where a name on the way
-// is not plain, it points to the whole.
+// pointer turns huma's "body.context.ip" into "#/context/ip" and "query.user" into "query/user". If a name on the path is
+// not plain, it points to the whole.
 func pointer(location string) string {
 	where, rest, _ := strings.Cut(location, ".")
 	if where == "body" {
@@ -386,7 +384,7 @@ func pointer(location string) string {
 }
 
 func tooLarge(limit int) *Problem {
-	p := problem("body-too-large", fmt.Sprintf("The body is larger than %d KiB.", limit>>10))
+	p := newProblem("body-too-large", fmt.Sprintf("The body is larger than %d KiB.", limit>>10))
 	p.LimitBytes = limit
 	return p
 }

@@ -20,7 +20,7 @@ import (
 	"telegate/twofa"
 )
 
-// problemCase is how a kind of problem comes about, and what its answer has beside the members that all have.
+// problemCase causes a problem, with the members of its answer that not every problem has.
 type problemCase struct {
 	reach func(t *testing.T) answer
 	extra string
@@ -36,7 +36,7 @@ func linked(t *testing.T) *gateway {
 
 var linkCode = object{"to": "@alice", "text": "1234", "lane": "code", "purpose": "link"}
 
-// problemCases reach every kind in the catalogue.
+// problemCases cover every problem type.
 var problemCases = map[string]problemCase{
 	"invalid-credentials": {func(t *testing.T) answer { return newGateway(t).as("", "GET", "/v1/domains", nil) }, `{}`},
 	"insufficient-scope": {func(t *testing.T) answer { return newGateway(t).as(keyLink, "POST", "/v1/messages", object{}) },
@@ -223,7 +223,7 @@ var problemCases = map[string]problemCase{
 	}, `{}`},
 }
 
-// catalogue are the kinds of problems that the contract lists.
+// catalogue are the problem types in the contract.
 func catalogue(t *testing.T) []string {
 	t.Helper()
 	var slugs []string
@@ -414,7 +414,7 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 	}
 }
 
-// OWASP ASVS 16.5.1: whoever calls learns nothing of the inside.
+// OWASP ASVS 16.5.1: callers learn nothing about the inside.
 func TestPanicIsAFaultLikeAnyOther(t *testing.T) {
 	g := newGateway(t, func(o *api.Options) { o.Domains = panicking{} })
 	a := g.call("GET", "/v1/domains", nil)

@@ -8,10 +8,10 @@ import (
 	"rsc.io/qr"
 )
 
-// quietZone is the white border a QR code needs, in modules (ISO/IEC 18004).
+// quietZone is the white border that a QR code needs, in modules (ISO/IEC 18004).
 const quietZone = 4
 
-// QRSVG draws a text as a QR code, an SVG image in a data: URL. The colours are fixed, so that it scans in a dark page.
+// QRSVG draws a text as a QR code: an SVG image in a data: URL. Its colours are fixed, so that it can be scanned on a dark page.
 func QRSVG(text string) (string, error) {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Reloaded is what came of reading the configuration again.
+// Reloaded is the result of a configuration reload.
 type Reloaded struct {
-	Changed      []string `json:"changed" doc:"what is in force now, by its names in the file, such as limits.code_ttl"`
-	NeedsRestart []string `json:"needs_restart" doc:"what has changed in the file and is not in force before a restart"`
-	Warnings     []string `json:"warnings" doc:"what works but should be looked at, in sentences"`
-	Canceled     int      `json:"canceled" doc:"verifications that were pending where msg2factor has been turned off"`
+	Changed      []string `json:"changed" doc:"what has changed, by name in the file, such as limits.code_ttl"`
+	NeedsRestart []string `json:"needs_restart" doc:"what has changed in the file but needs a restart"`
+	Warnings     []string `json:"warnings" doc:"what works but should be checked, in sentences"`
+	Canceled     int      `json:"canceled" doc:"pending verifications canceled because msg2factor was turned off"`
 }
 
-// ReloadError: the new configuration is not used, and the old one stays in force.
+// ReloadError means that the new configuration has errors and the old one is kept.
 type ReloadError struct {
 	Detail string // with the next step
 	Faults []Fault
@@ -31,10 +31,10 @@ func (e *ReloadError) Error() string {
 
 func (e *ReloadError) Unwrap() error { return e.Err }
 
-// reload has the configuration read again. It concerns every domain, so the key must be for all of them.
+// reload reloads the configuration. That concerns every domain, so the key must be for all of them.
 func (s *Server) reload(ctx context.Context, _ *struct{}) (*struct{ Body Reloaded }, error) {
 	if !slices.Contains(caller(ctx).Domains, "*") {
-		return nil, problem("domain-not-allowed", "A reload concerns every domain, and this key may not act for all of them (domains = [\"*\"]).")
+		return nil, newProblem("domain-not-allowed", "A reload concerns every domain, and this key may not use all of them (domains = [\"*\"]).")
 	}
 	r, err := s.o.Reload(ctx)
 	if err != nil {
@@ -43,11 +43,11 @@ func (s *Server) reload(ctx context.Context, _ *struct{}) (*struct{ Body Reloade
 	return &struct{ Body Reloaded }{r}, nil
 }
 
-// SetKeys changes who may call from here on.
+// SetKeys replaces the API keys.
 func (s *Server) SetKeys(keys []Key) {
 	ring := newKeyring(keys)
 	s.keys.Store(&ring)
 }
 
-// key is the key of a request; nil where it has none that is known.
-func (s *Server) key(r *http.Request) *Key { return s.keys.Load().find(r) }
+// requestKey is the key of a request; nil if it has none or an unknown one.
+func (s *Server) requestKey(r *http.Request) *Key { return s.keys.Load().fromRequest(r) }

@@ -20,7 +20,7 @@ func TestBodyOver256KiBIsTooLarge(t *testing.T) {
 			t.Errorf("limit_bytes is %d", p.LimitBytes)
 		}
 		r := g.request(keyAll, "POST", "/v1/messages", padded+" ")
-		r.ContentLength, r.Body = -1, io.NopCloser(strings.NewReader(padded+" ")) // its length is not told
+		r.ContentLength, r.Body = -1, io.NopCloser(strings.NewReader(padded+" ")) // without a Content-Length
 		g.do(r).isProblem(413, "body-too-large")
 	})
 }
@@ -83,7 +83,7 @@ func TestHostileHeaders(t *testing.T) {
 	}
 }
 
-// Whatever a body is, the answer is an acceptance or a problem of the caller's.
+// Whatever the body is, the answer is a success or a problem caused by the caller.
 func FuzzBody(f *testing.F) {
 	g := newGateway(f)
 	g.link("", "alice", alice)

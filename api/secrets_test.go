@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// mark is in every text that these tests send; no refusal and no log may repeat it.
+// mark is in every text that these tests send. No refusal and no log may repeat it.
 const mark = "MARK482913"
 
 // refused checks that an answer is a refusal that repeats nothing.
@@ -21,7 +21,7 @@ func (a answer) refused() {
 	a.silent()
 }
 
-// silent checks that nothing of an answer repeats what was sent.
+// silent checks that an answer repeats nothing that was sent.
 func (a answer) silent() {
 	a.t.Helper()
 	if said := fmt.Sprint(a.header, a.body); strings.Contains(said, mark) {
@@ -46,7 +46,7 @@ func TestNoRefusalRepeatsWhatWasSent(t *testing.T) {
 		body := g.contract.Components.Schemas[strings.TrimPrefix(op.RequestBody.Content["application/json"].Schema.Ref, "#/components/schemas/")]
 		for name := range body.Properties {
 			for _, value := range []any{mark, mark + strings.Repeat("x", 10_000), mark + "\x00", "<b>" + mark, []string{mark}, object{"ip": mark + "\x00", mark + " ": 1}, object{"ip": object{mark: 1}}} {
-				if a := g.call(method, path, with(call, name, value)); a.status >= 400 { // what is accepted shows its ids
+				if a := g.call(method, path, with(call, name, value)); a.status >= 400 { // an accepted request may show its ids
 					a.silent()
 				}
 			}
@@ -87,7 +87,7 @@ func TestNoRefusalRepeatsAddressOrHeaders(t *testing.T) {
 	g.logIsSilent()
 }
 
-// What is accepted is kept only where it has to be: ids can be read back, codes and texts never.
+// Accepted data is shown only where needed: ids can be read back, codes and texts never.
 func TestNoAnswerRepeatsCodesTextsOrBindings(t *testing.T) {
 	g := newGateway(t)
 	g.link("", "alice", alice)

@@ -1,5 +1,5 @@
-// Package api is the internal HTTP API: requests in, calls into the rooms, answers out. The OpenAPI document at
-// /openapi.json is made from this code and is the contract.
+// Package api is the internal HTTP API. It decodes requests, calls the services and encodes the answers. The OpenAPI document at
+// /openapi.json is generated from this code and is the contract.
 package api
 
 import (
@@ -27,44 +27,44 @@ import (
 	"telegate/twofa"
 )
 
-// The bounds of every request.
+// Limits of every request.
 const (
 	maxBody      = 256 << 10
-	maxHead      = 32 << 10 // path, query and headers
-	maxListBody  = 16 << 20 // of POST /v1/broadcasts, which takes a list of users
+	maxHeaders   = 32 << 10 // path, query and headers
+	maxListBody  = 16 << 20 // POST /v1/broadcasts, which accepts a list of users
 	maxItems     = notify.MaxAudience
-	longestWait  = 25 * time.Second // Prefer: wait=N
+	maxWait      = 25 * time.Second // Prefer: wait=N
 	readTimeout  = 10 * time.Second
-	writeTimeout = longestWait + 20*time.Second
+	writeTimeout = maxWait + 20*time.Second
 	idleTimeout  = 2 * time.Minute
 	stopTimeout  = 5 * time.Second
 )
 
-// Domain is a configured domain as callers may see it.
+// Domain is a configured domain as callers see it.
 type Domain struct {
 	ID         string
 	Title      string
 	Msg2Factor bool
-	Bot        string // username without "@"; empty until Telegram has told it
-	BotState   string // as in /healthz; the user session's where there is no bot
+	Bot        string // username without "@"; empty until Telegram has reported it
+	BotState   string // as in /healthz; without a bot, the state of the user session
 
-	Unavailable []string // what needs a bot, where there is none
+	Unavailable []string // features that need a bot; nil with a bot
 }
 
-// Domains answers what the API shows of the configuration.
+// Domains is the configuration that the API shows.
 type Domains interface {
 	Domain(id string) (Domain, bool)
 	Domains() []Domain
-	// HasBot tells whether a bot is (still) configured. A link belongs to the bot it was made with.
+	// HasBot reports whether a bot is (still) configured. A link belongs to the bot it was made with.
 	HasBot(id int64) bool
 }
 
-// Watcher wakes a request that waits for a row to change.
+// Watcher reports changes of a row.
 type Watcher interface {
 	Watch(id string) (changed <-chan struct{}, stop func())
 }
 
-// Options are what the server works with.
+// Options configure a Server.
 type Options struct {
 	Links         *linking.Service
 	Verifications *twofa.Service
@@ -74,93 +74,93 @@ type Options struct {
 	Domains       Domains
 	Keys          []Key
 	Answers       AnswerStore
-	AnswerKey     secret.Key // what answers are found under, and ids are made from
+	AnswerKey     secret.Key // for the ids of stored answers, and of what requests with an Idempotency-Key create
 	Watcher       Watcher
 	Health        func(ctx context.Context) []Component
 	Queue         func(ctx context.Context) (Queue, error)    // without the failures
-	Reload        func(ctx context.Context) (Reloaded, error) // *ReloadError; others are telegate's or its disk's
-	Ready         func(ctx context.Context) error             // nil while messages can be accepted and stored
+	Reload        func(ctx context.Context) (Reloaded, error) // *ReloadError for errors in the configuration; other errors are internal
+	Ready         func(ctx context.Context) error             // nil if messages can be stored
 	Metrics       *prometheus.Registry
-	Pages         map[string]http.Handler // further pages that need no key, by their patterns: "GET /path"
-	Console       http.Handler            // answers /console and everything under it; nil: there is none
-	Private       bool                    // reachable from this machine only: health details and metrics need no key
+	Pages         map[string]http.Handler // more pages without a key, by pattern: "GET /path"
+	Console       http.Handler            // serves /console and everything below it; nil: no console
+	Private       bool                    // only reachable from this machine: health details and metrics need no key
 	Version       string
 	Now           func() time.Time
 	Logger        *slog.Logger
 }
 
-// Server answers the API.
+// Server serves the API.
 type Server struct {
-	o       Options
-	keys    atomic.Pointer[keyring]
-	flights flights
-	mux     *http.ServeMux
-	handler http.Handler
+	o        Options
+	keys     atomic.Pointer[keyring]
+	inFlight inFlight
+	mux      *http.ServeMux
+	handler  http.Handler
 
-	requests requestMetrics
-	refusals *rate.Limiter   // of publications, in the log
-	stop     context.Context // ends when the server stops, so that nobody waits any longer
-	stopAll  context.CancelFunc
+	requests   requestMetrics
+	refusalLog *rate.Limiter   // for log lines about refused publish requests
+	stopping   context.Context // canceled when the server stops, to end waiting requests
+	stopAll    context.CancelFunc
 }
 
 // New builds the API.
 func New(o Options) *Server {
-	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusals: rate.NewLimiter(refusalsShown, 10)}
+	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusalLog: rate.NewLimiter(refusalLogRate, 10)}
 	s.SetKeys(o.Keys)
-	s.stop, s.stopAll = context.WithCancel(context.Background())
+	s.stopping, s.stopAll = context.WithCancel(context.Background())
 
 	contract := humago.New(s.mux, openAPIConfig(o.Version))
-	s.register(contract)
-	complete(contract.OpenAPI())
+	s.registerRoutes(contract)
+	completeOpenAPI(contract.OpenAPI())
 	s.mux.HandleFunc("GET /healthz", s.healthz)
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.Handle("GET /metrics", s.metrics())
-	s.mux.HandleFunc("GET /problems/{slug}", servedProblem)
+	s.mux.HandleFunc("GET /problems/{slug}", serveProblemPage)
 	s.mux.HandleFunc("GET /{$}", s.index)
-	for _, method := range []string{http.MethodPost, http.MethodPut} { // the other publications are no patterns: they must hide no 404
-		s.mux.HandleFunc(method+" /{$}", s.answerPublication)
+	for _, method := range []string{http.MethodPost, http.MethodPut} { // other publish requests have no pattern: it would hide 404s
+		s.mux.HandleFunc(method+" /{$}", s.servePublish)
 	}
 	for pattern, page := range o.Pages {
 		s.mux.Handle(pattern, page)
 	}
 
-	s.handler = s.observed(s.console(s.publishing(s.authenticated(bounded(s.idempotent(problemsForMux(s.mux)))))))
+	s.handler = s.instrument(s.routeConsole(s.routePublish(s.authenticate(limitRequest(s.idempotency(muxProblems(s.mux)))))))
 	return s
 }
 
-// register is the table of calls.
-func (s *Server) register(api huma.API) {
-	api.UseMiddleware(requireScope)
-	call(s, api, "GET", "/v1/domains", anyScope, "What this key may see", s.listDomains)
-	call(s, api, "GET", "/v1/status", scopeAdmin, "What waits, what holds it up, and what did not arrive", s.getStatus)
-	call(s, api, "GET", "/v1/users", scopeAdmin, "Users with a link or an invitation", s.listUsers)
-	call(s, api, "GET", "/v1/messaging", anyScope, "What Telegram can be used for with a user", s.getMessaging)
-	call(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle: an invitation until it is proven", s.putMessaging)
-	call(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
-	call(s, api, "POST", "/v1/links", scopeLink, "Start linking a user to a Telegram chat", s.startLink)
-	call(s, api, "GET", "/v1/links/{id}", scopeLink, "Follow a link", s.getLink)
-	call(s, api, "POST", "/v1/links/{id}/confirm", scopeLink, "Prove a link with the code from the chat", s.confirmLink)
-	call(s, api, "POST", "/v1/verifications", scopeVerify, "Send a second-factor code", s.createVerification)
-	call(s, api, "GET", "/v1/verifications/{id}", scopeVerify, "Follow a verification", s.getVerification)
-	call(s, api, "POST", "/v1/verifications/{id}/check", scopeVerify, "Check a code", s.checkVerification)
-	call(s, api, "POST", "/v1/verifications/{id}/resend", scopeVerify, "Void the code and send a fresh one", s.resendVerification)
-	call(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "End a verification", s.cancelVerification)
-	call(s, api, "GET", loginsPath, scopeAdmin, "The login report: who wanted to sign in, the newest first", s.listLogins)
-	call(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
-	call(s, api, "GET", "/v1/messages/{id}", scopeSend, "Follow a message", s.getMessage)
-	call(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, the newest first", s.listMessages)
-	call(s, api, "POST", "/v1/messages/{id}/resend", scopeAdmin, "Send a message again that has not arrived", s.resendMessage)
-	call(s, api, "GET", "/v1/trace", scopeAdmin, "Why a user did, or did not, get something", s.getTrace)
-	call(s, api, "POST", broadcastsPath, scopeSend, "Send one text to many users", s.createBroadcast)
-	call(s, api, "GET", broadcastsPath, scopeSend, "Broadcasts, the newest first", s.listBroadcasts)
-	call(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Follow a broadcast", s.getBroadcast)
-	call(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "End a broadcast: what has not been sent never is", s.cancelBroadcast)
-	call(s, api, "POST", "/v1/reload", scopeAdmin, "Read the configuration again, as SIGHUP does", s.reload)
+// registerRoutes registers all endpoints.
+func (s *Server) registerRoutes(api huma.API) {
+	api.UseMiddleware(checkScope)
+	register(s, api, "GET", "/v1/domains", anyScope, "List the domains of this key", s.listDomains)
+	register(s, api, "GET", "/v1/status", scopeAdmin, "Show the queue, what delays it, and recent failures", s.getStatus)
+	register(s, api, "GET", "/v1/users", scopeAdmin, "List users with a link or an invitation", s.listUsers)
+	register(s, api, "GET", "/v1/messaging", anyScope, "Show whether a user can get codes and messages", s.getMessaging)
+	register(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle (an invitation until the user confirms it)", s.putMessaging)
+	register(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
+	register(s, api, "POST", "/v1/links", scopeLink, "Start linking a user to a Telegram chat", s.startLink)
+	register(s, api, "GET", "/v1/links/{id}", scopeLink, "Get a link", s.getLink)
+	register(s, api, "POST", "/v1/links/{id}/confirm", scopeLink, "Confirm a link with the code from the chat", s.confirmLink)
+	register(s, api, "POST", "/v1/verifications", scopeVerify, "Send a second-factor code", s.createVerification)
+	register(s, api, "GET", "/v1/verifications/{id}", scopeVerify, "Get a verification", s.getVerification)
+	register(s, api, "POST", "/v1/verifications/{id}/check", scopeVerify, "Check a code", s.checkVerification)
+	register(s, api, "POST", "/v1/verifications/{id}/resend", scopeVerify, "Replace the code and send the new one", s.resendVerification)
+	register(s, api, "POST", "/v1/verifications/{id}/cancel", scopeVerify, "Cancel a verification", s.cancelVerification)
+	register(s, api, "GET", loginsPath, scopeAdmin, "The login report, newest first", s.listLogins)
+	register(s, api, "POST", "/v1/messages", scopeSend, "Send one message", s.sendMessage)
+	register(s, api, "GET", "/v1/messages/{id}", scopeSend, "Get a message", s.getMessage)
+	register(s, api, "GET", "/v1/messages", scopeAdmin, "List messages, newest first", s.listMessages)
+	register(s, api, "POST", "/v1/messages/{id}/resend", scopeAdmin, "Resend a message that did not arrive", s.resendMessage)
+	register(s, api, "GET", "/v1/trace", scopeAdmin, "Trace why a user did or did not get something", s.getTrace)
+	register(s, api, "POST", broadcastsPath, scopeSend, "Send one text to many users", s.createBroadcast)
+	register(s, api, "GET", broadcastsPath, scopeSend, "List broadcasts, newest first", s.listBroadcasts)
+	register(s, api, "GET", "/v1/broadcasts/{id}", scopeSend, "Get a broadcast", s.getBroadcast)
+	register(s, api, "POST", "/v1/broadcasts/{id}/cancel", scopeSend, "Cancel a broadcast: nothing more of it is sent", s.cancelBroadcast)
+	register(s, api, "POST", "/v1/reload", scopeAdmin, "Reload the configuration, as SIGHUP does", s.reload)
 }
 
-// call registers one call; scope is what a key needs for it. Errors leave as problems here, in one place; what is
-// telegate's own fault, or its disk's, is logged.
-func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, summary string, h func(context.Context, *I) (*O, error)) {
+// register registers one endpoint; scope is what its key needs. All errors become problems here. Errors of telegate or its
+// disk are logged.
+func register[I, O any](s *Server, api huma.API, method, path string, scope Scope, summary string, h func(context.Context, *I) (*O, error)) {
 	answer := func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err == nil {
@@ -168,7 +168,7 @@ func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, s
 		}
 		p := *problemOf(err)
 		p.Instance = requestID(ctx)
-		if (p.Status == http.StatusInternalServerError || storageProblem(err) != nil) && ctx.Err() == nil { // not because the caller has gone away
+		if (p.Status == http.StatusInternalServerError || storageProblem(err) != nil) && ctx.Err() == nil { // not because the caller disconnected
 			s.o.Logger.ErrorContext(ctx, "request failed", "request", p.Instance, "method", method, "path", path, "error", err)
 		}
 		return nil, &p
@@ -179,12 +179,12 @@ func call[I, O any](s *Server, api huma.API, method, path string, scope Scope, s
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Run answers on the listener until the context ends, lets requests finish for stopTimeout, and returns nil; anything
-// else that ends it is an error.
+// Run serves the listener until ctx ends and then lets requests finish for stopTimeout. It returns nil then, and an error if
+// anything else ended it.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler: s, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 8 * maxHead, // up to there the answer is a problem
+		ReadHeaderTimeout: readTimeout, MaxHeaderBytes: 8 * maxHeaders, // larger headers get a bare 431, not a problem
 		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)
@@ -206,8 +206,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// Listen opens the API's address: "host:port", with TLS where a certificate is given, or "unix:/path". A socket left
-// over from a crash is taken over, one that answers is not. The socket is for its owner and group.
+// Listen opens the API's address: "host:port", with TLS if there is a certificate, or "unix:/path". It replaces a socket left
+// by a crash, but not one that answers. The socket belongs to its owner and group.
 func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		return listenUnix(ctx, path)
@@ -232,13 +232,13 @@ func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listene
 	return t, nil
 }
 
-// tlsListener shows a certificate that can be renewed.
+// tlsListener has a certificate that can be replaced.
 type tlsListener struct {
 	net.Listener
 	cert atomic.Pointer[tls.Certificate]
 }
 
-// Renew reads another certificate for a listener of Listen's; show has it shown to whoever connects from then on. Without TLS it does nothing.
+// Renew loads another certificate for a listener made by Listen. Calling show uses it for new connections. Without TLS it does nothing.
 func Renew(l net.Listener, certFile, keyFile string) (show func(), err error) {
 	t, ok := l.(*tlsListener)
 	if !ok {
@@ -256,7 +256,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err == nil {
 		return nil, errors.Join(fmt.Errorf("listen on unix:%s: another program answers there already", path), conn.Close())
 	}
-	// Refused means that nobody listens; a socket that is busy, or another user's, says something else.
+	// Connection refused means that nobody listens. A busy socket, or one of another user, gives another error.
 	if info, statErr := os.Stat(path); statErr == nil && info.Mode()&os.ModeSocket != 0 && errors.Is(err, syscall.ECONNREFUSED) {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("take over the socket unix:%s: %w", path, err)

@@ -6,58 +6,58 @@ import (
 	"time"
 )
 
-// How much of a list GET /v1/status shows: a mass of chats can be paused, and of messages can fail.
+// Limits of the lists in GET /v1/status: very many chats can be paused, and very many messages can fail.
 const (
-	shownPauses   = 20
-	shownFailures = 10
+	maxPauses   = 20
+	maxFailures = 10
 )
 
-// Queue is what waits, what holds it up, and what did not arrive.
+// Queue is what waits, what delays it, and what did not arrive.
 type Queue struct {
-	Lanes    []LaneView       `json:"lanes" doc:"the most urgent first; of all domains together"`
-	Pauses   []PauseView      `json:"pauses" doc:"times of quiet that Telegram has asked for, those of whole bots first, 20 at most"`
-	Failures []MessageSummary `json:"failures" doc:"the last 10 messages that have failed, expired, or are unknown, in the domains of the key"`
-	Limits   []LimitView      `json:"limits" doc:"how fast messages leave, as [limits] of telegate.toml has it"`
+	Lanes    []LaneView       `json:"lanes" doc:"most urgent first; all domains together"`
+	Pauses   []PauseView      `json:"pauses" doc:"pauses that Telegram asked for (flood waits), whole bots first, at most 20"`
+	Failures []MessageSummary `json:"failures" doc:"the last 10 messages with status failed, expired or unknown in the domains of the key"`
+	Limits   []LimitView      `json:"limits" doc:"the sending limits, from [limits] in telegate.toml"`
 }
 
-// LaneView is what waits in one lane.
+// LaneView is the queue of one lane.
 type LaneView struct {
 	Lane     string     `json:"lane" enum:"code,direct,alert,broadcast"`
 	Waiting  int        `json:"waiting"`
-	OldestAt *time.Time `json:"oldest_at" doc:"when the one that has waited longest was accepted; null where none waits"`
+	OldestAt *time.Time `json:"oldest_at" doc:"when the oldest waiting message was accepted; null if none waits"`
 }
 
-// PauseView is a time of quiet.
+// PauseView is a flood wait.
 type PauseView struct {
 	Bot   string    `json:"bot" doc:"username with @, or the user session"`
-	Chat  int64     `json:"chat,omitempty" doc:"the one chat it is about, for keys of all domains alone; absent: the bot as a whole"`
+	Chat  int64     `json:"chat,omitempty" doc:"the paused chat, shown only to keys for all domains; absent: the whole bot"`
 	Until time.Time `json:"until"`
 }
 
-// LimitView is a setting.
+// LimitView is one limit.
 type LimitView struct {
 	Name    string `json:"name"`
 	Value   string `json:"value"`
 	Meaning string `json:"meaning"`
 }
 
-// getStatus tells of the queue. How the parts are doing is /healthz's, which answers while nothing can be read.
+// getStatus returns the queue. Health is in /healthz, which also answers when the database cannot be read.
 func (s *Server) getStatus(ctx context.Context, _ *struct{}) (*struct{ Body Queue }, error) {
 	q, err := s.o.Queue(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(caller(ctx).Domains, "*") { // a chat's id is a person's, and nothing tells of which domain
+	if !slices.Contains(caller(ctx).Domains, "*") { // a chat id is personal data, and its domain is not known
 		q.Pauses = slices.DeleteFunc(q.Pauses, func(p PauseView) bool { return p.Chat != 0 })
 	}
-	q.Pauses = append([]PauseView{}, q.Pauses[:min(len(q.Pauses), shownPauses)]...)
+	q.Pauses = append([]PauseView{}, q.Pauses[:min(len(q.Pauses), maxPauses)]...)
 	var domains []string
 	for _, d := range s.o.Domains.Domains() {
-		if caller(ctx).allows(d.ID) {
+		if caller(ctx).allowsDomain(d.ID) {
 			domains = append(domains, d.ID)
 		}
 	}
-	dead, err := s.o.Messages.Failures(ctx, domains, shownFailures)
+	dead, err := s.o.Messages.Failures(ctx, domains, maxFailures)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	"telegate/delivery"
 )
 
-// queue is how the gateway of the tests stands: a direct message waits, the bot and one chat have been asked for quiet.
+// queue is the queue in the tests: one direct message waits, the bot and one chat are in a flood wait.
 func queue() api.Queue {
 	since := time.Date(2026, 11, 2, 8, 58, 0, 0, time.UTC)
 	return api.Queue{
@@ -23,7 +23,7 @@ func queue() api.Queue {
 	}
 }
 
-// What the console's page Status tells is told here too, and of each domain to its keys alone.
+// The status has the same data as the console's page Status; each domain is shown only to its keys.
 func TestStatusTellsWhatWaitsAndWhatDidNotArrive(t *testing.T) {
 	g, failed := dead(t)
 	g.link("corp", "bob", bob)
@@ -72,7 +72,7 @@ func TestStatusTellsWhatWaitsAndWhatDidNotArrive(t *testing.T) {
 	}
 }
 
-// However much there is, the answer stays short; and nothing is an empty list.
+// The answer stays short however much there is, and empty lists are [].
 func TestStatusIsShort(t *testing.T) {
 	many := api.Queue{Lanes: []api.LaneView{}, Limits: []api.LimitView{}}
 	g := newGateway(t, func(o *api.Options) {

@@ -9,8 +9,8 @@ import (
 	"telegate/delivery"
 )
 
-// While nothing can be stored every call that stores says so, does nothing, and tells when to come back; none of them
-// passes a sign-in. Once there is room they work as if nothing had been.
+// While nothing can be stored, every call that stores fails with a Retry-After, changes nothing and approves no sign-in.
+// Afterwards all calls work as if nothing had happened.
 func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 	for _, trouble := range []struct {
 		err   error
@@ -34,7 +34,7 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 			calls := []struct {
 				method, path string
 				body         any
-				status       int // once there is room
+				status       int // when there is space again
 			}{
 				{"POST", "/v1/links", object{"user": "dave"}, 201},
 				{"POST", "/v1/links/" + lnk + "/confirm", object{"code": "123456"}, 200},
@@ -100,7 +100,7 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 	}
 }
 
-// mustCoverWrites checks that a test knows every call of the contract that changes something.
+// mustCoverWrites checks that a test covers every call of the contract that changes something.
 func (g *gateway) mustCoverWrites(known func(method, path string) bool) {
 	g.t.Helper()
 	for path, methods := range g.contract.Paths {

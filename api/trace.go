@@ -9,27 +9,27 @@ import (
 	"telegate/twofa"
 )
 
-const traceWindow = 24 * time.Hour // how far back a trace goes unless it is told
+const traceWindow = 24 * time.Hour // default length of a trace
 
-// Trace answers why a user did, or did not, get something.
+// Trace shows why a user did or did not get something.
 type Trace struct {
 	Domain     string       `json:"domain"`
 	User       string       `json:"user"`
-	Summary    []string     `json:"summary" doc:"how it stands now, in sentences"`
-	Messaging  Messaging    `json:"messaging" doc:"as GET /v1/messaging"`
-	MutedUntil *time.Time   `json:"muted_until" doc:"null where the chat is not muted"`
+	Summary    []string     `json:"summary" doc:"the current state, in sentences"`
+	Messaging  Messaging    `json:"messaging" doc:"as in GET /v1/messaging"`
+	MutedUntil *time.Time   `json:"muted_until" doc:"null if the chat is not muted"`
 	Since      time.Time    `json:"since"`
 	Until      time.Time    `json:"until"`
-	Events     []TraceEvent `json:"events" doc:"what happened, in order"`
-	More       bool         `json:"more" doc:"older events were left out; ask again with until set to the time of the first one"`
+	Events     []TraceEvent `json:"events" doc:"what happened, oldest first"`
+	More       bool         `json:"more" doc:"older events were left out; to get them, set until to the time of the first event"`
 }
 
-// TraceEvent is one thing that happened.
+// TraceEvent is one event of a trace.
 type TraceEvent struct {
 	Time    time.Time `json:"time"`
 	Event   string    `json:"event" doc:"link.…, verification.…, factor.throttled, message.refused, message.resent, message.by_hand, message.accepted, message.attempt, message.suppressed, message.ended"`
-	ID      string    `json:"id,omitempty" doc:"of the message, link or verification"`
-	Lane    string    `json:"lane,omitempty" doc:"of a message"`
+	ID      string    `json:"id,omitempty" doc:"id of the message, link or verification"`
+	Lane    string    `json:"lane,omitempty" doc:"lane of the message"`
 	Outcome string    `json:"outcome,omitempty"`
 	Detail  string    `json:"detail" doc:"a sentence for people"`
 }
@@ -38,9 +38,9 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	UserRef
 	Since time.Time `query:"since" doc:"absent: a day before until"`
 	Until time.Time `query:"until" doc:"absent: now"`
-	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"200" doc:"of events; the newest are kept"`
+	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"200" doc:"number of events; the newest are returned"`
 }) (*struct{ Body Trace }, error) {
-	if _, err := s.inDomain(ctx, in.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, in.Domain); err != nil {
 		return nil, err
 	}
 	until := in.Until
@@ -52,7 +52,7 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 		since = until.Add(-traceWindow)
 	}
 	if !since.Before(until) {
-		return nil, invalid("query/since", "must be before until")
+		return nil, invalidField("query/since", "must be before until")
 	}
 	m, err := s.messaging(ctx, in.Domain, in.User)
 	if err != nil {
@@ -69,22 +69,22 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	for i, e := range t.Events {
 		view.Events[i] = TraceEvent{e.Time, e.Event, e.ID, string(e.Lane), e.Outcome, e.Detail}
 	}
-	view.Summary = append(stateWords(m, t.MutedUntil), t.Last())
+	view.Summary = append(stateSentences(m, t.MutedUntil), t.Last())
 	return &struct{ Body Trace }{view}, nil
 }
 
-// reasonWords say why Telegram cannot be used, with the next step.
-var reasonWords = map[twofa.Reason]string{
-	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes go out.",
+// reasonTexts say why Telegram cannot be used, and what to do.
+var reasonTexts = map[twofa.Reason]string{
+	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes are sent.",
 	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent. Start a link with POST /v1/links.",
-	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes go out; messages do. The user has to link again.",
-	twofa.ReasonBlocked:       "The chat takes nothing from the bot. The person has to open the bot in Telegram and press Unblock or Start.",
-	twofa.ReasonCoolingOff:    "The person has tapped Not me, so no sign-in codes go out for up to 20 minutes; messages do.",
-	twofa.ReasonTransportDown: "Telegram cannot be reached right now; what is accepted waits. GET /healthz says what is wrong.",
+	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes are sent; messages are. The user must link again.",
+	twofa.ReasonBlocked:       "The person has blocked the bot. They must open the bot in Telegram and press Unblock or Start.",
+	twofa.ReasonCoolingOff:    "The person tapped Not me, so no sign-in codes are sent for up to 20 minutes; messages are.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now; messages wait in the queue. GET /healthz says what is wrong.",
 }
 
-// stateWords say how it stands with a user now.
-func stateWords(m Messaging, mutedUntil time.Time) []string {
+// stateSentences describe the current state of a user.
+func stateSentences(m Messaging, mutedUntil time.Time) []string {
 	var list []string
 	if m.Linked {
 		who := m.Link.Name
@@ -94,7 +94,7 @@ func stateWords(m Messaging, mutedUntil time.Time) []string {
 		list = append(list, fmt.Sprintf("The user is linked to the chat of %s.", who))
 	}
 	for _, r := range m.Reasons {
-		list = append(list, reasonWords[twofa.Reason(r)])
+		list = append(list, reasonTexts[twofa.Reason(r)])
 	}
 	if m.Invitation != nil {
 		list = append(list, fmt.Sprintf("%s has been invited and has not proven to be the user yet.", m.Invitation.Handle))

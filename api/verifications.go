@@ -14,19 +14,19 @@ type CreateVerification struct {
 	Domain         string  `json:"domain,omitempty" maxLength:"64"`
 	User           string  `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
 	Purpose        string  `json:"purpose" enum:"login,recovery,confirm"`
-	SessionBinding string  `json:"session_binding,omitempty" maxLength:"512" doc:"the caller's login session, opaque; required for login, and check must name the same"`
-	Locale         string  `json:"locale,omitempty" maxLength:"256" doc:"the language of the code's message: a BCP 47 tag, or an Accept-Language header; an unknown one counts as none"`
+	SessionBinding string  `json:"session_binding,omitempty" maxLength:"512" doc:"an opaque id of the caller's login session; required for login; check must send the same"`
+	Locale         string  `json:"locale,omitempty" maxLength:"256" doc:"language of the message: a BCP 47 tag or an Accept-Language header; unknown languages are ignored"`
 	Context        Context `json:"context,omitempty"`
 }
 
-// Context is where the request to sign in comes from; it is shown to the person and kept for the login report.
+// Context is where the sign-in comes from. The person sees it, and it is kept for the login report.
 type Context struct {
 	IP        string `json:"ip,omitempty" maxLength:"64"`
 	UserAgent string `json:"user_agent,omitempty" maxLength:"1024"`
-	Location  string `json:"location,omitempty" maxLength:"128" doc:"for people, such as: Madrid, ES"`
+	Location  string `json:"location,omitempty" maxLength:"128" doc:"for people, for example: Madrid, ES"`
 }
 
-// Verification is a verification as callers see it; it never holds the code.
+// Verification is a verification as callers see it. It never contains the code.
 type Verification struct {
 	ID           string    `json:"id"`
 	Domain       string    `json:"domain"`
@@ -37,26 +37,26 @@ type Verification struct {
 	Reported     bool      `json:"reported" doc:"the person tapped Not me"`
 	Method       string    `json:"method" enum:"code"`
 	ExpiresAt    time.Time `json:"expires_at"`
-	ExpiresIn    int       `json:"expires_in" doc:"seconds; 0 once it is over"`
+	ExpiresIn    int       `json:"expires_in" doc:"seconds; 0 when it has ended"`
 	Attempts     Attempts  `json:"attempts"`
 	Sends        Sends     `json:"sends"`
-	Delivery     Delivery  `json:"delivery" doc:"how far the last code has come"`
+	Delivery     Delivery  `json:"delivery" doc:"delivery of the last code"`
 }
 
-// Attempts are the codes that may be tried.
+// Attempts counts the codes that the user may try.
 type Attempts struct {
 	Max       int `json:"max"`
 	Remaining int `json:"remaining"`
 }
 
-// Sends are the codes that may be sent.
+// Sends counts the codes that may be sent.
 type Sends struct {
 	Used     int `json:"used"`
 	Max      int `json:"max"`
-	ResendIn int `json:"resend_in" doc:"seconds until it may be sent again"`
+	ResendIn int `json:"resend_in" doc:"seconds until the code may be sent again"`
 }
 
-// Delivery is how far a message has come.
+// Delivery is the delivery of a message.
 type Delivery struct {
 	Status  string            `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
 	Failure *delivery.Failure `json:"failure"`
@@ -73,7 +73,7 @@ func (s *Server) verificationView(v twofa.Verification) Verification {
 	switch {
 	case v.Delivery.Status.Final():
 		view.Delivery.Failure = v.Delivery.Failure
-	case v.Status != twofa.Pending && v.Status != twofa.Expired: // its end has canceled what was still to be sent
+	case v.Status != twofa.Pending && v.Status != twofa.Expired: // the end of the verification canceled the message
 		view.Delivery.Status = string(delivery.StatusCanceled)
 	}
 	if v.Status == twofa.Pending {
@@ -83,14 +83,14 @@ func (s *Server) verificationView(v twofa.Verification) Verification {
 }
 
 func (s *Server) createVerification(ctx context.Context, in *struct {
-	Follow
+	PreferWait
 	Body CreateVerification
 }) (*struct {
 	Location string `header:"Location"`
 	Body     Verification
 }, error) {
 	b := in.Body
-	if _, err := s.inDomain(ctx, b.Domain); err != nil {
+	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
 	}
 	v, err := s.o.Verifications.Create(ctx, twofa.CreateRequest{
@@ -100,9 +100,9 @@ func (s *Server) createVerification(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	if in.wait() > 0 { // until Telegram has taken the code
+	if in.wait() > 0 { // until Telegram has accepted the code
 		read := func(ctx context.Context) (twofa.Verification, error) { return s.o.Verifications.Get(ctx, v.ID) }
-		v, err = follow(ctx, s, v.MessageID, in.wait(), read, func(v twofa.Verification) bool {
+		v, err = waitWhile(ctx, s, v.MessageID, in.wait(), read, func(v twofa.Verification) bool {
 			return v.Status == twofa.Pending && !v.Delivery.Status.Final()
 		})
 		if err != nil {
@@ -121,15 +121,15 @@ func (s *Server) verification(ctx context.Context, id string) (twofa.Verificatio
 	if err != nil {
 		return v, err
 	}
-	return v, sees(ctx, v.Domain, twofa.ErrNotFound)
+	return v, requireVisible(ctx, v.Domain, twofa.ErrNotFound)
 }
 
 func (s *Server) getVerification(ctx context.Context, in *struct {
 	ByID
-	Follow
+	PreferWait
 }) (*struct{ Body Verification }, error) {
 	read := func(ctx context.Context) (twofa.Verification, error) { return s.verification(ctx, in.ID) }
-	v, err := follow(ctx, s, in.ID, in.wait(), read, func(v twofa.Verification) bool { return v.Status == twofa.Pending })
+	v, err := waitWhile(ctx, s, in.ID, in.wait(), read, func(v twofa.Verification) bool { return v.Status == twofa.Pending })
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +138,11 @@ func (s *Server) getVerification(ctx context.Context, in *struct {
 
 // CheckCode is the body of POST /v1/verifications/{id}/check.
 type CheckCode struct {
-	Code           string `json:"code" maxLength:"64" doc:"as the person typed it"`
+	Code           string `json:"code" maxLength:"64" doc:"as the user typed it"`
 	SessionBinding string `json:"session_binding,omitempty" maxLength:"512"`
 }
 
-// Check is the answer to a code. Let somebody in only if approved is true.
+// Check is the answer to a code. Sign the user in only if approved is true.
 type Check struct {
 	Approved          bool         `json:"approved"`
 	Result            string       `json:"result" enum:"approved,pending,incorrect,denied,exhausted,expired,canceled,already_used,binding_mismatch,failed"`
@@ -157,7 +157,7 @@ func (s *Server) checkVerification(ctx context.Context, in *struct {
 	if _, err := s.verification(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	o, err := s.o.Verifications.Check(ctx, in.ID, digits(in.Body.Code), in.Body.SessionBinding)
+	o, err := s.o.Verifications.Check(ctx, in.ID, stripSeparators(in.Body.Code), in.Body.SessionBinding)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"telegate/twofa"
 )
 
-// verification is how one of the tests looks at 09:00 plus whatever the clock was moved.
+// verification is the expected answer for a verification, at 09:00 plus the time the clock was moved.
 func verification(id, status string, in, remaining, sends, resendIn int, delivered string) string {
 	return fmt.Sprintf(`{
 		"id": %q, "domain": "", "user": "alice", "purpose": "login", "status": %q, "reported": false, "method": "code",

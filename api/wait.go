@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// Follow is the header of calls that can wait for news.
-type Follow struct {
-	Prefer string `header:"Prefer" doc:"wait=N: answer when there is news, or after N seconds (25 at most)"`
+// PreferWait is the header of endpoints that can wait for a change.
+type PreferWait struct {
+	Prefer string `header:"Prefer" doc:"wait=N: answer after the next change, or after N seconds (at most 25)"`
 }
 
-// wait reads "wait=N" out of the header (RFC 7240); anything else in it is no wait.
-func (f Follow) wait() time.Duration {
+// wait is the N of "wait=N" in the header (RFC 7240); 0 for anything else.
+func (f PreferWait) wait() time.Duration {
 	for preference := range strings.SplitSeq(f.Prefer, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
 		if n, err := strconv.Atoi(strings.Trim(value, `"`)); strings.EqualFold(name, "wait") && err == nil && n > 0 {
-			return time.Duration(min(n, int(longestWait/time.Second))) * time.Second
+			return time.Duration(min(n, int(maxWait/time.Second))) * time.Second
 		}
 	}
 	return 0
 }
 
-// follow reads something until it is not open any more, the wait is over, the caller has gone, or the server stops.
-// It reads anew after each change of the row with that id. A caller who has gone still gets an answer, since one to a
-// request with an Idempotency-Key is kept.
-func follow[T any](ctx context.Context, s *Server, id string, wait time.Duration, read func(context.Context) (T, error), open func(T) bool) (T, error) {
+// waitWhile reads until a value is no longer open, the wait is over, the caller has disconnected, or the server stops. It reads
+// after each change of the row with that id. It returns a value even after a disconnect, because the answer to a request with
+// an Idempotency-Key is stored.
+func waitWhile[T any](ctx context.Context, s *Server, id string, wait time.Duration, read func(context.Context) (T, error), open func(T) bool) (T, error) {
 	if wait <= 0 {
 		return read(ctx)
 	}
 	reading := context.WithoutCancel(ctx)
-	changed, stop := s.o.Watcher.Watch(id) // before the first read, so that no change falls between
+	changed, stop := s.o.Watcher.Watch(id) // before the first read, to miss no change
 	defer stop()
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
@@ -44,7 +44,7 @@ func follow[T any](ctx context.Context, s *Server, id string, wait time.Duration
 		case <-changed:
 		case <-timeout.C:
 			return read(reading) // it may have expired, which changes no row
-		case <-s.stop.Done():
+		case <-s.stopping.Done():
 			return v, nil
 		case <-ctx.Done():
 			return v, nil

@@ -14,7 +14,7 @@ import (
 	"telegate/linking"
 )
 
-// watcher tells when somebody has begun to wait.
+// watcher signals when a request starts to wait.
 type watcher struct {
 	api.Watcher
 	begun chan string
@@ -36,7 +36,7 @@ func newWatchedGateway(t *testing.T) (*gateway, *watcher) {
 	return g, w
 }
 
-// whileWaiting makes a call that waits, does something once it waits, and returns the answer.
+// whileWaiting sends a request that waits, calls do once it waits, and returns the answer.
 func (g *gateway) whileWaiting(w *watcher, r *http.Request, do func()) answer {
 	g.t.Helper()
 	r.Header.Set("Prefer", "wait=20")
@@ -53,7 +53,7 @@ func TestWhoFollowsALinkHearsOfTheClaim(t *testing.T) {
 	g, w := newWatchedGateway(t)
 	started := g.call("POST", "/v1/links", object{"user": "alice"})
 	a := g.whileWaiting(w, g.request(keyLink, "GET", "/v1/links/"+started.str("id"), nil), func() {
-		g.call("POST", "/v1/links", object{"user": "bob"}) // somebody else's news are none
+		g.call("POST", "/v1/links", object{"user": "bob"}) // changes of other links do not count
 		g.open(alice, started.str("start_url"))
 	})
 	if a.status != 200 || a.str("status") != "claimed" {
@@ -147,7 +147,7 @@ func TestExpiryDuringTheWaitIsTold(t *testing.T) {
 	})
 }
 
-// A caller who has gone away will ask again with his Idempotency-Key: what was done for him is kept.
+// A caller who disconnects will repeat the request with its Idempotency-Key, so the answer is stored.
 func TestAnswerIsKeptForACallerWhoHasGoneAway(t *testing.T) {
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)

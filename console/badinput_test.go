@@ -112,7 +112,7 @@ func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
 			continue
 		}
 		corp := w.signedIn(keyCorp)
-		corp.post(path, with(form, "csrf", corp.csrf)).want(t, http.StatusForbidden, "may not act for that domain")
+		corp.post(path, with(form, "csrf", corp.csrf)).want(t, http.StatusForbidden, "may not use this domain")
 		reader := w.signedIn(keyOnly)
 		a := reader.post(path, with(form, "csrf", reader.csrf))
 		if needsScope := !strings.Contains(path, "/handle"); (a.status == http.StatusForbidden) != needsScope {
@@ -122,12 +122,12 @@ func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
 	}
 	corp := w.signedIn(keyCorp)
 	for _, path := range []string{"/console/users?domain=", "/console/user?domain=&user=user%2F%2Falice", "/console/users?domain=unknown"} {
-		corp.get(path).want(t, http.StatusForbidden, "This key may not act for that domain")
+		corp.get(path).want(t, http.StatusForbidden, "This key may not use this domain")
 	}
 	if a := corp.get("/console/users"); strings.Contains(a.body, "My Server") || strings.Contains(a.body, "alice") {
 		t.Error("a key sees a domain that is not its own")
 	}
-	w.signedIn(keyAdmin).get("/console/users?domain=unknown").want(t, http.StatusNotFound, "There is no such domain")
+	w.signedIn(keyAdmin).get("/console/users?domain=unknown").want(t, http.StatusNotFound, "This domain does not exist")
 	reader := w.signedIn(keyOnly)
 	page := reader.get("/console/user?domain=&user=user%2F%2Falice").want(t, http.StatusOK, "needs the scope <code>link</code>", "needs the scope <code>send</code>")
 	if strings.Contains(page.body, `data-testid="unlink"`) || strings.Contains(page.body, `data-testid="send"`) {
@@ -194,7 +194,7 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 		"no text":               {"/console/user/message" + user, url.Values{"text": {"\xff"}}, http.StatusSeeOther, "16 KiB"},
 		"to nobody":             {"/console/user/message?domain=&user=nobody", url.Values{"text": {"hi"}}, http.StatusSeeOther, "no linked chat"},
 		"far too much":          {"/console/user/message" + user, url.Values{"text": {strings.Repeat("a", 300<<10)}}, http.StatusRequestEntityTooLarge, ""},
-		"nothing begun":         {"/console/user/confirm" + user, url.Values{"code": {"123456"}}, http.StatusSeeOther, "Type the code"},
+		"nothing begun":         {"/console/user/confirm" + user, url.Values{"code": {"123456"}}, http.StatusSeeOther, "Enter the code"},
 		"a link to a stranger":  {"/console/user/link" + user, url.Values{"handle": {"@stranger"}}, http.StatusSeeOther, "has not met the holder"},
 		"nothing to unlink":     {"/console/user/unlink?domain=&user=nobody", url.Values{}, http.StatusSeeOther, "nothing to unlink"},
 		"an unknown domain":     {"/console/user/unlink?domain=unknown&user=nobody", url.Values{}, http.StatusNotFound, ""},
@@ -238,7 +238,7 @@ func TestAUserWithManyStartsIsToldToWait(t *testing.T) {
 		c.post("/console/user/link?domain=&user=bob", url.Values{}).want(t, http.StatusSeeOther)
 	}
 	c.post("/console/user/link?domain=&user=bob", url.Values{}).want(t, http.StatusSeeOther)
-	c.get("/console/user?domain=&user=bob").want(t, http.StatusOK, "Too many links were begun for this user. Try again in 10 minutes.")
+	c.get("/console/user?domain=&user=bob").want(t, http.StatusOK, "Too many links were started for this user. Try again in 10 minutes.")
 }
 
 // A link that was begun is shown to the session that began it: whoever has its address could claim it.

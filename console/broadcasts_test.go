@@ -112,7 +112,7 @@ func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
 	if again := c.post("/console/broadcasts", values); again.location != a.location { // pressed twice
 		t.Errorf("twice: %d %s, want %s", again.status, again.location, a.location)
 	}
-	c.get(a.location).want(t, http.StatusOK, "The broadcast is on its way.", `data-live="`+a.location+`?part=progress"`)
+	c.get(a.location).want(t, http.StatusOK, "The broadcast is being sent.", `data-live="`+a.location+`?part=progress"`)
 	for i, m := range w.waiting(2) {
 		w.end(m.ID, []delivery.Status{delivery.StatusDelivered, delivery.StatusFailed}[i], []string{"", "Telegram knows no such chat."}[i])
 	}
@@ -130,7 +130,7 @@ func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
 		t.Errorf("%d failed messages", n)
 	}
 	c.post(a.location+"/cancel", url.Values{})
-	c.get(a.location).want(t, http.StatusOK, "The broadcast is done already, so there is nothing left to cancel.")
+	c.get(a.location).want(t, http.StatusOK, "The broadcast is done already, so it cannot be canceled.")
 	w.wantAudit(t, audit.BroadcastAccepted)
 }
 
@@ -175,7 +175,7 @@ func TestABroadcastWaitsForItsTimeAndIsCanceledOnce(t *testing.T) {
 		t.Error("it can be canceled again")
 	}
 	c.post(a.location+"/cancel", url.Values{})
-	c.get(a.location).want(t, http.StatusOK, "The broadcast is canceled already, so there is nothing left to cancel.")
+	c.get(a.location).want(t, http.StatusOK, "The broadcast is canceled already, so it cannot be canceled.")
 	w.wantAudit(t, audit.BroadcastCanceled)
 	w.clock.Advance(2 * time.Hour)
 	w.waiting(0)
@@ -186,20 +186,20 @@ func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 	w.crowd()
 	c := w.signedIn(keyAdmin)
 	for words, values := range map[string]url.Values{
-		"Choose to whom it goes: everybody, or a list.":                 form("audience", ""),
-		"The list is empty. Type users, one in each line.":              form("audience", "list", "users", " \r\n"),
+		"Choose the recipients: everyone, or a list.":                 form("audience", ""),
+		"The list is empty. Enter one user per line.":              form("audience", "list", "users", " \r\n"),
 		"Line 2 of the list is too long":                                form("audience", "list", "users", "alice\r\n"+strings.Repeat("u", 257)),
 		"Line 1 of the list is too long for a user":                     form("audience", "list", "users", "a\x00b"),
 		"Write the text first.":                                         form("text", " \r\n"),
 		"The text is not valid":                                         form("text", "a\x00b"),
 		"The text is too long":                                          form("text", strings.Repeat("a", 100_001)),
 		"The text is not Telegram&#39;s HTML":                           form("text", "<b>Hello", "format", "html"),
-		"The time to send it is a day and a time":                       form("send_at", "tomorrow"),
-		"The time to send it is a day and a time, as":                   form("send_at_utc", "2026-13-02T10:30"),
-		"The time to send it is in the past; leave it empty":            form("send_at", "2026-11-02T08:00:00Z"),
-		"The time to send it is more than a year ahead":                 form("send_at", "2036-11-02T08:00:00Z"),
-		"The time that it is worth sending must be from":                form("ttl", "1"),
-		"Nobody would get this broadcast: 1 have no linked chat, 1 hav": form("audience", "list", "users", "carol\nnobody"),
+		"The time to send must be a date and a time":                       form("send_at", "tomorrow"),
+		"The time to send must be a date and a time, as":                   form("send_at_utc", "2026-13-02T10:30"),
+		"The time to send is in the past; leave it empty":            form("send_at", "2026-11-02T08:00:00Z"),
+		"The time to send is more than a year ahead":                 form("send_at", "2036-11-02T08:00:00Z"),
+		"The lifetime must be from":                form("ttl", "1"),
+		"This broadcast would reach nobody: 1 have no linked chat, 1 hav": form("audience", "list", "users", "carol\nnobody"),
 	} {
 		values.Set("silent", "1")
 		for _, path := range []string{"/console/broadcasts/preview", "/console/broadcasts"} {
@@ -211,8 +211,8 @@ func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 			}
 		}
 	}
-	c.post("/console/broadcasts", form()).want(t, http.StatusUnprocessableEntity, "Look at the preview before it is sent.", ">Hello</textarea>")
-	c.post("/console/broadcasts/preview", form("users", strings.Repeat("u\n", 5<<20))).want(t, http.StatusRequestEntityTooLarge, "That is too much")
+	c.post("/console/broadcasts", form()).want(t, http.StatusUnprocessableEntity, "Look at the preview before you send the broadcast.", ">Hello</textarea>")
+	c.post("/console/broadcasts/preview", form("users", strings.Repeat("u\n", 5<<20))).want(t, http.StatusRequestEntityTooLarge, "This form is too large")
 	many := strings.Repeat("user\n", 100_000)
 	c.post("/console/broadcasts/preview", form("audience", "list", "users", many+"alice\n")).want(t, http.StatusUnprocessableEntity, "more than 100000 users")
 	c.post("/console/broadcasts/preview", form("audience", "list", "users", many[5:]+"alice\n")).want(t, http.StatusOK, `data-testid="reachable">1<`)
@@ -231,8 +231,8 @@ func TestABroadcastIsForItsDomainAndAKeyThatMaySend(t *testing.T) {
 		corp.get(path).want(t, http.StatusNotFound, "There is no such broadcast")
 		corp.post(path+"/cancel", url.Values{}).want(t, http.StatusNotFound, "There is no such broadcast")
 	}
-	corp.post("/console/broadcasts/preview", form()).want(t, http.StatusForbidden, "may not act for that domain")
-	corp.post("/console/broadcasts", form("nonce", "1")).want(t, http.StatusForbidden, "may not act for that domain")
+	corp.post("/console/broadcasts/preview", form()).want(t, http.StatusForbidden, "may not use this domain")
+	corp.post("/console/broadcasts", form("nonce", "1")).want(t, http.StatusForbidden, "may not use this domain")
 	for _, path := range []string{"/console/broadcasts", "/console/broadcasts/new", a.location} {
 		only.get(path).want(t, http.StatusForbidden, "It needs the scope send.")
 	}
@@ -243,7 +243,7 @@ func TestABroadcastIsForItsDomainAndAKeyThatMaySend(t *testing.T) {
 	c.post("/console/broadcasts/preview", form("csrf", "forged")).want(t, http.StatusForbidden)
 	c.post("/console/broadcasts", form("csrf", "forged", "nonce", "1")).want(t, http.StatusForbidden)
 	for _, path := range []string{"/console/broadcasts", "/console/broadcasts/preview", a.location + "/cancel"} {
-		c.post(path, form("nonce", "1"), "Sec-Fetch-Site", "cross-site").want(t, http.StatusForbidden, "This came from another website")
+		c.post(path, form("nonce", "1"), "Sec-Fetch-Site", "cross-site").want(t, http.StatusForbidden, "This request came from another website")
 	}
 	c.get("/console/broadcasts?after=bc_nowhere").want(t, http.StatusOK, "Nothing is older.")
 	c.get("/console/broadcasts?after="+strings.Repeat("x", 65)).want(t, http.StatusUnprocessableEntity)

@@ -11,40 +11,40 @@ import (
 	"telegate/twofa"
 )
 
-// The drawing's own units; it is stretched to the page's width.
+// Units of the drawing, which is stretched to the width of the page.
 const (
 	barWidth    = 10
 	barGap      = 2
 	chartHeight = 100
 
-	maxTableDays = 62 // of more the table beside the drawing has a row for each month
+	maxTableDays = 62 // for longer periods, the table has one row per month
 )
 
-// chart is how many sign-ins there were on each day.
+// chart shows the number of sign-ins per day.
 type chart struct {
-	From, To         time.Time // the first day and the last
+	From, To         time.Time // first and last day
 	Approved, Others int
-	Most             int       // on one day; 0: there is nothing to draw
+	Most             int       // maximum per day; 0: nothing to draw
 	Width            int       // of the drawing
-	Bars             [2]string // outlines of the approved, and of the others upon them
+	Bars             [2]string // paths of the approved, and of the others on top of them
 	Rows             []chartRow
 	Monthly          bool   // a row is a month, not a day
-	Note             string // why it is not what one may expect
+	Note             string // if the chart does not show everything
 }
 
-// chartRow is a line of the table beside the drawing: a day or, of very many, a month.
+// chartRow is a row of the table below the drawing: a day, or a month of a long period.
 type chartRow struct {
 	From, To         time.Time
 	Approved, Others int
 }
 
-// Height is that of the drawing.
+// Height is the height of the drawing.
 func (chart) Height() int { return chartHeight }
 
-// First and Last are as the filter takes them.
+// First is the first day, in the format of the filter.
 func (r chartRow) First() string { return r.From.Format(time.DateOnly) }
 
-// Last is the last day.
+// Last is the last day, in the format of the filter.
 func (r chartRow) Last() string { return r.To.Format(time.DateOnly) }
 
 // Name is the day or the month.
@@ -55,11 +55,11 @@ func (r chartRow) Name() string {
 	return r.From.Format("January 2006")
 }
 
-// chart counts the days that are asked for, or the last of them.
+// chart counts the sign-ins of the days in the filter, or of the last maxChartDays of them.
 func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsData) (chart, error) {
 	last := c.o.Now().UTC().Truncate(24 * time.Hour)
 	if data.To != "" {
-		last, _ = day(data.To) // read before
+		last, _ = parseDay(data.To) // readLoginFilter has checked it
 	}
 	drawn := chart{From: last.AddDate(0, 0, 1-chartDays), To: last}
 	if data.From != "" {
@@ -67,13 +67,13 @@ func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsDat
 	}
 	if earliest := last.AddDate(0, 0, 1-maxChartDays); drawn.From.Before(earliest) {
 		drawn.From = earliest
-		drawn.Note = fmt.Sprintf("Only the last %d of these days are drawn.", maxChartDays)
+		drawn.Note = fmt.Sprintf("Only the last %d of these days are shown.", maxChartDays)
 	}
 	counts, err := c.o.Verifications.SignInDays(ctx, twofa.DaysQuery{
 		Domain: q.Domain, User: q.User, Result: q.Result, From: drawn.From, Until: last.AddDate(0, 0, 1),
 	})
 	if errors.Is(err, twofa.ErrTooManyToCount) {
-		drawn.Note = "This user has too many sign-ins in these days to draw them; ask for fewer days."
+		drawn.Note = "This user has too many sign-ins in this period for a chart. Choose fewer days."
 		return drawn, nil
 	}
 	if err != nil {
@@ -91,14 +91,14 @@ func (c *Console) chart(ctx context.Context, q twofa.SignInQuery, data loginsDat
 			}
 		}
 		days = append(days, day)
-		drawn.count(day)
+		drawn.addDay(day)
 	}
 	drawn.draw(days)
 	return drawn, nil
 }
 
-// count adds a day to the table.
-func (c *chart) count(day chartRow) {
+// addDay adds a day to the table.
+func (c *chart) addDay(day chartRow) {
 	c.Approved, c.Others, c.Most = c.Approved+day.Approved, c.Others+day.Others, max(c.Most, day.Approved+day.Others)
 	if day.Approved+day.Others == 0 {
 		return
@@ -111,12 +111,12 @@ func (c *chart) count(day chartRow) {
 	c.Rows = append(c.Rows, day)
 }
 
-// draw makes a bar of each day, of two pieces. The least of them is still to be seen beside a million.
+// draw draws a bar of two parts for each day. Even one sign-in is visible beside a million.
 func (c *chart) draw(days []chartRow) {
 	c.Width = len(days) * barWidth
 	var bars [2]strings.Builder
 	for i, day := range days {
-		high := [2]int{c.high(day.Approved), c.high(day.Others)}
+		high := [2]int{c.barHeight(day.Approved), c.barHeight(day.Others)}
 		if over := high[0] + high[1] - chartHeight; over > 0 {
 			high[slices.Index(high[:], max(high[0], high[1]))] -= over
 		}
@@ -130,5 +130,5 @@ func (c *chart) draw(days []chartRow) {
 	c.Bars = [2]string{bars[0].String(), bars[1].String()}
 }
 
-// high is how high so many are, rounded up.
-func (c *chart) high(count int) int { return (count*chartHeight + c.Most - 1) / max(c.Most, 1) }
+// barHeight is the height of a bar, rounded up.
+func (c *chart) barHeight(count int) int { return (count*chartHeight + c.Most - 1) / max(c.Most, 1) }

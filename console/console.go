@@ -1,5 +1,5 @@
-// Package console is the administrators' pages under /console: server-rendered, with a cookie in place of an API key. A page calls
-// the same services as the HTTP API and may do what the key it was signed in with may do there, nothing else.
+// Package console serves the administrators' pages under /console. They are rendered on the server and use a session cookie instead
+// of an API key. A page calls the same services as the HTTP API and may do exactly what the key of the session may do there.
 package console
 
 import (
@@ -17,19 +17,19 @@ import (
 	"telegate/twofa"
 )
 
-// Path is where the pages are.
+// Path is the path of the console.
 const Path = "/console"
 
-// The bounds of a request.
+// Limits of a request.
 const (
 	maxURL  = 8 << 10   // path and query
 	maxForm = 256 << 10 // body
 )
 
-// How many refused sign-ins the audit takes: whoever tries from very many addresses must not fill the disk.
+// Limit of refused sign-ins in the audit: an attacker with very many addresses must not fill the disk.
 const (
-	refusalsBurst = 100
-	refusalsEvery = 10 * time.Second
+	refusedAuditBurst    = 100
+	refusedAuditInterval = 10 * time.Second
 )
 
 // Domain is a configured domain as the pages show it.
@@ -37,25 +37,25 @@ type Domain struct {
 	ID         string
 	Title      string
 	Msg2Factor bool
-	Bot        string // username without "@"; empty until Telegram has told it
-	State      string // of its bot, or of the user session that stands in for one
-	NoBot      bool   // a user session stands in for the bot: there are no links to open
+	Bot        string // username without "@"; empty until Telegram has reported it
+	State      string // of its bot, or of the user session that replaces it
+	NoBot      bool   // a user session replaces the bot: there are no links to open
 }
 
-// Domains answers what the pages show of the configuration.
+// Domains is the configuration that the pages show.
 type Domains interface {
 	Domain(id string) (Domain, bool)
 	Domains() []Domain
-	// HasBot tells whether a bot is (still) configured. A link belongs to the bot it was made with.
+	// HasBot reports whether a bot is (still) configured. A link belongs to the bot it was made with.
 	HasBot(id int64) bool
 }
 
-// Store keeps what the console itself has to write down.
+// Store writes the audit entries of the console itself.
 type Store interface {
 	Note(ctx context.Context, e audit.Entry) error
 }
 
-// Options are what the console works with.
+// Options configure a Console.
 type Options struct {
 	Links         *linking.Service
 	Verifications *twofa.Service
@@ -66,26 +66,26 @@ type Options struct {
 	Keys          []Key
 	Status        func(ctx context.Context) (Status, error)
 	QR            func(text string) (dataURL string, err error)
-	Explain       func(error) (status int, detail string) // says an error of a room in words, as the API does
+	Explain       func(error) (status int, detail string) // explains an error as the API does
 	Version       string
 	Now           func() time.Time
 	Logger        *slog.Logger
 }
 
-// Console answers everything under Path.
+// Console serves everything under Path.
 type Console struct {
-	o        Options
-	keys     atomic.Pointer[keyring]
-	sessions *sessions
-	tries    *tries
-	refusals *rate.Limiter // of refused sign-ins in the audit
-	handler  http.Handler
+	o             Options
+	keys          atomic.Pointer[keyring]
+	sessions      *sessionStore
+	signInLimiter *signInLimiter
+	refusedAudit  *rate.Limiter // limits audit entries of refused sign-ins
+	handler       http.Handler
 }
 
 // New builds the console.
 func New(o Options) *Console {
 	c := &Console{
-		o: o, sessions: newSessions(o.Now), tries: newTries(o.Now), refusals: rate.NewLimiter(rate.Every(refusalsEvery), refusalsBurst),
+		o: o, sessions: newSessionStore(o.Now), signInLimiter: newSignInLimiter(o.Now), refusedAudit: rate.NewLimiter(rate.Every(refusedAuditInterval), refusedAuditBurst),
 	}
 	c.SetKeys(o.Keys)
 	c.handler = c.routes()

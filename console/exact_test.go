@@ -86,7 +86,7 @@ func TestIdsHaveTheLengthAndCharactersOfTheAPI(t *testing.T) {
 		c.get("/console/users?"+url.Values{"query": {user}, "after": {user}}.Encode()).want(t, status)
 		words := "Line 2 of the list is too long"
 		if status == http.StatusOK {
-			words = "Nobody would get this broadcast: 2 have no linked chat"
+			words = "This broadcast would reach nobody: 2 have no linked chat"
 		}
 		if a := c.post("/console/broadcasts/preview", form("audience", "list", "users", "nobody\r\n"+user)); !strings.Contains(a.body, words) {
 			t.Errorf("%.20q in a list: %d, not %q", user, a.status, words)

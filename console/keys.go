@@ -10,25 +10,25 @@ import (
 // Scope is what a key may do.
 type Scope string
 
-// The scopes that pages ask for; every page needs scopeAdmin.
+// The scopes that pages need. Every page needs scopeAdmin.
 const (
 	scopeLink  Scope = "link"
 	scopeSend  Scope = "send"
 	scopeAdmin Scope = "admin"
 )
 
-// Key is an API key as the console knows it. The key itself is not known here, only its digest.
+// Key is an API key. It holds only the digest of the key itself.
 type Key struct {
 	Name    string
 	Hash    string   // "sha256:" and 64 hexadecimal digits
 	Domains []string // everyDomain for all
 	Scopes  []Scope
 
-	// User and UserDomain name the administrator's own account, if the key has one: once that is linked, signing in needs a code too.
+	// User and UserDomain are the administrator's own account, if the key has one. If it is linked, signing in also needs a code.
 	User, UserDomain string
 }
 
-// everyDomain stands for every domain in a key. It is no domain's id.
+// everyDomain in a key means every domain. It is not the id of a domain.
 const everyDomain = "*"
 
 func (k Key) allows(domain string) bool {
@@ -40,8 +40,8 @@ func (k Key) may(scope Scope) bool { return slices.Contains(k.Scopes, scope) }
 // keyring finds keys by their digest.
 type keyring map[string]Key
 
-// SetKeys puts other keys in force. A session lives as long as its key: of one that has gone, or may not administrate any
-// more, it ends with its next request, and what a key may do is asked each time.
+// SetKeys replaces the keys. Each request checks the key of its session, so a session ends with the first request after its key
+// was removed or lost the scope admin.
 func (c *Console) SetKeys(keys []Key) {
 	ring := keyring{}
 	for _, k := range keys {
@@ -50,14 +50,14 @@ func (c *Console) SetKeys(keys []Key) {
 	c.keys.Store(&ring)
 }
 
-// administrator is the key with a digest, if it may use the console.
+// administrator returns the key with a digest, if it may use the console.
 func (c *Console) administrator(hash string) (Key, bool) {
 	k, ok := (*c.keys.Load())[hash]
 	return k, ok && k.may(scopeAdmin)
 }
 
-// hashOf is what Key.Hash holds for a key. A look-up by the SHA-256 of 256 random bits reveals nothing by its timing.
-func hashOf(key string) string {
+// hashKey computes Key.Hash. The keys are 256 random bits, so the timing of a lookup reveals nothing.
+func hashKey(key string) string {
 	sum := sha256.Sum256([]byte(strings.TrimSpace(key)))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -10,37 +10,37 @@ import (
 	"telegate/twofa"
 )
 
-// The numbers of the login report.
+// Sizes of the login report.
 const (
 	loginsPerPage  = 50
-	chartDays      = 30  // drawn unless days are asked for
-	maxChartDays   = 400 // as long as the audit is kept
+	chartDays      = 30  // default length of the chart
+	maxChartDays   = 400 // the audit is kept this long
 	reportDeadline = time.Minute
 )
 
-// loginsData is the login report.
+// loginsData is the data of the login report.
 type loginsData struct {
 	User     string
 	Outcome  twofa.Result
-	From, To string // days as they were typed, 2006-01-02
+	From, To string // dates as typed, 2006-01-02
 	After    string
-	Problem  string // of the filter; then there is no list
+	Problem  string // with the filter; then there is no list
 
 	Logins []twofa.SignIn
-	Next   string // of the page after; empty on the last
-	Live   bool   // new ones can come in
+	Next   string // id for the next page; empty on the last
+	Live   bool   // new entries can appear
 	Chart  chart
 }
 
-// Outcomes are what one can filter by.
+// Outcomes are the outcomes to filter by.
 func (loginsData) Outcomes() []twofa.Result { return twofa.Results }
 
-// Filter is the part of an address that asks for the same lines, and more.
+// Filter is the query for the same filter, with more parameters.
 func (d loginsData) Filter(domain string, more ...string) template.URL {
 	return query(append([]string{"domain", domain, "user", d.User, "outcome", string(d.Outcome), "from", d.From, "to", d.To}, more...)...)
 }
 
-// loginResults says what came of a check, for people.
+// loginResults are the results of a check in words.
 var loginResults = map[twofa.Result]state{
 	twofa.ResultApproved:        {"Signed in", "good"},
 	twofa.ResultIncorrect:       {"Wrong code", "bad"},
@@ -53,13 +53,13 @@ var loginResults = map[twofa.Result]state{
 	twofa.ResultFailed:          {"Code not delivered", "warn"},
 }
 
-func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, data, q, err := c.loginFilter(r, v)
+func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, data, q, err := c.readLoginFilter(r, admin)
 	if err != nil {
 		return err
 	}
 	if data.Problem != "" {
-		return c.render(w, http.StatusUnprocessableEntity, "logins.html", "layout", c.page(v, "logins", d, data))
+		return c.render(w, http.StatusUnprocessableEntity, "logins.html", "layout", c.page(admin, "logins", d, data))
 	}
 	q.Limit = loginsPerPage + 1
 	if data.Logins, err = c.o.Verifications.SignIns(r.Context(), q); err != nil {
@@ -70,22 +70,22 @@ func (c *Console) showLogins(w http.ResponseWriter, r *http.Request, v visit) er
 		data.Next = data.Logins[loginsPerPage-1].Text()
 	}
 	if r.URL.Query().Get("part") == "list" {
-		return c.live(w, v, "logins.html", "list", "logins", d, data)
+		return c.renderPartial(w, admin, "logins.html", "list", "logins", d, data)
 	}
 	if data.Chart, err = c.chart(r.Context(), q, data); err != nil {
 		return err
 	}
-	return c.show(w, r, v, "logins.html", "logins", d, data)
+	return c.show(w, r, admin, "logins.html", "logins", d, data)
 }
 
-// loginsCSV writes all that the filter lets through. If it cannot be finished, the connection breaks off.
-func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, v visit) error {
-	_, data, q, err := c.loginFilter(r, v)
+// loginsCSV writes everything that matches the filter. On an error it cuts the connection.
+func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	_, data, q, err := c.readLoginFilter(r, admin)
 	if err != nil {
 		return err
 	}
 	if data.Problem != "" {
-		return refuse(http.StatusUnprocessableEntity, "There is no such report", data.Problem)
+		return newPageError(http.StatusUnprocessableEntity, "This report does not exist", data.Problem)
 	}
 	report, err := c.o.Verifications.Report(r.Context(), q, 0)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, v visit) err
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="sign-ins.csv"`)
 	err = report.CSV(r.Context(), w, func() {
-		// The server's limit is for a whole answer; here each page may take as long.
+		// the server's write timeout is for a whole answer; here each page gets that time
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(reportDeadline))
 	})
 	if err != nil {
@@ -106,9 +106,9 @@ func (c *Console) loginsCSV(w http.ResponseWriter, r *http.Request, v visit) err
 	return nil
 }
 
-// loginFilter reads what is asked for. What a person can mend is a Problem.
-func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsData, q twofa.SignInQuery, err error) {
-	if d, err = c.domain(r, v); err != nil {
+// readLoginFilter reads the filter. What the user can correct goes into Problem.
+func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain, data loginsData, q twofa.SignInQuery, err error) {
+	if d, err = c.domain(r, admin); err != nil {
 		return d, data, q, err
 	}
 	var outcome string
@@ -118,8 +118,8 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 		to   *string
 		max  int
 	}{
-		{field, "user", &data.User, maxUser}, {typedField, "outcome", &outcome, maxWord}, {typedField, "from", &data.From, maxWord},
-		{typedField, "to", &data.To, maxWord}, {field, "after", &data.After, maxWord},
+		{field, "user", &data.User, maxUser}, {trimmedField, "outcome", &outcome, maxWord}, {trimmedField, "from", &data.From, maxWord},
+		{trimmedField, "to", &data.To, maxWord}, {field, "after", &data.After, maxWord},
 	} {
 		if *f.to, err = f.read(r, f.name, f.max); err != nil {
 			return d, data, q, err
@@ -128,11 +128,11 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 	data.Outcome = twofa.Result(outcome)
 	q = twofa.SignInQuery{Domain: d.ID, User: data.User, Result: data.Outcome}
 	if outcome != "" && !slices.Contains(twofa.Results, data.Outcome) {
-		data.Problem, data.Outcome = "There is no such outcome; choose one of the list.", ""
+		data.Problem, data.Outcome = "This outcome does not exist. Choose one from the list.", ""
 		return d, data, q, nil
 	}
-	from, errFrom := day(data.From)
-	until, errUntil := day(data.To)
+	from, errFrom := parseDay(data.From)
+	until, errUntil := parseDay(data.To)
 	switch {
 	case errFrom != nil || errUntil != nil:
 		data.Problem = "A day is written as in 2026-11-02."
@@ -149,7 +149,7 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 	if data.After != "" {
 		after, ok := twofa.ParsePlace(data.After)
 		if !ok {
-			data.Problem = "There is no such page of this report. Begin at its first."
+			data.Problem = "This page of the report does not exist. Go back to the first page."
 			return d, data, q, nil
 		}
 		if q.Before.Time.IsZero() || after.Time.Before(q.Before.Time) {
@@ -159,17 +159,17 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 	return d, data, q, nil
 }
 
-// errDay is a day that is none, or of a time that nobody asks for.
-var errDay = errors.New("not a day")
+// errNotADay means not a date, or an implausible one.
+var errNotADay = errors.New("not a day")
 
-// day reads a day, UTC; the zero time for nothing.
-func day(typed string) (time.Time, error) {
+// parseDay reads a date, UTC; the zero time for an empty text.
+func parseDay(typed string) (time.Time, error) {
 	if typed == "" {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.DateOnly, typed)
 	if err != nil || t.Year() < 2000 {
-		return time.Time{}, errDay
+		return time.Time{}, errNotADay
 	}
 	return t, nil
 }

@@ -104,10 +104,10 @@ func TestAWrongFilterIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 		"from=yesterday":                "A day is written as in 2026-11-02.",
 		"to=2026-02-30":                 "A day is written as in 2026-11-02.",
 		"from=0001-01-01":               "A day is written as in 2026-11-02.",
-		"outcome=excellent":             "There is no such outcome",
-		"after=1-0":                     "There is no such page of this report.",
-		"after=x":                       "There is no such page of this report.",
-		"after=99999999999999999999-1":  "There is no such page of this report.",
+		"outcome=excellent":             "This outcome does not exist",
+		"after=1-0":                     "This page of the report does not exist.",
+		"after=x":                       "This page of the report does not exist.",
+		"after=99999999999999999999-1":  "This page of the report does not exist.",
 	} {
 		a := c.get("/console/logins?user=alice&"+query).want(t, http.StatusUnprocessableEntity, words, `value="alice"`)
 		if strings.Contains(a.body, `data-testid="csv"`) {
@@ -127,16 +127,16 @@ func TestAWrongFilterIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 			}
 		}
 	}
-	c.get("/console/logins?domain=nowhere").want(t, http.StatusNotFound, "There is no such domain")
-	w.signedIn(keyCorp).get("/console/logins?domain=").want(t, http.StatusForbidden, "may not act for that domain")
-	w.signedIn(keyCorp).get("/console/logins.csv?domain=").want(t, http.StatusForbidden, "may not act for that domain")
+	c.get("/console/logins?domain=nowhere").want(t, http.StatusNotFound, "This domain does not exist")
+	w.signedIn(keyCorp).get("/console/logins?domain=").want(t, http.StatusForbidden, "may not use this domain")
+	w.signedIn(keyCorp).get("/console/logins.csv?domain=").want(t, http.StatusForbidden, "may not use this domain")
 }
 
 func TestTheChartIsBoundedHoweverManyDaysAreAskedFor(t *testing.T) {
 	w := newWorld(t)
 	w.signIns(audit.Entry{User: "alice", Outcome: "approved"}, audit.Entry{User: "alice", Outcome: "approved", Time: w.clock.Now().AddDate(-2, 0, 0)})
 	c := w.signedIn(keyAdmin)
-	a := c.get("/console/logins?from=2000-01-01").want(t, http.StatusOK, "Only the last 400 of these days are drawn.", "1 signed in, 0 did not")
+	a := c.get("/console/logins?from=2000-01-01").want(t, http.StatusOK, "Only the last 400 of these days are shown.", "1 signed in, 0 did not")
 	if !strings.Contains(a.body, `viewBox="0 0 4000 100"`) {
 		t.Error("not 400 days")
 	}

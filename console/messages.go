@@ -14,49 +14,49 @@ import (
 
 const messagesPerPage = 50
 
-// messagesData is a list of messages.
+// messagesData is the data of a list of messages.
 type messagesData struct {
 	User      string
 	Lane      string
-	Status    string // a word of notify.StatusesOf
+	Status    string // as for notify.StatusesOf
 	Broadcast string
 	After     string
-	Problem   string // of the filter; then there is no list
+	Problem   string // with the filter; then there is no list
 
 	Messages []delivery.Message
-	Next     string // of the page after; empty on the last
+	Next     string // id for the next page; empty on the last
 }
 
-// choice is an option of a field.
+// choice is an option of a select field.
 type choice struct{ Value, Words string }
 
-// Views are the lists that one looks at most.
+// Views are the lists used most.
 func (messagesData) Views() []choice {
 	return []choice{{"", "Recent"}, {"queued", "Queue"}, {"dead", "Dead letters"}}
 }
 
-// Statuses and Lanes are what one can filter by.
+// Statuses are the statuses to filter by.
 func (messagesData) Statuses() []choice {
 	return []choice{
-		{"", "All"}, {"queued", "In the queue"}, {"dead", "Has not arrived"}, {"delivered", "Delivered"}, {"failed", "Failed"},
+		{"", "All"}, {"queued", "In the queue"}, {"dead", "Did not arrive"}, {"delivered", "Delivered"}, {"failed", "Failed"},
 		{"expired", "Expired"}, {"unknown", "Unknown"}, {"canceled", "Canceled"},
 	}
 }
 
-// Lanes are in the order of their rank.
+// Lanes are the lanes to filter by, most urgent first.
 func (messagesData) Lanes() []choice {
 	return []choice{{"", "All"}, {"code", "Codes"}, {"direct", "Direct"}, {"alert", "Alerts"}, {"broadcast", "Broadcasts"}}
 }
 
-// Filter is the part of an address that asks for the same messages, and more.
+// Filter is the query for the same filter, with more parameters.
 func (d messagesData) Filter(domain string, more ...string) template.URL {
 	return query(append([]string{
 		"domain", domain, "user", d.User, "lane", d.Lane, "status", d.Status, "broadcast", d.Broadcast,
 	}, more...)...)
 }
 
-func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, err := c.domain(r, v)
+func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return err
 	}
@@ -83,32 +83,32 @@ func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, v visit) 
 	}
 	switch {
 	case !known:
-		data.Problem, data.Status = "There is no such status; choose one of the list.", ""
+		data.Problem, data.Status = "This status does not exist. Choose one from the list.", ""
 	case !slices.ContainsFunc(data.Lanes(), func(c choice) bool { return c.Value == data.Lane }):
-		data.Problem, data.Lane = "There is no such lane; choose one of the list.", ""
+		data.Problem, data.Lane = "This lane does not exist. Choose one from the list.", ""
 	default:
 		data.Messages, err = c.o.Messages.List(r.Context(), q)
 		if errors.Is(err, notify.ErrNotFound) {
-			data.Problem, err = "There is no such page of this list any more. Begin at its first.", nil
+			data.Problem, err = "This page of the list no longer exists. Go back to the first page.", nil
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if data.Problem != "" {
-		return c.render(w, http.StatusUnprocessableEntity, "messages.html", "layout", c.page(v, "messages", d, data))
+		return c.render(w, http.StatusUnprocessableEntity, "messages.html", "layout", c.page(admin, "messages", d, data))
 	}
 	if len(data.Messages) > messagesPerPage {
 		data.Messages = data.Messages[:messagesPerPage]
 		data.Next = data.Messages[messagesPerPage-1].ID
 	}
 	if r.URL.Query().Get("part") == "list" {
-		return c.live(w, v, "messages.html", "list", "messages", d, data)
+		return c.renderPartial(w, admin, "messages.html", "list", "messages", d, data)
 	}
-	return c.show(w, r, v, "messages.html", "messages", d, data)
+	return c.show(w, r, admin, "messages.html", "messages", d, data)
 }
 
-// nextStep says why a message has not arrived, and what to do; empty for all others.
+// nextStep says why a message did not arrive and what to do; empty for other messages.
 func nextStep(m delivery.Message) string {
 	if m.Status.Final() && m.Failure != nil {
 		return m.Failure.Detail
@@ -116,7 +116,7 @@ func nextStep(m delivery.Message) string {
 	return ""
 }
 
-// messageData is the page of one message.
+// messageData is the data of the page of one message.
 type messageData struct {
 	Message delivery.Message
 	Moments []notify.Moment
@@ -124,16 +124,16 @@ type messageData struct {
 	Problem string // why it was not sent again
 }
 
-// resendForm is what was typed, to be shown again where it was refused.
+// resendForm is the input of the form, shown again after an error.
 type resendForm struct {
 	Text string
 	HTML bool
 }
 
-// message reads the message of a request. One of a domain that the key may not see is as good as none. The API asks for the scope send
-// here; what the page tells is in the trace as well, which it lets administrators see.
-func (c *Console) message(ctx context.Context, id string, v visit) (Domain, messageData, error) {
-	none := refuse(http.StatusNotFound, "There is no such message", "Messages are kept for 30 days after their end.")
+// message reads the message of a request. One in a domain that the key may not use is not found. The API needs the scope send for
+// this; an administrator may see the same data in the trace.
+func (c *Console) message(ctx context.Context, id string, admin adminSession) (Domain, messageData, error) {
+	none := newPageError(http.StatusNotFound, "This message does not exist", "Messages are kept for 30 days after they have ended.")
 	m, moments, err := c.o.Messages.History(ctx, id)
 	if errors.Is(err, notify.ErrNotFound) {
 		return Domain{}, messageData{}, none
@@ -141,48 +141,48 @@ func (c *Console) message(ctx context.Context, id string, v visit) (Domain, mess
 	if err != nil {
 		return Domain{}, messageData{}, err
 	}
-	if !v.key.allows(m.Domain) || m.Purpose == delivery.PurposeReply {
+	if !admin.key.allows(m.Domain) || m.Purpose == delivery.PurposeReply {
 		return Domain{}, messageData{}, none
 	}
-	return c.domainOf(m.Domain), messageData{Message: m, Moments: moments}, nil
+	return c.domainByID(m.Domain), messageData{Message: m, Moments: moments}, nil
 }
 
-func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, data, err := c.message(r.Context(), r.PathValue("id"), v)
+func (c *Console) showMessage(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, data, err := c.message(r.Context(), r.PathValue("id"), admin)
 	if err != nil {
 		return err
 	}
 	if r.URL.Query().Get("part") == "story" {
-		return c.live(w, v, "message.html", "story", "messages", d, data)
+		return c.renderPartial(w, admin, "message.html", "story", "messages", d, data)
 	}
-	return c.show(w, r, v, "message.html", "messages", d, data)
+	return c.show(w, r, admin, "message.html", "messages", d, data)
 }
 
-// resend sends a message again that has not arrived, as it was or with another text.
-func (c *Console) resend(w http.ResponseWriter, r *http.Request, v visit) error {
+// resend sends a message that did not arrive again, unchanged or with a new text.
+func (c *Console) resend(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	id := r.PathValue("id")
-	if _, _, err := c.message(r.Context(), id, v); err != nil {
+	if _, _, err := c.message(r.Context(), id, admin); err != nil {
 		return err
 	}
-	typed := resendForm{Text: typedText(r), HTML: r.PostForm.Get("format") == "html"}
-	a, err := c.o.Messages.Resend(by(r, v), notify.Resend{ID: id, Text: typed.Text, HTML: typed.HTML})
+	typed := resendForm{Text: postedText(r), HTML: r.PostForm.Get("format") == "html"}
+	a, err := c.o.Messages.Resend(withActor(r, admin), notify.Resend{ID: id, Text: typed.Text, HTML: typed.HTML})
 	if err == nil {
-		return c.done(w, r, v, Path+"/messages/"+a.Message.ID, "Sent again. What comes of it stands below.")
+		return c.redirectDone(w, r, admin, Path+"/messages/"+a.Message.ID, "Sent again. See below for the result.")
 	}
-	ref := c.refusalOf(err)
+	ref := c.toPageError(err)
 	if ref.status >= http.StatusInternalServerError {
 		return err
 	}
-	d, data, err := c.message(r.Context(), id, v) // somebody else may have sent it meanwhile
+	d, data, err := c.message(r.Context(), id, admin) // someone else may have resent it meanwhile
 	if err != nil {
 		return err
 	}
 	data.Typed, data.Problem = typed, ref.detail
-	return c.render(w, ref.status, "message.html", "layout", c.page(v, "messages", d, data))
+	return c.render(w, ref.status, "message.html", "layout", c.page(admin, "messages", d, data))
 }
 
-// typedText is the field text, with the line ends that Telegram shows; empty where nothing was typed.
-func typedText(r *http.Request) string {
+// postedText is the field text with the line breaks that Telegram uses; empty if it is blank.
+func postedText(r *http.Request) string {
 	text := strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
 	if strings.TrimSpace(text) == "" {
 		return ""

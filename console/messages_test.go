@@ -92,8 +92,8 @@ func TestMessagesAreListedByWhatOneLooksFor(t *testing.T) {
 	c.get("/console/messages?status=dead").want(t, http.StatusOK, "Telegram knows no such chat. Have the user link again.", "Send again…")
 	c.get("/console/messages?domain=corp&status=dead").want(t, http.StatusOK, "There are no dead letters")
 	for query, words := range map[string]string{
-		"status=lost": "There is no such status", "lane=fast": "There is no such lane", "after=msg_nowhere": "There is no such page of this list any more.",
-		"after=" + other.ID: "There is no such page of this list any more.",
+		"status=lost": "This status does not exist", "lane=fast": "This lane does not exist", "after=msg_nowhere": "This page of the list no longer exists.",
+		"after=" + other.ID: "This page of the list no longer exists.",
 	} {
 		c.get("/console/messages?user=alice&"+query).want(t, http.StatusUnprocessableEntity, words, `value="alice"`)
 	}
@@ -162,13 +162,13 @@ func TestADeadLetterIsSentAgainOnceWithTheNameOfTheKey(t *testing.T) {
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, "/console/messages/msg_") {
 		t.Fatalf("%d %s %s", a.status, a.location, a.body)
 	}
-	c.get(a.location).want(t, http.StatusOK, "Sent again. What comes of it stands below.", "Waiting")
+	c.get(a.location).want(t, http.StatusOK, "Sent again. See below for the result.", "Waiting")
 	if got := w.last(alice).Body.Parts[0].Text.Text; got != "The secret text" {
 		t.Errorf("sent %q", got)
 	}
 	// Twice, as by a double click or by somebody else: the first one counts.
 	c.post("/console/messages/"+m.ID+"/resend", url.Values{"text": {"Another"}}).
-		want(t, http.StatusConflict, "This message has been sent again already", strings.TrimPrefix(a.location, "/console/messages/"))
+		want(t, http.StatusConflict, "This message was already sent again", strings.TrimPrefix(a.location, "/console/messages/"))
 	trail, err := w.db.AuditTrail(t.Context(), "", "alice", w.clock.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 	old := w.dead(notify.Request{User: "alice"})
 	c := w.signedIn(keyAdmin)
 	for id, words := range map[string]string{
-		waiting.ID: "still on its way", code.ID: "worth nothing any more", done.ID: "This message is delivered",
+		waiting.ID: "still being sent", code.ID: "useless by now", done.ID: "This message is delivered",
 	} {
 		c.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusConflict, words)
 	}
@@ -250,8 +250,8 @@ func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
 	m := w.dead(notify.Request{User: "alice"})
 	corp := w.signedIn(keyCorp)
 	for _, id := range []string{m.ID, "msg_nowhere", "%00", strings.Repeat("x", 3000)} {
-		corp.get("/console/messages/"+id).want(t, http.StatusNotFound, "There is no such message")
-		corp.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusNotFound, "There is no such message")
+		corp.get("/console/messages/"+id).want(t, http.StatusNotFound, "This message does not exist")
+		corp.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusNotFound, "This message does not exist")
 	}
 	w.signedIn(keyAdmin).post("/console/messages/"+m.ID+"/resend", url.Values{"csrf": {"forged"}}).want(t, http.StatusForbidden, "out of date")
 	// The API asks for admin alone, so a key that may not send may send again.

@@ -16,17 +16,16 @@ import (
 //go:embed pages
 var pages embed.FS
 
-// templates are the pages by the names of their files, each with the layout around it. A page defines "title" and "main", and what
-// it refreshes by itself in further templates. They are parsed when somebody comes to the console: every start, and every command, would
-// pay for it otherwise.
+// templates are the pages by file name, each inside the layout. A page defines "title", "main", and a template for each part that it
+// refreshes. They are parsed at the first request to the console, so that starting telegate and its commands stays fast.
 var templates = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
-	layout := template.Must(template.New("").Funcs(funcs).ParseFS(pages, "pages/layout.html"))
+	layout := template.Must(template.New("").Funcs(templateFuncs).ParseFS(pages, "pages/layout.html"))
 	parsed := map[string]*template.Template{}
 	entries, err := pages.ReadDir("pages")
 	if err != nil {
-		panic(err) // it is part of the program
+		panic(err) // it is embedded
 	}
 	for _, e := range entries {
 		if e.Name() != "layout.html" {
@@ -36,12 +35,12 @@ func parsePages() map[string]*template.Template {
 	return parsed
 }
 
-// page is what a template gets. Data is the page's own.
+// page is the data of every template. Data is specific to the page.
 type page struct {
 	Path    string // of the console
 	Version string
-	Section string // which entry of the navigation is current
-	Domain  Domain // that the page shows, for the links to its neighbours
+	Section string // current entry of the navigation
+	Domain  Domain // domain of the page, for its links
 	Domains []Domain
 	Key     Key
 	CSRF    string
@@ -50,47 +49,47 @@ type page struct {
 	Data    any
 }
 
-// May tells whether the key may do something, so that a page need not offer what would be refused.
+// May reports whether the key has a scope, so that a page does not offer what would be refused.
 func (p page) May(scope Scope) bool { return p.Key.may(scope) }
 
-// SignedIn tells whether there is a navigation to show.
+// SignedIn reports whether to show the navigation.
 func (p page) SignedIn() bool { return p.Key.Name != "" }
 
-// show answers with a page for an administrator. What is said once is said now.
-func (c *Console) show(w http.ResponseWriter, r *http.Request, v visit, file, section string, d Domain, data any) error {
-	p := c.page(v, section, d, data)
-	if !isLive(r) && p.Flash.Text != "" {
-		c.sessions.update(v.cookie, func(s *session) { s.flash = flash{} })
+// show renders a page for an administrator and clears the flash message.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, admin adminSession, file, section string, d Domain, data any) error {
+	p := c.page(admin, section, d, data)
+	if !isAutoRefresh(r) && p.Flash.Text != "" {
+		c.sessions.update(admin.cookie, func(s *session) { s.flash = flash{} })
 	}
 	return c.render(w, http.StatusOK, file, "layout", p)
 }
 
-// live answers with one template of a page, for a page that refreshes itself.
-func (c *Console) live(w http.ResponseWriter, v visit, file, name, section string, d Domain, data any) error {
-	return c.render(w, http.StatusOK, file, name, c.page(v, section, d, data))
+// renderPartial renders one template of a page, for automatic refresh.
+func (c *Console) renderPartial(w http.ResponseWriter, admin adminSession, file, name, section string, d Domain, data any) error {
+	return c.render(w, http.StatusOK, file, name, c.page(admin, section, d, data))
 }
 
-func (c *Console) page(v visit, section string, d Domain, data any) page {
+func (c *Console) page(admin adminSession, section string, d Domain, data any) page {
 	return page{
-		Path: Path, Version: c.o.Version, Section: section, Domain: d, Domains: c.domains(v), Key: v.key, CSRF: v.session.csrf,
-		Flash: v.session.flash, Now: c.o.Now(), Data: data,
+		Path: Path, Version: c.o.Version, Section: section, Domain: d, Domains: c.domains(admin), Key: admin.key, CSRF: admin.session.csrf,
+		Flash: admin.session.flash, Now: c.o.Now(), Data: data,
 	}
 }
 
-// done says what an act has done and goes on to a page, so that reloading does nothing again.
-func (c *Console) done(w http.ResponseWriter, r *http.Request, v visit, to, text string) error {
-	c.sessions.update(v.cookie, func(s *session) { s.flash = flash{Good: true, Text: text} })
+// redirectDone redirects after a successful form, so that reloading does not repeat it, and shows a message there.
+func (c *Console) redirectDone(w http.ResponseWriter, r *http.Request, admin adminSession, to, text string) error {
+	c.sessions.update(admin.cookie, func(s *session) { s.flash = flash{Good: true, Text: text} })
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
 
-// failed says why an act of a form was refused, on the page it came from; what is telegate's own fault has a page of its own.
-func (c *Console) failed(w http.ResponseWriter, r *http.Request, v visit, to string, err error) error {
-	ref := c.refusalOf(err)
+// redirectFailed redirects back after a refused form and shows why. Internal errors get their own page.
+func (c *Console) redirectFailed(w http.ResponseWriter, r *http.Request, admin adminSession, to string, err error) error {
+	ref := c.toPageError(err)
 	if ref.status >= http.StatusInternalServerError {
 		return err
 	}
-	c.sessions.update(v.cookie, func(s *session) { s.flash = flash{Text: ref.detail} })
+	c.sessions.update(admin.cookie, func(s *session) { s.flash = flash{Text: ref.detail} })
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
@@ -102,70 +101,70 @@ func (c *Console) render(w http.ResponseWriter, status int, file, name string, p
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = out.WriteTo(w) // whoever has gone away misses nothing
+	_, _ = out.WriteTo(w) // the client may have disconnected
 	return nil
 }
 
-// refusal is an error in words for people.
-type refusal struct {
+// pageError is an error with a text for users of the console.
+type pageError struct {
 	status        int
 	title, detail string
-	after         time.Duration // when to try again; 0: it does not depend on time
+	retryAfter    time.Duration // 0: waiting does not help
 }
 
-func (e *refusal) Error() string { return e.title + ": " + e.detail }
+func (e *pageError) Error() string { return e.title + ": " + e.detail }
 
-func refuse(status int, title, detail string) error {
-	return &refusal{status: status, title: title, detail: detail}
+func newPageError(status int, title, detail string) error {
+	return &pageError{status: status, title: title, detail: detail}
 }
 
-// refusalOf says any error in words. What is nobody's fault but telegate's is for the log.
-func (c *Console) refusalOf(err error) *refusal {
-	var ref *refusal
+// toPageError turns any error into a pageError. Internal errors are explained only in the log.
+func (c *Console) toPageError(err error) *pageError {
+	var ref *pageError
 	if errors.As(err, &ref) {
 		return ref
 	}
-	if ref := inWords(err); ref != nil {
+	if ref := explain(err); ref != nil {
 		return ref
 	}
 	status, detail := c.o.Explain(err)
-	title := "That was refused"
+	title := "This was refused"
 	if status >= http.StatusInternalServerError {
 		title = "Something went wrong"
 	}
-	return &refusal{status: status, title: title, detail: detail}
+	return &pageError{status: status, title: title, detail: detail}
 }
 
-// adapt turns a handler into an http.Handler. It is the only place that writes errors.
+// adapt turns a handler into an http.Handler. Only adapt writes errors.
 func (c *Console) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := h(w, r)
 		if err == nil {
 			return
 		}
-		ref := c.refusalOf(err)
-		request := w.Header().Get("X-Request-Id") // the API gives each request one
+		ref := c.toPageError(err)
+		request := w.Header().Get("X-Request-Id") // set by the API
 		if ref.status >= http.StatusInternalServerError && r.Context().Err() == nil {
 			c.o.Logger.ErrorContext(r.Context(), "request failed", "request", request, "method", r.Method, "path", r.URL.Path, "error", err)
 		}
-		if ref.after > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ref.after.Seconds()))))
+		if ref.retryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ref.retryAfter.Seconds()))))
 		}
-		if isLive(r) { // what stands there stays there
+		if isAutoRefresh(r) { // keep showing the old content
 			w.WriteHeader(ref.status)
 			return
 		}
 		p := page{Path: Path, Version: c.o.Version, Now: c.o.Now()}
-		if v, ok := c.visit(r); ok {
-			p = c.page(v, "", Domain{}, nil)
+		if admin, ok := c.adminSession(r); ok {
+			p = c.page(admin, "", Domain{}, nil)
 		}
 		if ref.status < http.StatusInternalServerError {
 			request = ""
 		}
 		p.Flash = flash{}
 		p.Data = struct{ Title, Detail, Request string }{ref.title, ref.detail, request}
-		if err := c.render(w, ref.status, "refusal.html", "layout", p); err != nil {
-			c.o.Logger.ErrorContext(r.Context(), "render a refusal", "request", request, "error", err)
+		if err := c.render(w, ref.status, "error.html", "layout", p); err != nil {
+			c.o.Logger.ErrorContext(r.Context(), "render an error page", "request", request, "error", err)
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})

@@ -37,7 +37,7 @@ func TestAnAdministratorSendsADeadLetterAgainInTheBrowser(t *testing.T) {
 		w.end(m.ID, status, map[delivery.Status]string{delivery.StatusExpired: "Telegram could not be reached in its time. Look at Status, then send it again."}[status])
 	}
 	m := w.send(notify.Request{User: "alice"})
-	failure := &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot; a tap on Start in the chat ends that."}
+	failure := &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot; the user presses Start in the chat."}
 	w.clock.Advance(time.Second)
 	w.noError(w.db.SaveProgress(t.Context(), delivery.Progress{
 		ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: failure, Ended: w.clock.Now(),
@@ -50,7 +50,7 @@ func TestAnAdministratorSendsADeadLetterAgainInTheBrowser(t *testing.T) {
 	b.shots("messages")
 	b.Click(`[data-testid=view-dead]`)
 	b.See(`[data-testid=view-dead][aria-current=page]`)
-	b.Reads(fmt.Sprintf(`[data-id=%s]`, m.ID), "a tap on Start in the chat ends that")
+	b.Reads(fmt.Sprintf(`[data-id=%s]`, m.ID), "the user presses Start in the chat")
 	b.shots("dead-letters")
 	b.Type(`[data-testid=user-filter]`, "alice")
 	b.Click(`[data-testid=show]`)
@@ -172,7 +172,7 @@ func TestAnAdministratorBroadcastsInTheBrowser(t *testing.T) {
 	b.Click(`[data-testid=preview]`)
 	b.Reads(`[data-testid=part]`, "23:00 maintenance")
 	b.Click(`[data-testid=send]`)
-	b.Reads(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=flash]`, "being sent")
 	b.Reads(`[data-testid=ended]`, "2 of 4 done")
 	list := w.waiting(2)
 	w.end(list[0].ID, delivery.StatusDelivered, "")
@@ -244,7 +244,7 @@ func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
 	}
 	b.tabTo(`[data-testid=send]`)
 	b.keys("\r")
-	b.Reads(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=flash]`, "being sent")
 }
 
 // Whatever a caller, a person or Telegram puts into a sign-in, a message or a broadcast is text on the pages that report of it.

@@ -14,31 +14,30 @@ import (
 //go:embed static
 var static embed.FS
 
-// contentSecurityPolicy lets a page load the console's own files and nothing else; no script and no style stands in a page. QR
-// codes are data: URLs.
+// contentSecurityPolicy lets a page load only the console's own files, without inline scripts or styles. QR codes are data: URLs.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// routes is the table of pages. A page for anybody is open; read and write are for administrators, and write needs the token of
-// its form and, beyond admin, the scope that the API asks for.
+// routes is the route table. open routes are public. read and write routes are for administrators; a write route also checks the
+// CSRF token of its form and the scope that the API needs.
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
-	open := func(pattern string, h handler) { mux.Handle(at(pattern), c.adapt(h)) }
-	read := func(pattern string, h pageHandler) { mux.Handle(at(pattern), c.adapt(c.signedIn(h))) }
+	open := func(pattern string, h handler) { mux.Handle(underPath(pattern), c.adapt(h)) }
+	read := func(pattern string, h pageHandler) { mux.Handle(underPath(pattern), c.adapt(c.signedIn(h))) }
 	write := func(pattern string, scope Scope, h pageHandler) {
-		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxForm, h)))))
+		mux.Handle(underPath(pattern), c.adapt(c.signedIn(c.withScope(scope, withForm(maxForm, h)))))
 	}
-	writeList := func(pattern string, scope Scope, h pageHandler) { // a form with a list of users in it
-		mux.Handle(at(pattern), c.adapt(c.signedIn(c.withScope(scope, checked(maxListForm, h)))))
+	writeList := func(pattern string, scope Scope, h pageHandler) { // the form contains a list of users
+		mux.Handle(underPath(pattern), c.adapt(c.signedIn(c.withScope(scope, withForm(maxListForm, h)))))
 	}
 
 	open("GET /static/{file}", serveStatic)
 	open("GET /sign-in", c.showSignIn)
 	open("POST /sign-in", c.signIn)
-	open("GET /sign-in/code", c.owing(c.showCode))
-	open("POST /sign-in/code", c.owed(c.checkCode))
-	open("POST /sign-in/resend", c.owed(c.resendCode))
-	open("POST /sign-in/cancel", c.owed(c.cancelCode))
+	open("GET /sign-in/code", c.withPendingCode(c.showCode))
+	open("POST /sign-in/code", c.withCodeForm(c.checkCode))
+	open("POST /sign-in/resend", c.withCodeForm(c.resendCode))
+	open("POST /sign-in/cancel", c.withCodeForm(c.cancelCode))
 	write("POST /sign-out", scopeAdmin, c.signOut)
 
 	read("GET /{$}", c.home)
@@ -46,9 +45,9 @@ func (c *Console) routes() http.Handler {
 	read("GET /user", c.showUser)
 	write("POST /user/handle", scopeAdmin, c.invite)
 	write("POST /user/unlink", scopeLink, c.unlink)
-	write("POST /user/link", scopeLink, c.beginLink)
+	write("POST /user/link", scopeLink, c.startLink)
 	write("POST /user/confirm", scopeLink, c.confirmLink)
-	write("POST /user/message", scopeSend, c.write)
+	write("POST /user/message", scopeSend, c.sendMessage)
 	read("GET /messages", c.listMessages)
 	read("GET /messages/{id}", c.showMessage)
 	write("POST /messages/{id}/resend", scopeAdmin, c.resend)
@@ -67,82 +66,82 @@ func (c *Console) routes() http.Handler {
 
 	foreign := http.NewCrossOriginProtection()
 	foreign.SetDenyHandler(c.adapt(func(http.ResponseWriter, *http.Request) error {
-		return refuse(http.StatusForbidden, "This came from another website", "Nothing was done. Open the console itself and do it there.")
+		return newPageError(http.StatusForbidden, "This request came from another website", "Nothing was changed. Open the console and try again there.")
 	}))
-	return withHeaders(c.bounded(foreign.Handler(mux)))
+	return withHeaders(c.limitURL(foreign.Handler(mux)))
 }
 
-// at puts a pattern under Path.
-func at(pattern string) string {
+// underPath adds Path to a pattern.
+func underPath(pattern string) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	return method + " " + Path + path
 }
 
-// handler answers a request, or returns the error to answer with; adapt alone writes errors.
+// handler handles a request, or returns an error for adapt to write.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// pageHandler is a handler for an administrator.
-type pageHandler func(w http.ResponseWriter, r *http.Request, v visit) error
+// pageHandler handles a request of an administrator.
+type pageHandler func(w http.ResponseWriter, r *http.Request, admin adminSession) error
 
-// visit is a request of somebody who is signed in.
-type visit struct {
+// adminSession is the session of an administrator, with its key.
+type adminSession struct {
 	cookie  string
 	session session
 	key     Key
 }
 
-// signedIn lets nobody else through: a page sends to the sign-in, anything else is refused.
+// signedIn redirects pages to the sign-in and refuses everything else, unless an administrator is signed in.
 func (c *Console) signedIn(h pageHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		v, ok := c.visit(r)
+		admin, ok := c.adminSession(r)
 		if ok {
-			return h(w, r, v)
+			return h(w, r, admin)
 		}
-		if r.Method != http.MethodGet || isLive(r) {
-			return refuse(http.StatusUnauthorized, "You are not signed in", "Nothing was done. Sign in, and do it again.")
+		if r.Method != http.MethodGet || isAutoRefresh(r) {
+			return newPageError(http.StatusUnauthorized, "You are not signed in", "Nothing was changed. Sign in and try again.")
 		}
 		http.Redirect(w, r, signInURL(r.URL.RequestURI()), http.StatusSeeOther)
 		return nil
 	}
 }
 
-// visit finds the session of a request, whose key must still be in force.
-func (c *Console) visit(r *http.Request) (visit, bool) {
-	v := visit{cookie: cookieOf(r)}
+// adminSession returns the session of a request. Its key must still be valid.
+func (c *Console) adminSession(r *http.Request) (adminSession, bool) {
+	admin := adminSession{cookie: cookieValue(r)}
 	var ok bool
-	if v.session, ok = c.sessions.find(v.cookie, !isLive(r)); !ok || v.session.verification != "" {
-		return visit{}, false
+	if admin.session, ok = c.sessions.find(admin.cookie, !isAutoRefresh(r)); !ok || admin.session.verification != "" {
+		return adminSession{}, false
 	}
-	if v.key, ok = c.administrator(v.session.keyHash); !ok {
-		c.sessions.end(v.cookie)
+	if admin.key, ok = c.administrator(admin.session.keyHash); !ok {
+		c.sessions.delete(admin.cookie)
 	}
-	return v, ok
+	return admin, ok
 }
 
-// isLive tells whether a page asks for itself anew, which keeps no session alive.
-func isLive(r *http.Request) bool { return r.Header.Get("X-Live") != "" }
+// isAutoRefresh reports whether a page refreshes itself. That does not keep a session alive.
+func isAutoRefresh(r *http.Request) bool { return r.Header.Get("X-Live") != "" }
 
-// withScope keeps to what the key may do in the API.
+// withScope refuses a key without a scope, as in the API.
 func (c *Console) withScope(scope Scope, h pageHandler) pageHandler {
-	return func(w http.ResponseWriter, r *http.Request, v visit) error {
-		if !v.key.may(scope) {
-			return refuse(http.StatusForbidden, "This key may not do that",
+	return func(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+		if !admin.key.may(scope) {
+			return newPageError(http.StatusForbidden, "This key may not do this",
 				"It needs the scope "+string(scope)+". Add it to the key's scopes in telegate.toml.")
 		}
-		return h(w, r, v)
+		return h(w, r, admin)
 	}
 }
 
-// checked reads a form and refuses one that does not come from a page of this session.
-func checked(max int64, h pageHandler) pageHandler {
-	return func(w http.ResponseWriter, r *http.Request, v visit) error {
+// withForm reads a form and refuses one without the CSRF token of the session.
+func withForm(max int64, h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 		if err := readForm(w, r, max); err != nil {
 			return err
 		}
-		if !secret.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.session.csrf)) {
-			return refuse(http.StatusForbidden, "This form is out of date", "Nothing was done. Go back, reload the page and do it again.")
+		if !secret.Equal([]byte(r.PostForm.Get("csrf")), []byte(admin.session.csrf)) {
+			return newPageError(http.StatusForbidden, "This form is out of date", "Nothing was changed. Go back, reload the page and try again.")
 		}
-		return h(w, r, v)
+		return h(w, r, admin)
 	}
 }
 
@@ -152,23 +151,23 @@ func readForm(w http.ResponseWriter, r *http.Request, max int64) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return refuse(http.StatusRequestEntityTooLarge, "That is too much", fmt.Sprintf("A form may have %d KiB at most. Nothing was done.", max>>10))
+		return newPageError(http.StatusRequestEntityTooLarge, "This form is too large", fmt.Sprintf("A form may have at most %d KiB. Nothing was changed.", max>>10))
 	case err != nil:
-		return refuse(http.StatusBadRequest, "This form cannot be read", "Nothing was done. Go back, reload the page and do it again.")
+		return newPageError(http.StatusBadRequest, "This form cannot be read", "Nothing was changed. Go back, reload the page and try again.")
 	}
 	return nil
 }
 
-// bounded refuses addresses that no page makes.
-func (c *Console) bounded(next http.Handler) http.Handler {
+// limitURL refuses URLs that are too long or not valid UTF-8.
+func (c *Console) limitURL(next http.Handler) http.Handler {
 	refused := c.adapt(func(_ http.ResponseWriter, r *http.Request) error {
 		if len(r.URL.RequestURI()) > maxURL {
-			return refuse(http.StatusRequestURITooLong, "This address is too long", "Search for fewer letters.")
+			return newPageError(http.StatusRequestURITooLong, "This address is too long", "Use a shorter search text.")
 		}
-		return refuse(http.StatusBadRequest, "This address cannot be read", "Part of it is not text. Start from the page itself.")
+		return newPageError(http.StatusBadRequest, "This address cannot be read", "Part of it is not valid text. Start again from the page.")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.URL.RequestURI()) > maxURL || !isText(r.URL) {
+		if len(r.URL.RequestURI()) > maxURL || !validQuery(r.URL) {
 			refused.ServeHTTP(w, r)
 			return
 		}
@@ -176,14 +175,14 @@ func (c *Console) bounded(next http.Handler) http.Handler {
 	})
 }
 
-// withHeaders sets what every answer carries.
+// withHeaders sets the headers of every response.
 func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentSecurityPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin") // with no-referrer a form's Origin is null, which is refused where Sec-Fetch-Site is missing
+		h.Set("Referrer-Policy", "same-origin") // with no-referrer, the Origin of a form is null, which is refused if Sec-Fetch-Site is missing
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
@@ -191,11 +190,11 @@ func withHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// serveStatic serves what is the same for everybody; a new version of telegate has other addresses for it.
+// serveStatic serves files that are the same for everyone. Their URLs change with the version of telegate.
 func serveStatic(w http.ResponseWriter, r *http.Request) error {
 	name := "static/" + r.PathValue("file")
 	if _, err := fs.Stat(static, name); err != nil {
-		return refuse(http.StatusNotFound, "There is no such file", "The pages name those that there are.")
+		return newPageError(http.StatusNotFound, "This file does not exist", "The pages link to the files that exist.")
 	}
 	if r.URL.Query().Get("v") != "" {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -204,11 +203,11 @@ func serveStatic(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (c *Console) home(w http.ResponseWriter, r *http.Request, _ visit) error {
+func (c *Console) home(w http.ResponseWriter, r *http.Request, _ adminSession) error {
 	http.Redirect(w, r, Path+"/users", http.StatusSeeOther)
 	return nil
 }
 
-func (c *Console) notFound(http.ResponseWriter, *http.Request, visit) error {
-	return refuse(http.StatusNotFound, "There is no such page", "The pages are listed above.")
+func (c *Console) notFound(http.ResponseWriter, *http.Request, adminSession) error {
+	return newPageError(http.StatusNotFound, "This page does not exist", "The pages are listed above.")
 }

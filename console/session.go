@@ -9,55 +9,54 @@ import (
 	"telegate/internal/secret"
 )
 
-// How long a session lives (OWASP ASVS 7.3.1, 7.3.2; NIST SP 800-63B-4 §2.2.3 asks for 24 hours at most, an hour without activity).
+// Lifetime of a session (OWASP ASVS 7.3.1, 7.3.2; NIST SP 800-63B-4 §2.2.3 allows at most 24 hours, and one hour without activity).
 const (
-	idleLimit     = 30 * time.Minute
-	absoluteLimit = 12 * time.Hour
-	codeLimit     = 10 * time.Minute // of one that still owes a code
-	maxSessions   = 1000             // the one unused for longest makes room
+	idleTimeout    = 30 * time.Minute
+	maxSessionAge  = 12 * time.Hour
+	pendingCodeAge = 10 * time.Minute // for a session that waits for its code
+	maxSessions    = 1000             // the least recently used one is removed
 )
 
-// session is what the console remembers of a browser. A restart of telegate ends all of them.
+// session is a session of a browser. A restart of telegate ends all sessions.
 type session struct {
-	keyHash string
-	csrf    string // what each form carries
-	created time.Time
-	seen    time.Time
+	keyHash  string
+	csrf     string // CSRF token of its forms
+	created  time.Time
+	lastUsed time.Time
 
-	verification string // the code that is owed before this is a session at all; empty once it is
-	next         string // where to go then
+	verification string // id of the pending code; the session is not valid until it is empty
+	next         string // where to go after the code
 	flash        flash
-	link         *begunLink // that was begun here last, with what the person needs to go on; nil: none
+	link         *pendingLink // the last link started in this session; nil: none
 }
 
-// flash is what is said once, on the page after an act.
+// flash is a message shown once, on the page after a form.
 type flash struct {
 	Good bool
 	Text string
 }
 
-// sessions are all sessions, in memory, by the digests of their cookies.
-type sessions struct {
+// sessionStore keeps all sessions in memory, by the digest of their cookie.
+type sessionStore struct {
 	now func() time.Time
 
 	mu   sync.Mutex // guards all below
 	byID map[string]session
 }
 
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, byID: map[string]session{}}
+func newSessionStore(now func() time.Time) *sessionStore {
+	return &sessionStore{now: now, byID: map[string]session{}}
 }
 
 func digest(cookie string) string { return string(secret.Hash(cookie)) }
 
-// binding ties codes and links to a session without telling anybody its cookie.
+// binding ties codes and links to a session without revealing its cookie.
 func binding(cookie string) string { return "console:" + hex.EncodeToString(secret.Hash(cookie)) }
 
-// begin keeps a new session under a fresh cookie, a secret.Token. Every change of rights begins a new one, which leaves nothing to
-// whoever planted the old.
-func (ss *sessions) begin(cookie string, s session) {
+// add stores a new session under a new cookie, a secret.Token. Every change of privileges uses a new session, against session fixation.
+func (ss *sessionStore) add(cookie string, s session) {
 	s.csrf, s.created = secret.Token(), ss.now()
-	s.seen = s.created
+	s.lastUsed = s.created
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if len(ss.byID) >= maxSessions {
@@ -66,14 +65,14 @@ func (ss *sessions) begin(cookie string, s session) {
 	ss.byID[digest(cookie)] = s
 }
 
-// evict forgets the sessions that are over, or else the one unused for longest.
-func (ss *sessions) evict() {
+// evict removes expired sessions or, if there are none, the least recently used one.
+func (ss *sessionStore) evict() {
 	oldest := ""
 	for id, s := range ss.byID {
 		switch {
-		case ss.over(s):
+		case ss.expired(s):
 			delete(ss.byID, id)
-		case oldest == "" || s.seen.Before(ss.byID[oldest].seen):
+		case oldest == "" || s.lastUsed.Before(ss.byID[oldest].lastUsed):
 			oldest = id
 		}
 	}
@@ -82,33 +81,33 @@ func (ss *sessions) evict() {
 	}
 }
 
-func (ss *sessions) over(s session) bool {
+func (ss *sessionStore) expired(s session) bool {
 	now := ss.now()
 	if s.verification != "" {
-		return now.Sub(s.created) >= codeLimit
+		return now.Sub(s.created) >= pendingCodeAge
 	}
-	return now.Sub(s.created) >= absoluteLimit || now.Sub(s.seen) >= idleLimit
+	return now.Sub(s.created) >= maxSessionAge || now.Sub(s.lastUsed) >= idleTimeout
 }
 
-// find answers the session of a cookie. seen says that a person did something, which a page refreshing itself is not.
-func (ss *sessions) find(cookie string, seen bool) (session, bool) {
+// find returns the session of a cookie. seen means user activity; automatic refresh is not.
+func (ss *sessionStore) find(cookie string, seen bool) (session, bool) {
 	id := digest(cookie)
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s, ok := ss.byID[id]
-	if !ok || ss.over(s) {
+	if !ok || ss.expired(s) {
 		delete(ss.byID, id)
 		return session{}, false
 	}
 	if seen {
-		s.seen = ss.now()
+		s.lastUsed = ss.now()
 		ss.byID[id] = s
 	}
 	return s, true
 }
 
-// update changes a session, if it is still there.
-func (ss *sessions) update(cookie string, change func(*session)) {
+// update changes a session if it still exists.
+func (ss *sessionStore) update(cookie string, change func(*session)) {
 	id := digest(cookie)
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -118,27 +117,27 @@ func (ss *sessions) update(cookie string, change func(*session)) {
 	}
 }
 
-func (ss *sessions) end(cookie string) {
+func (ss *sessionStore) delete(cookie string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	delete(ss.byID, digest(cookie))
 }
 
-// overTLS tells whether the browser came over TLS, here or at a proxy before. Who lies about it only binds his own cookie to TLS.
-func overTLS(r *http.Request) bool {
+// isTLS reports whether the browser uses TLS, directly or to a proxy. A false header only makes the sender's own cookie Secure.
+func isTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set. It is for every path, or a browser
-// does not take it. Without TLS the cookie is for the console alone: other ports of the host get it, too.
+// cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set. Browsers require the path / for it.
+// Without TLS the path is the console: cookies are shared with other ports of the host.
 func cookieName(r *http.Request) (name, path string) {
-	if overTLS(r) {
+	if isTLS(r) {
 		return "__Host-telegate", "/"
 	}
 	return "telegate", Path
 }
 
-func cookieOf(r *http.Request) string {
+func cookieValue(r *http.Request) string {
 	name, _ := cookieName(r)
 	if cookie, err := r.Cookie(name); err == nil {
 		return cookie.Value
@@ -146,11 +145,11 @@ func cookieOf(r *http.Request) string {
 	return ""
 }
 
-// setCookie lasts until the browser is closed; an empty value takes the cookie away.
+// setCookie sets a cookie until the browser is closed. An empty value deletes it.
 func setCookie(w http.ResponseWriter, r *http.Request, value string) {
 	name, path := cookieName(r)
 	cookie := &http.Cookie{
-		Name: name, Value: value, Path: path, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: overTLS(r),
+		Name: name, Value: value, Path: path, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: isTLS(r),
 	}
 	if value == "" {
 		cookie.MaxAge = -1

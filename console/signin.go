@@ -15,26 +15,26 @@ import (
 	"telegate/twofa"
 )
 
-// Whoever knows the key of an administrator who has linked Telegram owes a code too. Everything but "this account has no link" keeps
-// them out: a key in wrong hands must not be enough because Telegram happens to be down.
+// If an administrator has linked Telegram, signing in needs a code besides the key. The only exception is "this account has no link".
+// Otherwise a stolen key would be enough while Telegram is down.
 
-const maxKey = 256 // bytes of what may be typed as a key
+const maxKey = 256 // bytes
 
-// How a sign-in came about, for the audit.
+// How an administrator signed in, for the audit.
 const (
-	withKey     = "key"
-	withKeyCode = "key and code"
+	signedInByKey        = "key"
+	signedInByKeyAndCode = "key and code"
 )
 
-// signInData is the page where one signs in.
+// signInData is the data of the sign-in page.
 type signInData struct {
 	Next    string
 	Problem string
 }
 
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	next := ownPath(r.URL.Query().Get("next"))
-	if _, ok := c.visit(r); ok {
+	next := localPath(r.URL.Query().Get("next"))
+	if _, ok := c.adminSession(r); ok {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
@@ -45,98 +45,98 @@ func (c *Console) signInPage(w http.ResponseWriter, status int, data signInData)
 	return c.render(w, status, "signin.html", "layout", page{Path: Path, Version: c.o.Version, Now: c.o.Now(), Data: data})
 }
 
-// signIn takes a key. It is told apart from no key at all only once the address may try.
+// signIn checks a key. The rate limit comes first, so attempts beyond it reveal nothing about a key.
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err := readForm(w, r, maxForm); err != nil {
 		return err
 	}
-	next := ownPath(r.PostForm.Get("next"))
+	next := localPath(r.PostForm.Get("next"))
 	from := clientAddr(r)
-	if wait := c.tries.take(from); wait > 0 {
+	if wait := c.signInLimiter.reserve(from); wait > 0 {
 		setRetryAfter(w, wait)
 		return c.signInPage(w, http.StatusTooManyRequests,
-			signInData{next, "There were too many tries from your address. Wait half a minute, then try again."})
+			signInData{next, "Too many attempts from your address. Wait half a minute and try again."})
 	}
 	given := r.PostForm.Get("key")
-	k, ok := c.administrator(hashOf(given))
+	k, ok := c.administrator(hashKey(given))
 	if !ok || len(given) > maxKey {
-		c.noteRefused(r, Key{}, "no key with the scope admin")
-		return c.signInPage(w, http.StatusForbidden, signInData{next, "This is no key with the scope admin."})
+		c.refuseSignIn(r, Key{}, "no key with the scope admin")
+		return c.signInPage(w, http.StatusForbidden, signInData{next, "This is not a key with the scope admin."})
 	}
-	c.sessions.end(cookieOf(r))
+	c.sessions.delete(cookieValue(r))
 	if k.User == "" {
-		return c.enter(w, r, k, next, withKey)
+		return c.startSession(w, r, k, next, signedInByKey)
 	}
 
 	cookie := secret.Token()
 	v, err := c.o.Verifications.Create(r.Context(), twofa.CreateRequest{
-		Domain: k.UserDomain, User: k.User, Purpose: twofa.Login, Binding: binding(cookie), Context: contextOf(r, from),
+		Domain: k.UserDomain, User: k.User, Purpose: twofa.Login, Binding: binding(cookie), Context: signInContext(r, from),
 	})
 	var unavailable *twofa.UnavailableError
 	if errors.As(err, &unavailable) && unavailable.Reason == twofa.ReasonNotLinked {
-		return c.enter(w, r, k, next, withKey)
+		return c.startSession(w, r, k, next, signedInByKey)
 	}
 	if err != nil {
-		problem := c.noCode(k, err)
+		problem := c.noCodeText(k, err)
 		if problem == "" {
 			return err
 		}
-		c.noteRefused(r, k, problem)
+		c.refuseSignIn(r, k, problem)
 		return c.signInPage(w, http.StatusForbidden, signInData{next, problem})
 	}
-	c.sessions.begin(cookie, session{keyHash: k.Hash, verification: v.ID, next: next})
+	c.sessions.add(cookie, session{keyHash: k.Hash, verification: v.ID, next: next})
 	setCookie(w, r, cookie)
 	http.Redirect(w, r, Path+"/sign-in/code", http.StatusSeeOther)
 	return nil
 }
 
-// enter lets an administrator in.
-func (c *Console) enter(w http.ResponseWriter, r *http.Request, k Key, next, how string) error {
-	if err := c.note(r, k, audit.ConsoleSignedIn, how); err != nil { // nobody is in without its entry
+// startSession signs an administrator in.
+func (c *Console) startSession(w http.ResponseWriter, r *http.Request, k Key, next, how string) error {
+	if err := c.auditSignIn(r, k, audit.ConsoleSignedIn, how); err != nil { // no session without an audit entry
 		return err
 	}
 	cookie := secret.Token()
-	c.sessions.begin(cookie, session{keyHash: k.Hash})
+	c.sessions.add(cookie, session{keyHash: k.Hash})
 	setCookie(w, r, cookie)
 	c.o.Logger.InfoContext(r.Context(), "console: signed in", "key", k.Name, "address", clientAddr(r), "with", how)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
 
-func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v visit) error {
-	c.sessions.end(v.cookie)
+func (c *Console) signOut(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	c.sessions.delete(admin.cookie)
 	setCookie(w, r, "")
-	if err := c.note(r, v.key, audit.ConsoleSignedOut, ""); err != nil {
-		c.o.Logger.WarnContext(r.Context(), "console: a sign-out was not written to the audit", "key", v.key.Name, "error", err)
+	if err := c.auditSignIn(r, admin.key, audit.ConsoleSignedOut, ""); err != nil {
+		c.o.Logger.WarnContext(r.Context(), "console: a sign-out was not written to the audit", "key", admin.key.Name, "error", err)
 	}
 	http.Redirect(w, r, Path+"/sign-in", http.StatusSeeOther)
 	return nil
 }
 
-// note writes about a session to the audit.
-func (c *Console) note(r *http.Request, k Key, e audit.Event, outcome string) error {
-	ctx := context.WithoutCancel(r.Context()) // the browser may be gone, what happened has happened
+// auditSignIn writes an audit entry about a session.
+func (c *Console) auditSignIn(r *http.Request, k Key, e audit.Event, outcome string) error {
+	ctx := context.WithoutCancel(r.Context()) // write it even if the browser has disconnected
 	if k.Name != "" {
 		ctx = audit.By(ctx, audit.AtConsole(k.Name))
 	}
 	return c.o.Store.Note(ctx, audit.Entry{
-		Time: c.o.Now(), Event: e, Domain: k.UserDomain, User: k.User, Subject: k.Name, Outcome: outcome, Context: contextOf(r, clientAddr(r)),
+		Time: c.o.Now(), Event: e, Domain: k.UserDomain, User: k.User, Subject: k.Name, Outcome: outcome, Context: signInContext(r, clientAddr(r)),
 	})
 }
 
-// noteRefused writes a refused sign-in to log and audit, to the latter not more often than a disk can bear.
-func (c *Console) noteRefused(r *http.Request, k Key, why string) {
+// refuseSignIn logs a refused sign-in and writes it to the audit, with a rate limit.
+func (c *Console) refuseSignIn(r *http.Request, k Key, why string) {
 	c.o.Logger.WarnContext(r.Context(), "console: sign-in refused", "key", k.Name, "address", clientAddr(r), "reason", why)
-	if !c.refusals.AllowN(c.o.Now(), 1) {
+	if !c.refusedAudit.AllowN(c.o.Now(), 1) {
 		return
 	}
-	if err := c.note(r, k, audit.ConsoleRefused, why); err != nil {
+	if err := c.auditSignIn(r, k, audit.ConsoleRefused, why); err != nil {
 		c.o.Logger.WarnContext(r.Context(), "console: a refusal was not written to the audit", "error", err)
 	}
 }
 
-// contextOf is where a sign-in comes from, as people and the login report are shown it.
-func contextOf(r *http.Request, from netip.Addr) audit.Context {
+// signInContext is where a sign-in comes from, for the message with the code and for the login report.
+func signInContext(r *http.Request, from netip.Addr) audit.Context {
 	at := audit.Context{UserAgent: strings.ToValidUTF8(r.UserAgent(), "")}
 	if len(at.UserAgent) > maxUserAgent {
 		at.UserAgent = strings.ToValidUTF8(at.UserAgent[:maxUserAgent], "")
@@ -153,13 +153,13 @@ func setRetryAfter(w http.ResponseWriter, wait time.Duration) {
 	w.Header().Set("Retry-After", fmt.Sprint(int(wait.Round(time.Second).Seconds())+1))
 }
 
-// signInURL is where to sign in and go on from there.
+// signInURL is the URL of the sign-in page that continues at next.
 func signInURL(next string) string {
 	return Path + "/sign-in?" + url.Values{"next": {next}}.Encode()
 }
 
-// ownPath is a page of the console to go on to; anything else, another website's address above all, is the first page.
-func ownPath(next string) string {
+// localPath returns next if it is a page of the console, and the first page otherwise. It prevents redirects to other websites.
+func localPath(next string) string {
 	u, err := url.Parse(next)
 	switch {
 	case err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || len(next) > maxURL:

@@ -17,7 +17,7 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 	b := w.browser(t, 1280, 800)
 	b.open("/console/status")
 	b.signIn("tgk_no")
-	b.Reads(`[data-testid=problem]`, "no key with the scope admin")
+	b.Reads(`[data-testid=problem]`, "not a key with the scope admin")
 	b.signIn(keyAdmin)
 	b.Reads(`[data-testid=state]`, "to @a…e")
 	b.shots("code")
@@ -65,7 +65,7 @@ func TestTheKeyboardWillDo(t *testing.T) {
 		t.Error("nothing shows where the focus is")
 	}
 	b.keys(" ")
-	b.Reads(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=flash]`, "being sent")
 	if text := w.last(alice).Body.Parts[0].Text.Text; text != "Hello." {
 		t.Errorf("sent: %q", text)
 	}

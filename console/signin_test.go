@@ -113,7 +113,7 @@ func TestASessionEndsIdleAtItsLimitAndWithItsKey(t *testing.T) {
 		narrow := keys()
 		narrow[0].Domains = []string{"corp"}
 		w.console.SetKeys(narrow)
-		c.get("/console/users?domain=").want(t, http.StatusForbidden, "may not act for that domain")
+		c.get("/console/users?domain=").want(t, http.StatusForbidden, "may not use this domain")
 		narrow[0].Scopes = narrow[0].Scopes[:3]
 		w.console.SetKeys(narrow)
 		if in(c) {
@@ -131,7 +131,7 @@ func TestTriesToSignInAreLimitedPerAddress(t *testing.T) {
 	for range 10 {
 		try("203.0.113.7", "tgk_no").want(t, http.StatusForbidden)
 	}
-	a := try("203.0.113.7", keyAdmin).want(t, http.StatusTooManyRequests, "too many tries")
+	a := try("203.0.113.7", keyAdmin).want(t, http.StatusTooManyRequests, "Too many attempts")
 	if a.header.Get("Retry-After") == "" {
 		t.Error("nothing says when to try again")
 	}
@@ -224,8 +224,8 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 		"the bot is blocked":  {func(w *world) { w.noError(w.links.Blocked(w.t.Context(), botID, alice.ID)) }, "blocked the bot"},
 		"msg2factor is off":   {func(w *world) { w.domains.set(console.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
 		"Not me":              {(*world).notMe, "denied with Not me"},
-		"too many were asked": {(*world).manyCodes, "Too many codes were asked for"},
-		"many wrong codes":    {(*world).throttle, "too many wrong codes in a row. Try again in 30 seconds."},
+		"too many were asked": {(*world).manyCodes, "Too many codes were requested"},
+		"many wrong codes":    {(*world).throttle, "Too many wrong codes in a row. Try again in 30 seconds."},
 		"suspended":           {(*world).suspend, "telegate users unlink user//alice"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
 		w.link(tt.domain, tt.user, alice)
 		w.suspendUser(tt.domain, tt.user)
 		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}})
-		if page := html.UnescapeString(a.body); a.status != http.StatusForbidden || !strings.Contains(page, "On the machine, run "+tt.command) {
+		if page := html.UnescapeString(a.body); a.status != http.StatusForbidden || !strings.Contains(page, "On the server, run "+tt.command) {
 			t.Errorf("%q in %q: %d, the page does not say %q: %s", tt.user, tt.domain, a.status, tt.command, page)
 		}
 		trail, err := w.db.AuditTrail(t.Context(), tt.domain, tt.user, time.Time{})
@@ -312,7 +312,7 @@ func TestACodeCanBeSentAgainAndCalledOff(t *testing.T) {
 	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
 	c.tokenOf("/console/sign-in/code")
 	first := w.code(alice)
-	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusForbidden, "just been sent", "30 seconds")
+	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusForbidden, "just sent", "30 seconds")
 	w.clock.Advance(30 * time.Second)
 	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusSeeOther)
 	if w.code(alice) == first {

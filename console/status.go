@@ -10,22 +10,22 @@ import (
 	"telegate/delivery"
 )
 
-// How old the oldest message of a lane may be before somebody should look: a code is of no use after minutes; the rest waits for its turn.
+// How old the oldest message of a lane may be before it becomes a warning: codes are useless after minutes, the rest can wait.
 const (
-	oldCode  = 10 * time.Second
-	oldOther = time.Minute
+	maxCodeAge  = 10 * time.Second
+	maxQueueAge = time.Minute
 )
 
 const (
 	recentFailures = 10
-	shownPauses    = 10 // a mass of chats can be paused
+	shownPauses    = 10 // very many chats can be paused
 )
 
-// Status is how telegate is doing, for the page of that name.
+// Status is the state of telegate for the page Status.
 type Status struct {
 	Parts  []Part
 	Lanes  []Lane
-	Pauses []Pause // the most important first
+	Pauses []Pause // most important first
 	Limits []Limit
 }
 
@@ -33,43 +33,43 @@ type Status struct {
 type Part struct {
 	Name   string
 	Tone   string // good, warn, bad
-	State  string // in the part's own words
-	Detail string // what is wrong and what to do; empty where nothing is
+	State  string // component-specific, such as "connected"
+	Detail string // what is wrong and what to do; empty if all is well
 	Since  time.Time
 }
 
-// Lane is what waits in one lane.
+// Lane is the queue of one lane.
 type Lane struct {
 	Lane    delivery.Lane
 	Waiting int
-	Oldest  time.Time // when the one that has waited longest was accepted; zero where none waits
+	Oldest  time.Time // when the oldest waiting message was accepted; zero if none waits
 }
 
-// Pause is a time of quiet that Telegram has asked for.
+// Pause is a flood wait of Telegram.
 type Pause struct {
 	Bot    string
-	ChatID int64 // 0: the bot as a whole; else a person's Telegram id, of whichever domain
+	ChatID int64 // 0: the whole bot; else a person's Telegram id, in any domain
 	Until  time.Time
 }
 
-// Limit is a setting for how fast messages leave.
+// Limit is one limit on sending.
 type Limit struct{ Name, Value, Words string }
 
-// statusData is the page Status.
+// statusData is the data of the page Status.
 type statusData struct {
 	Status
-	Wrong    int // how many parts and lanes somebody should look at
+	Wrong    int // number of parts and lanes that need attention
 	Failures []delivery.Message
 }
 
-func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) error {
+func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, admin adminSession) error {
 	var data statusData
 	var err error
 	if data.Status, err = c.o.Status(r.Context()); err != nil {
 		return err
 	}
-	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(urgency[b.Tone], urgency[a.Tone]) })
-	if !v.key.allows(everyDomain) { // nothing tells whose domain a chat belongs to
+	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(toneRank[b.Tone], toneRank[a.Tone]) })
+	if !admin.key.allows(everyDomain) { // the domain of a chat is not known
 		data.Pauses = slices.DeleteFunc(data.Pauses, func(p Pause) bool { return p.ChatID != 0 })
 	}
 	data.Pauses = data.Pauses[:min(len(data.Pauses), shownPauses)]
@@ -83,32 +83,32 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, v visit) er
 			data.Wrong++
 		}
 	}
-	if data.Failures, err = c.failures(r.Context(), v); err != nil {
+	if data.Failures, err = c.recentFailed(r.Context(), admin); err != nil {
 		return err
 	}
-	if isLive(r) {
-		return c.live(w, v, "status.html", "now", "status", Domain{}, data)
+	if isAutoRefresh(r) {
+		return c.renderPartial(w, admin, "status.html", "now", "status", Domain{}, data)
 	}
-	return c.show(w, r, v, "status.html", "status", Domain{}, data)
+	return c.show(w, r, admin, "status.html", "status", Domain{}, data)
 }
 
-// failures are the last messages that ended without having arrived for certain, in the domains that the key may see.
-func (c *Console) failures(ctx context.Context, v visit) ([]delivery.Message, error) {
+// recentFailed are the last messages that did not, or may not, have arrived, in the domains of the key.
+func (c *Console) recentFailed(ctx context.Context, admin adminSession) ([]delivery.Message, error) {
 	var domains []string
-	for _, d := range c.domains(v) {
+	for _, d := range c.domains(admin) {
 		domains = append(domains, d.ID)
 	}
 	return c.o.Messages.Failures(ctx, domains, recentFailures)
 }
 
-// urgency orders what somebody should look at first.
-var urgency = map[string]int{"good": 0, "warn": 1, "bad": 2}
+// toneRank sorts what needs attention first.
+var toneRank = map[string]int{"good": 0, "warn": 1, "bad": 2}
 
-// laneState says whether a lane keeps up.
+// laneState reports whether a lane keeps up.
 func laneState(l Lane, now time.Time) state {
-	limit := oldOther
+	limit := maxQueueAge
 	if l.Lane == delivery.LaneCode {
-		limit = oldCode
+		limit = maxCodeAge
 	}
 	switch {
 	case l.Waiting == 0:

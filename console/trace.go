@@ -13,27 +13,27 @@ import (
 
 const (
 	traceEvents = 200
-	traceDays   = 1 // looked at unless more are asked for
+	traceDays   = 1 // default length of a trace
 )
 
-// traceData is why a user did, or did not, get something.
+// traceData is the data of a trace: why a user did or did not get something.
 type traceData struct {
-	User   string // empty: nobody has been asked about yet
+	User   string // empty: no user is chosen yet
 	Days   int
-	Until  string // an RFC 3339 time where an older part is looked at
+	Until  string // an RFC 3339 time, on an older page
 	State  userData
 	Trace  notify.Trace
-	Events []notify.TraceEvent // of the trace, the newest first
-	Older  string              // until, for what is older; empty where nothing is
+	Events []notify.TraceEvent // newest first
+	Older  string              // Until of the next older page; empty on the last
 }
 
-// Spans are how far back one may look.
+// Spans are the lengths to choose from.
 func (traceData) Spans() []choice {
 	return []choice{{"1", "A day"}, {"3", "3 days"}, {"7", "A week"}, {"30", "30 days"}}
 }
 
-func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, err := c.domain(r, v)
+func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 	if data.User, err = field(r, "user", maxUser); err != nil {
 		return err
 	}
-	days, err := typedField(r, "days", maxWord)
+	days, err := trimmedField(r, "days", maxWord)
 	if err != nil {
 		return err
 	}
@@ -50,17 +50,17 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 	}
 	for _, s := range data.Spans() {
 		if s.Value == days {
-			data.Days, _ = strconv.Atoi(days) // one of the numbers above
+			data.Days, _ = strconv.Atoi(days) // it is one of Spans
 		}
 	}
 	until := c.o.Now()
 	if data.Until != "" {
 		if until, err = time.Parse(time.RFC3339Nano, data.Until); err != nil || until.Year() < 2000 {
-			return refuse(http.StatusUnprocessableEntity, "There is no such time", "Begin with the newest.")
+			return newPageError(http.StatusUnprocessableEntity, "This time does not exist", "Start with the newest events.")
 		}
 	}
 	if data.User != "" {
-		if data.State, err = c.userData(r.Context(), v, d, data.User); err != nil {
+		if data.State, err = c.userData(r.Context(), admin, d, data.User); err != nil {
 			return err
 		}
 		data.Trace, err = c.o.Messages.Trace(r.Context(), notify.TraceQuery{
@@ -75,10 +75,10 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, v visit) err
 			data.Older = data.Trace.Events[0].Time.UTC().Format(time.RFC3339Nano)
 		}
 	}
-	return c.show(w, r, v, "trace.html", "messages", d, data)
+	return c.show(w, r, admin, "trace.html", "messages", d, data)
 }
 
-// eventTone is how an event of a trace stands: what has gone wrong is to be seen at a glance.
+// eventTone is the tone of an event, so that failures are easy to see.
 func eventTone(e notify.TraceEvent) string {
 	switch {
 	case e.Event == "message.ended" && e.Outcome == string(delivery.StatusDelivered), e.Outcome == delivery.OutcomeAccepted:
@@ -92,8 +92,8 @@ func eventTone(e notify.TraceEvent) string {
 	}
 }
 
-// eventName is an event for people.
+// eventName is the name of an event for people.
 func eventName(event string) string { return strings.NewReplacer(".", " ", "_", " ").Replace(event) }
 
-// isMessage tells whether an id is that of a message, which has a page.
+// isMessage reports whether an id is that of a message, which has its own page.
 func isMessage(id string) bool { return strings.HasPrefix(id, "msg_") }

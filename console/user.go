@@ -19,59 +19,59 @@ import (
 
 const recentMessages = 5
 
-// userData is the page of one user.
+// userData is the data of the page of one user.
 type userData struct {
 	User       string
-	Link       *linking.Link // the current one; nil: none
+	Link       *linking.Link // nil: none
 	State      state
 	Invitation *linking.Invitation
-	CanSignIn  bool // Telegram can be the second factor right now
+	CanSignIn  bool // Telegram can be used as second factor now
 	Reasons    []string
 	CanWrite   bool // messages can reach the user
-	Begun      *begunLink
+	Pending    *pendingLink
 	Recent     []delivery.Message
 }
 
-// userAt is the address of a user's page, or of what is done there.
-func userAt(what, domain, user string) string {
+// userURL is the URL of a user's page, or of one of its forms.
+func userURL(what, domain, user string) string {
 	return Path + "/user" + what + "?" + url.Values{"domain": {domain}, "user": {user}}.Encode()
 }
 
-// user reads which user a request is about. Any id will do: of whom there is no link yet one can be begun.
-func (c *Console) user(r *http.Request, v visit) (Domain, string, error) {
-	d, err := c.domain(r, v)
+// user reads the user of a request. Any id is valid: a link can be started for an unknown user.
+func (c *Console) user(r *http.Request, admin adminSession) (Domain, string, error) {
+	d, err := c.domain(r, admin)
 	if err != nil {
 		return d, "", err
 	}
 	user, err := field(r, "user", maxUser)
 	if err == nil && user == "" {
-		err = refuse(http.StatusUnprocessableEntity, "Which user?", "Go to the list of users and choose one.")
+		err = newPageError(http.StatusUnprocessableEntity, "Which user?", "Go to the list of users and choose one.")
 	}
 	return d, user, err
 }
 
-func (c *Console) showUser(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, user, err := c.user(r, v)
+func (c *Console) showUser(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, user, err := c.user(r, admin)
 	if err != nil {
 		return err
 	}
-	data, err := c.userData(r.Context(), v, d, user)
+	data, err := c.userData(r.Context(), admin, d, user)
 	if err != nil {
 		return err
 	}
 	switch r.URL.Query().Get("part") {
 	case "state":
-		return c.live(w, v, "user.html", "state", "users", d, data)
+		return c.renderPartial(w, admin, "user.html", "state", "users", d, data)
 	case "link":
-		return c.live(w, v, "user.html", "begun", "users", d, data)
+		return c.renderPartial(w, admin, "user.html", "pending", "users", d, data)
 	case "recent":
-		return c.live(w, v, "user.html", "recent", "users", d, data)
+		return c.renderPartial(w, admin, "user.html", "recent", "users", d, data)
 	default:
-		return c.show(w, r, v, "user.html", "users", d, data)
+		return c.show(w, r, admin, "user.html", "users", d, data)
 	}
 }
 
-func (c *Console) userData(ctx context.Context, v visit, d Domain, user string) (userData, error) {
+func (c *Console) userData(ctx context.Context, admin adminSession, d Domain, user string) (userData, error) {
 	data := userData{User: user, State: state{"Not linked", ""}}
 	why, err := c.o.Verifications.Reasons(ctx, d.ID, user)
 	if err != nil {
@@ -79,13 +79,13 @@ func (c *Console) userData(ctx context.Context, v visit, d Domain, user string) 
 	}
 	blocked := false
 	for _, r := range why {
-		data.Reasons = append(data.Reasons, cmp.Or(reasons[r], string(r)))
+		data.Reasons = append(data.Reasons, cmp.Or(reasonTexts[r], string(r)))
 		blocked = blocked || r == twofa.ReasonBlocked
 	}
 	data.CanSignIn = len(why) == 0
 	switch l, err := c.o.Links.Current(ctx, d.ID, user); {
 	case err == nil:
-		data.Link, data.State = &l, c.stateOf(d, l)
+		data.Link, data.State = &l, c.linkState(d, l)
 		data.CanWrite = !blocked && c.o.Domains.HasBot(l.BotID)
 	case !errors.Is(err, linking.ErrNotFound):
 		return data, err
@@ -94,7 +94,7 @@ func (c *Console) userData(ctx context.Context, v visit, d Domain, user string) 
 	case err == nil:
 		data.Invitation = &inv
 		if data.Link == nil {
-			data.State = state{"Invited, not proven yet", "warn"}
+			data.State = state{"Invited, not confirmed yet", "warn"}
 		}
 	case !errors.Is(err, linking.ErrNotFound):
 		return data, err
@@ -102,73 +102,73 @@ func (c *Console) userData(ctx context.Context, v visit, d Domain, user string) 
 	if data.Recent, err = c.o.Messages.List(ctx, notify.Query{Domain: d.ID, User: user, Limit: recentMessages}); err != nil {
 		return data, err
 	}
-	data.Begun, err = c.begun(ctx, v, d, user)
+	data.Pending, err = c.pendingLink(ctx, admin, d, user)
 	return data, err
 }
 
 // invite sets the handle of a user.
-func (c *Console) invite(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, user, err := c.user(r, v)
+func (c *Console) invite(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, user, err := c.user(r, admin)
 	if err != nil {
 		return err
 	}
-	typed, err := typedField(r, "handle", maxUser)
+	typed, err := trimmedField(r, "handle", maxUser)
 	if err != nil {
 		return err
 	}
-	if err := c.o.Links.Invite(by(r, v), d.ID, user, typed); err != nil {
-		return c.failed(w, r, v, userAt("", d.ID, user), err)
+	if err := c.o.Links.Invite(withActor(r, admin), d.ID, user, typed); err != nil {
+		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	return c.done(w, r, v, userAt("", d.ID, user), "The handle is set. It is an invitation until its holder has proven it.")
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The handle is set. It is an invitation until the user confirms it.")
 }
 
-func (c *Console) unlink(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, user, err := c.user(r, v)
+func (c *Console) unlink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, user, err := c.user(r, admin)
 	if err != nil {
 		return err
 	}
-	switch err := c.o.Links.Unlink(by(r, v), d.ID, user); {
+	switch err := c.o.Links.Unlink(withActor(r, admin), d.ID, user); {
 	case errors.Is(err, linking.ErrNotFound):
-		return c.failed(w, r, v, userAt("", d.ID, user), refuse(http.StatusNotFound, "Nothing to unlink", "There was nothing to unlink any more."))
+		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), newPageError(http.StatusNotFound, "Nothing to unlink", "There was nothing left to unlink."))
 	case err != nil:
-		return c.failed(w, r, v, userAt("", d.ID, user), err)
+		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	return c.done(w, r, v, userAt("", d.ID, user), user+" is unlinked. A chat that was linked is told.")
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), user+" is unlinked. The chat gets a message about it, if one was linked.")
 }
 
-// maxText is how many bytes a message of the form may have; what is longer than Telegram's limits is split.
+// maxText is the size limit of a message in bytes. Text beyond Telegram's limits is split.
 const maxText = 16 << 10
 
-func (c *Console) write(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, user, err := c.user(r, v)
+func (c *Console) sendMessage(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, user, err := c.user(r, admin)
 	if err != nil {
 		return err
 	}
 	text := strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
 	switch {
 	case strings.TrimSpace(text) == "":
-		err = refuse(http.StatusUnprocessableEntity, "Nothing to send", "Write something first.")
+		err = newPageError(http.StatusUnprocessableEntity, "Nothing to send", "Write a text first.")
 	case len(text) > maxText || !utf8.ValidString(text):
-		err = refuse(http.StatusUnprocessableEntity, "Too long", "A message may have 16 KiB of text here. Nothing was sent.")
+		err = newPageError(http.StatusUnprocessableEntity, "Too long", "Here a message may have at most 16 KiB of text. Nothing was sent.")
 	default:
-		_, err = c.o.Messages.Send(by(r, v), notify.Request{
+		_, err = c.o.Messages.Send(withActor(r, admin), notify.Request{
 			Domain: d.ID, User: user, Text: text, Lane: delivery.LaneDirect, Silent: r.PostForm.Has("silent"), Admin: true, ByHand: true,
 		})
 	}
 	if err != nil {
-		return c.failed(w, r, v, userAt("", d.ID, user), err)
+		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	return c.done(w, r, v, userAt("", d.ID, user), "The message is on its way. What comes of it stands below.")
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The message is being sent. See below for the result.")
 }
 
-// by is the context of an act: its entries in the audit name the key.
-func by(r *http.Request, v visit) context.Context {
-	return audit.By(r.Context(), audit.AtConsole(v.key.Name))
+// withActor is the context of a change. Its audit entries name the key.
+func withActor(r *http.Request, admin adminSession) context.Context {
+	return audit.By(r.Context(), audit.AtConsole(admin.key.Name))
 }
 
-// begunLink is a link that was begun on the page of a user. Its address opens the link, so it is kept for this session alone, and no
-// longer than it is good.
-type begunLink struct {
+// pendingLink is a link started on the page of a user. Its URL grants the link, so it is kept only in this session and only until it
+// expires.
+type pendingLink struct {
 	ID           string
 	Domain, User string
 	StartURL     string // empty by handle
@@ -177,12 +177,12 @@ type begunLink struct {
 	QR           string // of StartURL, a data: URL
 	Expires      time.Time
 
-	Link linking.Link // as it stands; filled in when shown
+	Link linking.Link // its current state; set when shown
 }
 
-// begun is the link that was begun for the user in this session; nil: none, or long over.
-func (c *Console) begun(ctx context.Context, v visit, d Domain, user string) (*begunLink, error) {
-	b := v.session.link
+// pendingLink returns the link started for the user in this session; nil if there is none.
+func (c *Console) pendingLink(ctx context.Context, admin adminSession, d Domain, user string) (*pendingLink, error) {
+	b := admin.session.link
 	if b == nil || b.Domain != d.ID || b.User != user {
 		return nil, nil
 	}
@@ -195,21 +195,21 @@ func (c *Console) begun(ctx context.Context, v visit, d Domain, user string) (*b
 	return &shown, err
 }
 
-// beginLink starts a link, by bot or, with a handle, by sending the code there.
-func (c *Console) beginLink(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, user, err := c.user(r, v)
+// startLink starts a link: by bot or, with a handle, by sending the code there.
+func (c *Console) startLink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, user, err := c.user(r, admin)
 	if err != nil {
 		return err
 	}
-	typed, err := typedField(r, "handle", maxUser)
+	typed, err := trimmedField(r, "handle", maxUser)
 	if err != nil {
 		return err
 	}
-	started, err := c.o.Links.Start(by(r, v), linking.StartRequest{Domain: d.ID, User: user, Binding: binding(v.cookie), Handle: typed})
+	started, err := c.o.Links.Start(withActor(r, admin), linking.StartRequest{Domain: d.ID, User: user, Binding: binding(admin.cookie), Handle: typed})
 	if err != nil {
-		return c.failed(w, r, v, userAt("", d.ID, user), err)
+		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), err)
 	}
-	b := &begunLink{
+	b := &pendingLink{
 		ID: started.Link.ID, Domain: d.ID, User: user, StartURL: started.StartURL, AppURL: started.AppURL, Command: started.Command,
 		Expires: started.Link.Expires,
 	}
@@ -218,45 +218,45 @@ func (c *Console) beginLink(w http.ResponseWriter, r *http.Request, v visit) err
 			return err
 		}
 	}
-	c.sessions.update(v.cookie, func(s *session) { s.link = b })
-	http.Redirect(w, r, userAt("", d.ID, user)+"#link", http.StatusSeeOther)
+	c.sessions.update(admin.cookie, func(s *session) { s.link = b })
+	http.Redirect(w, r, userURL("", d.ID, user)+"#link", http.StatusSeeOther)
 	return nil
 }
 
-// confirmLink proves the link that was begun, with the code from the chat.
-func (c *Console) confirmLink(w http.ResponseWriter, r *http.Request, v visit) error {
-	d, user, err := c.user(r, v)
+// confirmLink confirms the pending link with the code from the chat.
+func (c *Console) confirmLink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	d, user, err := c.user(r, admin)
 	if err != nil {
 		return err
 	}
-	back := userAt("", d.ID, user) + "#link"
+	back := userURL("", d.ID, user) + "#link"
 	code := strings.ReplaceAll(strings.TrimSpace(r.PostForm.Get("code")), " ", "")
-	b, err := c.begun(r.Context(), v, d, user)
+	b, err := c.pendingLink(r.Context(), admin, d, user)
 	if err != nil {
 		return err
 	}
 	if b == nil || code == "" || len(code) > maxCode {
-		return c.failed(w, r, v, back, refuse(http.StatusUnprocessableEntity, "No code", "Type the code that the bot shows in the chat."))
+		return c.redirectFailed(w, r, admin, back, newPageError(http.StatusUnprocessableEntity, "No code", "Enter the code that the bot shows in the chat."))
 	}
-	o, err := c.o.Links.Confirm(by(r, v), b.ID, code, binding(v.cookie))
+	o, err := c.o.Links.Confirm(withActor(r, admin), b.ID, code, binding(admin.cookie))
 	if err != nil {
-		return c.failed(w, r, v, back, err)
+		return c.redirectFailed(w, r, admin, back, err)
 	}
 	if o.Result != linking.ResultVerified {
-		return c.failed(w, r, v, back, refuse(http.StatusConflict, "Not linked", cmp.Or(confirmWords[o.Result], "That did not prove the link. Begin it anew.")))
+		return c.redirectFailed(w, r, admin, back, newPageError(http.StatusConflict, "Not linked", cmp.Or(confirmTexts[o.Result], "This did not confirm the link. Start a new one.")))
 	}
-	c.sessions.update(v.cookie, func(s *session) { s.link = nil })
-	return c.done(w, r, v, userAt("", d.ID, user), user+" is linked.")
+	c.sessions.update(admin.cookie, func(s *session) { s.link = nil })
+	return c.redirectDone(w, r, admin, userURL("", d.ID, user), user+" is linked.")
 }
 
-// confirmWords says what came of a confirm code.
-var confirmWords = map[linking.Result]string{
-	linking.ResultIncorrect:       "That is not the code. Look at the chat again.",
-	linking.ResultExpired:         "The link has expired. Begin it anew.",
-	linking.ResultExhausted:       "There were too many wrong codes. Begin the link anew.",
-	linking.ResultDenied:          "The person tapped Not me. Begin the link anew if that was a mistake.",
-	linking.ResultCanceled:        "A newer link was begun for this user; go on with that one.",
-	linking.ResultNotClaimed:      "Nobody has opened the link in Telegram yet. Only then the bot shows the code.",
-	linking.ResultBindingMismatch: "The link was begun in another session. Begin it anew here.",
-	linking.ResultAlreadyUsed:     "The link is proven already.",
+// confirmTexts are the results of a confirm code in words.
+var confirmTexts = map[linking.Result]string{
+	linking.ResultIncorrect:       "Wrong code. Check the chat again.",
+	linking.ResultExpired:         "The link has expired. Start a new one.",
+	linking.ResultExhausted:       "Too many wrong codes. Start a new link.",
+	linking.ResultDenied:          "The person tapped Not me. If that was a mistake, start a new link.",
+	linking.ResultCanceled:        "A newer link was started for this user. Continue with that one.",
+	linking.ResultNotClaimed:      "Nobody has opened the link in Telegram yet. The bot shows the code only after that.",
+	linking.ResultBindingMismatch: "The link was started in another session. Start a new one here.",
+	linking.ResultAlreadyUsed:     "The link is already confirmed.",
 }

@@ -19,7 +19,7 @@ func TestAnAdministratorFindsAUserInTheBrowser(t *testing.T) {
 	b.open("/console/users")
 	b.signIn(keyAdmin)
 	b.See(`[data-testid=user][data-user=alice] .bubble[data-on]`)
-	b.Reads(`[data-testid=user][data-user=bob]`, "Invited, not proven yet")
+	b.Reads(`[data-testid=user][data-user=bob]`, "Invited, not confirmed yet")
 	b.Reads(`[data-testid=user][data-user=carol]`, "Has blocked the bot")
 	b.shots("users")
 	b.Click(`[data-testid=next]`)
@@ -68,7 +68,7 @@ func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
 
 	b.Type(`[data-testid=text]`, "The backup is done.")
 	b.Click(`[data-testid=send]`)
-	b.Reads(`[data-testid=flash]`, "on its way")
+	b.Reads(`[data-testid=flash]`, "being sent")
 	b.See(`[data-testid=message][data-status=queued]`)
 	m := w.last(alice)
 	if m.Body.Parts[0].Text.Text != "The backup is done." || m.Lane != delivery.LaneDirect {

@@ -24,7 +24,7 @@ func dead(t *testing.T) (*gateway, string) {
 	return g, id
 }
 
-// list asks for messages and answers their ids, and what comes next.
+// list lists messages and returns their ids and the next page.
 func (g *gateway) list(query string) (ids []string, next string) {
 	g.t.Helper()
 	var l api.MessageList
@@ -54,7 +54,7 @@ func TestMessagesAreListedNewestFirstInPages(t *testing.T) {
 			page, next = g.list(query + "&after=" + next)
 			got = append(got, page...)
 		}
-		// Linking has sent one of its own: "Connected."
+		// Linking has sent a message of its own: "Connected."
 		if pages != 3 || len(got) != 8 || !slices.Equal(got[:7], want) {
 			t.Errorf("%s: %v in %d pages, want %v and one more", query, got, pages, want)
 		}
@@ -109,7 +109,7 @@ func TestListIsFiltered(t *testing.T) {
 		}
 	}
 	g.as(keyCorp, "GET", "/v1/messages?status=dead&after="+corp+"&domain=corp", nil).is(200, `{"messages":[],"next":""}`)
-	// No list shows, and no page follows, what belongs to another domain.
+	// A list or page never shows another domain's messages.
 	g.as(keyCorp, "GET", "/v1/messages?domain=corp&after="+failed, nil).isFault("query/after")
 }
 
@@ -183,7 +183,7 @@ func TestResendUnderOneIdempotencyKeyIsOneMessage(t *testing.T) {
 	if a := g.call("POST", path, object{"ttl": 60}, "Idempotency-Key", "k"); !a.replayed() || a.str("id") != first {
 		t.Errorf("the same call: %d %s", a.status, a.body)
 	}
-	// The answer was lost to a crash: the message is found by its id.
+	// The answer was lost in a crash: the message is found by its id.
 	if err := g.db.Prune(t.Context(), g.clock.Now().Add(25*time.Hour), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}

@@ -8,21 +8,21 @@ import (
 	"telegate/delivery"
 )
 
-// rendered is a part of a message as a preview shows it.
-type rendered struct {
+// previewPart is one part of a message in a preview.
+type previewPart struct {
 	Pieces []piece
-	Links  []string // where its links lead, in order: a preview follows none
-	File   string   // name of the file it goes out with
+	Links  []string // URLs of its links, in order; links in a preview are not clickable
+	File   string   // name of the attached file
 }
 
-// piece is a stretch of text that is formatted alike.
+// piece is a run of text with the same formatting.
 type piece struct{ Text, Class string }
 
-// render turns a body into what templates can show without trusting it.
-func render(body delivery.Body) []rendered {
-	list := make([]rendered, len(body.Parts))
+// previewParts turns a body into data that templates can show safely.
+func previewParts(body delivery.Body) []previewPart {
+	list := make([]previewPart, len(body.Parts))
 	for i, p := range body.Parts {
-		list[i].Pieces = piecesOf(p.Text)
+		list[i].Pieces = splitPieces(p.Text)
 		for _, e := range p.Text.Entities {
 			if e.URL != "" {
 				list[i].Links = append(list[i].Links, e.URL)
@@ -35,8 +35,8 @@ func render(body delivery.Body) []rendered {
 	return list
 }
 
-// piecesOf cuts a text wherever an entity begins or ends. Entities count in UTF-16 units.
-func piecesOf(t delivery.Text) []piece {
+// splitPieces splits a text at the start and end of every entity. Entities count in UTF-16 units.
+func splitPieces(t delivery.Text) []piece {
 	units := utf16.Encode([]rune(t.Text))
 	cuts := []int{0, len(units)}
 	for _, e := range t.Entities {

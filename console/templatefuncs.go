@@ -12,15 +12,15 @@ import (
 	"telegate/twofa"
 )
 
-// funcs are what all pages may call.
-var funcs = template.FuncMap{
+// templateFuncs are available in all pages.
+var templateFuncs = template.FuncMap{
 	"at":      func(name string) string { return Path + "/" + name },
 	"query":   query,
 	"entry":   func(name, title string, p page) navEntry { return navEntry{name, title, p} },
 	"handle":  handle,
-	"time":    clock,
-	"span":    span,
-	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // of our own making: Options.QR
+	"time":    timeText,
+	"span":    durationText,
+	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // built by Options.QR
 	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"lane":    laneState,
 	"message": func(s delivery.Status) state { return messageStates[s] },
@@ -40,7 +40,7 @@ type navEntry struct {
 	Page        page
 }
 
-// query makes the part of an address from names and values: {{query "domain" .ID "user" .User}}.
+// query encodes names and values as a query: {{query "domain" .ID "user" .User}}.
 func query(pairs ...string) template.URL {
 	values := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -49,8 +49,8 @@ func query(pairs ...string) template.URL {
 	return template.URL(values.Encode()) //nolint:gosec // encoded just now
 }
 
-// span says a duration, rounded up, so that who waits that long has waited long enough.
-func span(d time.Duration) string {
+// durationText is a duration in words, rounded up, so that a user who waits that long has waited long enough.
+func durationText(d time.Duration) string {
 	switch s := int(math.Ceil(d.Seconds())); {
 	case s < 100:
 		return fmt.Sprintf("%d %s", s, plural(s, "second", "seconds"))
@@ -79,5 +79,5 @@ func handle(username string) string {
 	return "@" + username
 }
 
-// clock is a time as people without JavaScript see it; console.js shows the browser's own time zone instead.
-func clock(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
+// timeText is a time for users without JavaScript. console.js shows it in the browser's time zone instead.
+func timeText(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }

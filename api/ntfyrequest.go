@@ -14,12 +14,12 @@ import (
 	"unicode/utf8"
 )
 
-// publication is what a client of ntfy asks for. The names are those of ntfy's JSON.
-type publication struct {
+// publishRequest is what a client of ntfy sends. The names are those of ntfy's JSON.
+type publishRequest struct {
 	Topic    string   `json:"topic"`
 	Message  string   `json:"message"`
 	Title    string   `json:"title"`
-	Priority int      `json:"priority"` // 1 to 5; 0 is 3
+	Priority int      `json:"priority"` // 1 to 5; 0 means 3
 	Tags     []string `json:"tags"`
 	Click    string   `json:"click"`
 	Attach   string   `json:"attach"`
@@ -28,97 +28,97 @@ type publication struct {
 	Email    string   `json:"email"`
 	Call     string   `json:"call"`
 
-	binary bool // the body is no text
+	binary bool // the body is not text
 }
 
-// readPublication reads the two forms: the topic in the path and all else in headers or the query, or everything in JSON. What only
-// ornaments a message (icons, actions, Markdown) is passed over; what the sender relies on and does not get is refused.
-func readPublication(w http.ResponseWriter, r *http.Request) (publication, error) {
-	if headSize(r) > maxHead {
-		p := problem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
-		p.LimitBytes = maxHead
-		return publication{}, p
+// readPublish reads the two forms: topic in the path and the rest in headers or query, or everything in JSON. It ignores
+// decoration (icons, actions, Markdown) and refuses what the sender relies on but would not get.
+func readPublish(w http.ResponseWriter, r *http.Request) (publishRequest, error) {
+	if headersSize(r) > maxHeaders {
+		p := newProblem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
+		p.LimitBytes = maxHeaders
+		return publishRequest{}, p
 	}
 	limit := maxBody
-	if _, given := publishedKey(r); !given {
-		limit = maxKeyless
+	if _, given := publishKey(r); !given {
+		limit = maxBodyWithoutKey
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return publication{}, tooLarge(limit)
+		return publishRequest{}, tooLarge(limit)
 	case err != nil:
-		return publication{}, problem("malformed-request", "The body could not be read to its end.")
+		return publishRequest{}, newProblem("malformed-request", "The body could not be read completely.")
 	}
-	p := publication{}
+	p := publishRequest{}
 	if topic, _ := topicOf(r.URL.Path); topic == "" {
-		p, err = publicationOfJSON(body)
+		p, err = publishFromJSON(body)
 	} else {
-		p, err = publicationOfHeaders(r, body)
+		p, err = publishFromHeaders(r, body)
 		p.Topic = topic
 	}
 	if err != nil {
 		return p, err
 	}
-	return p, p.check()
+	return p, p.validate()
 }
 
-func publicationOfJSON(body []byte) (publication, error) {
-	var p publication
+func publishFromJSON(body []byte) (publishRequest, error) {
+	var p publishRequest
 	if !utf8.Valid(body) || json.Unmarshal(body, &p) != nil {
-		return p, problem("malformed-request", `The body must be JSON as in {"topic":"…","message":"…","title":"…","priority":4,"tags":["…"],"click":"https://…"}. `+
+		return p, newProblem("malformed-request", `The body must be JSON as in {"topic":"…","message":"…","title":"…","priority":4,"tags":["…"],"click":"https://…"}. `+
 			"A plain text goes to the path of its topic.")
 	}
 	if p.Topic == "" {
-		return p, invalid("#/topic", "is required")
+		return p, invalidField("#/topic", "is required")
 	}
 	return p, nil
 }
 
-// priorities are ntfy's names.
+// priorities are the names that ntfy accepts.
 var priorities = map[string]int{
 	"": 0, "1": 1, "min": 1, "2": 2, "low": 2, "3": 3, "default": 3, "4": 4, "high": 4, "5": 5, "max": 5, "urgent": 5,
 }
 
-// urgency is what browsers and proxies mean by a header Priority (RFC 9218); it is not for us.
-var urgency = regexp.MustCompile(`^u=[0-7](,\s*i)?$|^i$`)
+// httpPriority is the Priority header that browsers and proxies send (RFC 9218). It is ignored.
+var httpPriority = regexp.MustCompile(`^u=[0-7](,\s*i)?$|^i$`)
 
-func publicationOfHeaders(r *http.Request, body []byte) (publication, error) {
-	p := publication{
-		Message: parameter(r, "message", "m"), Title: parameter(r, "title", "ti", "t"), Click: parameter(r, "click"),
-		Attach: parameter(r, "attach", "a"), Filename: parameter(r, "filename", "file", "f"), Delay: parameter(r, "delay", "at", "in"),
-		Email: parameter(r, "email", "e-mail", "mail", "e"), Call: parameter(r, "call"),
+func publishFromHeaders(r *http.Request, body []byte) (publishRequest, error) {
+	p := publishRequest{
+		Message: param(r, "message", "m"), Title: param(r, "title", "ti", "t"), Click: param(r, "click"),
+		Attach: param(r, "attach", "a"), Filename: param(r, "filename", "file", "f"), Delay: param(r, "delay", "at", "in"),
+		Email: param(r, "email", "e-mail", "mail", "e"), Call: param(r, "call"),
 	}
 	if p.binary = !utf8.Valid(body); p.binary {
 		return p, nil
 	}
 	p.Message = cmp.Or(strings.TrimSpace(string(body)), p.Message)
-	for tag := range strings.SplitSeq(parameter(r, "tags", "tag", "ta"), ",") {
+	for tag := range strings.SplitSeq(param(r, "tags", "tag", "ta"), ",") {
 		if tag = strings.TrimSpace(tag); tag != "" {
 			p.Tags = append(p.Tags, tag)
 		}
 	}
-	name := strings.ToLower(parameter(r, "priority", "prio", "p"))
-	if urgency.MatchString(name) {
+	name := strings.ToLower(param(r, "priority", "prio", "p"))
+	if httpPriority.MatchString(name) {
 		name = ""
 	}
 	var ok bool
 	if p.Priority, ok = priorities[name]; !ok {
-		return p, invalid("header/Priority", "must be 1 to 5, or min, low, default, high, max")
+		return p, invalidField("header/Priority", "must be 1 to 5, or min, low, default, high, max")
 	}
 	return p, nil
 }
 
-// parameter reads the first of the headers X-NAME and NAME, or of the query, that is there.
-func parameter(r *http.Request, names ...string) string {
+// param reads the first of the headers X-NAME and NAME, or query parameters, that is set.
+func param(r *http.Request, names ...string) string {
 	for _, name := range names {
 		for _, header := range []string{"X-" + name, name} {
 			if value := strings.TrimSpace(r.Header.Get(header)); value != "" {
 				if decoded, err := new(mime.WordDecoder).DecodeHeader(value); err == nil { // =?UTF-8?B?…?=
 					value = decoded
 				}
-				return legible(value)
+				return decodeLatin1(value)
 			}
 		}
 	}
@@ -126,15 +126,15 @@ func parameter(r *http.Request, names ...string) string {
 	for _, name := range names {
 		for _, parameter := range []string{"x-" + name, name} {
 			if value := strings.TrimSpace(query.Get(parameter)); value != "" {
-				return legible(value)
+				return decodeLatin1(value)
 			}
 		}
 	}
 	return ""
 }
 
-// legible reads text that is no UTF-8 as Latin-1, which some clients send in headers.
-func legible(value string) string {
+// decodeLatin1 reads text that is not UTF-8 as Latin-1, which some clients send in headers.
+func decodeLatin1(value string) string {
 	if utf8.ValidString(value) {
 		return value
 	}
@@ -145,23 +145,23 @@ func legible(value string) string {
 	return string(letters)
 }
 
-// check refuses what cannot be done, so that nobody waits for it, and gives a message without a text one.
-func (p *publication) check() error {
+// validate refuses what telegate cannot do, and gives an empty message a text.
+func (p *publishRequest) validate() error {
 	switch {
-	case p.binary || p.Filename != "" && p.Attach == "": // of an address that is attached it is only the name
-		return problem("unsupported-publication", "telegate takes text, no files. Send the text as UTF-8, or give the address of the file in Attach.")
+	case p.binary || p.Filename != "" && p.Attach == "": // with Attach, Filename is only the name of the attached URL
+		return newProblem("unsupported-publication", "telegate takes text, no files. Send the text as UTF-8, or give the address of the file in Attach.")
 	case p.Delay != "":
-		return problem("unsupported-publication", "telegate sends at once; leave out Delay, At and In.")
+		return newProblem("unsupported-publication", "telegate sends at once; leave out Delay, At and In.")
 	case p.Email != "" || p.Call != "":
-		return problem("unsupported-publication", "telegate writes to Telegram, and sends neither mail nor calls; leave out Email and Call.")
+		return newProblem("unsupported-publication", "telegate writes to Telegram, and sends neither mail nor calls; leave out Email and Call.")
 	case p.Priority < 0 || p.Priority > 5:
-		return invalid("#/priority", "must be from 1 to 5")
+		return invalidField("#/priority", "must be from 1 to 5")
 	}
 	p.Message = cmp.Or(p.Message, emptyMessage)
 	return nil
 }
 
-// tagSymbols are the tags that ntfy's documentation names as the popular ones, and what its apps show for them.
+// tagSymbols are the popular tags in ntfy's documentation, with the emoji that its apps show.
 var tagSymbols = map[string]string{
 	"+1": "👍", "partying_face": "🥳", "tada": "🎉", "heavy_check_mark": "✔️", "white_check_mark": "✅", "loudspeaker": "📢",
 	"-1": "👎", "warning": "⚠️", "rotating_light": "🚨", "triangular_flag_on_post": "🚩", "skull": "💀", "facepalm": "🤦",
@@ -169,8 +169,8 @@ var tagSymbols = map[string]string{
 	"green_circle": "🟢", "red_circle": "🔴", "yellow_circle": "🟡", "white_circle": "⚪", "lock": "🔒", "key": "🔑", "email": "📧",
 }
 
-// text is what the person reads: symbols and title in bold, the message, what it points to, and tags that are no symbols.
-func (p *publication) text() (text string, isHTML bool) {
+// text is what the person reads: emoji and title in bold, the message, its URLs, and the other tags.
+func (p *publishRequest) text() (text string, isHTML bool) {
 	var symbols, names []string
 	for _, tag := range p.Tags {
 		if symbol, ok := tagSymbols[tag]; ok {
@@ -199,11 +199,11 @@ func (p *publication) text() (text string, isHTML bool) {
 	return strings.Join(parts, "\n\n"), isHTML
 }
 
-// publishedKey is the API key that came with a publication, in any of the ways of ntfy's clients: as bearer, as the password of
-// Basic, or either of these in the query.
-func publishedKey(r *http.Request) (token string, given bool) {
+// publishKey is the API key of a publish request, in any form that ntfy's clients use: bearer token, password of Basic, or
+// either of them in the query.
+func publishKey(r *http.Request) (token string, given bool) {
 	header := r.Header.Get("Authorization")
-	if auth := parameter(r, "authorization", "auth"); header == "" && auth != "" {
+	if auth := param(r, "authorization", "auth"); header == "" && auth != "" {
 		decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(auth, "="))
 		if err != nil {
 			return "", true
