@@ -77,10 +77,12 @@ package-test: ## A package of a quick build: linted, and installed, run, upgrade
 	packaging/deb dist/stage $$(go env GOARCH | sed 's/^arm$$/arm7/') dist/telegate.deb
 	packaging/check dist/telegate.deb
 
-# Each page at a desk and on a phone, by day and by night: docs/console/PAGE-WIDTH-SCHEME.png. Needs Chromium.
-screenshots: ## The pictures of docs/console.md, as the browser tests of the console see its pages
-	rm -f docs/console/*.png
-	TELEGATE_SCREENSHOTS=$(CURDIR)/docs/console go test -count 1 -run 'InTheBrowser$$' ./console
+# Each page at a desk and on a phone, by day and by night: docs/console/full/PAGE-WIDTH-SCHEME.png. Needs Chromium. Git keeps one
+# picture of each page, at a desk by day.
+screenshots: ## The pictures of docs/console.md; the full set goes into docs/console/full
+	rm -rf docs/console/full docs/console/*.png && mkdir docs/console/full
+	TELEGATE_SCREENSHOTS=$(CURDIR)/docs/console/full go test -count 1 -run 'InTheBrowser$$' ./console
+	for f in docs/console/full/*-1280-light.png; do cp "$$f" "docs/console/$$(basename "$$f" -1280-light.png).png"; done
 
 image: ## The container image
 	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t $(IMAGE) .

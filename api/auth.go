@@ -81,7 +81,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		k := s.requestKey(r)
 		if k == nil {
 			writeProblem(w, r, newProblem("invalid-credentials",
-				"Send the header Authorization: Bearer KEY with a valid API key. telegate key new creates one."))
+				"Send the header Authorization: Bearer KEY with a valid API key. telegate key create creates one."))
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, k)))

@@ -135,7 +135,7 @@ func (s *Server) authorizePublish(r *http.Request, domain string, code bool) err
 	case !given:
 		return newProblem("invalid-credentials", "Below "+codePrefix+" a topic alone is not enough: send the header Authorization: Bearer KEY with an API key too.")
 	case k == nil:
-		return newProblem("invalid-credentials", "telegate does not know this key; telegate key new prints one. An alert needs none, the topic is enough.")
+		return newProblem("invalid-credentials", "telegate does not know this key; telegate key create prints one. An alert needs none, the topic is enough.")
 	case !k.hasScope(scopeSend):
 		p := newProblem("insufficient-scope", "Publishing needs a key with the scope send, or no key.")
 		p.RequiredScope = string(scopeSend)

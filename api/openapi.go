@@ -20,7 +20,7 @@ func openAPIConfig(version string) huma.Config {
 	c.CreateHooks = nil // no $schema members in answers
 	c.RejectUnknownQueryParameters = true
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"key": {Type: "http", Scheme: "bearer", Description: "A key printed by: telegate key new"},
+		"key": {Type: "http", Scheme: "bearer", Description: "A key printed by: telegate key create"},
 	}
 	return c
 }

@@ -25,7 +25,7 @@ type apiClient struct {
 
 func newAPIClient(f gatewayFlags) (*apiClient, error) {
 	if f.Key == "" {
-		return nil, errors.New("no API key: set TELEGATE_KEY to one that telegate key new has printed")
+		return nil, errors.New("no API key: set TELEGATE_KEY to one that telegate key create has printed")
 	}
 	return f.client()
 }

@@ -30,13 +30,13 @@ type cli struct {
 		List   messagesListCmd   `cmd:"" help:"List messages and what became of them."`
 		Show   messagesShowCmd   `cmd:"" help:"Show what has happened to a message."`
 		Resend messagesResendCmd `cmd:"" help:"Send a message again that did not arrive."`
-		Why    messagesWhyCmd    `cmd:"" help:"Tell why a user did, or did not, get something."`
+		Trace  messagesTraceCmd  `cmd:"" help:"Tell why a user did, or did not, get something."`
 	} `cmd:"" help:"Messages that were sent, and what became of them."`
 	Users struct {
-		List   usersListCmd   `cmd:"" help:"List the users with a linked chat."`
-		Show   usersShowCmd   `cmd:"" help:"Show what Telegram can be used for with a user, and why not."`
+		List   usersListCmd   `cmd:"" help:"List the users that are linked or invited."`
+		Show   usersShowCmd   `cmd:"" help:"Show whether a user can get codes and messages, and why not."`
 		Link   usersLinkCmd   `cmd:"" help:"Link a user to a chat, by a link that you pass on."`
-		Set    usersSetCmd    `cmd:"" help:"Set a user's handle: an invitation until it is proven."`
+		Invite usersInviteCmd `cmd:"" help:"Set a user's handle: an invitation until it is proven."`
 		Unlink usersUnlinkCmd `cmd:"" help:"Unlink a user from the chat."`
 	} `cmd:"" help:"Users, and their links to Telegram."`
 	Report struct {
@@ -47,11 +47,11 @@ type cli struct {
 	Audit   struct {
 		Verify auditVerifyCmd `cmd:"" help:"Prove that nobody has changed the audit."`
 	} `cmd:"" help:"The record of sign-ins, links and refusals."`
-	Support supportCmd `cmd:"" help:"Pack what helps others to help, with every secret removed."`
-	Reload  reloadCmd  `cmd:"" help:"Have a running gateway read its configuration again."`
+	Support supportCmd `cmd:"" help:"Make a support file without secrets."`
+	Reload  reloadCmd  `cmd:"" help:"Reload the configuration of a running gateway."`
 	Status  statusCmd  `cmd:"" help:"Show how a running gateway is doing, and what to do."`
 	Key     struct {
-		New keyNewCmd `cmd:"" help:"Make an API key and print the table for the configuration."`
+		Create keyCreateCmd `cmd:"" help:"Make an API key and print the section for the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {
 		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print how it is understood."`
@@ -91,7 +91,7 @@ To see it work, without account, network or configuration:
 For real: ask @BotFather for a bot token, let setup write telegate.toml, make a key for your server and start:
 
     telegate setup
-    telegate key new --name my-server
+    telegate key create --name my-server
     telegate serve --config telegate.toml`
 
 // run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
@@ -125,12 +125,23 @@ func parse(args []string, con *Env) (command *kong.Context, err error) {
 			panic(p)
 		}
 	}()
-	args = setuptelegram(args)
+	args = currentNames(setuptelegram(args))
 	parser, err := newParser(con)
 	if err != nil {
 		return nil, err
 	}
 	return parser.Parse(args)
+}
+
+// earlierNames are commands that had another name, which still works: the last word before, and now.
+var earlierNames = map[string][2]string{"messages": {"why", "trace"}, "users": {"set", "invite"}, "key": {"new", "create"}}
+
+// currentNames replaces the earlier name of a command.
+func currentNames(args []string) []string {
+	if len(args) < 2 || earlierNames[args[0]][0] != args[1] {
+		return args
+	}
+	return slices.Concat(args[:1], []string{earlierNames[args[0]][1]}, args[2:])
 }
 
 // setuptelegram turns --setuptelegram, as MeshCentral calls it, into the command. It may stand behind other flags, with the kind as

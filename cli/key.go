@@ -16,7 +16,7 @@ import (
 // maxKeyName is the longest name of a key that a configuration takes, in characters.
 const maxKeyName = 64
 
-type keyNewCmd struct {
+type keyCreateCmd struct {
 	Name    string   `required:"" placeholder:"NAME" help:"Who will use the key, such as meshcentral; it stands in the log."`
 	Domains []string `default:"*" placeholder:"ID" help:"Domains it may act for, separated by commas: \"*\" for all, \"\" for the default domain (default ${default})."`
 	Scopes  []string `default:"link,verify,send" enum:"link,verify,send,admin" placeholder:"SCOPE" help:"What it may do: ${enum} (default ${default})."`
@@ -27,15 +27,15 @@ type keyNewCmd struct {
 }
 
 // Help implements kong.HelpProvider.
-func (keyNewCmd) Help() string {
+func (keyCreateCmd) Help() string {
 	return `The key goes to the caller and is kept nowhere; the configuration takes its hash.
 
-    telegate key new --name meshcentral --domains '*' --scopes link,verify,send
-    telegate key new --name alice --scopes admin,link,send --user alice`
+    telegate key create --name meshcentral --domains '*' --scopes link,verify,send
+    telegate key create --name alice --scopes admin,link,send --user alice`
 }
 
 // Run prints a fresh key once, and the table that makes it known. The key itself is kept nowhere.
-func (c keyNewCmd) Run(con *Env) error {
+func (c keyCreateCmd) Run(con *Env) error {
 	if c.Name == "" || utf8.RuneCountInString(c.Name) > maxKeyName || strings.ContainsFunc(c.Name, unicode.IsControl) {
 		return exit.AsUsage(fmt.Errorf("--name must be one line of 1 to %d characters", maxKeyName))
 	}

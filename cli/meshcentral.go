@@ -48,7 +48,7 @@ func (c meshcentralSetupCmd) Run(con *Env) error {
 Both configurations stay as they are. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
 %s, docs/meshcentral.md (Set it up) has the lines. The key was shown once; this makes another, with its table for telegate.toml:
 
-    telegate key new --name meshcentral --scopes link,send,admin
+    telegate key create --name meshcentral --scopes link,send,admin
 `, base)
 		return err
 	}

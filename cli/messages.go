@@ -209,7 +209,7 @@ func (c messagesResendCmd) Run(ctx context.Context, con *Env) error {
 	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
 }
 
-type messagesWhyCmd struct {
+type messagesTraceCmd struct {
 	gatewayFlags
 	Domain string        `placeholder:"ID" help:"The domain; empty for the default domain."`
 	Since  time.Duration `default:"24h" placeholder:"SPAN" help:"How far back (default ${default})."`
@@ -218,15 +218,15 @@ type messagesWhyCmd struct {
 }
 
 // Help implements kong.HelpProvider.
-func (messagesWhyCmd) Help() string {
+func (messagesTraceCmd) Help() string {
 	return `It tells how the user's link stands, and everything that has happened since then: links, codes, messages that were refused,
 and messages with each attempt to send them. It needs a key with the scope admin.
 
-    telegate messages why alice --since 48h`
+    telegate messages trace alice --since 48h`
 }
 
 // Run traces a user.
-func (c messagesWhyCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesTraceCmd) Run(ctx context.Context, con *Env) error {
 	if c.Since <= 0 {
 		return exit.AsUsage(errors.New("--since must be a span such as 24h"))
 	}

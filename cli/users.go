@@ -100,22 +100,22 @@ func (c usersShowCmd) Run(ctx context.Context, con *Env) error {
 	return tellUser(ctx, client, con, c.userArg, c.JSON)
 }
 
-type usersSetCmd struct {
+type usersInviteCmd struct {
 	userArg
 	Handle string `arg:"" help:"The Telegram username, such as @alice."`
 	JSON   bool   `help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
-func (usersSetCmd) Help() string {
+func (usersInviteCmd) Help() string {
 	return `Nothing goes to the handle until the user has proven it by linking: anybody could be behind a name. It needs a key with the
 scope admin.
 
-    telegate users set alice @alice_tg`
+    telegate users invite alice @alice_tg`
 }
 
 // Run sets a user's handle.
-func (c usersSetCmd) Run(ctx context.Context, con *Env) error {
+func (c usersInviteCmd) Run(ctx context.Context, con *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)

@@ -117,14 +117,14 @@ func (t *table) keys(domains map[string]Domain) []Key {
 			entry.fault("name", "is the name of another key as well; names tell callers apart in the log")
 		}
 		if k.Hash != "" && hashes[k.Hash] {
-			entry.fault("hash", "is the hash of another key as well; print a new one with: telegate key new")
+			entry.fault("hash", "is the hash of another key as well; print a new one with: telegate key create")
 		}
 		names[k.Name], hashes[k.Hash] = true, true
 		keys = append(keys, k)
 		entry.close()
 	}
 	if len(keys) == 0 {
-		t.p.warn("there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new")
+		t.p.warn("there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key create")
 	}
 	return keys
 }
@@ -133,7 +133,7 @@ func (t *table) keys(domains map[string]Domain) []Key {
 func (t *table) apiKey(domains map[string]Domain) Key {
 	for _, name := range []string{"name", "hash", "domains", "scopes"} {
 		if _, there := t.lookup(name); !there {
-			t.fault(name, "is missing; print a whole table with: telegate key new")
+			t.fault(name, "is missing; print a whole table with: telegate key create")
 		}
 	}
 	var k Key
@@ -142,10 +142,10 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		k.Hash = strings.ToLower(hash)
 		switch {
 		case strings.HasPrefix(hash, keyPrefix):
-			t.fault("hash", "is the key itself; only its hash belongs here, and this key should be replaced: telegate key new")
+			t.fault("hash", "is the key itself; only its hash belongs here, and this key should be replaced: telegate key create")
 			k.Hash = ""
 		case !hashShape.MatchString(k.Hash):
-			t.fault("hash", `must be "sha256:" and 64 hexadecimal digits, as telegate key new prints it`)
+			t.fault("hash", `must be "sha256:" and 64 hexadecimal digits, as telegate key create prints it`)
 			k.Hash = ""
 		}
 	}

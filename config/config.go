@@ -134,7 +134,7 @@ type API struct {
 	Keys []Key
 }
 
-// Key is [[api.keys]]: one caller and what it may do. "telegate key new" prints the table.
+// Key is [[api.keys]]: one caller and what it may do. "telegate key create" prints the table.
 type Key struct {
 	// Name is "name", 1 to 64 characters, unique. It stands in logs.
 	Name string

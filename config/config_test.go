@@ -74,7 +74,7 @@ func TestShortestFileHasAllDefaults(t *testing.T) {
 		Limits:    config.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20, UserPerDay: 200, UserBroadcastsPerMinute: 6, CodeDigits: 6, CodeTTL: 5 * time.Minute},
 		Retention: config.Retention{MessagesDays: 30, UpdatesDays: 7, AuditDays: 400},
 		Log:       config.Log{Level: slog.LevelInfo, Format: "text"},
-		Warnings:  []string{"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new"},
+		Warnings:  []string{"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key create"},
 	}
 	if diff := cmp.Diff(want, parse(t, bot), ignorePrivate, secrets); diff != "" {
 		t.Error(diff)
@@ -103,7 +103,7 @@ bottoken_file = "corp.token"
 listen = "127.0.0.1:8080"            # or "unix:/run/telegate/api.sock"; a public address needs tls_cert and tls_key
 [[api.keys]]
 name = "meshcentral"
-hash = "` + hash + `"                # printed by: telegate key new --name meshcentral --domains '*' --scopes link,verify,send
+hash = "` + hash + `"                # printed by: telegate key create --name meshcentral --domains '*' --scopes link,verify,send
 domains = ["*"]
 scopes = ["link", "verify", "send"]
 

@@ -108,14 +108,14 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"half a certificate", "[api]\ntls_key = 'key.pem'", "telegate.toml:3: api.tls_cert and tls_key belong together; set both or none"},
 		{"certificate that is not there", "[api]\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'",
 			"telegate.toml:4: api.tls_cert names a file that cannot be read: no such file or directory (relative paths start at the folder of the configuration)"},
-		{"key without anything", "[[api.keys]]", "telegate.toml:3: api.keys.domains is missing; print a whole table with: telegate key new\n" +
-			"telegate.toml:3: api.keys.hash is missing; print a whole table with: telegate key new\n" +
-			"telegate.toml:3: api.keys.name is missing; print a whole table with: telegate key new\n" +
-			"telegate.toml:3: api.keys.scopes is missing; print a whole table with: telegate key new"},
+		{"key without anything", "[[api.keys]]", "telegate.toml:3: api.keys.domains is missing; print a whole table with: telegate key create\n" +
+			"telegate.toml:3: api.keys.hash is missing; print a whole table with: telegate key create\n" +
+			"telegate.toml:3: api.keys.name is missing; print a whole table with: telegate key create\n" +
+			"telegate.toml:3: api.keys.scopes is missing; print a whole table with: telegate key create"},
 		{"key without prefix", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash[7:] + "'\ndomains = ['*']\nscopes = ['send']",
-			`telegate.toml:5: api.keys.hash must be "sha256:" and 64 hexadecimal digits, as telegate key new prints it`},
+			`telegate.toml:5: api.keys.hash must be "sha256:" and 64 hexadecimal digits, as telegate key create prints it`},
 		{"key itself", "[[api.keys]]\nname = 'mesh'\nhash = 'tgk_" + strings.Repeat("k", 43) + "'\ndomains = ['*']\nscopes = ['send']",
-			"telegate.toml:5: api.keys.hash is the key itself; only its hash belongs here, and this key should be replaced: telegate key new"},
+			"telegate.toml:5: api.keys.hash is the key itself; only its hash belongs here, and this key should be replaced: telegate key create"},
 		{"unknown domain", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['', 'corp']\nscopes = ['send']",
 			`telegate.toml:6: api.keys.domains names "corp", which is not a configured domain; "*" means all`},
 		{"unknown scope", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send', 'read']",
@@ -135,7 +135,7 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"name twice", key + "[[api.keys]]\nname = 'mesh'\nhash = '" + otherHash + "'\ndomains = ['*']\nscopes = ['link']",
 			"telegate.toml:9: api.keys.name is the name of another key as well; names tell callers apart in the log"},
 		{"hash twice", key + "[[api.keys]]\nname = 'other'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['link']",
-			"telegate.toml:10: api.keys.hash is the hash of another key as well; print a new one with: telegate key new"},
+			"telegate.toml:10: api.keys.hash is the hash of another key as well; print a new one with: telegate key create"},
 
 		// Database, limits, log
 		{"database in memory", "[database]\npath = ':memory:'", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},

@@ -134,7 +134,7 @@ func TestIDAndHashAloneAreAConfigurationWithAWarning(t *testing.T) {
 	c := parse(t, "[messaging.telegram]\napiid = 5\napihash = '"+apiHash+"'\n[domains.corp]\ntitle = 'Corp'")
 	if diff := cmp.Diff([]string{
 		"domains.corp has no bot: nobody there can link an account until it or [messaging.telegram] has a bottoken, or telegate session import has kept a user's session",
-		"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key new",
+		"there are no [[api.keys]], so nobody can call the gateway; print one with: telegate key create",
 		"messaging.telegram has neither a bottoken nor a session: telegate works as the user whose session telegate session import has kept, and does not start without one",
 	}, c.Warnings); diff != "" {
 		t.Error(diff)

@@ -37,7 +37,7 @@ func newMetrics(g *Gateway) *metrics {
 			Name: "telegate_messages_total", Help: "Messages that have ended, by lane, outcome and reason of a failure.",
 		}, []string{"lane", "status", "reason"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "telegate_message_seconds", Help: "Time from accepting a message to Telegram's taking it.",
+			Name: "telegate_message_duration_seconds", Help: "Time from accepting a message to Telegram's taking it.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"lane"}),
 		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -127,8 +127,8 @@ type Gauges struct{ g *Gateway }
 
 var (
 	healthDesc   = prometheus.NewDesc("telegate_health", "How a component is: 0 ok, 1 degraded, 2 failing, as in /healthz.", []string{"component"}, nil)
-	waitingDesc  = prometheus.NewDesc("telegate_outbox_waiting", "Messages waiting to be sent, by lane.", []string{"lane"}, nil)
-	oldestDesc   = prometheus.NewDesc("telegate_outbox_oldest_seconds", "How long the oldest waiting message has waited, by lane; 0 where none waits.", []string{"lane"}, nil)
+	waitingDesc  = prometheus.NewDesc("telegate_queue_messages", "Messages waiting to be sent, by lane.", []string{"lane"}, nil)
+	oldestDesc   = prometheus.NewDesc("telegate_queue_oldest_age_seconds", "How long the oldest waiting message has waited, by lane; 0 where none waits.", []string{"lane"}, nil)
 	stateDesc    = prometheus.NewDesc("telegate_bot_state", "1 for the state a bot is in.", []string{"bot", "state"}, nil)
 	accountDesc  = prometheus.NewDesc("telegate_account_state", "1 for the state a Telegram account over MTProto is in.", []string{"account", "state"}, nil)
 	pollDesc     = prometheus.NewDesc("telegate_bot_last_poll_timestamp_seconds", "When Telegram last answered a poll.", []string{"bot"}, nil)

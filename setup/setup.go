@@ -310,7 +310,7 @@ func (w *wizard) nextSteps(cfg *config.Config) {
 	}
 	w.Say("\nNext:")
 	if len(cfg.API.Keys) == 0 {
-		w.command("key new --name my-server")
+		w.command("key create --name my-server")
 		w.Say("      prints a key for your server, and the table to add to %s", w.Config)
 	}
 	w.command("config check" + flag)

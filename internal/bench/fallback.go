@@ -187,7 +187,7 @@ func (g *gateway) accountsConnected(ctx context.Context) error {
 func (g *gateway) emptied(ctx context.Context) error {
 	err := eventually(ctx, drainTime, drainCheck, func() (bool, error) {
 		m, err := g.metrics()
-		return m["telegate_outbox_waiting"] == 0, err
+		return m["telegate_queue_messages"] == 0, err
 	})
 	if err != nil {
 		return fmt.Errorf("wait for the outbox to be empty: %w", err)

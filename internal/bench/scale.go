@@ -118,7 +118,7 @@ func (s *scaling) queued(ctx context.Context) (err error) {
 	// The codes of the verifications have their turn first.
 	if err := eventually(ctx, drainTime, drainCheck, func() (bool, error) {
 		m, err := g.metrics()
-		return m[`telegate_outbox_waiting{lane="code"}`] == 0, err
+		return m[`telegate_queue_messages{lane="code"}`] == 0, err
 	}); err != nil {
 		return fmt.Errorf("wait for the codes to be sent: %w", err)
 	}

@@ -204,7 +204,7 @@ func (s *stage) drained(ctx context.Context, accepted []sent) (tally, error) {
 		if err != nil {
 			return false, err
 		}
-		if m["telegate_outbox_waiting"] > 0 {
+		if m["telegate_queue_messages"] > 0 {
 			empty = 0
 			return false, nil
 		}

@@ -39,7 +39,7 @@ func exposed(t *testing.T) map[string][]string {
 			}
 			all[m[1]] = labels
 		}
-		return all["telegate_message_seconds_count"] != nil
+		return all["telegate_message_duration_seconds_count"] != nil
 	})
 	described := make(chan *prometheus.Desc, 20) // those that have no value in this world
 	gateway.Gauges{}.Describe(described)
@@ -221,7 +221,7 @@ func TestTheAlarmOfNotMeLeadsToTheUser(t *testing.T) {
 	const said = "sign-in reported as not the user's own"
 	for name, section := range map[string]string{"docs/operations.md": "#### TelegateNotMe", "contrib/prometheus/telegate.rules.yml": "alert: TelegateNotMe"} {
 		_, text, _ := strings.Cut(read(t, top+name), section)
-		for _, step := range []string{said, "GET /v1/verifications/", "telegate messages why USER"} {
+		for _, step := range []string{said, "GET /v1/verifications/", "telegate messages trace USER"} {
 			if !strings.Contains(text, step) {
 				t.Errorf("%s does not say %q", name, step)
 			}

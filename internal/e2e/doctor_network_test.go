@@ -188,6 +188,6 @@ func TestDoctorEndsInTime(t *testing.T) {
 		finds(t, by, "ipv4", doctor.Fail, "does not answer in time")
 		finds(t, by, "ipv6", doctor.Fail, "does not answer in time")
 		finds(t, by, "mtproto", doctor.Fail, "None of Telegram's data centres")
-		finds(t, by, "config", doctor.Warn, "telegate key new")
+		finds(t, by, "config", doctor.Warn, "telegate key create")
 	})
 }

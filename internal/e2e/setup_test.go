@@ -225,7 +225,7 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 	s.reads("telegate.toml is written, with mode 0600.")
 	s.reads("The old one is telegate.toml.")
 	s.reads("The webhook is removed.")
-	s.reads("telegate key new")
+	s.reads("telegate key create")
 	s.reads("telegate config check")
 	s.reads("telegate serve")
 	s.leaves(exit.OK)

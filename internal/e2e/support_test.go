@@ -116,7 +116,7 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"version.txt": "telegate " + version.Version, "config.toml": `bottoken = "(set)"`, "doctor.json": `"rung": "integrity"`, "health.json": `"name":"bot @TestBot"`,
-		"metrics.txt": "telegate_outbox_waiting", "database.json": `"integrity": "ok"`, "failures.json": `"reason": "unreachable"`, "log.txt": "send failed", "README.txt": "removed",
+		"metrics.txt": "telegate_queue_messages", "database.json": `"integrity": "ok"`, "failures.json": `"reason": "unreachable"`, "log.txt": "send failed", "README.txt": "removed",
 	} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s has no %q:\n%s", name, want, files[name])
