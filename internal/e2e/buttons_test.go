@@ -18,6 +18,7 @@ import (
 // A person's account can send no buttons: it sends links that tap them, and those work once the bot is there again, for the one
 // they were sent to alone.
 func TestButtonsOfAPersonsAccountAreLinksThatWork(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.withFallback(session, ""))
@@ -61,6 +62,7 @@ func (w *world) opens(name, link string) {
 
 // The links of "Link" and "Not me" under the question do what the buttons do.
 func TestAQuestionIsAnsweredByLinks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

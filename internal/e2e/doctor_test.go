@@ -125,6 +125,7 @@ func finds(t *testing.T, by map[string]doctor.Finding, rung, status, words strin
 }
 
 func TestDoctorFindsAHealthyTelegateWell(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	p.startText(p.text)
@@ -153,6 +154,7 @@ func TestDoctorFindsAHealthyTelegateWell(t *testing.T) {
 var blanks = regexp.MustCompile(` +`)
 
 func TestDoctorLooksAtTheFiles(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	database := filepath.Join(p.dir, "telegate.db")
 
@@ -201,6 +203,7 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 }
 
 func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	for _, test := range []struct {
@@ -226,6 +229,7 @@ func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
 }
 
 func TestDoctorLooksAtTheDataCentres(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.dataCentre()
 	app := "baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'\n"
@@ -256,6 +260,7 @@ func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 
 // Connections are not enough: a firewall or a proxy that lets nothing but them through is found out.
 func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.dataCentre()
 	p.servers[0].Address = p.net.DataCentres[0] // which hangs up on everybody
@@ -277,6 +282,7 @@ func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
 }
 
 func TestDoctorAsksTheRunningGateway(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	stranger := &http.Server{Addr: p.listen, Handler: http.NotFoundHandler()}
@@ -301,6 +307,7 @@ func TestDoctorAsksTheRunningGateway(t *testing.T) {
 
 // Doctor looks the database over, and says what to do with one that is damaged or newer.
 func TestDoctorLooksTheDatabaseOver(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	path := filepath.Join(p.dir, "telegate.db")

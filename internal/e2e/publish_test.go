@@ -39,6 +39,7 @@ func (w *world) publish(topic, text string) (int, string) {
 
 // A person gives programs a topic from the chat, replaces it, and takes it away.
 func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -61,7 +62,7 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 	}
 
 	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "is void"), -1)
-	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"Nobody has this topic`) {
+	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"This topic does not exist`) {
 		t.Errorf("the old topic: %d %s", status, body)
 	}
 	if status, body := w.publish(renewed[0], "x"); status != http.StatusOK {
@@ -78,6 +79,7 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 
 // Somebody registers a handle at a server before he has ever met the bot: Start brings the code, and the code proves the handle.
 func TestStartBringsTheCodeThatWasWaitingAndItProvesTheHandle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -13,6 +13,7 @@ import (
 // The whole story, from a stranger to a signed-in user, through every layer: API, database, dispatcher, Bot API, phone
 // and back.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
