@@ -105,7 +105,7 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) (published, err
 		return published{}, err
 	}
 	if !code { // codes have a limit of their own, which a stranger with the topic must not use up
-		if err := s.o.Topics.Take(p.Topic); err != nil {
+		if err := s.o.Topics.Allow(p.Topic); err != nil {
 			return published{}, err
 		}
 	}

@@ -42,7 +42,7 @@ type Messages interface {
 	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
 	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
 	// Started sends what was waiting for the holder of a username to press Start, and tells whether there was anything.
-	Started(ctx context.Context, botID int64, username string) (bool, error)
+	SendWaiting(ctx context.Context, botID int64, username string) (bool, error)
 }
 
 // Topics are what programs write to people by.
@@ -153,7 +153,7 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 		if err := d.links.Claim(ctx, chat, argument); err != nil {
 			return err
 		}
-		_, err := d.messages.Started(ctx, chat.BotID, chat.Username)
+		_, err := d.messages.SendWaiting(ctx, chat.BotID, chat.Username)
 		return err
 	}
 	if command == "start" {
@@ -161,7 +161,7 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 			return err
 		}
 		// Who gets the code he has come for needs no word of how to connect an account.
-		if sent, err := d.messages.Started(ctx, chat.BotID, chat.Username); err != nil || sent {
+		if sent, err := d.messages.SendWaiting(ctx, chat.BotID, chat.Username); err != nil || sent {
 			return err
 		}
 	} else if err := d.links.Seen(ctx, chat); err != nil {

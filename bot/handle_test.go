@@ -52,7 +52,7 @@ type silent struct{ bot.Messages }
 
 func (silent) Reply(context.Context, int64, int64, delivery.Lane, delivery.Body) error { return nil }
 
-func (silent) Started(context.Context, int64, string) (bool, error) { return false, nil }
+func (silent) SendWaiting(context.Context, int64, string) (bool, error) { return false, nil }
 
 // A start token is random: one that looks like a tap, of a button that there is not, claims its link like any other. The buttons that
 // there are keep their meaning as links.

@@ -98,13 +98,13 @@ func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, v vis
 		return c.announceAgain(w, v, d, typed, err)
 	}
 	a.DryRun = true
-	announced, err := c.o.Broadcasts.Announce(r.Context(), a)
+	announced, err := c.o.Broadcasts.Create(r.Context(), a)
 	if err != nil {
 		return c.announceAgain(w, v, d, typed, err)
 	}
 	typed.Nonce = secret.Token()
 	data := announceData{
-		Typed: typed, Audience: announced.Broadcast.Audience, Takes: announced.Takes, Parts: render(announced.Broadcast.Body),
+		Typed: typed, Audience: announced.Broadcast.Audience, Takes: announced.Duration, Parts: render(announced.Broadcast.Body),
 	}
 	if announced.Broadcast.SendAt.After(c.o.Now()) {
 		data.When = announced.Broadcast.SendAt
@@ -122,12 +122,12 @@ func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, v visit)
 	if err == nil && typed.Nonce == "" {
 		err = refuse(http.StatusUnprocessableEntity, "Look at it first", "Look at the preview before it is sent.")
 	}
-	var announced notify.Announced
+	var announced notify.CreatedBroadcast
 	if err == nil {
 		var b [16]byte
 		copy(b[:], secret.Hash(v.session.csrf+" "+typed.Nonce)) // whoever has seen an id elsewhere cannot ask for it
 		a.ID = delivery.FormatID("bc", b)
-		announced, err = c.o.Broadcasts.Announce(by(r, v), a)
+		announced, err = c.o.Broadcasts.Create(by(r, v), a)
 	}
 	if err != nil {
 		return c.announceAgain(w, v, d, typed, err)
@@ -153,7 +153,7 @@ func (c *Console) announceAgain(w http.ResponseWriter, v visit, d Domain, typed 
 }
 
 // announcement reads the form. What was typed is there even with an error.
-func (c *Console) announcement(r *http.Request, d Domain) (announcement, notify.Announcement, error) {
+func (c *Console) announcement(r *http.Request, d Domain) (announcement, notify.BroadcastRequest, error) {
 	get := r.PostForm.Get
 	typed := announcement{
 		Everybody: get("audience") == "everybody", List: get("audience") == "list", Users: get("users"), Text: typedText(r),
@@ -162,7 +162,7 @@ func (c *Console) announcement(r *http.Request, d Domain) (announcement, notify.
 	if ttl, err := strconv.Atoi(get("ttl")); err == nil {
 		typed.TTL = ttl
 	}
-	a := notify.Announcement{
+	a := notify.BroadcastRequest{
 		Domain: d.ID, Text: typed.Text, HTML: typed.HTML, Silent: typed.Silent, TTL: time.Duration(typed.TTL) * time.Second,
 	}
 	var err error

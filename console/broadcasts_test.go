@@ -253,7 +253,7 @@ func TestBroadcastsArePagedByKey(t *testing.T) {
 	w := newWorld(t)
 	w.crowd()
 	for range 25 {
-		if _, err := w.broadcasts.Announce(t.Context(), notify.Announcement{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)}); err != nil {
+		if _, err := w.broadcasts.Create(t.Context(), notify.BroadcastRequest{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -140,8 +140,8 @@ func (tx *Tx) Proven(domain string, botID, chatID int64, since time.Time) (bool,
 }
 
 // Standing implements notify.Tx.
-func (tx *Tx) Standing(domain string, botID, chatID int64) (notify.Standing, error) {
-	var s notify.Standing
+func (tx *Tx) SignInBlock(domain string, botID, chatID int64) (notify.SignInBlock, error) {
+	var s notify.SignInBlock
 	var cooling int64
 	err := tx.q.row(`
 		SELECT coalesce(max(status = 'suspended' AND reason = 'too_many_failures'), 0), coalesce(max(cooling_until), 0) FROM links

@@ -35,7 +35,7 @@ func (w *world) waits(r notify.Request) string {
 func (w *world) pressStart(chat linking.Chat) (sent bool) {
 	w.t.Helper()
 	w.met(chat)
-	sent, err := w.messages.Started(w.t.Context(), chat.BotID, chat.Username)
+	sent, err := w.messages.SendWaiting(w.t.Context(), chat.BotID, chat.Username)
 	w.noError("start", err)
 	return sent
 }
