@@ -112,7 +112,7 @@ func (g *gateway) open(ctx context.Context) error {
 				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
 					return err
 				}
-				return links.Blocked(ctx, m.BotID, m.ChatID)
+				return links.ChatBlocked(ctx, m.BotID, m.ChatID)
 			},
 			Ended: g.metrics.ended,
 			Tried: g.metrics.tried,

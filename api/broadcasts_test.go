@@ -24,7 +24,7 @@ func audience(t *testing.T) *gateway {
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	g.link("", "bob", bob)
-	if err := g.links.Blocked(t.Context(), botID, bob.ID); err != nil {
+	if err := g.links.ChatBlocked(t.Context(), botID, bob.ID); err != nil {
 		t.Fatal(err)
 	}
 	return g

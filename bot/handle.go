@@ -22,12 +22,12 @@ type Links interface {
 	Accept(ctx context.Context, botID, chatID int64, linkID string) error
 	NotMe(ctx context.Context, botID, chatID int64, linkID string) error
 	UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error
-	OfChat(ctx context.Context, botID, chatID int64) ([]linking.Link, error)
-	Known(ctx context.Context, botID, chatID int64) (bool, error)
-	Met(ctx context.Context, chat linking.Chat) error
-	Seen(ctx context.Context, chat linking.Chat) error
-	Blocked(ctx context.Context, botID, chatID int64) error
-	Migrated(ctx context.Context, botID, from, to int64) error
+	LinksOfChat(ctx context.Context, botID, chatID int64) ([]linking.Link, error)
+	ChatKnown(ctx context.Context, botID, chatID int64) (bool, error)
+	ChatStarted(ctx context.Context, chat linking.Chat) error
+	UpdateChat(ctx context.Context, chat linking.Chat) error
+	ChatBlocked(ctx context.Context, botID, chatID int64) error
+	ChatMigrated(ctx context.Context, botID, from, to int64) error
 }
 
 // Codes is what people do to second-factor codes in the chat.
@@ -113,13 +113,13 @@ func (d *Desk) membership(ctx context.Context, m *models.ChatMemberUpdated) erro
 	}
 	switch m.NewChatMember.Type {
 	case models.ChatMemberTypeBanned: // "kicked"
-		return d.links.Blocked(ctx, d.client.ID(), m.Chat.ID)
+		return d.links.ChatBlocked(ctx, d.client.ID(), m.Chat.ID)
 	case models.ChatMemberTypeMember:
-		known, err := d.links.Known(ctx, d.client.ID(), m.Chat.ID)
+		known, err := d.links.ChatKnown(ctx, d.client.ID(), m.Chat.ID)
 		if err != nil || !known {
 			return err
 		}
-		return d.links.Met(ctx, d.chat(m.Chat, &m.From))
+		return d.links.ChatStarted(ctx, d.chat(m.Chat, &m.From))
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ const oldCommand = time.Hour
 
 func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) error {
 	if m.MigrateToChatID != 0 {
-		return d.links.Migrated(ctx, d.client.ID(), m.Chat.ID, m.MigrateToChatID)
+		return d.links.ChatMigrated(ctx, d.client.ID(), m.Chat.ID, m.MigrateToChatID)
 	}
 	if m.From == nil || m.From.IsBot {
 		return nil
@@ -157,17 +157,17 @@ func (d *Desk) message(ctx context.Context, updateID int64, m *models.Message) e
 		return err
 	}
 	if command == "start" {
-		if err := d.links.Met(ctx, chat); err != nil {
+		if err := d.links.ChatStarted(ctx, chat); err != nil {
 			return err
 		}
 		// Who gets the code he has come for needs no word of how to connect an account.
 		if sent, err := d.messages.SendWaiting(ctx, chat.BotID, chat.Username); err != nil || sent {
 			return err
 		}
-	} else if err := d.links.Seen(ctx, chat); err != nil {
+	} else if err := d.links.UpdateChat(ctx, chat); err != nil {
 		return err
 	}
-	links, err := d.links.OfChat(ctx, chat.BotID, chat.ID)
+	links, err := d.links.LinksOfChat(ctx, chat.BotID, chat.ID)
 	if err != nil {
 		return err
 	}

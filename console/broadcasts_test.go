@@ -72,7 +72,7 @@ func (w *world) crowd() {
 	w.link("", "alice", alice)
 	w.link("", "bob", person(502, "bob", "Bob", ""))
 	w.link("", "carol", person(503, "carol", "Carol", ""))
-	if err := w.links.Blocked(w.t.Context(), botID, 503); err != nil {
+	if err := w.links.ChatBlocked(w.t.Context(), botID, 503); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -76,7 +76,7 @@ func (s *Service) lookUpHandle(ctx context.Context, r Request) error {
 		return nil
 	}
 	botID, _ := s.domains.Bot(r.Domain)
-	found, err := s.domains.Meet(ctx, botID, name)
+	found, err := s.domains.ResolveUsername(ctx, botID, name)
 	if err == nil && !found {
 		err = ErrRecipientUnknown
 	}

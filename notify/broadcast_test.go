@@ -53,12 +53,12 @@ func TestWhoIsNotReachedHasAnOutcomeWithItsReason(t *testing.T) {
 		populate(s, s.db, "", 0, 5)
 		chat := func(n int) linking.Chat { return linking.Chat{BotID: botID, ID: chatOf(n), Type: "private"} }
 		for n := range 5 {
-			if err := s.links.Met(s.Context(), chat(n)); err != nil {
+			if err := s.links.ChatStarted(s.Context(), chat(n)); err != nil {
 				s.Fatal(err)
 			}
 		}
 		messages := notify.New(s.db, s.domains, s.dispatcher, time.Now, nil)
-		if err := errors.Join(messages.Mute(s.Context(), botID, chatOf(1), time.Now().Add(time.Hour)), s.links.Blocked(s.Context(), botID, chatOf(2))); err != nil {
+		if err := errors.Join(messages.Mute(s.Context(), botID, chatOf(1), time.Now().Add(time.Hour)), s.links.ChatBlocked(s.Context(), botID, chatOf(2))); err != nil {
 			s.Fatal(err)
 		}
 		s.tg.fault = func(chat int64, _ int) *delivery.SendError {

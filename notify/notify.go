@@ -99,7 +99,7 @@ type Domains interface {
 	Words(domain, call, person string) *language.Words
 	// Meet looks up who has a username now, where possible: delivery.UserSession can ask Telegram; a bot knows only users
 	// who have pressed Start. False if nobody has it. An error from Telegram is a *delivery.SendError.
-	Meet(ctx context.Context, botID int64, username string) (bool, error)
+	ResolveUsername(ctx context.Context, botID int64, username string) (bool, error)
 }
 
 // Outbox reports whether a message is being sent right now.

@@ -105,7 +105,7 @@ func TestATopicEndsWithItsLink(t *testing.T) {
 	link, topics := w.linked("alice", alice), w.topics()
 	topic, err := topics.Of(t.Context(), link)
 	w.noError("topic", err)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID)) // suspended: still hers
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID)) // suspended: still hers
 	w.wantOwner(topics, topic, "alice")
 	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantOwner(topics, topic, "")
