@@ -109,7 +109,7 @@ func (g *gateway) open(ctx context.Context) error {
 		}},
 		Listener: delivery.Listener{
 			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
-				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
+				if err := g.codes.FailUndeliverable(ctx, m.ID); err != nil || !gone {
 					return err
 				}
 				return links.ChatBlocked(ctx, m.BotID, m.ChatID)

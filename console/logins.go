@@ -147,7 +147,7 @@ func (c *Console) loginFilter(r *http.Request, v visit) (d Domain, data loginsDa
 	}
 	data.Live = data.After == "" && (data.To == "" || q.Before.Time.After(c.o.Now()))
 	if data.After != "" {
-		after, ok := twofa.ParsePlace(data.After)
+		after, ok := twofa.ParsePosition(data.After)
 		if !ok {
 			data.Problem = "There is no such page of this report. Begin at its first."
 			return d, data, q, nil

@@ -277,7 +277,7 @@ func TestAnActThatFailsLeavesNothingBehind(t *testing.T) {
 		}, []string{"Verification", "FactorOfLink", "UpdateVerification", "CancelMessage", "PendingVerifications", "Factor", "SaveFactor",
 			"Audit", "Enqueue", "commit"}},
 		{"undeliverable", func(codes *twofa.Service, v twofa.Verification) error {
-			return codes.Undeliverable(t.Context(), v.MessageID)
+			return codes.FailUndeliverable(t.Context(), v.MessageID)
 		}, []string{"VerificationByMessage", "UpdateVerification", "Audit", "commit"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

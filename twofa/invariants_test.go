@@ -84,7 +84,7 @@ func (g *game) play(event byte) string {
 		g.Clock.Advance(twofa.CoolingOff - 4*time.Minute)
 		return g.expect("not me", err, twofa.ErrStale)
 	case 27:
-		return g.expect("undeliverable", g.codes.Undeliverable(ctx, v.MessageID))
+		return g.expect("undeliverable", g.codes.FailUndeliverable(ctx, v.MessageID))
 	case 28:
 		g.domains.setOff("", true)
 		_, err := g.codes.ApplyPolicy(ctx, []string{""})

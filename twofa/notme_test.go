@@ -147,7 +147,7 @@ func TestNotMeIsStaleWhereThereIsNothingToDeny(t *testing.T) {
 			_ = w.codes.NotMe(w.T.Context(), botID, alicesChat, v.ID)
 		},
 		"over for a day": func(w *world, _ twofa.Verification) { w.Clock.Advance(24*time.Hour + time.Second) },
-		"failed":         func(w *world, v twofa.Verification) { _ = w.codes.Undeliverable(w.T.Context(), v.MessageID) },
+		"failed":         func(w *world, v twofa.Verification) { _ = w.codes.FailUndeliverable(w.T.Context(), v.MessageID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -205,7 +205,7 @@ func TestWhatHasExpiredStaysExpired(t *testing.T) {
 			w.NoError("block", w.links.ChatBlocked(w.T.Context(), botID, alicesChat))
 		},
 		"refused by Telegram": func(w *world, v twofa.Verification) {
-			w.NoError("undeliverable", w.codes.Undeliverable(w.T.Context(), v.MessageID))
+			w.NoError("undeliverable", w.codes.FailUndeliverable(w.T.Context(), v.MessageID))
 		},
 		"too many failures": func(w *world, _ twofa.Verification) { w.failures("alice", twofa.SuspendAt) },
 	} {
@@ -265,10 +265,10 @@ func TestACodeThatTelegramRefusesFailsItsVerification(t *testing.T) {
 	code := w.code(v)
 
 	for _, id := range []string{first, "", "msg_aaaaaaaaaaaaaaaaaaaaaaaaaa"} { // none of these carries the code of a verification now
-		w.NoError("undeliverable", w.codes.Undeliverable(t.Context(), id))
+		w.NoError("undeliverable", w.codes.FailUndeliverable(t.Context(), id))
 		w.wantStatus(v, twofa.Pending, "")
 	}
-	w.NoError("undeliverable", w.codes.Undeliverable(t.Context(), v.MessageID))
+	w.NoError("undeliverable", w.codes.FailUndeliverable(t.Context(), v.MessageID))
 	w.wantStatus(v, twofa.Failed, "")
 	wantResult(t, "its code", w.check(v, code), twofa.ResultFailed, 0)
 	if m, err := w.DB.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusQueued {
@@ -280,7 +280,7 @@ func TestACodeThatTelegramRefusesFailsItsVerification(t *testing.T) {
 
 	v = w.create(login("alice"))
 	w.check(v, w.code(v))
-	w.NoError("undeliverable", w.codes.Undeliverable(t.Context(), v.MessageID))
+	w.NoError("undeliverable", w.codes.FailUndeliverable(t.Context(), v.MessageID))
 	w.wantStatus(v, twofa.Approved, "") // the answer was lost, but the code had arrived
 }
 

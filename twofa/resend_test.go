@@ -101,7 +101,7 @@ func TestWhatHasEndedIsNotSentAgain(t *testing.T) {
 		},
 		"canceled": func(w *world, v twofa.Verification) { _, _ = w.codes.Cancel(w.T.Context(), v.ID) },
 		"denied":   func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.T.Context(), botID, alicesChat, v.ID) },
-		"failed":   func(w *world, v twofa.Verification) { _ = w.codes.Undeliverable(w.T.Context(), v.MessageID) },
+		"failed":   func(w *world, v twofa.Verification) { _ = w.codes.FailUndeliverable(w.T.Context(), v.MessageID) },
 		"unlinked": func(w *world, _ twofa.Verification) { _ = w.links.Unlink(w.T.Context(), "", "alice") },
 		"replaced": func(w *world, _ twofa.Verification) { w.link("", "alice", bobsChat) },
 	} {
