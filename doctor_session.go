@@ -60,7 +60,7 @@ func (d *doctor) session(ctx context.Context) []finding {
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	const rung = "session"
-	kept, err := db.OpenIdle(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
+	kept, err := db.OpenOffline(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
 	switch {
 	case errors.Is(err, db.ErrInUse):
 		return []finding{{rung, rungSkip, "The telegate that has the database open is using it, so Telegram is not asked whose it is.",
@@ -94,7 +94,7 @@ func (d *doctor) session(ctx context.Context) []finding {
 }
 
 // theSession is the session that the gateway would use; kept is nil where there is no database yet.
-func (d *doctor) theSession(ctx context.Context, kept *db.Idle) (userclient.Session, error) {
+func (d *doctor) theSession(ctx context.Context, kept *db.OfflineDB) (userclient.Session, error) {
 	if text := d.cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}

@@ -52,7 +52,7 @@ type Domains interface {
 
 // Store keeps what the console itself has to write down.
 type Store interface {
-	Note(ctx context.Context, e audit.Entry) error
+	WriteAudit(ctx context.Context, e audit.Entry) error
 }
 
 // Options are what the console works with.
