@@ -174,8 +174,8 @@ func (d *domains) Domains() []api.Domain {
 	return list
 }
 
-// Meet implements linking.Domains: these domains have bots.
-func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
+// ResolveUsername implements linking.Domains: these domains have bots.
+func (d *domains) ResolveUsername(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(id string) (string, bool) {
 	domain, ok := d.Domain(id)

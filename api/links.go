@@ -106,7 +106,7 @@ func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*struct {
 		p.RequiredScope = string(scopeSend)
 		return nil, p
 	}
-	l, err := s.o.Links.Vouch(ctx, linking.VouchRequest{
+	l, err := s.o.Links.LinkByCaller(ctx, linking.CallerLinkRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Handle: b.Handle, MessageID: b.Message,
 	})
 	if err != nil {

@@ -223,7 +223,7 @@ func TestResendKeepsTheRulesOfSending(t *testing.T) {
 		change func(g *gateway)
 	}{
 		"recipient-blocked": {409, func(g *gateway) {
-			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
+			if err := g.links.ChatBlocked(g.t.Context(), botID, alice.ID); err != nil {
 				g.t.Fatal(err)
 			}
 		}},
@@ -355,7 +355,7 @@ func TestTraceShowsAMuteAndABlock(t *testing.T) {
 	if tr.MutedUntil == nil || !tr.MutedUntil.Equal(until) || !strings.Contains(tr.Summary[1], "2026-11-02T10:00:00Z") {
 		t.Errorf("muted: %v %q", tr.MutedUntil, tr.Summary)
 	}
-	if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
+	if err := g.links.ChatBlocked(t.Context(), botID, alice.ID); err != nil {
 		t.Fatal(err)
 	}
 	g.clock.Advance(time.Second)

@@ -132,7 +132,7 @@ func TestALostAnswerIsAFailureWithItsNextStep(t *testing.T) {
 	g := linked(t)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
 	g.ended(id, delivery.StatusUnknown, nil)
-	const words = "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. Ask the person before it is sent again."
+	const words = "It was sent and Telegram's answer was lost, so it may have arrived; telegate does not repeat it. Ask the user before you send it again."
 	want := &delivery.Failure{Reason: delivery.ReasonAnswerLost, Detail: words}
 	var l api.MessageList
 	g.as(keyAdmin, "GET", "/v1/messages?status=dead", nil).into(&l)

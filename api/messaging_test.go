@@ -37,7 +37,7 @@ func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
 		"offline":                       {"", func(g *gateway) { g.domains.setOffline(true) }, false, true, "verified", `"transport_down"`},
 		"its bot is configured no more": {"", func(g *gateway) { g.domains.changeBot() }, false, false, "verified", `"transport_down"`},
 		"blocked": {"", func(g *gateway) {
-			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
+			if err := g.links.ChatBlocked(g.t.Context(), botID, alice.ID); err != nil {
 				g.t.Fatal(err)
 			}
 		}, false, false, "suspended", `"chat_blocked_bot"`},

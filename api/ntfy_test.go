@@ -291,7 +291,7 @@ func TestATopicOfSomebodyWhoCannotBeReachedSaysSo(t *testing.T) {
 	g.store.refuse(delivery.ErrStorageFull)
 	g.publish("/"+topic, "x").isRefused(503, "storage-full", "Free space")
 	g.store.refuse(nil)
-	if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
+	if err := g.links.ChatBlocked(t.Context(), botID, alice.ID); err != nil {
 		t.Fatal(err)
 	}
 	g.publish("/"+topic, "x").isRefused(409, "recipient-blocked", "blocked the bot")

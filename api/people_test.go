@@ -47,7 +47,7 @@ func (g *gateway) accept(who linking.Chat, linkID string) {
 // start is a tap on Start without a token.
 func (g *gateway) start(who linking.Chat) {
 	g.t.Helper()
-	if err := g.links.Met(g.t.Context(), who); err != nil {
+	if err := g.links.ChatStarted(g.t.Context(), who); err != nil {
 		g.t.Fatal(err)
 	}
 }

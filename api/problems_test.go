@@ -101,7 +101,7 @@ var problemCases = map[string]problemCase{
 		`{"code":40000,"http":400,"error":"telegate sends at once; leave out Delay, At and In."}`},
 	"recipient-blocked": {func(t *testing.T) answer {
 		g := linked(t)
-		if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
+		if err := g.links.ChatBlocked(t.Context(), botID, alice.ID); err != nil {
 			t.Fatal(err)
 		}
 		return g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"})
@@ -319,7 +319,7 @@ func TestFactorThatCannotBeUsedSaysWhyAsTheCapabilityDoes(t *testing.T) {
 	for reason, change := range map[string]func(g *gateway){
 		"link_suspended": suspend,
 		"chat_blocked_bot": func(g *gateway) {
-			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
+			if err := g.links.ChatBlocked(g.t.Context(), botID, alice.ID); err != nil {
 				g.t.Fatal(err)
 			}
 		},

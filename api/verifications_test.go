@@ -109,7 +109,7 @@ func TestEveryWayAVerificationCanEndIsTold(t *testing.T) {
 		"failed": func(g *gateway, id string) {
 			message := g.last(alice).ID
 			g.ended(message, delivery.StatusFailed, &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot."})
-			if err := g.codes.Undeliverable(g.t.Context(), message); err != nil {
+			if err := g.codes.FailUndeliverable(g.t.Context(), message); err != nil {
 				g.t.Fatal(err)
 			}
 			var v struct{ Delivery object }

@@ -98,13 +98,13 @@ func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin
 		return c.showBroadcastForm(w, admin, d, typed, err)
 	}
 	a.DryRun = true
-	announced, err := c.o.Broadcasts.Announce(r.Context(), a)
+	announced, err := c.o.Broadcasts.Create(r.Context(), a)
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
 	}
 	typed.Nonce = secret.Token()
 	data := broadcastFormData{
-		Typed: typed, Audience: announced.Broadcast.Audience, Takes: announced.Takes, Parts: previewParts(announced.Broadcast.Body),
+		Typed: typed, Audience: announced.Broadcast.Audience, Takes: announced.Duration, Parts: previewParts(announced.Broadcast.Body),
 	}
 	if announced.Broadcast.SendAt.After(c.o.Now()) {
 		data.When = announced.Broadcast.SendAt
@@ -122,12 +122,12 @@ func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin ad
 	if err == nil && typed.Nonce == "" {
 		err = newPageError(http.StatusUnprocessableEntity, "Preview it first", "Look at the preview before you send the broadcast.")
 	}
-	var announced notify.Announced
+	var announced notify.CreatedBroadcast
 	if err == nil {
 		var b [16]byte
 		copy(b[:], secret.Hash(admin.session.csrf+" "+typed.Nonce)) // so that an id seen elsewhere cannot be reused
 		a.ID = delivery.FormatID("bc", b)
-		announced, err = c.o.Broadcasts.Announce(withActor(r, admin), a)
+		announced, err = c.o.Broadcasts.Create(withActor(r, admin), a)
 	}
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
@@ -153,7 +153,7 @@ func (c *Console) showBroadcastForm(w http.ResponseWriter, admin adminSession, d
 }
 
 // readBroadcastForm reads the form. It returns the input even with an error.
-func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, notify.Announcement, error) {
+func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, notify.BroadcastRequest, error) {
 	get := r.PostForm.Get
 	typed := broadcastForm{
 		Everybody: get("audience") == "everybody", List: get("audience") == "list", Users: get("users"), Text: postedText(r),
@@ -162,7 +162,7 @@ func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, n
 	if ttl, err := strconv.Atoi(get("ttl")); err == nil {
 		typed.TTL = ttl
 	}
-	a := notify.Announcement{
+	a := notify.BroadcastRequest{
 		Domain: d.ID, Text: typed.Text, HTML: typed.HTML, Silent: typed.Silent, TTL: time.Duration(typed.TTL) * time.Second,
 	}
 	var err error

@@ -72,7 +72,7 @@ func (w *world) crowd() {
 	w.link("", "alice", alice)
 	w.link("", "bob", person(502, "bob", "Bob", ""))
 	w.link("", "carol", person(503, "carol", "Carol", ""))
-	if err := w.links.Blocked(w.t.Context(), botID, 503); err != nil {
+	if err := w.links.ChatBlocked(w.t.Context(), botID, 503); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -253,7 +253,7 @@ func TestBroadcastsArePagedByKey(t *testing.T) {
 	w := newWorld(t)
 	w.crowd()
 	for range 25 {
-		if _, err := w.broadcasts.Announce(t.Context(), notify.Announcement{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)}); err != nil {
+		if _, err := w.broadcasts.Create(t.Context(), notify.BroadcastRequest{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -52,7 +52,7 @@ type Domains interface {
 
 // Store writes the audit entries of the console itself.
 type Store interface {
-	Note(ctx context.Context, e audit.Entry) error
+	WriteAudit(ctx context.Context, e audit.Entry) error
 }
 
 // Options configure a Console.

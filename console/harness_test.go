@@ -180,7 +180,7 @@ func (d *domains) Domains() []console.Domain {
 
 func (d *domains) HasBot(id int64) bool { return id == botID }
 
-func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
+func (d *domains) ResolveUsername(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(id string) (string, bool) {
 	domain, ok := d.Domain(id)

@@ -119,7 +119,7 @@ func nextStep(m delivery.Message) string {
 // messageData is the data of the page of one message.
 type messageData struct {
 	Message delivery.Message
-	Moments []notify.Moment
+	Moments []notify.HistoryEntry
 	Typed   resendForm
 	Problem string // why it was not sent again
 }

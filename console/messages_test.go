@@ -238,7 +238,7 @@ func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
 	w.end(done.ID, delivery.StatusDelivered, "")
 	a := c.get("/console/status").want(t, http.StatusOK,
 		`href="/console/messages/`+late.ID+`"`, `data-tone="warn">Expired<`, "Telegram could not be reached in time.",
-		`href="/console/messages/`+lost.ID+`"`, `data-tone="warn">Unknown<`, "Ask the person before it is sent again.")
+		`href="/console/messages/`+lost.ID+`"`, `data-tone="warn">Unknown<`, "Ask the user before you send it again.")
 	if strings.Contains(a.body, done.ID) {
 		t.Errorf("what has arrived is among the failures: %s", a.body)
 	}

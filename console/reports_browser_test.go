@@ -209,7 +209,7 @@ func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
 	w.crowd()
 	w.signIns(audit.Entry{User: "alice", Outcome: "approved"}, audit.Entry{User: "alice", Outcome: "denied"}, audit.Entry{User: "bob", Outcome: "expired"})
 	dead, waiting := w.dead(notify.Request{User: "alice"}), w.send(notify.Request{User: "bob"})
-	announced, err := w.broadcasts.Announce(t.Context(), notify.Announcement{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)})
+	announced, err := w.broadcasts.Create(t.Context(), notify.BroadcastRequest{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)})
 	w.noError(err)
 	b := w.browser(t, 1280, 800)
 	b.open("/console/messages")

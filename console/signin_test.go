@@ -221,7 +221,7 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 		words   string
 	}{
 		"Telegram is down":    {func(w *world) { w.domains.setDown(true) }, "Telegram cannot be reached"},
-		"the bot is blocked":  {func(w *world) { w.noError(w.links.Blocked(w.t.Context(), botID, alice.ID)) }, "blocked the bot"},
+		"the bot is blocked":  {func(w *world) { w.noError(w.links.ChatBlocked(w.t.Context(), botID, alice.ID)) }, "blocked the bot"},
 		"msg2factor is off":   {func(w *world) { w.domains.set(console.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
 		"Not me":              {(*world).notMe, "denied with Not me"},
 		"too many were asked": {(*world).manyCodes, "Too many codes were requested"},

@@ -90,7 +90,7 @@ func (c *Console) userData(ctx context.Context, admin adminSession, d Domain, us
 	case !errors.Is(err, linking.ErrNotFound):
 		return data, err
 	}
-	switch inv, err := c.o.Links.Invited(ctx, d.ID, user); {
+	switch inv, err := c.o.Links.Invitation(ctx, d.ID, user); {
 	case err == nil:
 		data.Invitation = &inv
 		if data.Link == nil {

@@ -14,7 +14,7 @@ func TestAnAdministratorFindsAUserInTheBrowser(t *testing.T) {
 	w.noError(w.links.Invite(t.Context(), "", "bob", "@bob_tg"))
 	carol := person(503, "carol", "Carol", "")
 	w.link("", "carol", carol)
-	w.noError(w.links.Blocked(t.Context(), botID, carol.ID))
+	w.noError(w.links.ChatBlocked(t.Context(), botID, carol.ID))
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users")
 	b.signIn(keyAdmin)
@@ -55,7 +55,7 @@ func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
 	b.Type(`[data-testid=confirm-code]`, "000000")
 	b.Click(`[data-testid=confirm]`)
 	b.See(`[data-testid=flash][data-tone=bad]`)
-	links, err := w.links.OfChat(t.Context(), botID, alice.ID)
+	links, err := w.links.LinksOfChat(t.Context(), botID, alice.ID)
 	if err != nil || len(links) != 0 {
 		t.Fatalf("links of the chat: %v, %v", links, err)
 	}

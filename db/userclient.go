@@ -16,8 +16,7 @@ import (
 
 var _ account.Store = (*DB)(nil)
 
-// Hold implements account.Store. The lock is SQLite's own on a small file beside the database: it goes with the process,
-// however that ends.
+// Hold implements account.Store. It locks a small file beside the database with SQLite's lock, which ends with the process.
 func (d *DB) Hold(ctx context.Context, name string) (release func() error, err error) {
 	path := d.path + ".lock-" + strings.ReplaceAll(name, " ", "-")
 	if err := createPrivate(path); err != nil {

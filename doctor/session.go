@@ -21,7 +21,7 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	const name = "session"
-	kept, err := db.OpenIdle(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
+	kept, err := db.OpenOffline(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
 	switch {
 	case errors.Is(err, db.ErrInUse):
 		return []Finding{{name, Skip, "The telegate that has the database open is using it, so Telegram is not asked whose it is.",
@@ -55,7 +55,7 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 }
 
 // theSession is the session that the gateway would use; kept is nil where there is no database yet.
-func (d *Doctor) theSession(ctx context.Context, kept *db.Idle) (userclient.Session, error) {
+func (d *Doctor) theSession(ctx context.Context, kept *db.OfflineDB) (userclient.Session, error) {
 	if text := d.cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}

@@ -128,10 +128,10 @@ func (t *domains) CanSend(botID int64) bool {
 	return ok && b.CanSend() || t.HasBot(botID) && t.mtproto.up(botID)
 }
 
-// Meet makes sure that whoever has a username now is known under it, where that can be asked: through a user session that
+// ResolveUsername makes sure that whoever has a username now is known under it, where that can be asked: through a user session that
 // stands in for a bot. A bot knows only those who have pressed Start. False where nobody has it; the error is a *delivery.SendError
 // or the database's.
-func (t *domains) Meet(ctx context.Context, botID int64, username string) (bool, error) {
+func (t *domains) ResolveUsername(ctx context.Context, botID int64, username string) (bool, error) {
 	if botID != delivery.UserSession {
 		return true, nil
 	}

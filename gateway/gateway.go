@@ -134,10 +134,10 @@ func (g *Gateway) open(ctx context.Context) error {
 		}},
 		Listener: delivery.Listener{
 			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
-				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
+				if err := g.codes.FailUndeliverable(ctx, m.ID); err != nil || !gone {
 					return err
 				}
-				return links.Blocked(ctx, m.BotID, m.ChatID)
+				return links.ChatBlocked(ctx, m.BotID, m.ChatID)
 			},
 			Ended: g.metrics.ended,
 			Tried: g.metrics.tried,

@@ -36,7 +36,7 @@ func TestAUserIsReachedInTheLinkedChatOnly(t *testing.T) {
 	w.wantRefused("in another domain", notify.Request{Domain: "corp", User: "alice", Text: "x", Lane: delivery.LaneDirect}, notify.ErrNotLinked)
 	w.wantRefused("in another case", direct("Alice"), notify.ErrNotLinked)
 
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.wantRefused("blocked", direct("alice"), notify.ErrBlocked)
 	w.wantRefused("a code to whoever has blocked", notify.Request{User: "alice", Text: "1", Lane: delivery.LaneCode, Purpose: notify.Login}, notify.ErrBlocked)
 	w.met(alice)
@@ -96,7 +96,7 @@ func TestANumericIdReachesWhoeverTheBotHasMet(t *testing.T) {
 	if m := w.send(alert).Message; m.ChatID != group.ID {
 		t.Errorf("goes to chat %d, want the group", m.ChatID)
 	}
-	w.noError("kicked", w.links.Blocked(t.Context(), botID, group.ID))
+	w.noError("kicked", w.links.ChatBlocked(t.Context(), botID, group.ID))
 	w.wantRefused("kicked out of the group", alert, notify.ErrRecipientUnknown)
 }
 
@@ -107,7 +107,7 @@ func TestAHandleTheBotHasNotMetIsUnknown(t *testing.T) {
 	w.wantRefused("met by another bot", to("erin_tg"), notify.ErrRecipientUnknown)
 	w.met(alice)
 	w.send(to("alice_tg"))
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.wantRefused("blocked", to("alice_tg"), notify.ErrRecipientUnknown)
 	w.met(alice)
 	w.send(to("alice_tg"))
@@ -307,7 +307,7 @@ func TestALimitIsTheLastReasonToRefuse(t *testing.T) {
 	invalid := to("@alice_tg")
 	invalid.Text = ""
 	w.wantInvalid("empty", invalid, "text")
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	if _, err := w.messages.Send(t.Context(), to("@alice_tg")); !errors.Is(err, notify.ErrRecipientUnknown) {
 		t.Errorf("blocked: %v, want ErrRecipientUnknown", err)
 	}

@@ -63,7 +63,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) met(chats ...linking.Chat) {
 	w.t.Helper()
 	for _, c := range chats {
-		w.noError("met", w.links.Met(w.t.Context(), c))
+		w.noError("met", w.links.ChatStarted(w.t.Context(), c))
 	}
 }
 
@@ -167,8 +167,8 @@ type domains struct {
 	off    map[string]bool // msg2factor = false
 }
 
-// Meet implements notify.Domains: these domains have bots.
-func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
+// ResolveUsername implements notify.Domains: these domains have bots.
+func (d *domains) ResolveUsername(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]

@@ -113,9 +113,9 @@ func TestResendKeepsTheRulesOfSending(t *testing.T) {
 	toChat := w.dead(notify.Request{To: fmt.Sprint(mallory.ID), Text: "hello", Lane: delivery.LaneDirect, Admin: true})
 	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantNotResent("unlinked", notify.Resend{ID: toAlice.ID}, notify.ErrNotLinked)
-	w.noError("block", w.links.Blocked(t.Context(), botID, bob.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, bob.ID))
 	w.wantNotResent("blocked", notify.Resend{ID: toBob.ID}, notify.ErrBlocked)
-	w.noError("block", w.links.Blocked(t.Context(), botID, mallory.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, mallory.ID))
 	w.wantNotResent("blocked chat", notify.Resend{ID: toChat.ID}, notify.ErrRecipientUnknown)
 	delete(w.domains.titles, "corp")
 	w.wantNotResent("domain that is gone", notify.Resend{ID: toBob.ID}, notify.ErrUnknownDomain)
@@ -282,7 +282,7 @@ func TestRefusalThatConcernsThePersonIsWrittenDown(t *testing.T) {
 		change  func(w *world)
 	}{
 		"direct not_linked":        {notify.Request{User: "nobody", Text: "secret-text", Lane: delivery.LaneDirect}, "nobody", func(*world) {}},
-		"alert chat_blocked_bot":   {notify.Request{User: "alice", Text: "secret-text", Lane: delivery.LaneAlert}, "alice", func(w *world) { w.noError("block", w.links.Blocked(w.t.Context(), botID, alice.ID)) }},
+		"alert chat_blocked_bot":   {notify.Request{User: "alice", Text: "secret-text", Lane: delivery.LaneAlert}, "alice", func(w *world) { w.noError("block", w.links.ChatBlocked(w.t.Context(), botID, alice.ID)) }},
 		"code msg2factor_disabled": {code, "alice", func(w *world) { w.domains.off[""] = true }},
 		"code rate_limited": {code, "alice", func(w *world) {
 			for range notify.MaxLoginCodes {

@@ -375,7 +375,7 @@ func TestAMuteIsBoundedAndEndsOnDemand(t *testing.T) {
 	if got, want := mutedUntil(alice.ID), w.clock.Now().Add(7*24*time.Hour); !got.Equal(want) {
 		t.Errorf("muted until %v, want a week, %v", got, want)
 	}
-	w.noError("met again", w.links.Met(t.Context(), alice)) // a new label is no reason to forget it
+	w.noError("met again", w.links.ChatStarted(t.Context(), alice)) // a new label is no reason to forget it
 	if mutedUntil(alice.ID).IsZero() {
 		t.Error("the mute was forgotten")
 	}

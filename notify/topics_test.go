@@ -105,7 +105,7 @@ func TestATopicEndsWithItsLink(t *testing.T) {
 	link, topics := w.linked("alice", alice), w.topics()
 	topic, err := topics.Of(t.Context(), link)
 	w.noError("topic", err)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID)) // suspended: still hers
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID)) // suspended: still hers
 	w.wantOwner(topics, topic, "alice")
 	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantOwner(topics, topic, "")
@@ -126,20 +126,20 @@ func TestATopicTakesAsManyMessagesAsNtfyDoes(t *testing.T) {
 	w := newWorld(t)
 	topics := w.topics()
 	for i := range notify.TopicBurst {
-		if err := topics.Take("a"); err != nil {
+		if err := topics.Allow("a"); err != nil {
 			t.Fatalf("message %d: %v", i+1, err)
 		}
 	}
 	for range 3 { // asking in vain makes nobody wait longer
 		var busy *notify.TopicBusyError
-		if err := topics.Take("A"); !errors.As(err, &busy) || busy.RetryAfter != notify.TopicEvery {
+		if err := topics.Allow("A"); !errors.As(err, &busy) || busy.RetryAfter != notify.TopicEvery {
 			t.Errorf("one too many: %v", err)
 		}
 	}
-	w.noError("another topic", topics.Take("b"))
+	w.noError("another topic", topics.Allow("b"))
 	w.clock.Advance(notify.TopicEvery)
-	w.noError("a while later", topics.Take("a"))
-	if topics.Take("a") == nil {
+	w.noError("a while later", topics.Allow("a"))
+	if topics.Allow("a") == nil {
 		t.Error("and one more")
 	}
 }

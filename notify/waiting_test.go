@@ -35,7 +35,7 @@ func (w *world) waits(r notify.Request) string {
 func (w *world) pressStart(chat linking.Chat) (sent bool) {
 	w.t.Helper()
 	w.met(chat)
-	sent, err := w.messages.Started(w.t.Context(), chat.BotID, chat.Username)
+	sent, err := w.messages.SendWaiting(w.t.Context(), chat.BotID, chat.Username)
 	w.noError("start", err)
 	return sent
 }
@@ -82,7 +82,7 @@ func TestACodeWaitsForItsAddresseeToPressStart(t *testing.T) {
 	// From here on the name means this chat in the domain, as if it had been met when the code was made.
 	w.met(linking.Chat{BotID: botID, ID: mallory.ID, Type: "private", Username: "alice_tg"})
 	w.wantRefused("the name has passed on", proof("alice_tg", "111111"), notify.ErrRecipientChanged)
-	link, err := w.links.Vouch(t.Context(), linking.VouchRequest{User: "alice", Handle: "@alice_tg", MessageID: id})
+	link, err := w.links.LinkByCaller(t.Context(), linking.CallerLinkRequest{User: "alice", Handle: "@alice_tg", MessageID: id})
 	var refused *linking.ProofError
 	if !errors.As(err, &refused) || refused.Reason != linking.ProofNotDelivered { // it has only just been queued
 		t.Errorf("vouched: %+v, %v", link, err)
@@ -129,7 +129,7 @@ func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
 	// A name that has meant somebody else in this domain before: its new holder gets nothing, and it does not wait for him either.
 	w.met(bob)
 	w.send(proof("bob_tg", "for bob"))
-	w.noError("block", w.links.Blocked(t.Context(), botID, bob.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, bob.ID))
 	w.waits(proof("bob_tg", "for bob again"))
 	usurper := mallory
 	usurper.Username = "bob_tg"
@@ -147,7 +147,7 @@ func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
 func TestACodeWaitsForSomebodyWhoHasBlockedTheBot(t *testing.T) {
 	w := newWorld(t)
 	w.met(alice)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.waits(proof("alice_tg", "123456"))
 	if !w.pressStart(alice) {
 		t.Error("it was not sent")
@@ -186,7 +186,7 @@ func TestACodeThatWaitedCountsAsOneOfTheChats(t *testing.T) {
 		w.met(alice)
 		w.send(proof("alice_tg", "123456"))
 	}
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.noError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.waits(proof("alice_tg", "one too many"))
 	if w.pressStart(alice) {
 		t.Error("it was sent")

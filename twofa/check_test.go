@@ -36,8 +36,8 @@ func TestTheStatementsThemselvesAreGuarded(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	count := func(v twofa.Verification) (counted bool) {
 		t.Helper()
-		w.noError("count attempt", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) (err error) {
-			counted, err = tx.CountAttempt(v.ID, twofa.MaxAttempts, w.clock.Now())
+		w.NoError("count attempt", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) (err error) {
+			counted, err = tx.CountAttempt(v.ID, twofa.MaxAttempts, w.Clock.Now())
 			return err
 		}))
 		return counted
@@ -54,14 +54,14 @@ func TestTheStatementsThemselvesAreGuarded(t *testing.T) {
 	}
 	ended := w.get(v)
 	ended.Status = twofa.Approved
-	err := w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.UpdateVerification(ended) })
+	err := w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.UpdateVerification(ended) })
 	if !errors.Is(err, twofa.ErrFinished) {
 		t.Errorf("a second end: %v, want ErrFinished", err)
 	}
 	w.wantStatus(v, twofa.Exhausted, "")
 
 	v = w.create(login("alice"))
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	if count(v) {
 		t.Error("an attempt is counted after the expiry")
 	}
@@ -74,7 +74,7 @@ func TestACodeOfASuspendedLinkOpensNothing(t *testing.T) {
 	v := w.create(login("alice"))
 	f := w.factor("", "alice")
 	f.Suspended = true
-	w.noError("suspend", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
+	w.NoError("suspend", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
 	wantResult(t, "right code", w.check(v, w.code(v)), twofa.ResultCanceled, 0)
 	w.wantStatus(v, twofa.Canceled, "link_suspended")
 }
@@ -108,12 +108,12 @@ func TestACodeIsRefusedFromTheMomentItExpires(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
-	w.clock.Advance(5*time.Minute - time.Millisecond)
+	w.Clock.Advance(5*time.Minute - time.Millisecond)
 	wantResult(t, "a millisecond before", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 
 	v = w.create(login("alice"))
 	code := w.code(v)
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	w.wantStatus(v, twofa.Expired, "")
 	wantResult(t, "at the moment", w.check(v, code), twofa.ResultExpired, 0)
 	wantResult(t, "again", w.check(v, code), twofa.ResultExpired, 0)
@@ -127,12 +127,12 @@ func TestACodeIsVoidOnceTheClockWasSetBack(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
-	w.clock.Advance(-time.Minute)
+	w.Clock.Advance(-time.Minute)
 	wantResult(t, "by what a time server corrects", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 
 	v = w.create(login("alice"))
 	code := w.code(v)
-	w.clock.Advance(-time.Minute - time.Millisecond)
+	w.Clock.Advance(-time.Minute - time.Millisecond)
 	w.wantStatus(v, twofa.Expired, "")
 	wantResult(t, "by more", w.check(v, code), twofa.ResultExpired, 0)
 	v = w.create(login("alice"))
@@ -225,7 +225,7 @@ func TestACodeIsVoidOnceItsVerificationWasTamperedWith(t *testing.T) {
 			w.link("", "bob", bobsChat)
 			v := w.create(login("alice"))
 			code := w.code(v)
-			codes := w.service(tamperedStore{w.db, tamper}, twofa.Settings{Digits: 6, Lifetime: time.Minute})
+			codes := w.service(tamperedStore{w.DB, tamper}, twofa.Settings{Digits: 6, Lifetime: time.Minute})
 			binding := session("alice")
 			if name == "binding" {
 				binding = ""
@@ -310,10 +310,10 @@ func TestEveryCheckLeavesAnAuditRow(t *testing.T) {
 
 	var want []audit.Entry
 	check := func(code, session string, outcome twofa.Result) {
-		w.clock.Advance(time.Second)
+		w.Clock.Advance(time.Second)
 		w.checkIn(v, code, session)
 		want = append(want, audit.Entry{
-			Time: w.clock.Now(), Event: audit.VerificationChecked, Domain: "corp", User: "user//alice", Subject: v.ID,
+			Time: w.Clock.Now(), Event: audit.VerificationChecked, Domain: "corp", User: "user//alice", Subject: v.ID,
 			Outcome: string(outcome), Purpose: string(twofa.Login), Context: from,
 		})
 	}
@@ -322,7 +322,7 @@ func TestEveryCheckLeavesAnAuditRow(t *testing.T) {
 	check(code, session("user//alice"), twofa.ResultApproved)
 	check(code, session("user//alice"), twofa.ResultAlreadyUsed)
 
-	entries, err := w.db.AuditTrail(t.Context(), "corp", "user//alice", time.Time{})
+	entries, err := w.DB.AuditTrail(t.Context(), "corp", "user//alice", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

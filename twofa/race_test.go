@@ -92,7 +92,7 @@ func TestParallelEventsEndAVerificationOnce(t *testing.T) {
 		if !slices.Contains([]twofa.Status{twofa.Approved, twofa.Denied, twofa.Canceled, twofa.Exhausted}, end) {
 			t.Errorf("the end is %s", end)
 		}
-		w.clock.Advance(2 * time.Hour)
+		w.Clock.Advance(2 * time.Hour)
 	}
 }
 
@@ -105,7 +105,7 @@ func ignore(err, harmless error) error {
 
 // parallel does something n times at once and counts the results.
 func (w *world) parallel(n int, do func(i int) (twofa.Outcome, error)) map[twofa.Result]int {
-	w.t.Helper()
+	w.T.Helper()
 	var (
 		wg      sync.WaitGroup
 		mu      sync.Mutex
@@ -119,7 +119,7 @@ func (w *world) parallel(n int, do func(i int) (twofa.Outcome, error)) map[twofa
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				w.t.Errorf("call %d: %v", i, err)
+				w.T.Errorf("call %d: %v", i, err)
 			}
 			results[o.Result]++
 		})
