@@ -186,17 +186,17 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 		status int
 		flash  string
 	}{
-		"no handle":             {"/console/user/handle" + user, url.Values{}, http.StatusSeeOther, "no Telegram username"},
-		"no username":           {"/console/user/handle" + user, url.Values{"handle": {"<script>"}}, http.StatusSeeOther, "no Telegram username"},
+		"no handle":             {"/console/user/handle" + user, url.Values{}, http.StatusSeeOther, "not a Telegram username"},
+		"no username":           {"/console/user/handle" + user, url.Values{"handle": {"<script>"}}, http.StatusSeeOther, "not a Telegram username"},
 		"a long handle":         {"/console/user/handle" + user, url.Values{"handle": {long}}, http.StatusUnprocessableEntity, ""},
-		"nothing to send":       {"/console/user/message" + user, url.Values{"text": {" \n "}}, http.StatusSeeOther, "Write something first"},
+		"nothing to send":       {"/console/user/message" + user, url.Values{"text": {" \n "}}, http.StatusSeeOther, "Write a text first"},
 		"too much to send":      {"/console/user/message" + user, url.Values{"text": {strings.Repeat("a", 16<<10+1)}}, http.StatusSeeOther, "16 KiB"},
 		"no text":               {"/console/user/message" + user, url.Values{"text": {"\xff"}}, http.StatusSeeOther, "16 KiB"},
 		"to nobody":             {"/console/user/message?domain=&user=nobody", url.Values{"text": {"hi"}}, http.StatusSeeOther, "no linked chat"},
 		"far too much":          {"/console/user/message" + user, url.Values{"text": {strings.Repeat("a", 300<<10)}}, http.StatusRequestEntityTooLarge, ""},
 		"nothing begun":         {"/console/user/confirm" + user, url.Values{"code": {"123456"}}, http.StatusSeeOther, "Enter the code"},
-		"a link to a stranger":  {"/console/user/link" + user, url.Values{"handle": {"@stranger"}}, http.StatusSeeOther, "has not met the holder"},
-		"nothing to unlink":     {"/console/user/unlink?domain=&user=nobody", url.Values{}, http.StatusSeeOther, "nothing to unlink"},
+		"a link to a stranger":  {"/console/user/link" + user, url.Values{"handle": {"@stranger"}}, http.StatusSeeOther, "does not know the owner"},
+		"nothing to unlink":     {"/console/user/unlink?domain=&user=nobody", url.Values{}, http.StatusSeeOther, "nothing left to unlink"},
 		"an unknown domain":     {"/console/user/unlink?domain=unknown&user=nobody", url.Values{}, http.StatusNotFound, ""},
 		"no user":               {"/console/user/unlink?domain=&user=", url.Values{}, http.StatusUnprocessableEntity, ""},
 		"two domains, two ways": {"/console/user/unlink?domain=&user=nobody", url.Values{"domain": {"unknown"}}, http.StatusNotFound, ""},

@@ -216,7 +216,7 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = w.signedIn(keyAdmin)
-	c.post("/console/messages/"+old.ID+"/resend", url.Values{}).want(t, http.StatusConflict, "The text of this message is not kept any more. Type what is to be sent.")
+	c.post("/console/messages/"+old.ID+"/resend", url.Values{}).want(t, http.StatusConflict, "The text of this message is no longer stored. Enter the text to send.")
 	if err := w.links.Unlink(t.Context(), "", "alice"); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 	code := w.code(alice)
 	b.Type(`[data-testid=code]`, wrong(code))
 	b.Click(`[data-testid=submit]`)
-	b.Reads(`[data-testid=problem]`, "4 more tries")
+	b.Reads(`[data-testid=problem]`, "4 attempts left")
 	b.Type(`[data-testid=code]`, code)
 	b.Click(`[data-testid=submit]`)
 	b.Reads(`[data-testid=overall]`, "2 things need a look") // it was on its way to the status

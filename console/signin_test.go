@@ -192,7 +192,7 @@ func TestAnAdministratorWithALinkOwesACode(t *testing.T) {
 	}
 	c.tokenOf("/console/sign-in/code")
 	code := w.code(alice)
-	c.post("/console/sign-in/code", url.Values{"code": {wrong(code)}}).want(t, http.StatusForbidden, "4 more tries")
+	c.post("/console/sign-in/code", url.Values{"code": {wrong(code)}}).want(t, http.StatusForbidden, "4 attempts left")
 	if a := c.get("/console/users"); a.status == http.StatusOK {
 		t.Fatal("a wrong code opens the console")
 	}

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"sync"
 
+	"telegate/internal/webstyle"
 	"telegate/sandbox"
 )
 
@@ -97,6 +98,7 @@ func (s *Server) routes() http.Handler {
 
 	handle("GET /{$}", handleIndex)
 	handle("GET /static/{file}", handleStatic)
+	mux.HandleFunc("GET /static/shared.css", webstyle.Serve)
 	handle("GET /events", s.handleEvents)
 
 	handle("POST /phones", s.handleAddPerson)
