@@ -26,6 +26,7 @@ func with(call, name string, value any) object {
 }
 
 func TestBodyThatIsNotOneJSONValueIsMalformed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for name, body := range map[string]string{
 		"nothing":                 "",
@@ -64,19 +65,21 @@ func TestBodyThatIsNotOneJSONValueIsMalformed(t *testing.T) {
 }
 
 func TestEscapesThatAreWholeAreAccepted(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	for text, want := range map[string]string{
 		`\ud83d\ude00`: "😀", `\\ud83d`: `\ud83d`, `\u0041`: "A", `\ufffd`: "\ufffd", `\"\ud83d\ude00\"`: `"😀"`, `a\\`: `a\`,
 	} {
 		g.call("POST", "/v1/messages", `{"user":"alice","text":"`+text+`"}`).is(202, `{"id":"msg_…","status":"queued"}`)
-		if got := g.last(alice).Body.Parts[0].Text.Text; got != want {
+		if got := g.Last(alice).Body.Parts[0].Text.Text; got != want {
 			t.Errorf("%s arrived as %q", text, got)
 		}
 	}
 }
 
 func TestBodyMustBeAnObjectOfKnownMembers(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
 		method, path := at(call)
@@ -104,6 +107,7 @@ func TestBodyMustBeAnObjectOfKnownMembers(t *testing.T) {
 }
 
 func TestEachMemberOfAnotherTypeIsPointedAt(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
 		method, path := at(call)
@@ -148,6 +152,7 @@ func roundTrip(t *testing.T, v any) (decoded any) {
 }
 
 func TestMembersOutOfBoundsArePointedAt(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	long := strings.Repeat("x", 10_000)
 	for _, c := range []struct {
@@ -213,6 +218,7 @@ func TestMembersOutOfBoundsArePointedAt(t *testing.T) {
 }
 
 func TestRulesOfAMessageArePointedAt(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for body, pointer := range map[string]string{
 		`{"text":"hello"}`:                                                     "#/user",
@@ -232,6 +238,7 @@ func TestRulesOfAMessageArePointedAt(t *testing.T) {
 }
 
 func TestStrangeButHonestIdsRoundTrip(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for i, user := range []string{
 		"user//alice", "/", "a/../b", "a b", "%2F%00", "名前", "👩‍👩‍👧", "\u202ealice\u202c", "\u200f", "é", "e\u0301", "'; DROP TABLE links; --",
@@ -266,6 +273,7 @@ func TestStrangeButHonestIdsRoundTrip(t *testing.T) {
 }
 
 func TestIdsThatDifferInOneCharacterAreTwo(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "é", alice)
 	for _, other := range []string{"e\u0301", "É", "e", " é", "é "} {
@@ -274,6 +282,7 @@ func TestIdsThatDifferInOneCharacterAreTwo(t *testing.T) {
 }
 
 func TestIdInThePathThatCannotBeOne(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, path := range []string{"/v1/links/", "/v1/verifications/", "/v1/messages/"} {
 		g.call("GET", path+strings.Repeat("x", 10_000), nil).isFault("path/id")
@@ -284,6 +293,7 @@ func TestIdInThePathThatCannotBeOne(t *testing.T) {
 }
 
 func TestQueryIsReadInOneWayOnly(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{
 		"":                                    "query/user",

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"telegate/internal/secret"
+	"telegate/internal/webstyle"
 )
 
 //go:embed static
@@ -192,14 +193,18 @@ func withHeaders(next http.Handler) http.Handler {
 
 // serveStatic serves files that are the same for everyone. Their URLs change with the version of telegate.
 func serveStatic(w http.ResponseWriter, r *http.Request) error {
-	name := "static/" + r.PathValue("file")
-	if _, err := fs.Stat(static, name); err != nil {
+	file := r.PathValue("file")
+	if _, err := fs.Stat(static, "static/"+file); err != nil && file != "shared.css" {
 		return newPageError(http.StatusNotFound, "This file does not exist", "The pages link to the files that exist.")
 	}
 	if r.URL.Query().Get("v") != "" {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeFileFS(w, r, static, name)
+	if file == "shared.css" {
+		webstyle.Serve(w, r)
+	} else {
+		http.ServeFileFS(w, r, static, "static/"+file)
+	}
 	return nil
 }
 

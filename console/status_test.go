@@ -13,6 +13,7 @@ import (
 // The id of a chat is a person's, and nothing tells of which domain: a key that may not see all of them sees the pauses of bots alone,
 // and however many chats are paused, they hide none of these.
 func TestWhoseChatIsPausedIsForKeysOfAllDomains(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *console.Options) {
 		o.Status = func(context.Context) (console.Status, error) {
 			var s console.Status
@@ -29,7 +30,7 @@ func TestWhoseChatIsPausedIsForKeysOfAllDomains(t *testing.T) {
 		if n := strings.Count(page, `data-testid="pause"`); n != 10 {
 			t.Errorf("%d pauses are shown, want 10", n)
 		}
-		page = corp.get("/console/status", "X-Live", live).want(t, http.StatusOK, "Telegram has asked @CorpBot for quiet until").body
+		page = corp.get("/console/status", "X-Live", live).want(t, http.StatusOK, "Telegram asked @CorpBot to pause until").body
 		if strings.Contains(page, "77000") || strings.Contains(page, "in one chat") {
 			t.Errorf("a key of one domain sees whose chat is paused: %s", page)
 		}

@@ -88,7 +88,7 @@ func TestNotMeEndsALinkAtAnyTime(t *testing.T) {
 		w.claim(bob, token)
 		w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
 		w.wantStatus(l, linking.Denied, linking.ReasonNotMe)
-		w.wantLast(bob, "Nothing was connected. Somebody who is signed in to the account alice on My Server tried")
+		w.wantLast(bob, "Nothing was connected. Someone who is signed in to the account alice on My Server tried")
 		w.wantConfirm(l, "000000", "", linking.ResultDenied, 5)
 		w.claim(bob, token)
 		w.wantLast(bob, "This link cannot be used")
@@ -109,7 +109,7 @@ func TestNotMeEndsALinkAtAnyTime(t *testing.T) {
 		w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
 		w.wantStatus(l, linking.Revoked, linking.ReasonNotMe)
 		w.wantCurrent("", "alice", linking.Chat{})
-		w.wantLast(bob, "Disconnected. Nothing about the account alice on My Server arrives here any more.")
+		w.wantLast(bob, "Disconnected. Messages for the account alice on My Server no longer arrive here.")
 		if err := w.links.NotMe(t.Context(), botID, bob.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 			t.Errorf("a second time: %v, want ErrStale", err)
 		}

@@ -42,15 +42,15 @@ func TestButtonsOfAPersonsAccountAreLinksThatWork(t *testing.T) {
 	w.telegram.SetFaults(sandbox.Faults{})
 	w.eventually("the bot is back", func() bool { return g.Bot(testBotID).Status().State == bot.StateConnected })
 	w.opens("bob", link[1])
-	w.message("bob", "This button has lost its meaning", w.last("bob")-1)
+	w.message("bob", "This button no longer works", w.last("bob")-1)
 	w.opens("alice", link[1])
-	w.message("alice", "Denied. Somebody who knows your password", 0)
+	w.message("alice", "Denied. Someone who knows your password", 0)
 	w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &v)
 	if v.Status != string(twofa.Denied) {
 		t.Errorf("the verification is %s", v.Status)
 	}
 	w.opens("alice", link[1])
-	w.message("alice", "This button has lost its meaning", 0)
+	w.message("alice", "This button no longer works", 0)
 }
 
 func (w *world) opens(name, link string) {
@@ -79,7 +79,7 @@ func TestAQuestionIsAnsweredByLinks(t *testing.T) {
 	}
 	l := ask()
 	w.opens("bob", tap(linking.ButtonAccept+":"+l.ID))
-	w.message("bob", "This button has lost its meaning", 0)
+	w.message("bob", "This button no longer works", 0)
 	w.opens("alice", tap(linking.ButtonAccept+":"+l.ID))
 	code := w.code(w.message("alice", "is the code to connect", 0))
 	var c api.Confirmation
