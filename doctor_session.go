@@ -101,5 +101,5 @@ func (d *doctor) theSession(ctx context.Context, kept *db.Idle) (userclient.Sess
 	if kept == nil {
 		return userclient.Session{}, userclient.ErrNoSession
 	}
-	return userclient.Kept(ctx, kept)
+	return userclient.StoredSession(ctx, kept)
 }
