@@ -65,7 +65,7 @@ func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
 		if err != nil {
 			return err
 		}
-		if err := userclient.Keep(ctx, d, s, who); err != nil {
+		if err := userclient.SaveSession(ctx, d, s, who); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(con.Stdout, "kept the session of %s\n", who)
@@ -151,7 +151,7 @@ func (c sessionRevokeCmd) Run(ctx context.Context, con *Env) error {
 		if err := userclient.LogOut(ctx, app, s); err != nil {
 			return err
 		}
-		if err := d.Forget(ctx, "user"); err != nil {
+		if err := d.DeleteSession(ctx, "user"); err != nil {
 			return err
 		}
 		next := ""
@@ -168,7 +168,7 @@ func sessionOf(ctx context.Context, cfg *config.Config, d *db.DB) (userclient.Se
 	if text := cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}
-	return userclient.Kept(ctx, d)
+	return userclient.StoredSession(ctx, d)
 }
 
 // withAccounts opens the database, which no gateway may have open, and finds the way to Telegram.

@@ -62,5 +62,5 @@ func (d *Doctor) theSession(ctx context.Context, kept *db.OfflineDB) (userclient
 	if kept == nil {
 		return userclient.Session{}, userclient.ErrNoSession
 	}
-	return userclient.Kept(ctx, kept)
+	return userclient.StoredSession(ctx, kept)
 }
