@@ -94,11 +94,16 @@ For real: ask @BotFather for a bot token, let setup write telegate.toml, make a 
     telegate key create --name my-server
     telegate serve --config telegate.toml`
 
-// run is the program: it parses the arguments, runs one command and answers the exit status. Nothing else may exit.
+// Main is the program: it parses the arguments, runs one command and answers the exit status.
 func Main(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return Run(ctx, args, &Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, OpenAccounts: func(t config.Telegram) (setup.Accounts, error) { return setup.Telegram(t) }, Network: doctor.RealNetwork()})
+	env := &Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Network: doctor.RealNetwork()}
+	if userclient.InBuild {
+		env.OpenAccounts = func(t config.Telegram) (setup.Accounts, error) { return setup.Telegram(t) }
+	}
+	return Run(ctx, args, env)
 }
 
+// Run is Main with another environment.
 func Run(ctx context.Context, args []string, con *Env) int {
 	command, err := parse(args, con)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"telegate/internal/version"
+	"telegate/userclient"
 )
 
 type versionCmd struct {
@@ -24,8 +25,12 @@ func (c versionCmd) Run(con *Env) error {
 	if c.JSON {
 		return json.NewEncoder(con.Stdout).Encode(b)
 	}
+	mtproto := ""
+	if !userclient.InBuild {
+		mtproto = "not in this build"
+	}
 	_, err := fmt.Fprintln(con.Stdout, "telegate", b.Version)
-	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}} {
+	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}, {"mtproto", mtproto}} {
 		if line[1] != "" && err == nil {
 			_, err = fmt.Fprintf(con.Stdout, "%-9s %s\n", line[0], line[1])
 		}
