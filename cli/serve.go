@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 
 	"telegate/config"
+	"telegate/doctor"
 	"telegate/gateway"
 	"telegate/internal/logging"
 	"telegate/internal/version"
@@ -39,6 +40,10 @@ func (c serveCmd) Run(ctx context.Context, con *Env) error {
 	}
 	g, err := gateway.Open(ctx, gateway.Options{
 		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, con.Getenv) }, Logger: log, DataCentres: con.DataCentres,
+		Check: func(ctx context.Context) []doctor.Finding {
+			d := newDoctor(c.Config, con)
+			return d.Run(ctx, d.LiveChecks())
+		},
 	})
 	if err != nil && ctx.Err() != nil { // a stop in order; what was under way goes on at the next start
 		log.Info("telegate was stopped while it started", "at", err)

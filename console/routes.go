@@ -63,6 +63,7 @@ func (c *Console) routes() http.Handler {
 	read("GET /logins", c.showLogins)
 	read("GET /logins.csv", c.loginsCSV)
 	read("GET /status", c.showStatus)
+	write("POST /status/checks", scopeAdmin, c.runChecks)
 	read("GET /", c.notFound)
 
 	foreign := http.NewCrossOriginProtection()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -340,5 +341,45 @@ func TestDoctorLooksTheDatabaseOver(t *testing.T) {
 	finds(t, by, "integrity", doctor.Fail, "not a database of telegate's")
 	if after, err := os.ReadDir(p.dir); err != nil || len(after) != len(before) {
 		t.Errorf("doctor has changed the folder: %v %v", after, err)
+	}
+}
+
+// The console's page Status runs the same checks, but for those that need the database or the session for themselves.
+func TestTheConsoleRunsTheChecksOfDoctor(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	p.write("")
+	p.check = func(ctx context.Context) []doctor.Finding {
+		d := p.doctor()
+		return d.Run(ctx, d.LiveChecks())
+	}
+	p.startText(p.text)
+	p.connected()
+	c := p.consoleClient()
+	page, _ := c.open("/console/sign-in", url.Values{"key": {p.key}, "next": {"/console/status"}})
+	token := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(page)
+	if token == nil {
+		t.Fatalf("no form on the page: %s", page)
+	}
+	page, _ = c.open("/console/status/checks", url.Values{"csrf": {token[1]}})
+	var names []string
+	for _, m := range regexp.MustCompile(`data-testid="check" data-name="([^"]+)" data-tone-of="(\w*)"`).FindAllStringSubmatch(page, -1) {
+		if m[2] == "bad" {
+			t.Errorf("the check %s failed", m[1])
+		}
+		names = append(names, m[1])
+	}
+	for _, name := range []string{"config", "database", "key file", "disk", "dns", "clock", "bot 2000000002", "webhook", "mtproto"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("no check %s in %v", name, names)
+		}
+	}
+	for _, name := range []string{"integrity", "session", "gateway"} {
+		if slices.Contains(names, name) {
+			t.Errorf("the check %s ran beside the gateway", name)
+		}
+	}
+	if strings.Contains(page, testToken) {
+		t.Error("the page shows the token")
 	}
 }
