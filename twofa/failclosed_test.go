@@ -11,6 +11,7 @@ import (
 
 	"telegate/delivery"
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/twofa"
 )
 
@@ -199,7 +200,7 @@ func TestACheckFailsClosed(t *testing.T) {
 				v := w.create(login("alice"))
 				right := w.code(v)
 				for range used {
-					w.check(v, other(right))
+					w.check(v, servicetest.OtherCode(right))
 				}
 				before := w.snapshot(v)
 
@@ -222,7 +223,7 @@ func TestACheckFailsClosed(t *testing.T) {
 				}
 
 				for range twofa.MaxAttempts + 1 {
-					o, errWrong := codes.Check(t.Context(), v.ID, other(right), session("alice"))
+					o, errWrong := codes.Check(t.Context(), v.ID, servicetest.OtherCode(right), session("alice"))
 					switch {
 					case errWrong == nil && o.Approved():
 						t.Fatal("a wrong code is approved")

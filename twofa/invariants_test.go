@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"telegate/internal/servicetest"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -66,7 +67,7 @@ func (g *game) play(event byte) string {
 	ctx := g.T.Context()
 	switch kind {
 	default:
-		return g.try(v, other(g.codeOf(v)), session("alice"))
+		return g.try(v, servicetest.OtherCode(g.codeOf(v)), session("alice"))
 	case 18, 19:
 		return g.try(v, g.codeOf(v), "another session")
 	case 20:
@@ -139,7 +140,7 @@ func (g *game) try(v twofa.Verification, code, session string) string {
 // codeOf is the code sent last, or a guess where the message is wiped already.
 func (g *game) codeOf(v twofa.Verification) string {
 	if m, err := g.DB.Load(g.T.Context(), g.get(v).MessageID); err == nil && len(m.Body.Parts) > 0 {
-		return firstCode(g.T, m.Body)
+		return servicetest.FirstCode(g.T, m.Body)
 	}
 	return "123456"
 }
