@@ -18,6 +18,9 @@ import (
 //   - the expiry never moves and is at most 600 s away;
 //   - the link's failures grow by one with each wrong answer, are cleared by an approval, and by nothing else.
 func FuzzNoOrderOfEventsBreaksTheRules(f *testing.F) {
+	if testing.Short() {
+		f.Skip("long: random orders")
+	}
 	for i := range byte(8) {
 		sum := sha512.Sum512([]byte{i})
 		f.Add(sum[:])
