@@ -16,6 +16,7 @@ import (
 
 	"telegate/delivery"
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -49,7 +50,7 @@ func TestLinkingByBotIsProvenFromBothSides(t *testing.T) {
 		t.Errorf("confirm code is %q", code)
 	}
 	w.wantLast(alice, code+" is the code to connect the account Alice (user//alice) on My Server.", "notme:"+l.ID)
-	w.wantConfirm(l, other(code), "session", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, servicetest.OtherCode(code), "session", linking.ResultIncorrect, 4)
 	w.wantCurrent("", "user//alice", linking.Chat{})
 
 	w.wantConfirm(l, code, "session", linking.ResultVerified, 3)

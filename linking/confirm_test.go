@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -29,9 +30,9 @@ func TestTheFifthWrongConfirmCodeExhaustsALink(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	for remaining := 4; remaining > 0; remaining-- {
-		w.wantConfirm(l, other(code), "", linking.ResultIncorrect, remaining)
+		w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultIncorrect, remaining)
 	}
-	w.wantConfirm(l, other(code), "", linking.ResultExhausted, 0)
+	w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultExhausted, 0)
 	w.wantConfirm(l, code, "", linking.ResultExhausted, 0)
 	w.wantStatus(l, linking.Exhausted, "")
 	w.wantCurrent("", "alice", linking.Chat{})
@@ -44,7 +45,7 @@ func TestTheFifthConfirmCodeMayBeTheRightOne(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	for range 4 {
-		_, _ = w.links.Confirm(t.Context(), l.ID, other(code), "")
+		_, _ = w.links.Confirm(t.Context(), l.ID, servicetest.OtherCode(code), "")
 	}
 	w.wantConfirm(l, code, "", linking.ResultVerified, 0)
 }
@@ -70,7 +71,7 @@ func TestAConfirmCodeIsVoidWithItsLink(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	w.Clock.Advance(10*time.Minute - time.Millisecond)
-	w.wantConfirm(l, other(code), "", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultIncorrect, 4)
 	w.Clock.Advance(time.Millisecond)
 	w.wantStatus(l, linking.Expired, "")
 	w.wantConfirm(l, code, "", linking.ResultExpired, 4)
@@ -166,7 +167,7 @@ func TestParallelWrongConfirmsStopAtFive(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	want := map[linking.Result]int{linking.ResultIncorrect: 4, linking.ResultExhausted: 46}
-	if got := w.parallelConfirms(l, other(code)); !cmp.Equal(got, want) {
+	if got := w.parallelConfirms(l, servicetest.OtherCode(code)); !cmp.Equal(got, want) {
 		t.Errorf("results are %v, want %v", got, want)
 	}
 	if n := w.get(l).Attempts; n != linking.ConfirmAttempts {

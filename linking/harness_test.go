@@ -1,22 +1,14 @@
 package linking_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"log/slog"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
-	"telegate/db"
-	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/internal/audit"
-	"telegate/language"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -34,40 +26,22 @@ var (
 
 // world is linking with a real database and what the people see in their chats.
 type world struct {
-	T       testing.TB
-	Clock   *dbtest.Clock
-	Path    string
-	DB      *db.DB
+	*servicetest.World
 	domains *domains
 	links   *linking.Service
-	Log     *logBuffer
-	Logger  *slog.Logger
-
-	mu      sync.Mutex
-	secrets []string // whatever must not be in the log; guarded by mu
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		T: t, Clock: dbtest.NewClock(), Path: filepath.Join(t.TempDir(), "telegate.db"), Log: &logBuffer{},
+		World: servicetest.New(t),
 		domains: &domains{
 			titles: map[string]string{"": "My Server", "corp": "Corp"},
 			bots:   map[string]string{"": "MyBot", "corp": "CorpBot"},
 			ids:    map[string]int64{"": botID, "corp": otherBot},
 		},
 	}
-	w.Logger = slog.New(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.DB = dbtest.OpenAt(t, w.Path, w.Clock.Now, nil)
 	w.links = w.service(w.DB)
-	// OWASP ASVS 16.2.5: credentials are never logged. Every test that has read one checks it.
-	t.Cleanup(func() {
-		for _, s := range w.secrets {
-			if strings.Contains(w.Log.String(), s) {
-				t.Errorf("the log holds the secret %q:\n%s", s, w.Log)
-			}
-		}
-	})
 	return w
 }
 
@@ -139,21 +113,10 @@ func (w *world) wantCurrent(domain, user string, chat linking.Chat) {
 	}
 }
 
-// chat lists what is on its way to a chat, oldest first.
+// chat lists the queued messages to a chat, oldest first.
 func (w *world) chat(chat linking.Chat) []delivery.Message {
 	w.T.Helper()
-	queued, err := w.DB.Waiting(w.T.Context(), 0, 10_000)
-	w.NoError("list messages", err)
-	var list []delivery.Message
-	for _, q := range queued {
-		if q.ChatID != chat.ID || q.BotID != chat.BotID {
-			continue
-		}
-		m, err := w.DB.Load(w.T.Context(), q.ID)
-		w.NoError("load message", err)
-		list = append(list, m)
-	}
-	return list
+	return w.Queued(chat.BotID, chat.ID)
 }
 
 // last is the newest message to a chat.
@@ -189,34 +152,16 @@ func (w *world) wantLast(chat linking.Chat, beginning string, callbacks ...strin
 // code reads the code at the beginning of the newest message to a chat.
 func (w *world) code(chat linking.Chat) string {
 	w.T.Helper()
-	text := w.last(chat).Body.Parts[0].Text
-	if len(text.Entities) == 0 || text.Entities[0].Type != delivery.EntityCode || text.Entities[0].Offset != 0 {
-		w.T.Fatalf("the newest message does not begin with a code: %q", text.Text)
-	}
-	code := string(utf16.Decode(utf16.Encode([]rune(text.Text))[:text.Entities[0].Length]))
+	code := servicetest.FirstCode(w.T, w.last(chat).Body)
 	w.Keep(code)
 	return code
-}
-
-// other is a code that differs from the given one in its last digit.
-func other(code string) string {
-	last := code[len(code)-1]
-	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
-}
-
-func (w *world) Keep(secrets ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.secrets = append(w.secrets, secrets...)
 }
 
 // trail lists the audit of a user, as "event outcome".
 func (w *world) trail(domain, user string) []string {
 	w.T.Helper()
-	entries, err := w.DB.AuditTrail(w.T.Context(), domain, user, time.Time{})
-	w.NoError("read audit", err)
 	var list []string
-	for _, e := range entries {
+	for _, e := range w.Audit(domain, user) {
 		list = append(list, strings.TrimSpace(string(e.Event)+" "+e.Outcome))
 	}
 	return list
@@ -232,13 +177,6 @@ func (w *world) count(domain, user string, event audit.Event) int {
 	return n
 }
 
-func (w *world) NoError(what string, err error) {
-	w.T.Helper()
-	if err != nil {
-		w.T.Fatalf("%s: %v", what, err)
-	}
-}
-
 // wantRate checks that an error is a limit.
 func wantRate(t *testing.T, err error, scope string, after time.Duration) {
 	t.Helper()
@@ -250,43 +188,15 @@ func wantRate(t *testing.T, err error, scope string, after time.Duration) {
 
 // domains are the configured domains of a test.
 type domains struct {
+	servicetest.Languages
 	titles map[string]string
 	bots   map[string]string // usernames
 	ids    map[string]int64
 }
-
-// ResolveUsername implements linking.Domains: these domains have bots.
-func (d *domains) ResolveUsername(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]
 	return title, ok
 }
 
-// Words implements linking.Domains: in the language that is asked for.
-func (d *domains) Words(_, call, person string) *language.Words {
-	return catalogues[language.Pick(call, person, "")]()
-}
-
-func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
-
-var catalogues = language.New()
-
 func (d *domains) Bot(domain string) (int64, string) { return d.ids[domain], d.bots[domain] }
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"telegate/delivery"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -50,7 +51,7 @@ func TestAForeignTokenIsAnsweredInTheReadersLanguageAlone(t *testing.T) {
 
 // A user session shows no buttons, so nothing it says names one, in no language.
 func TestWithoutButtonsNoTextNamesOne(t *testing.T) {
-	for code, words := range catalogues {
+	for code, words := range servicetest.Catalogues {
 		w := newWorld(t)
 		w.domains.ids[""] = delivery.UserSession
 		chat := linking.Chat{BotID: delivery.UserSession, ID: 5011, Type: "private", Username: "dora_tg", FirstName: "Dora"}

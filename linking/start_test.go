@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -109,7 +110,7 @@ func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
 	if err := w.links.Accept(t.Context(), botID, alice.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 		t.Errorf("accept: %v, want ErrStale: there is nothing to accept", err)
 	}
-	w.wantConfirm(l, other(code), "session", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, servicetest.OtherCode(code), "session", linking.ResultIncorrect, 4)
 	w.wantConfirm(l, code, "", linking.ResultBindingMismatch, 3)
 	w.wantConfirm(l, code, "session", linking.ResultVerified, 2)
 	w.wantCurrent("", "user//alice", alice)

@@ -220,6 +220,9 @@ func (k *sink) work(done <-chan struct{}) {
 }
 
 func TestAHundredThousandRecipientsStreamThroughBoundedMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: 100,000 recipients")
+	}
 	const people, linked, bound = notify.MaxAudience, 10_000, 24 << 20
 	k := &sink{queued: make(chan delivery.Queued, 10_000)}
 	k.db = dbtest.OpenAt(t, filepath.Join(t.TempDir(), "telegate.db"), time.Now, func(queued []delivery.Queued) {

@@ -139,6 +139,9 @@ var fourParts = strings.Repeat("€", 4*4000)
 
 // What cannot leave in its time expires with the reason, whether it had become a message or not.
 func TestBroadcastOfADomainWithoutABotExpires(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: days of rounds")
+	}
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 500)
 		id := s.announce(notify.BroadcastRequest{Text: fourParts, SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
@@ -176,6 +179,9 @@ func TestBroadcastIsNotSentAfterItsTime(t *testing.T) {
 
 // Several broadcasts go on side by side, each with a share of the window.
 func TestBroadcastsShareTheWindow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: thousands of messages")
+	}
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 3000)
 		populate(s, s.db, "corp", 3000, 3150)
@@ -206,6 +212,9 @@ func TestBroadcastsShareTheWindow(t *testing.T) {
 
 // A long text with its file takes much room, so that fewer of it wait at a time.
 func TestLargeBroadcastsWaitInSmallerNumbers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: large texts")
+	}
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 400)
 		id := s.announce(notify.BroadcastRequest{Text: strings.Repeat("€", 99_000)})

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/twofa"
 )
 
@@ -23,7 +24,7 @@ func TestARightCodeIsAcceptedOnce(t *testing.T) {
 	code := w.code(v)
 	wantResult(t, "first time", w.check(v, code), twofa.ResultApproved, 0)
 	wantResult(t, "second time", w.check(v, code), twofa.ResultAlreadyUsed, 0)
-	wantResult(t, "a wrong code afterwards", w.check(v, other(code)), twofa.ResultAlreadyUsed, 0)
+	wantResult(t, "a wrong code afterwards", w.check(v, servicetest.OtherCode(code)), twofa.ResultAlreadyUsed, 0)
 	if n := w.factor("", "alice").Failures; n != 0 {
 		t.Errorf("%d failures are counted for checks of what was over", n)
 	}
@@ -85,9 +86,9 @@ func TestTheFifthWrongCodeExhaustsAVerification(t *testing.T) {
 	v := w.create(login("alice"))
 	code := w.code(v)
 	for remaining := 4; remaining > 0; remaining-- {
-		wantResult(t, "wrong code", w.check(v, other(code)), twofa.ResultIncorrect, remaining)
+		wantResult(t, "wrong code", w.check(v, servicetest.OtherCode(code)), twofa.ResultIncorrect, remaining)
 	}
-	wantResult(t, "the fifth", w.check(v, other(code)), twofa.ResultExhausted, 0)
+	wantResult(t, "the fifth", w.check(v, servicetest.OtherCode(code)), twofa.ResultExhausted, 0)
 	wantResult(t, "the right one, too late", w.check(v, code), twofa.ResultExhausted, 0)
 	w.wantStatus(v, twofa.Exhausted, "")
 }
@@ -98,7 +99,7 @@ func TestTheFifthAttemptMayBeTheRightOne(t *testing.T) {
 	v := w.create(login("alice"))
 	code := w.code(v)
 	for range 4 {
-		w.check(v, other(code))
+		w.check(v, servicetest.OtherCode(code))
 	}
 	wantResult(t, "the fifth", w.check(v, code), twofa.ResultApproved, 0)
 }
@@ -317,7 +318,7 @@ func TestEveryCheckLeavesAnAuditRow(t *testing.T) {
 			Outcome: string(outcome), Purpose: string(twofa.Login), Context: from,
 		})
 	}
-	check(other(code), session("user//alice"), twofa.ResultIncorrect)
+	check(servicetest.OtherCode(code), session("user//alice"), twofa.ResultIncorrect)
 	check(code, "another session", twofa.ResultBindingMismatch)
 	check(code, session("user//alice"), twofa.ResultApproved)
 	check(code, session("user//alice"), twofa.ResultAlreadyUsed)

@@ -1,23 +1,16 @@
 package twofa_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
-	"telegate/db"
-	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/internal/audit"
-	"telegate/language"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -32,18 +25,10 @@ const (
 
 // world is the second factor with a real database, real links, and a person's view of the chats.
 type world struct {
-	T       *testing.T
-	Clock   *dbtest.Clock
-	Path    string
-	DB      *db.DB
+	*servicetest.World
 	domains *domains
 	links   *linking.Service
 	codes   *twofa.Service
-	Log     *logBuffer
-	Logger  *slog.Logger
-
-	mu      sync.Mutex
-	secrets []string // whatever must not be in the log; guarded by mu
 }
 
 func newWorld(t *testing.T) *world {
@@ -54,25 +39,15 @@ func newWorld(t *testing.T) *world {
 func newWorldWith(t *testing.T, settings twofa.Settings) *world {
 	t.Helper()
 	w := &world{
-		T: t, Clock: dbtest.NewClock(), Path: filepath.Join(t.TempDir(), "telegate.db"), Log: &logBuffer{},
+		World: servicetest.New(t),
 		domains: &domains{
 			titles: map[string]string{"": "My Server", "corp": "Corp"},
 			bots:   map[string]int64{"": botID, "corp": otherBot},
 			off:    map[string]bool{}, down: map[int64]bool{},
 		},
 	}
-	w.Logger = slog.New(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.DB = dbtest.OpenAt(t, w.Path, w.Clock.Now, nil)
 	w.links = linking.New(w.DB, w.domains, w.DB.MACKey("confirm code"), w.Clock.Now, w.Logger)
 	w.codes = w.service(w.DB, settings)
-	// OWASP ASVS 16.2.5: credentials are never logged. Every test that has read one checks it.
-	t.Cleanup(func() {
-		for _, s := range w.secrets {
-			if strings.Contains(w.Log.String(), s) {
-				t.Errorf("the log holds the secret %q:\n%s", s, w.Log)
-			}
-		}
-	})
 	return w
 }
 
@@ -98,7 +73,7 @@ func (w *world) link(domain, user string, chatID int64) string {
 	w.NoError("claim", w.links.Claim(w.T.Context(), chat, token))
 	w.NoError("accept", w.links.Accept(w.T.Context(), bot, chatID, started.Link.ID))
 	messages := w.waiting(chatID)
-	code := firstCode(w.T, messages[len(messages)-1].Body)
+	code := servicetest.FirstCode(w.T, messages[len(messages)-1].Body)
 	c, err := w.links.Confirm(w.T.Context(), started.Link.ID, code, "")
 	w.NoError("confirm", err)
 	if c.Result != linking.ResultVerified {
@@ -140,7 +115,7 @@ func (w *world) code(v twofa.Verification) string {
 	w.T.Helper()
 	m, err := w.DB.Load(w.T.Context(), w.get(v).MessageID)
 	w.NoError("load message", err)
-	code := firstCode(w.T, m.Body)
+	code := servicetest.FirstCode(w.T, m.Body)
 	w.Keep(code)
 	return code
 }
@@ -148,36 +123,13 @@ func (w *world) code(v twofa.Verification) string {
 // wrong is a code that is not the right one.
 func (w *world) wrong(v twofa.Verification) string {
 	w.T.Helper()
-	return other(w.code(v))
+	return servicetest.OtherCode(w.code(v))
 }
 
-// other is a code that differs from the given one in its last digit.
-func other(code string) string {
-	last := code[len(code)-1]
-	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
-}
-
-func (w *world) Keep(secrets ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.secrets = append(w.secrets, secrets...)
-}
-
-// waiting lists what is on its way to a chat, oldest first.
+// waiting lists the queued messages to a chat, oldest first.
 func (w *world) waiting(chatID int64) []delivery.Message {
 	w.T.Helper()
-	queued, err := w.DB.Waiting(w.T.Context(), 0, 10_000)
-	w.NoError("list messages", err)
-	var list []delivery.Message
-	for _, q := range queued {
-		if q.ChatID != chatID {
-			continue
-		}
-		m, err := w.DB.Load(w.T.Context(), q.ID)
-		w.NoError("load message", err)
-		list = append(list, m)
-	}
-	return list
+	return w.Queued(0, chatID)
 }
 
 // factor is what the database knows about the user's link as a second factor.
@@ -194,10 +146,8 @@ func (w *world) factor(domain, user string) twofa.Factor {
 // trail lists the audit of a user, as "event outcome".
 func (w *world) trail(domain, user string, events ...audit.Event) []string {
 	w.T.Helper()
-	entries, err := w.DB.AuditTrail(w.T.Context(), domain, user, time.Time{})
-	w.NoError("read audit", err)
 	var list []string
-	for _, e := range entries {
+	for _, e := range w.Audit(domain, user) {
 		for _, want := range events {
 			if e.Event == want {
 				list = append(list, string(e.Event)+" "+e.Outcome)
@@ -227,13 +177,6 @@ func (w *world) createInTime(r twofa.CreateRequest) twofa.Verification {
 			return v
 		}
 		w.Clock.Advance(wait.RetryAfter)
-	}
-}
-
-func (w *world) NoError(what string, err error) {
-	w.T.Helper()
-	if err != nil {
-		w.T.Fatalf("%s: %v", what, err)
 	}
 }
 
@@ -268,21 +211,9 @@ func (w *world) wantStatus(v twofa.Verification, status twofa.Status, reason str
 	}
 }
 
-// firstCode is the text of the first entity, which has to be a code at the very beginning.
-func firstCode(t *testing.T, b delivery.Body) string {
-	t.Helper()
-	if len(b.Parts) != 1 || len(b.Parts[0].Text.Entities) == 0 {
-		t.Fatalf("message with a code has %d parts: %+v", len(b.Parts), b)
-	}
-	e := b.Parts[0].Text.Entities[0]
-	if e.Type != delivery.EntityCode || e.Offset != 0 {
-		t.Fatalf("message does not begin with a code: %+v", b.Parts[0].Text)
-	}
-	return string(utf16.Decode(utf16.Encode([]rune(b.Parts[0].Text.Text))[:e.Length]))
-}
-
 // domains are the configured domains of a test.
 type domains struct {
+	servicetest.Languages
 	mu     sync.Mutex
 	titles map[string]string
 	bots   map[string]int64
@@ -290,23 +221,12 @@ type domains struct {
 	down   map[int64]bool
 }
 
-func (d *domains) ResolveUsername(context.Context, int64, string) (bool, error) { return true, nil }
-
 func (d *domains) Title(domain string) (string, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	title, ok := d.titles[domain]
 	return title, ok
 }
-
-// Words implements linking.Domains: in the language that is asked for.
-func (d *domains) Words(_, call, person string) *language.Words {
-	return catalogues[language.Pick(call, person, "")]()
-}
-
-func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
-
-var catalogues = language.New()
 
 func (d *domains) Bot(domain string) (int64, string) {
 	d.mu.Lock()
@@ -343,21 +263,4 @@ func (d *domains) setTitle(domain, title string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.titles[domain] = title
-}
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

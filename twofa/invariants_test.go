@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"telegate/internal/servicetest"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -17,6 +18,9 @@ import (
 //   - the expiry never moves and is at most 600 s away;
 //   - the link's failures grow by one with each wrong answer, are cleared by an approval, and by nothing else.
 func FuzzNoOrderOfEventsBreaksTheRules(f *testing.F) {
+	if testing.Short() {
+		f.Skip("long: random orders")
+	}
 	for i := range byte(8) {
 		sum := sha512.Sum512([]byte{i})
 		f.Add(sum[:])
@@ -66,7 +70,7 @@ func (g *game) play(event byte) string {
 	ctx := g.T.Context()
 	switch kind {
 	default:
-		return g.try(v, other(g.codeOf(v)), session("alice"))
+		return g.try(v, servicetest.OtherCode(g.codeOf(v)), session("alice"))
 	case 18, 19:
 		return g.try(v, g.codeOf(v), "another session")
 	case 20:
@@ -139,7 +143,7 @@ func (g *game) try(v twofa.Verification, code, session string) string {
 // codeOf is the code sent last, or a guess where the message is wiped already.
 func (g *game) codeOf(v twofa.Verification) string {
 	if m, err := g.DB.Load(g.T.Context(), g.get(v).MessageID); err == nil && len(m.Body.Parts) > 0 {
-		return firstCode(g.T, m.Body)
+		return servicetest.FirstCode(g.T, m.Body)
 	}
 	return "123456"
 }

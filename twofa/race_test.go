@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"telegate/internal/servicetest"
 	"telegate/twofa"
 )
 
@@ -34,7 +35,7 @@ func TestAttemptsNeverExceedFiveUnderParallelChecks(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
 	code := w.code(v)
-	wrong := other(code)
+	wrong := servicetest.OtherCode(code)
 	results := w.parallel(50, func(int) (twofa.Outcome, error) {
 		return w.codes.Check(t.Context(), v.ID, wrong, session("alice"))
 	})
@@ -64,7 +65,7 @@ func TestParallelEventsEndAVerificationOnce(t *testing.T) {
 			case 1:
 				return w.codes.Check(t.Context(), v.ID, code, "another session")
 			case 2:
-				return w.codes.Check(t.Context(), v.ID, other(code), session("alice"))
+				return w.codes.Check(t.Context(), v.ID, servicetest.OtherCode(code), session("alice"))
 			case 3:
 				err := w.codes.NotMe(t.Context(), botID, alicesChat, v.ID)
 				if errors.Is(err, twofa.ErrStale) {

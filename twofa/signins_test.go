@@ -11,6 +11,9 @@ import (
 
 // Someone with more sign-ins than are counted gets words instead of a slow answer or a wrong count; a domain has no such bound.
 func TestWhatIsCountedOfOneUserIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: 50,000 sign-ins")
+	}
 	w := newWorld(t)
 	day := w.Clock.Now().Truncate(24 * time.Hour)
 	checks := func(n int) {
