@@ -183,6 +183,9 @@ func TestOneAnswerPointsAtTwentyFaultsAtMost(t *testing.T) {
 }
 
 func TestAMillionAndOneUsersAreRefusedAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends bodies of many megabytes")
+	}
 	g := audience(t)
 	var body strings.Builder
 	body.WriteString(`{"text":"hello","users":["u0"`)
@@ -210,6 +213,9 @@ func TestAMillionAndOneUsersAreRefusedAtOnce(t *testing.T) {
 }
 
 func TestTheLargestListIsAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends bodies of many megabytes")
+	}
 	g := audience(t)
 	users := make([]string, notify.MaxAudience)
 	for i := range users {
@@ -228,6 +234,9 @@ func TestTheLargestListIsAccepted(t *testing.T) {
 }
 
 func TestOnlyABroadcastMayBeLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends bodies of many megabytes")
+	}
 	g := newGateway(t)
 	body := func(size int) string { return `{"text":"` + strings.Repeat("x", size-11) + `"}` }
 	for call, limit := range map[string]int{

@@ -38,7 +38,7 @@ func TestNotMeDeniesAllThatIsPendingAndKeepsCodesBackFor20Minutes(t *testing.T) 
 		t.Errorf("audit: %v, want %v", got, want)
 	}
 	messages := w.waiting(alicesChat)
-	if text := messages[len(messages)-1].Body.Parts[0].Text.Text; !strings.Contains(text, "Change the password") {
+	if text := messages[len(messages)-1].Body.Parts[0].Text.Text; !strings.Contains(text, "Change your password") {
 		t.Errorf("the person is told: %q", text)
 	}
 
