@@ -81,7 +81,7 @@ func TestConsoleOfARunningGateway(t *testing.T) {
 	w.telegram.SetFaults(sandbox.Faults{Unauthorized: true})
 	w.eventually("the page says that the token is refused", func() bool {
 		page, _ := c.open("/console/status", nil)
-		return strings.Contains(page, "unauthorized") && strings.Contains(page, "@BotFather") && strings.Contains(page, "needs a look")
+		return strings.Contains(page, "unauthorized") && strings.Contains(page, "@BotFather") && strings.Contains(page, "needs attention")
 	})
 	page, at = w.consoleClient().open("/console/sign-in", url.Values{"key": {w.key}}) // no code can be sent
 	if at.Path != "/console/sign-in" || !strings.Contains(page, "telegate status first") {

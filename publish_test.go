@@ -60,14 +60,14 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 		t.Errorf("asked again: %q", again)
 	}
 
-	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "is void"), -1)
+	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "no longer works"), -1)
 	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"Nobody has this topic`) {
 		t.Errorf("the old topic: %d %s", status, body)
 	}
 	if status, body := w.publish(renewed[0], "x"); status != http.StatusOK {
 		t.Errorf("the new one: %d %s", status, body)
 	}
-	w.asked("alice", "/topic off", "No program can write to you")
+	w.asked("alice", "/topic off", "Programs can no longer write to you")
 	if status, _ := w.publish(renewed[0], "x"); status != http.StatusNotFound {
 		t.Errorf("after /topic off: %d", status)
 	}
