@@ -61,7 +61,7 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 	}
 
 	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "no longer works"), -1)
-	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"Nobody has this topic`) {
+	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"This topic does not exist`) {
 		t.Errorf("the old topic: %d %s", status, body)
 	}
 	if status, body := w.publish(renewed[0], "x"); status != http.StatusOK {
