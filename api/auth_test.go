@@ -10,7 +10,7 @@ import (
 	"telegate/internal/gatewaytest"
 )
 
-func TestNobodyGetsInWithoutAKnownKey(t *testing.T) {
+func TestUnknownKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for name, header := range map[string]string{
@@ -111,7 +111,7 @@ var instance = regexp.MustCompile(`"instance":"[^"]*"`)
 // unnamed is an answer without its instance.
 func (a answer) unnamed() string { return instance.ReplaceAllString(a.body, "") }
 
-func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
+func TestForeignDomainIsForbiddenWhetherItExistsOrNot(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for call := range calls {
@@ -143,7 +143,7 @@ func TestReloadNeedsAKeyForEveryDomain(t *testing.T) {
 }
 
 // A removed key stops working as soon as the keys are set, and a new one works.
-func TestKeysCanBeSetWhileTheServerAnswers(t *testing.T) {
+func TestKeysCanBeReplacedWhileRunning(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.server.SetKeys([]api.Key{{Name: "new", Hash: gatewaytest.Hash("key-new"), Domains: []string{"*"}, Scopes: []api.Scope{"admin"}}})
@@ -153,7 +153,7 @@ func TestKeysCanBeSetWhileTheServerAnswers(t *testing.T) {
 	}
 }
 
-func TestIdOfAnotherDomainIsNotFoundLikeOneThatIsNot(t *testing.T) {
+func TestIDOfAForeignDomainIsNotFound(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)

@@ -25,7 +25,7 @@ func with(call, name string, value any) object {
 	return body
 }
 
-func TestBodyThatIsNotOneJSONValueIsMalformed(t *testing.T) {
+func TestInvalidJSONIsMalformed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for name, body := range map[string]string{
@@ -64,7 +64,7 @@ func TestBodyThatIsNotOneJSONValueIsMalformed(t *testing.T) {
 	}
 }
 
-func TestEscapesThatAreWholeAreAccepted(t *testing.T) {
+func TestValidEscapesAreAccepted(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
@@ -78,7 +78,7 @@ func TestEscapesThatAreWholeAreAccepted(t *testing.T) {
 	}
 }
 
-func TestBodyMustBeAnObjectOfKnownMembers(t *testing.T) {
+func TestBodyMustBeAnObjectWithKnownMembers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
@@ -106,7 +106,7 @@ func TestBodyMustBeAnObjectOfKnownMembers(t *testing.T) {
 	}
 }
 
-func TestEachMemberOfAnotherTypeIsPointedAt(t *testing.T) {
+func TestMembersOfTheWrongTypeAreListed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
@@ -151,7 +151,7 @@ func roundTrip(t *testing.T, v any) (decoded any) {
 	return decoded
 }
 
-func TestMembersOutOfBoundsArePointedAt(t *testing.T) {
+func TestMembersOutOfRangeAreListed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	long := strings.Repeat("x", 10_000)
@@ -217,7 +217,7 @@ func TestMembersOutOfBoundsArePointedAt(t *testing.T) {
 	}
 }
 
-func TestRulesOfAMessageArePointedAt(t *testing.T) {
+func TestInvalidMessagesAreExplained(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for body, pointer := range map[string]string{
@@ -237,7 +237,7 @@ func TestRulesOfAMessageArePointedAt(t *testing.T) {
 	}
 }
 
-func TestStrangeButHonestIdsRoundTrip(t *testing.T) {
+func TestUnusualIDsRoundTrip(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for i, user := range []string{
@@ -272,7 +272,7 @@ func TestStrangeButHonestIdsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestIdsThatDifferInOneCharacterAreTwo(t *testing.T) {
+func TestSimilarIDsAreDifferent(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "é", alice)
@@ -281,7 +281,7 @@ func TestIdsThatDifferInOneCharacterAreTwo(t *testing.T) {
 	}
 }
 
-func TestIdInThePathThatCannotBeOne(t *testing.T) {
+func TestImpossibleIDInThePath(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for _, path := range []string{"/v1/links/", "/v1/verifications/", "/v1/messages/"} {
@@ -292,7 +292,7 @@ func TestIdInThePathThatCannotBeOne(t *testing.T) {
 	}
 }
 
-func TestQueryIsReadInOneWayOnly(t *testing.T) {
+func TestAmbiguousQueryIsRefused(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{

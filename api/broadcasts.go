@@ -44,11 +44,13 @@ type AcceptedBroadcast struct {
 	EstimatedSeconds int             `json:"estimated_seconds" doc:"how long sending takes if the bot has no other messages to send"`
 }
 
-func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBroadcast }) (*struct {
+type acceptedBroadcast = struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     AcceptedBroadcast
-}, error) {
+}
+
+func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBroadcast }) (*acceptedBroadcast, error) {
 	b := in.Body
 	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
@@ -74,11 +76,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBro
 		return nil, err
 	}
 	bc := announced.Broadcast
-	out := &struct {
-		Status   int
-		Location string `header:"Location"`
-		Body     AcceptedBroadcast
-	}{Status: http.StatusOK, Body: AcceptedBroadcast{
+	out := &acceptedBroadcast{Status: http.StatusOK, Body: AcceptedBroadcast{
 		SendAt: bc.SendAt.UTC(), Counts: bc.Audience, EstimatedSeconds: seconds(announced.Duration),
 	}}
 	if !b.DryRun {

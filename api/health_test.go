@@ -11,7 +11,7 @@ import (
 	"telegate/api"
 )
 
-func TestHealthIsThatOfTheWorstComponent(t *testing.T) {
+func TestHealthIsTheWorstComponent(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 	ok := api.Component{Name: "database", Status: api.HealthOK}
@@ -42,7 +42,7 @@ func TestHealthIsThatOfTheWorstComponent(t *testing.T) {
 	}
 }
 
-func TestAwayFromTheMachineDetailsNeedAKey(t *testing.T) {
+func TestHealthDetailsNeedAKeyFromElsewhere(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(o *api.Options) { o.Private = false })
 	const all = `{"status":"ok","version":"1.2.3","components":[{"name":"database","status":"ok"}]}`
@@ -56,7 +56,7 @@ func TestAwayFromTheMachineDetailsNeedAKey(t *testing.T) {
 	}
 }
 
-func TestReadyIsWhatCanStore(t *testing.T) {
+func TestReadyMeansTheDatabaseCanStore(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.Domains.SetOffline(true)
@@ -70,7 +70,7 @@ func TestReadyIsWhatCanStore(t *testing.T) {
 }
 
 // Labels with paths or methods from callers would let anyone fill the memory.
-func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
+func TestMetricsCountRequestsByRoute(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for range 3 {
@@ -98,7 +98,7 @@ func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestIndexShowsTheWay(t *testing.T) {
+func TestIndexLinksToTheRest(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	a := g.as("", "GET", "/", nil)

@@ -81,7 +81,7 @@ func TestRepeatedRequestGetsTheFirstAnswer(t *testing.T) {
 	}
 }
 
-func TestRepeatedCheckCostsNoAttempt(t *testing.T) {
+func TestRepeatedCheckUsesNoAttempt(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
@@ -110,7 +110,7 @@ func TestRepeatedCheckCostsNoAttempt(t *testing.T) {
 	}
 }
 
-func TestKeyUsedWithAnotherBodyIsRefused(t *testing.T) {
+func TestIdempotencyKeyWithAnotherBodyIsRefused(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
@@ -123,7 +123,7 @@ func TestKeyUsedWithAnotherBodyIsRefused(t *testing.T) {
 	})
 }
 
-func TestKeyCountsPerCallerAndPath(t *testing.T) {
+func TestIdempotencyKeyIsPerCallerAndPath(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
@@ -143,7 +143,7 @@ func TestKeyCountsPerCallerAndPath(t *testing.T) {
 	}
 }
 
-func TestRefusalIsNotKept(t *testing.T) {
+func TestRefusedRequestIsNotStored(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	body := object{"to": "@alice", "text": "1234", "lane": "code", "purpose": "link"}
@@ -206,7 +206,7 @@ func TestMessageRepeatedAfterACrashIsTheSameMessage(t *testing.T) {
 	}
 }
 
-func TestKeyIsFreeAgainAfter24Hours(t *testing.T) {
+func TestIdempotencyKeyExpiresAfter24Hours(t *testing.T) {
 	t.Parallel()
 	for name, answersLost := range map[string]bool{"answers kept": false, "answers lost": true} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestKeyIsFreeAgainAfter24Hours(t *testing.T) {
 	}
 }
 
-func TestAnswersThatCannotBeReadOrKept(t *testing.T) {
+func TestAnswerStoreFails(t *testing.T) {
 	t.Parallel()
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
@@ -254,7 +254,7 @@ func TestAnswersThatCannotBeReadOrKept(t *testing.T) {
 	}
 }
 
-func TestKeptAnswerIsSealed(t *testing.T) {
+func TestStoredAnswerIsEncrypted(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	a := g.call("POST", "/v1/links", object{"user": "alice"}, "Idempotency-Key", "a-key-of-the-caller")

@@ -17,7 +17,7 @@ import (
 	"telegate/linking"
 )
 
-func TestLinkByBotFromStartToProof(t *testing.T) {
+func TestLinkByBotFromStartToConfirmation(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	started := g.call("POST", "/v1/links", object{
@@ -74,7 +74,7 @@ func TestLinkByHandle(t *testing.T) {
 		is(200, `{"verified":true,"result":"verified","attempts_remaining":4}`)
 }
 
-func TestEveryWayALinkCanEndIsTold(t *testing.T) {
+func TestEveryEndOfALinkIsReported(t *testing.T) {
 	t.Parallel()
 	const closed = `{"verified":false,"result":"%s","attempts_remaining":%d}`
 	for result, c := range map[string]struct {

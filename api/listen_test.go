@@ -107,7 +107,7 @@ func TestServesOnLoopbackAndStopsGracefully(t *testing.T) {
 	}
 }
 
-func TestRunEndsWithAnErrorWhenItsListenerDoes(t *testing.T) {
+func TestRunFailsWhenItsListenerFails(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	l, err := api.Listen(t.Context(), "127.0.0.1:0", "", "")
@@ -182,7 +182,7 @@ func TestServesTLS(t *testing.T) {
 	}
 }
 
-func TestCertificateThatCannotBeUsedIsSaid(t *testing.T) {
+func TestInvalidCertificateIsReported(t *testing.T) {
 	t.Parallel()
 	certFile, _, _ := makeCertificate(t)
 	if l, err := api.Listen(t.Context(), "127.0.0.1:0", certFile, "nothing.pem"); err == nil || !strings.Contains(err.Error(), "TLS certificate") {
@@ -232,7 +232,7 @@ func socketPath(t *testing.T) string {
 	return filepath.Join(dir, "api.sock")
 }
 
-func TestServesOnAUnixSocketOfItsOwnerAndGroup(t *testing.T) {
+func TestServesOnAUnixSocketForOwnerAndGroup(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	path := socketPath(t)
@@ -258,7 +258,7 @@ func TestServesOnAUnixSocketOfItsOwnerAndGroup(t *testing.T) {
 	}
 }
 
-func TestStaleSocketIsTakenOverAndAFileIsNot(t *testing.T) {
+func TestStaleSocketIsReplacedButAFileIsNot(t *testing.T) {
 	t.Parallel()
 	path := socketPath(t)
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
@@ -283,7 +283,7 @@ func TestStaleSocketIsTakenOverAndAFileIsNot(t *testing.T) {
 	}
 }
 
-func TestAddressThatIsTakenOrNoneIsSaid(t *testing.T) {
+func TestUsedOrInvalidAddressIsReported(t *testing.T) {
 	t.Parallel()
 	l, err := api.Listen(t.Context(), "127.0.0.1:0", "", "")
 	if err != nil {

@@ -51,7 +51,7 @@ func (g *gateway) logins(query string) (users []string, next string) {
 	return users, list.Next
 }
 
-func TestReportShowsSignInsAndNothingElse(t *testing.T) {
+func TestReportShowsOnlySignIns(t *testing.T) {
 	t.Parallel()
 	g := linked(t)
 	from := object{"ip": "203.0.113.7", "user_agent": firefox}
@@ -120,7 +120,7 @@ func TestReportIsPagedAndFiltered(t *testing.T) {
 	}
 }
 
-func TestReportRefusesWhatItCannotMean(t *testing.T) {
+func TestReportRefusesInvalidFilters(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{
@@ -157,7 +157,7 @@ func (g *gateway) csvOf(query string) [][]string {
 	return rows
 }
 
-func TestReportAsCSVIsWhole(t *testing.T) {
+func TestReportAsCSVIsComplete(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	const many = 2345 // more than one read returns
@@ -219,7 +219,7 @@ func TestNoCellOfTheReportIsAFormula(t *testing.T) {
 }
 
 // A report that cannot be read completely must not look complete.
-func TestReportThatBreaksOffIsNoAnswer(t *testing.T) {
+func TestReportThatFailsCutsTheConnection(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.checked(make([]audit.Entry, 1500)...)

@@ -63,7 +63,7 @@ func TestMessagesAreListedNewestFirstInPages(t *testing.T) {
 	}
 }
 
-func TestListShowsWhatADeadLetterNeeds(t *testing.T) {
+func TestListShowsDeadLetters(t *testing.T) {
 	t.Parallel()
 	g, id := dead(t)
 	g.as(keyAdmin, "GET", "/v1/messages?status=dead", nil).is(200, `{"messages":[{"id":"`+id+`","domain":"","user":"alice","lane":"direct",
@@ -117,7 +117,7 @@ func TestListIsFiltered(t *testing.T) {
 	g.as(keyCorp, "GET", "/v1/messages?domain=corp&after="+failed, nil).isFault("query/after")
 }
 
-func TestListRefusesWhatItCannotMean(t *testing.T) {
+func TestListRefusesInvalidFilters(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{
@@ -161,7 +161,7 @@ func TestDeadLetterIsSentAgainWithAnEdit(t *testing.T) {
 	}
 }
 
-func TestResendChecksItsMembersBeforeAnythingIsDone(t *testing.T) {
+func TestResendValidatesFirst(t *testing.T) {
 	t.Parallel()
 	g, id := dead(t)
 	for _, c := range []struct {
@@ -252,7 +252,7 @@ func TestResendKeepsTheRulesOfSending(t *testing.T) {
 	}
 }
 
-func TestHistoryTellsAttemptsAndRepeats(t *testing.T) {
+func TestHistoryHasAttemptsAndRepeats(t *testing.T) {
 	t.Parallel()
 	g := linked(t)
 	body := object{"user": "alice", "text": "hello", "dedupe_key": "k"}
@@ -326,7 +326,7 @@ func events(tr api.Trace) string {
 	return strings.Join(list, "; ")
 }
 
-func TestTraceTellsAUsersStoryInOrder(t *testing.T) {
+func TestTraceIsInOrder(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).isProblem(409, "recipient-unknown")
@@ -383,7 +383,7 @@ func TestTraceShowsAMuteAndABlock(t *testing.T) {
 	}
 }
 
-func TestTraceIsBoundedAndSaysSo(t *testing.T) {
+func TestTraceIsLimitedAndSaysSo(t *testing.T) {
 	t.Parallel()
 	g := linked(t)
 	start := g.Clock.Now()

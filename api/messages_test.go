@@ -85,7 +85,7 @@ func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {
 	}
 }
 
-func TestMutedMessageIsAcceptedAndSaysSo(t *testing.T) {
+func TestMutedMessageIsAcceptedAndReported(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
@@ -135,7 +135,7 @@ func TestTextIsCountedInUTF16Units(t *testing.T) {
 }
 
 // A message whose answer was lost is described in the same words everywhere.
-func TestALostAnswerIsAFailureWithItsNextStep(t *testing.T) {
+func TestLostAnswerIsExplained(t *testing.T) {
 	t.Parallel()
 	g := linked(t)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")

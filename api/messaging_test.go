@@ -26,7 +26,7 @@ func capability(link string, usable2FA, usableNotify bool, status string, reason
 		usable2FA, usableNotify, reasons, link, status)
 }
 
-func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
+func TestMessagingExplainsWhatWorks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		domain            string
@@ -80,14 +80,14 @@ func suspend(g *gateway) {
 	}
 }
 
-func TestUserNobodyKnowsIsNotLinked(t *testing.T) {
+func TestUnknownUserIsNotLinked(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.call("GET", "/v1/messaging?user=alice", nil).is(200, noLink)
 	g.call("GET", "/v1/messaging?domain=&user=alice", nil).is(200, noLink)
 }
 
-func TestInvitationIsNotALinkAndGoesWithProof(t *testing.T) {
+func TestInvitationEndsWithTheLink(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.call("PUT", "/v1/messaging", object{"domain": "", "user": "alice", "handle": "t.me/alice"}).is(200, invited)

@@ -69,7 +69,7 @@ func (a answer) isRefused(status int, slug, words string) {
 	}
 }
 
-func TestATopicIsAllThatAnAlertNeeds(t *testing.T) {
+func TestAlertNeedsOnlyATopic(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
@@ -94,7 +94,7 @@ func TestATopicIsAllThatAnAlertNeeds(t *testing.T) {
 	}
 }
 
-func TestAPublicationReadsAsInNtfysApps(t *testing.T) {
+func TestPublishRendersAsInNtfysApps(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
@@ -126,7 +126,7 @@ func TestAPublicationReadsAsInNtfysApps(t *testing.T) {
 	}
 }
 
-func TestAPublicationInJSON(t *testing.T) {
+func TestPublishJSON(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
@@ -158,7 +158,7 @@ func jsonNumber(a answer, name string) string {
 	return number
 }
 
-func TestWhatAPublicationCannotHaveIsSaid(t *testing.T) {
+func TestInvalidPublishRequestIsExplained(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
@@ -238,7 +238,7 @@ func TestAlertsUseUpNoCodes(t *testing.T) {
 	g.publish("/code/"+topic, "My Server access token is: 123456", "Authorization", "Bearer "+keySend).isPublished("My Server access token is: 123456")
 }
 
-func TestTheWayOfCodesIsTakenWhole(t *testing.T) {
+func TestCodePathMustMatchWhole(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
@@ -253,7 +253,7 @@ func TestTheWayOfCodesIsTakenWhole(t *testing.T) {
 	g.publish("/code"+topic, "x").isRefused(404, "not-found", "This topic does not exist") // a topic may begin with these letters
 }
 
-func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {
+func TestPublishAcceptsEveryFormOfKey(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	path := "/code/" + g.topic("")
@@ -281,7 +281,7 @@ func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {
 	}
 }
 
-func TestATopicIsBusyAfterABurst(t *testing.T) {
+func TestTopicIsRateLimited(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
@@ -295,7 +295,7 @@ func TestATopicIsBusyAfterABurst(t *testing.T) {
 	}
 }
 
-func TestATopicOfSomebodyWhoCannotBeReachedSaysSo(t *testing.T) {
+func TestTopicOfAnUnreachableUserIsExplained(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")

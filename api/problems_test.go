@@ -234,7 +234,7 @@ func catalogue(t *testing.T) []string {
 	return slugs
 }
 
-func TestEveryKindOfProblemIsReachedAndIsWhole(t *testing.T) {
+func TestEveryProblemTypeOccursAndIsComplete(t *testing.T) {
 	t.Parallel()
 	for _, slug := range catalogue(t) {
 		t.Run(slug, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestEveryKindOfProblemIsReachedAndIsWhole(t *testing.T) {
 	}
 }
 
-func TestEveryKindOfProblemHasItsPage(t *testing.T) {
+func TestEveryProblemTypeHasAPage(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for _, slug := range catalogue(t) {
@@ -319,7 +319,7 @@ func TestRouterAnswersInProblems(t *testing.T) {
 	}
 }
 
-func TestFactorThatCannotBeUsedSaysWhyAsTheCapabilityDoes(t *testing.T) {
+func TestUnavailableFactorGivesTheReasonOfMessaging(t *testing.T) {
 	t.Parallel()
 	for reason, change := range map[string]func(g *gateway){
 		"link_suspended": suspend,
@@ -344,7 +344,7 @@ func TestFactorThatCannotBeUsedSaysWhyAsTheCapabilityDoes(t *testing.T) {
 	}
 }
 
-func TestRateLimitsSayWhomTheyCountAndHowLongToWait(t *testing.T) {
+func TestRateLimitsSayScopeAndWait(t *testing.T) {
 	t.Parallel()
 	verifyFrom := func(g *gateway, user, ip string) answer {
 		body := login(user, user)
@@ -393,7 +393,7 @@ func TestRateLimitsSayWhomTheyCountAndHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
+func TestInternalErrorRevealsNothing(t *testing.T) {
 	t.Parallel()
 	g := linked(t)
 	ids := map[string]string{
@@ -422,7 +422,7 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 }
 
 // OWASP ASVS 16.5.1: callers learn nothing about the inside.
-func TestPanicIsAFaultLikeAnyOther(t *testing.T) {
+func TestPanicIsAnInternalError(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(o *api.Options) { o.Domains = panicking{} })
 	a := g.call("GET", "/v1/domains", nil)
@@ -442,7 +442,7 @@ func (panicking) Domain(string) (api.Domain, bool) { panic("nil map") }
 func (panicking) Domains() []api.Domain            { panic("nil map") }
 func (panicking) HasBot(int64) bool                { panic("nil map") }
 
-func TestCallerWhoHangsUpIsNoFault(t *testing.T) {
+func TestDisconnectedCallerIsNoError(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	ctx, hangUp := context.WithCancel(t.Context())

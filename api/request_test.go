@@ -26,7 +26,7 @@ func TestBodyOver256KiBIsTooLarge(t *testing.T) {
 	})
 }
 
-func TestBodyThatBreaksOffIsMalformed(t *testing.T) {
+func TestIncompleteBodyIsMalformed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	r := g.request(keyAll, "POST", "/v1/messages", `{"user":"alice","text":"hello"}`)
@@ -38,7 +38,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestBodyMustSayThatItIsJSON(t *testing.T) {
+func TestBodyNeedsContentTypeJSON(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)

@@ -24,7 +24,7 @@ func queue() api.Queue {
 }
 
 // The status has the same data as the console's page Status; each domain is shown only to its keys.
-func TestStatusTellsWhatWaitsAndWhatDidNotArrive(t *testing.T) {
+func TestStatusShowsQueueAndFailures(t *testing.T) {
 	t.Parallel()
 	g, failed := dead(t)
 	g.link("corp", "bob", bob)

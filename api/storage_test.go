@@ -11,7 +11,7 @@ import (
 
 // While nothing can be stored, every call that stores fails with a Retry-After, changes nothing and approves no sign-in.
 // Afterwards all calls work as if nothing had happened.
-func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
+func TestWritesFailWhenNothingCanBeStored(t *testing.T) {
 	t.Parallel()
 	for _, trouble := range []struct {
 		err   error

@@ -87,7 +87,7 @@ func TestCancelAnswersTheVerification(t *testing.T) {
 	}
 }
 
-func TestEveryWayAVerificationCanEndIsTold(t *testing.T) {
+func TestEveryEndOfAVerificationIsReported(t *testing.T) {
 	t.Parallel()
 	for result, end := range map[string]func(g *gateway, id string){
 		"expired": func(g *gateway, _ string) { g.Clock.Advance(5 * time.Minute) },

@@ -50,7 +50,7 @@ func (g *gateway) whileWaiting(w *watcher, r *http.Request, do func()) answer {
 	return a
 }
 
-func TestWhoFollowsALinkHearsOfTheClaim(t *testing.T) {
+func TestWaitEndsWhenALinkIsClaimed(t *testing.T) {
 	t.Parallel()
 	g, w := newWatchedGateway(t)
 	started := g.call("POST", "/v1/links", object{"user": "alice"})
@@ -63,7 +63,7 @@ func TestWhoFollowsALinkHearsOfTheClaim(t *testing.T) {
 	}
 }
 
-func TestWhoFollowsAVerificationHearsOfItsEnd(t *testing.T) {
+func TestWaitEndsWhenAVerificationEnds(t *testing.T) {
 	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
@@ -78,7 +78,7 @@ func TestWhoFollowsAVerificationHearsOfItsEnd(t *testing.T) {
 	}
 }
 
-func TestWhoFollowsAMessageHearsOfItsDelivery(t *testing.T) {
+func TestWaitEndsWhenAMessageIsDelivered(t *testing.T) {
 	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
@@ -105,7 +105,7 @@ func TestCreationCanWaitForTheDelivery(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsForWhatIsOverOrNotThere(t *testing.T) {
+func TestNoWaitForEndedOrUnknown(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	link := g.link("", "alice", alice)
@@ -138,7 +138,7 @@ func TestWaitLastsAsLongAsPreferredAndAtMost25Seconds(t *testing.T) {
 	}
 }
 
-func TestExpiryDuringTheWaitIsTold(t *testing.T) {
+func TestExpiryDuringTheWaitIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t)
@@ -156,7 +156,7 @@ func TestExpiryDuringTheWaitIsTold(t *testing.T) {
 }
 
 // A caller who disconnects will repeat the request with its Idempotency-Key, so the answer is stored.
-func TestAnswerIsKeptForACallerWhoHasGoneAway(t *testing.T) {
+func TestAnswerIsStoredForADisconnectedCaller(t *testing.T) {
 	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)

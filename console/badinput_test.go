@@ -51,7 +51,7 @@ var acts = map[string]url.Values{
 }
 
 // OWASP ASVS 3.5: a form of another page, another session or another site does nothing.
-func TestAFormFromElsewhereDoesNothing(t *testing.T) {
+func TestForeignFormIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "user//alice", alice)
@@ -88,7 +88,7 @@ func TestAFormFromElsewhereDoesNothing(t *testing.T) {
 
 // A browser that sends no Sec-Fetch-Site, an old one or one on plain http, tells where a form comes from by its Origin alone. The policy
 // must have it tell: it says null under no-referrer (Fetch, "append a request Origin header").
-func TestAFormOfThePageItselfIsKnownByItsOrigin(t *testing.T) {
+func TestOriginOfOwnFormIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.client()
@@ -104,7 +104,7 @@ func TestAFormOfThePageItselfIsKnownByItsOrigin(t *testing.T) {
 }
 
 // A key does no more in the console than in the API.
-func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
+func TestKeyMayDoTheSameAsInTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "user//alice", alice)
@@ -137,7 +137,7 @@ func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
 }
 
 // Whatever comes in an address or a form: words, and never a fault of telegate's own.
-func TestBadInputIsAnsweredInWords(t *testing.T) {
+func TestInvalidInputIsExplained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.many("", 60)
@@ -217,7 +217,7 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 }
 
 // What goes wrong inside is for the log; the page says where to look, and nothing more.
-func TestAFaultInsideIsNotShown(t *testing.T) {
+func TestInternalErrorIsNotShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
@@ -234,7 +234,7 @@ func TestAFaultInsideIsNotShown(t *testing.T) {
 	}
 }
 
-func TestAUserWithManyStartsIsToldToWait(t *testing.T) {
+func TestTooManyStartedLinksMustWait(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
@@ -246,7 +246,7 @@ func TestAUserWithManyStartsIsToldToWait(t *testing.T) {
 }
 
 // A link that was begun is shown to the session that began it: whoever has its address could claim it.
-func TestABegunLinkIsShownToItsSessionAlone(t *testing.T) {
+func TestPendingLinkIsShownOnlyToItsSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
@@ -262,7 +262,7 @@ func TestABegunLinkIsShownToItsSessionAlone(t *testing.T) {
 	}
 }
 
-func TestInvitationsStandAmongTheUsersAndAreTakenBack(t *testing.T) {
+func TestInvitationsAreListedAndWithdrawn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.many("", 60)

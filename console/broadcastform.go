@@ -69,30 +69,18 @@ func (a broadcastForm) LocalUTC() string {
 	return t.UTC().Format(localTime)
 }
 
-func (c *Console) newBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) newBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	return c.show(w, r, admin, "broadcastform.html", "broadcasts", d, broadcastFormData{Typed: broadcastForm{TTL: int(notify.DefaultTTL.Seconds())}})
 }
 
 // editBroadcast returns from the preview to the form.
-func (c *Console) editBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) editBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	typed, _, err := c.readBroadcastForm(r, d)
 	return c.showBroadcastForm(w, admin, d, typed, err)
 }
 
 // previewBroadcast shows the recipients and the text of a broadcast. It stores nothing.
-func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	typed, a, err := c.readBroadcastForm(r, d)
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
@@ -113,11 +101,7 @@ func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin
 }
 
 // sendBroadcast creates the broadcast that was previewed.
-func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	typed, a, err := c.readBroadcastForm(r, d)
 	if err == nil && typed.Nonce == "" {
 		err = newPageError(http.StatusUnprocessableEntity, "Preview it first", "Look at the preview before you send the broadcast.")

@@ -63,7 +63,7 @@ func (w *world) crowd() {
 	}
 }
 
-func TestThePreviewSaysWhomItReachesAndStoresNothing(t *testing.T) {
+func TestPreviewCountsRecipientsAndStoresNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
@@ -86,7 +86,7 @@ func TestThePreviewSaysWhomItReachesAndStoresNothing(t *testing.T) {
 	c.post("/console/broadcasts/preview", form("ttl", "90")).want(t, http.StatusOK, "about 4 minutes", "after 90 seconds: some people will not get it in time")
 }
 
-func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
+func TestBroadcastIsSentOnceAndOutcomesAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
@@ -170,7 +170,7 @@ func TestABroadcastWaitsForItsTimeAndIsCanceledOnce(t *testing.T) {
 	w.waiting(0)
 }
 
-func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
+func TestInvalidBroadcastIsExplainedAndInputKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
@@ -211,7 +211,7 @@ func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 	c.get("/console/broadcasts").want(t, http.StatusOK, "Nothing has been broadcast")
 }
 
-func TestABroadcastIsForItsDomainAndAKeyThatMaySend(t *testing.T) {
+func TestBroadcastNeedsItsDomainAndScope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crowd()

@@ -12,7 +12,7 @@ import (
 )
 
 // White space around an id is part of it, as in the API: what one clicks is whom one gets, and nobody else.
-func TestWhoIsClickedIsWhomItIsAbout(t *testing.T) {
+func TestWhiteSpaceIsPartOfAnID(t *testing.T) {
 	t.Parallel()
 	for _, other := range []string{"alice ", " alice", "alice\u00a0", "\u3000alice"} {
 		w := newWorld(t)
@@ -66,7 +66,7 @@ func TestAPageOfUsersSkipsNobody(t *testing.T) {
 }
 
 // What is typed is taken without the white space around it that comes with pasting.
-func TestWhatIsTypedMayHaveSpacesAround(t *testing.T) {
+func TestTypedTextIsTrimmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)

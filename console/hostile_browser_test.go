@@ -27,7 +27,7 @@ var hostile = []string{
 }
 
 // Names, handles and users that a stranger can choose are text on every page, whatever they hold.
-func TestNothingAStrangerChoosesRunsInTheBrowser(t *testing.T) {
+func TestNoTextOfAStrangerRunsInTheBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i, text := range hostile {
@@ -82,7 +82,7 @@ func TestNothingAStrangerChoosesRunsInTheBrowser(t *testing.T) {
 }
 
 // Should a text ever get into a page as markup, its script still does not run.
-func TestThePolicyStopsWhatGetsThrough(t *testing.T) {
+func TestContentSecurityPolicyStopsScripts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser(t, 1280, 800)

@@ -35,7 +35,7 @@ func (w *world) signIns(entries ...audit.Entry) {
 
 const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0"
 
-func TestSignInsShowWhoCameFromWhereAndWhatCameOfIt(t *testing.T) {
+func TestSignInsShowUserAddressAndOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	yesterday := w.Clock.Now().AddDate(0, 0, -1)
@@ -98,7 +98,7 @@ func TestSignInsArePagedToTheLastWithoutGapOrRepeat(t *testing.T) {
 	}
 }
 
-func TestAWrongFilterIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
+func TestInvalidFilterIsExplainedAndInputKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
@@ -161,7 +161,7 @@ func TestOneFailureBesideAThousandSignInsIsDrawn(t *testing.T) {
 		`<path class="approved" d="M290 1h8v99h-8z"/><path class="others" d="M290 0h8v1h-8z"/>`, `<td data-name="Signed in">1000</td><td data-name="Did not">1</td>`)
 }
 
-func TestTheDownloadHoldsWhatTheFilterLetsThroughAndNoFormula(t *testing.T) {
+func TestDownloadIsFilteredAndHasNoFormulas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	entries := []audit.Entry{{User: `=HYPERLINK("https://evil")`, Outcome: "approved", Context: audit.Context{IP: "@SUM(1)"}}}

@@ -55,12 +55,9 @@ func (d messagesData) Filter(domain string, more ...string) template.URL {
 	}, more...)...)
 }
 
-func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	var data messagesData
+	var err error
 	for _, f := range []struct {
 		name string
 		to   *string

@@ -62,7 +62,7 @@ func (a answer) rows() []string {
 	return ids
 }
 
-func TestMessagesAreListedByWhatOneLooksFor(t *testing.T) {
+func TestMessagesAreFiltered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
@@ -133,7 +133,7 @@ func TestMessagesArePagedByKey(t *testing.T) {
 	}
 }
 
-func TestAMessageTellsItsStoryAndNeverItsText(t *testing.T) {
+func TestMessageShowsItsHistoryButNotItsText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
@@ -203,7 +203,7 @@ func TestADeadLetterIsSentWithAnotherText(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
+func TestOnlyDeadLettersAreSentAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
@@ -252,7 +252,7 @@ func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
 	}
 }
 
-func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
+func TestMessageOfAForeignDomainIsNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)

@@ -207,8 +207,8 @@ func TestAnAdministratorBroadcastsInTheBrowser(t *testing.T) {
 	b.shots("broadcasts")
 }
 
-// As TestPagesCanBeReadAloudAndSeen, of the pages that report.
-func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
+// As TestPagesAreAccessible, of the pages that report.
+func TestReportsAreAccessible(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crowd()

@@ -44,7 +44,7 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 }
 
 // The keyboard alone will do, from the first page to the act.
-func TestTheKeyboardWillDo(t *testing.T) {
+func TestTheKeyboardIsEnough(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
@@ -75,7 +75,7 @@ func TestTheKeyboardWillDo(t *testing.T) {
 }
 
 // Every field and button has a name that a screen reader can say, every page one main heading, and text stands out from what is behind it.
-func TestPagesCanBeReadAloudAndSeen(t *testing.T) {
+func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.many("", 2)

@@ -128,7 +128,7 @@ func TestASessionEndsIdleAtItsLimitAndWithItsKey(t *testing.T) {
 }
 
 // OWASP ASVS 6.3.1: trying keys is slow, for one address; another is not in its way.
-func TestTriesToSignInAreLimitedPerAddress(t *testing.T) {
+func TestSignInsAreRateLimitedPerAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	try := func(address, key string) answer {
@@ -151,7 +151,7 @@ func TestTriesToSignInAreLimitedPerAddress(t *testing.T) {
 }
 
 // OWASP ASVS 3.7.2: next leads to the console's own pages only.
-func TestTheSignInLeadsNowhereElse(t *testing.T) {
+func TestNextLeadsOnlyToTheConsole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for next, want := range map[string]string{
@@ -185,7 +185,7 @@ func TestTheSignInLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-func TestAnAdministratorWithALinkOwesACode(t *testing.T) {
+func TestAnAdministratorWithALinkNeedsACode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
@@ -224,7 +224,7 @@ func TestWithoutALinkTheKeyIsEnough(t *testing.T) {
 }
 
 // It fails closed: whatever keeps the code from being sent keeps the sign-in out, and the page says what to do.
-func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
+func TestNoSignInIfNoCodeCanBeSent(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		trouble func(w *world)
@@ -256,7 +256,7 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 }
 
 // The command that the page names unlinks that administrator and nobody else, whatever their id and domain.
-func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
+func TestASuspendedAdministratorGetsTheRightCommand(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ domain, user, command string }{
 		{"", "user//alice", "telegate users unlink user//alice,"},
@@ -300,7 +300,7 @@ func TestNotMeEndsTheSignIn(t *testing.T) {
 }
 
 // A code answers for the browser it was asked for in, and for no other.
-func TestACodeOpensNoOtherSession(t *testing.T) {
+func TestCodeWorksOnlyInItsSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
@@ -318,7 +318,7 @@ func TestACodeOpensNoOtherSession(t *testing.T) {
 	}
 }
 
-func TestACodeCanBeSentAgainAndCalledOff(t *testing.T) {
+func TestCodeCanBeResentAndCanceled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
@@ -338,7 +338,7 @@ func TestACodeCanBeSentAgainAndCalledOff(t *testing.T) {
 	}
 }
 
-func TestACodeIsOwedForTenMinutesAtMost(t *testing.T) {
+func TestPendingCodeSessionEndsAfterTenMinutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)

@@ -13,7 +13,7 @@ import (
 
 // The id of a chat is a person's, and nothing tells of which domain: a key that may not see all of them sees the pauses of bots alone,
 // and however many chats are paused, they hide none of these.
-func TestWhoseChatIsPausedIsForKeysOfAllDomains(t *testing.T) {
+func TestPausedChatsAreOnlyForKeysOfAllDomains(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *console.Options) {
 		o.Status = func(context.Context) (console.Status, error) {

@@ -38,7 +38,7 @@ func TestAnAdministratorFindsAUserInTheBrowser(t *testing.T) {
 }
 
 // Everything an administrator does with one user: link, write, unlink, invite.
-func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
+func TestAnAdministratorManagesAUserInTheBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.browser(t, 1280, 900)
