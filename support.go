@@ -71,7 +71,7 @@ func (c supportCmd) Run(ctx context.Context, con *console) error {
 		files = append(files, supportFile{"log.txt", nameless(text)})
 	}
 	for i := range files {
-		files[i].text = d.cfg.Scrub(d.secrets().Replace(files[i].text))
+		files[i].text = d.cfg.RedactSecrets(d.secrets().Replace(files[i].text))
 	}
 	if err := pack(c.Out, "telegate-support", files, now); err != nil {
 		return err
