@@ -3,6 +3,7 @@
 package datacenter
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -117,8 +118,11 @@ func Shared(t testing.TB, dcs ...int) *Telegram {
 	numbers := fmt.Sprint(dcs)
 	var s *Telegram
 	idle.Lock()
-	if n := len(idle.list[numbers]); n > 0 {
-		s, idle.list[numbers] = idle.list[numbers][n-1], idle.list[numbers][:n-1]
+	for n := len(idle.list[numbers]); n > 0 && s == nil; n-- {
+		if last := idle.list[numbers][n-1]; last.alive() {
+			s = last
+		}
+		idle.list[numbers] = idle.list[numbers][:n-1]
 	}
 	idle.Unlock()
 	if s == nil {
@@ -129,20 +133,35 @@ func Shared(t testing.TB, dcs ...int) *Telegram {
 	}
 	t.Cleanup(func() {
 		s.Disconnect()
-		select {
-		case <-s.ended:
-			if s.err != nil && !errors.Is(s.err, io.EOF) {
-				t.Error(s.err)
-			}
-			return
-		default:
-		}
 		s.reset()
 		idle.Lock()
 		defer idle.Unlock()
 		idle.list[numbers] = append(idle.list[numbers], s)
 	})
 	return s
+}
+
+// alive reports whether all data centres still answer: a client that disconnects before it sends anything ends the library's
+// server. It sends a message with an unknown key, which a data centre answers with an error.
+func (s *Telegram) alive() bool {
+	for _, server := range s.list {
+		conn, err := dial(server.Address)
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		const size = 32
+		// The tag of MTProto's intermediate transport, the length, and the message, which begins with the key's id.
+		message := append([]byte{0xee, 0xee, 0xee, 0xee, size, 0, 0, 0}, bytes.Repeat([]byte{1}, size)...)
+		if _, err := conn.Write(message); err != nil {
+			return false
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 8)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // CloseIdle closes the data centres that Shared keeps for the next test.
