@@ -55,7 +55,7 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return problemIn(resp)
+		return problemError(resp)
 	}
 	if out == nil {
 		return nil
@@ -65,15 +65,15 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 
 // download copies an answer of any length, of the content type that is asked for.
 func (c *apiClient) download(ctx context.Context, path, contentType string, w io.Writer) error {
-	patient := *c
-	patient.http = &http.Client{Transport: c.http.Transport} // without a timeout for the whole
-	resp, err := patient.send(ctx, "GET", path, map[string]string{"Accept": contentType}, nil)
+	client := *c
+	client.http = &http.Client{Transport: c.http.Transport} // without a timeout for the whole
+	resp, err := client.send(ctx, "GET", path, map[string]string{"Accept": contentType}, nil)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return problemIn(resp)
+		return problemError(resp)
 	}
 	if _, err := io.Copy(w, resp.Body); err != nil {
 		return fmt.Errorf("the answer broke off, so what there is of it is not the whole: %w", err)
@@ -112,12 +112,12 @@ func (c *apiClient) send(ctx context.Context, method, path string, header map[st
 }
 
 // longestAnswer bounds what is read of an answer in JSON.
-const longestAnswer = 1 << 20
+const maxAnswer = 1 << 20
 
 // problemIn is the problem that an answer tells.
-func problemIn(resp *http.Response) error {
+func problemError(resp *http.Response) error {
 	var p api.Problem
-	if err := json.NewDecoder(io.LimitReader(resp.Body, longestAnswer)).Decode(&p); err != nil || p.Title == "" {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&p); err != nil || p.Title == "" {
 		return fmt.Errorf("the gateway answered %s", resp.Status)
 	}
 	for _, f := range p.Errors {
@@ -133,7 +133,7 @@ func problemIn(resp *http.Response) error {
 }
 
 func decodeAnswer(resp *http.Response, out any) error {
-	if err := json.NewDecoder(io.LimitReader(resp.Body, longestAnswer)).Decode(out); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
 		return fmt.Errorf("read the gateway's answer: %w", err)
 	}
 	return nil

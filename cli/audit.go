@@ -27,7 +27,7 @@ func (auditVerifyCmd) Help() string {
 }
 
 // Run verifies the audit. The error says what does not fit.
-func (c auditVerifyCmd) Run(ctx context.Context, con *Env) (err error) {
+func (c auditVerifyCmd) Run(ctx context.Context, env *Env) (err error) {
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err
@@ -58,11 +58,11 @@ func (c auditVerifyCmd) Run(ctx context.Context, con *Env) (err error) {
 		return fmt.Errorf("verify the audit: %w", err)
 	}
 	if c.JSON {
-		if err := json.NewEncoder(con.Stdout).Encode(r); err != nil {
+		if err := json.NewEncoder(env.Stdout).Encode(r); err != nil {
 			return err
 		}
 	} else {
-		tellAudit(con, r)
+		printAudit(env, r)
 	}
 	if r.Fault != "" {
 		return errors.New("the audit does not verify: somebody has written to the database who is not telegate. Keep a copy of it, find out who, and compare with a backup")
@@ -70,16 +70,16 @@ func (c auditVerifyCmd) Run(ctx context.Context, con *Env) (err error) {
 	return nil
 }
 
-func tellAudit(con *Env, r db.AuditReport) {
+func printAudit(env *Env, r db.AuditReport) {
 	if !r.Begun.IsZero() {
-		fmt.Fprintf(con.Stdout, "%d entries fit. The chain was begun on %s.\n", r.Entries, r.Begun.Local().Format("2006-01-02 15:04:05"))
+		fmt.Fprintf(env.Stdout, "%d entries fit. The chain was begun on %s.\n", r.Entries, r.Begun.Local().Format("2006-01-02 15:04:05"))
 	}
 	if r.Unchained > 0 {
-		fmt.Fprintf(con.Stdout, "%d entries are older than the chain: nothing can be said of them.\n", r.Unchained)
+		fmt.Fprintf(env.Stdout, "%d entries are older than the chain: nothing can be said of them.\n", r.Unchained)
 	}
 	if r.Fault != "" {
-		fmt.Fprintf(con.Stdout, "First bad entry: %d. %s\n", r.FirstBad, r.Fault)
+		fmt.Fprintf(env.Stdout, "First bad entry: %d. %s\n", r.FirstBad, r.Fault)
 		return
 	}
-	fmt.Fprintf(con.Stdout, "head %s\n", r.Head)
+	fmt.Fprintf(env.Stdout, "head %s\n", r.Head)
 }

@@ -24,7 +24,7 @@ func (backupCmd) Help() string {
 }
 
 // Run makes a backup.
-func (c backupCmd) Run(ctx context.Context, con *Env) (err error) {
+func (c backupCmd) Run(ctx context.Context, env *Env) (err error) {
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err
@@ -51,13 +51,13 @@ func (c backupCmd) Run(ctx context.Context, con *Env) (err error) {
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	fmt.Fprintf(con.Stdout, "%s holds the whole database (%d KiB).\n", c.File, info.Size()>>10)
+	fmt.Fprintf(env.Stdout, "%s holds the whole database (%d KiB).\n", c.File, info.Size()>>10)
 	if c.NoKey {
-		fmt.Fprintf(con.Stdout, "Its key is not with it: keep %s safe elsewhere. Without it the backup cannot be put back.\n", database.KeyFile)
+		fmt.Fprintf(env.Stdout, "Its key is not with it: keep %s safe elsewhere. Without it the backup cannot be put back.\n", database.KeyFile)
 	} else {
-		fmt.Fprintf(con.Stdout, "%s.key is its key. Whoever has both can read what waits to be sent; with either alone nobody can. Keep them where "+
+		fmt.Fprintf(env.Stdout, "%s.key is its key. Whoever has both can read what waits to be sent; with either alone nobody can. Keep them where "+
 			"nobody else gets at them, best apart.\n", c.File)
 	}
-	fmt.Fprintf(con.Stdout, "The configuration (%s) is not in it.\n", c.Config)
+	fmt.Fprintf(env.Stdout, "The configuration (%s) is not in it.\n", c.Config)
 	return nil
 }

@@ -29,7 +29,7 @@ func (benchCmd) Help() string {
 }
 
 // Run measures and prints the table.
-func (c benchCmd) Run(ctx context.Context, con *Env) error {
+func (c benchCmd) Run(ctx context.Context, env *Env) error {
 	if err := bench.Check(c.Only); err != nil {
 		return exit.AsUsage(err)
 	}
@@ -49,7 +49,7 @@ func (c benchCmd) Run(ctx context.Context, con *Env) error {
 			cmd.Args[0] = os.Args[0] // the tests' program tells by it that it is to be telegate
 			return cmd
 		},
-		Runs: c.Runs, Only: c.Only, Quick: c.Quick, Log: con.Stderr,
+		Runs: c.Runs, Only: c.Only, Quick: c.Quick, Log: env.Stderr,
 	})
 	if report == nil {
 		return err
@@ -58,7 +58,7 @@ func (c benchCmd) Run(ctx context.Context, con *Env) error {
 	if c.JSON {
 		show = report.JSON
 	}
-	err = errors.Join(err, show(con.Stdout)) // what was measured is worth showing, even if something was not
+	err = errors.Join(err, show(env.Stdout)) // what was measured is worth showing, even if something was not
 	if c.Out != "" {
 		err = errors.Join(err, report.Save(c.Out))
 	}
@@ -71,20 +71,20 @@ type benchServeCmd struct {
 }
 
 // Run serves with other data centres than Telegram's.
-func (c benchServeCmd) Run(ctx context.Context, con *Env) error {
+func (c benchServeCmd) Run(ctx context.Context, env *Env) error {
 	for _, text := range c.Server {
 		s, err := bench.ParseServer(text)
 		if err != nil {
 			return exit.AsUsage(err)
 		}
-		con.DataCentres = append(con.DataCentres, s)
+		env.DataCentres = append(env.DataCentres, s)
 	}
-	return c.serveCmd.Run(ctx, con)
+	return c.serveCmd.Run(ctx, env)
 }
 
 type benchNoopCmd struct{}
 
 // Run serves the handler that telegate is compared with.
-func (benchNoopCmd) Run(ctx context.Context, con *Env) error {
-	return bench.ServeNoop(ctx, con.Stdout)
+func (benchNoopCmd) Run(ctx context.Context, env *Env) error {
+	return bench.ServeNoop(ctx, env.Stdout)
 }

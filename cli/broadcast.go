@@ -54,16 +54,16 @@ watching. The exit status is 1 if not everybody who was counted as reachable got
 }
 
 // Run sends a broadcast and tells what became of it.
-func (c broadcastSendCmd) Run(ctx context.Context, con *Env) error {
+func (c broadcastSendCmd) Run(ctx context.Context, env *Env) error {
 	body, err := c.body()
 	if err != nil {
 		return err
 	}
 	fromStdin := len(c.Text) == 1 && c.Text[0] == "-"
-	if !c.Yes && !c.DryRun && (!terminal.IsTerminal(con.Stdin) || fromStdin) {
+	if !c.Yes && !c.DryRun && (!terminal.IsTerminal(env.Stdin) || fromStdin) {
 		return exit.AsUsage(errors.New("nobody can be asked here whether to send it: look with --dry-run, then send with --yes"))
 	}
-	if body.Text, err = textOrStdin(strings.Join(c.Text, " "), con); err != nil {
+	if body.Text, err = textOrStdin(strings.Join(c.Text, " "), env); err != nil {
 		return err
 	}
 	client, err := newAPIClient(c.gatewayFlags)
@@ -77,14 +77,14 @@ func (c broadcastSendCmd) Run(ctx context.Context, con *Env) error {
 	}
 	switch {
 	case c.DryRun && c.JSON:
-		return json.NewEncoder(con.Stdout).Encode(preview)
+		return json.NewEncoder(env.Stdout).Encode(preview)
 	case c.DryRun:
-		_, err := fmt.Fprintln(con.Stdout, c.reach(preview))
+		_, err := fmt.Fprintln(env.Stdout, c.previewText(preview))
 		return err
 	}
-	fmt.Fprintln(con.Stderr, c.reach(preview))
+	fmt.Fprintln(env.Stderr, c.previewText(preview))
 	if !c.Yes {
-		if err := confirm(ctx, con, "Send it?", "nothing was sent"); err != nil {
+		if err := confirm(ctx, env, "Send it?", "nothing was sent"); err != nil {
 			return err
 		}
 	}
@@ -94,16 +94,16 @@ func (c broadcastSendCmd) Run(ctx context.Context, con *Env) error {
 	}
 	if c.NoWait || accepted.SendAt.After(time.Now().Add(time.Minute)) {
 		if c.JSON {
-			return json.NewEncoder(con.Stdout).Encode(accepted)
+			return json.NewEncoder(env.Stdout).Encode(accepted)
 		}
-		_, err := fmt.Fprintf(con.Stdout, "%s %s\n", accepted.ID, accepted.Status)
+		_, err := fmt.Fprintf(env.Stdout, "%s %s\n", accepted.ID, accepted.Status)
 		return err
 	}
-	b, err := watchBroadcast(ctx, con, client, accepted.ID)
+	b, err := watchBroadcast(ctx, env, client, accepted.ID)
 	if err != nil {
 		return err
 	}
-	if err := printBroadcast(con.Stdout, b, c.JSON); err != nil {
+	if err := printBroadcast(env.Stdout, b, c.JSON); err != nil {
 		return err
 	}
 	if b.Outcomes.Delivered < accepted.Counts.Reachable {
@@ -154,7 +154,7 @@ func readUsers(path string) ([]string, error) {
 }
 
 // reach says whom a broadcast reaches, and how long that takes.
-func (c broadcastSendCmd) reach(p api.AcceptedBroadcast) string {
+func (c broadcastSendCmd) previewText(p api.AcceptedBroadcast) string {
 	who := "linked users"
 	if !c.Everyone {
 		who = "users"
@@ -182,11 +182,11 @@ func (c broadcastSendCmd) reach(p api.AcceptedBroadcast) string {
 }
 
 // confirm asks; an error, in the words for it, unless the answer is yes.
-func confirm(ctx context.Context, con *Env, question, otherwise string) error {
-	fmt.Fprintf(con.Stderr, "%s [y/N] ", question)
+func confirm(ctx context.Context, env *Env, question, otherwise string) error {
+	fmt.Fprintf(env.Stderr, "%s [y/N] ", question)
 	answer := make(chan string, 1)
 	go func() { // a terminal cannot be made to stop reading
-		line, _ := bufio.NewReader(con.Stdin).ReadString('\n')
+		line, _ := bufio.NewReader(env.Stdin).ReadString('\n')
 		answer <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {
@@ -215,21 +215,21 @@ func (broadcastShowCmd) Help() string {
 }
 
 // Run shows a broadcast.
-func (c broadcastShowCmd) Run(ctx context.Context, con *Env) error {
+func (c broadcastShowCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
 	var b api.Broadcast
 	if c.Watch {
-		b, err = watchBroadcast(ctx, con, client, c.ID)
+		b, err = watchBroadcast(ctx, env, client, c.ID)
 	} else {
 		err = client.call(ctx, "GET", broadcastPath(c.ID), nil, nil, &b)
 	}
 	if err != nil {
 		return err
 	}
-	return printBroadcast(con.Stdout, b, c.JSON)
+	return printBroadcast(env.Stdout, b, c.JSON)
 }
 
 type broadcastListCmd struct {
@@ -247,7 +247,7 @@ func (broadcastListCmd) Help() string {
 }
 
 // Run lists broadcasts.
-func (c broadcastListCmd) Run(ctx context.Context, con *Env) error {
+func (c broadcastListCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -257,9 +257,9 @@ func (c broadcastListCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(list.Broadcasts)
+		return json.NewEncoder(env.Stdout).Encode(list.Broadcasts)
 	}
-	return printBroadcasts(con.Stdout, list.Broadcasts)
+	return printBroadcasts(env.Stdout, list.Broadcasts)
 }
 
 type broadcastCancelCmd struct {
@@ -276,7 +276,7 @@ func (broadcastCancelCmd) Help() string {
 }
 
 // Run cancels a broadcast and shows how far it had come.
-func (c broadcastCancelCmd) Run(ctx context.Context, con *Env) error {
+func (c broadcastCancelCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -289,5 +289,5 @@ func (c broadcastCancelCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "GET", broadcastPath(c.ID), map[string]string{"Prefer": "wait=5"}, nil, &b); err != nil {
 		return err
 	}
-	return printBroadcast(con.Stdout, b, c.JSON)
+	return printBroadcast(env.Stdout, b, c.JSON)
 }

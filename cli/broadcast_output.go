@@ -30,17 +30,17 @@ func broadcastListPath(domain string, limit int) string {
 const progressEvery = 5 * time.Second
 
 // watchBroadcast follows a broadcast to its end, with a bar on a terminal and lines elsewhere.
-func watchBroadcast(ctx context.Context, con *Env, client *apiClient, id string) (api.Broadcast, error) {
+func watchBroadcast(ctx context.Context, env *Env, client *apiClient, id string) (api.Broadcast, error) {
 	var b api.Broadcast
-	show := progressLines(con.Stderr)
-	if terminal.IsTerminal(con.Stderr) {
-		show = progressBar(con.Stderr)
+	show := progressLines(env.Stderr)
+	if terminal.IsTerminal(env.Stderr) {
+		show = progressBar(env.Stderr)
 	}
 	for {
 		err := client.call(ctx, "GET", broadcastPath(id), map[string]string{"Prefer": "wait=1"}, nil, &b)
 		switch {
 		case ctx.Err() != nil:
-			fmt.Fprintln(con.Stderr)
+			fmt.Fprintln(env.Stderr)
 			return b, fmt.Errorf("stopped watching %s, which goes on; to watch it again: telegate broadcast show --watch %s; to end it: telegate broadcast cancel %s", id, id, id)
 		case err != nil:
 			return b, fmt.Errorf("%w\n  to watch it again: telegate broadcast show --watch %s", err, id)
@@ -74,12 +74,12 @@ func progressBar(w io.Writer) func(ended, total int) {
 
 func progressLines(w io.Writer) func(ended, total int) {
 	var last time.Time
-	before := -1
+	lastEnded := -1
 	return func(ended, total int) {
-		if ended == before || time.Since(last) < progressEvery {
+		if ended == lastEnded || time.Since(last) < progressEvery {
 			return
 		}
-		last, before = time.Now(), ended
+		last, lastEnded = time.Now(), ended
 		fmt.Fprintf(w, "%d of %d done\n", ended, total)
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // cli is the command line.
-type cli struct {
+type commandLine struct {
 	Serve     serveCmd     `cmd:"" help:"Run the gateway with a configuration file."`
 	Sandbox   sandboxCmd   `cmd:"" help:"Try everything on a simulated Telegram: no account, no network, no configuration."`
 	Setup     setupCmd     `cmd:"" help:"Set up the bot, or a user's account, and write the configuration."`
@@ -99,18 +99,18 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 	return Run(ctx, args, &Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, OpenAccounts: func(t config.Telegram) (setup.Accounts, error) { return setup.Telegram(t) }, Network: doctor.RealNetwork()})
 }
 
-func Run(ctx context.Context, args []string, con *Env) int {
-	command, err := parse(args, con)
+func Run(ctx context.Context, args []string, env *Env) int {
+	command, err := parse(args, env)
 	if err != nil {
-		fmt.Fprintf(con.Stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
+		fmt.Fprintf(env.Stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
 		return exit.Usage
 	}
 	if command == nil { // --help has been answered
 		return exit.OK
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err = command.Run(con); err != nil {
-		fmt.Fprintf(con.Stderr, "telegate: %v\n", err)
+	if err = command.Run(env); err != nil {
+		fmt.Fprintf(env.Stderr, "telegate: %v\n", err)
 	}
 	return exit.Status(err)
 }
@@ -119,14 +119,14 @@ func Run(ctx context.Context, args []string, con *Env) int {
 type helpShown struct{}
 
 // parse reads the command line; the command is nil when it asked for help and got it.
-func parse(args []string, con *Env) (command *kong.Context, err error) {
+func parse(args []string, env *Env) (command *kong.Context, err error) {
 	defer func() {
 		if p := recover(); p != nil && p != (helpShown{}) {
 			panic(p)
 		}
 	}()
-	args = currentNames(setuptelegram(args))
-	parser, err := newParser(con)
+	args = replaceOldNames(rewriteSetupTelegram(args))
+	parser, err := newParser(env)
 	if err != nil {
 		return nil, err
 	}
@@ -134,19 +134,19 @@ func parse(args []string, con *Env) (command *kong.Context, err error) {
 }
 
 // earlierNames are commands that had another name, which still works: the last word before, and now.
-var earlierNames = map[string][2]string{"messages": {"why", "trace"}, "users": {"set", "invite"}, "key": {"new", "create"}}
+var oldNames = map[string][2]string{"messages": {"why", "trace"}, "users": {"set", "invite"}, "key": {"new", "create"}}
 
 // currentNames replaces the earlier name of a command.
-func currentNames(args []string) []string {
-	if len(args) < 2 || earlierNames[args[0]][0] != args[1] {
+func replaceOldNames(args []string) []string {
+	if len(args) < 2 || oldNames[args[0]][0] != args[1] {
 		return args
 	}
-	return slices.Concat(args[:1], []string{earlierNames[args[0]][1]}, args[2:])
+	return slices.Concat(args[:1], []string{oldNames[args[0]][1]}, args[2:])
 }
 
 // setuptelegram turns --setuptelegram, as MeshCentral calls it, into the command. It may stand behind other flags, with the kind as
 // its value or behind it.
-func setuptelegram(args []string) []string {
+func rewriteSetupTelegram(args []string) []string {
 	if len(args) == 0 || !strings.HasPrefix(args[0], "-") { // a command is named
 		return args
 	}
@@ -164,18 +164,18 @@ func setuptelegram(args []string) []string {
 	return args
 }
 
-func newParser(con *Env) (*kong.Kong, error) {
-	return kong.New(&cli{},
+func newParser(env *Env) (*kong.Kong, error) {
+	return kong.New(&commandLine{},
 		kong.Name("telegate"), kong.Description(description),
-		kong.Writers(con.Stdout, con.Stderr), kong.Exit(func(int) { panic(helpShown{}) }),
+		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { panic(helpShown{}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.Resolvers(environment(con.Getenv)),
+		kong.Resolvers(envResolver(env.Getenv)),
 	)
 }
 
 // environment reads flags with the tag getenv:"NAME" from that variable where the command line does not set them. kong's
 // own tag for this reads the environment of the process, which is not always the one that run is given.
-func environment(getenv func(string) string) kong.Resolver {
+func envResolver(getenv func(string) string) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		if name := flag.Tag.Get("getenv"); name != "" {
 			if v := getenv(name); v != "" {

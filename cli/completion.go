@@ -21,14 +21,14 @@ func (completionCmd) Help() string {
 }
 
 // Run prints the completion.
-func (c completionCmd) Run(con *Env, command *kong.Context) error {
+func (c completionCmd) Run(env *Env, command *kong.Context) error {
 	switch c.Shell {
 	case "zsh":
-		return manual.Zsh(con.Stdout, command.Model)
+		return manual.Zsh(env.Stdout, command.Model)
 	case "fish":
-		return manual.Fish(con.Stdout, command.Model)
+		return manual.Fish(env.Stdout, command.Model)
 	default:
-		return manual.Bash(con.Stdout, command.Model)
+		return manual.Bash(env.Stdout, command.Model)
 	}
 }
 
@@ -36,7 +36,7 @@ func (c completionCmd) Run(con *Env, command *kong.Context) error {
 type manCmd struct{}
 
 // Run prints the manual page.
-func (manCmd) Run(con *Env, command *kong.Context) error {
+func (manCmd) Run(env *Env, command *kong.Context) error {
 	b := version.Current()
 	return manual.Page{App: command.Model, Version: b.Version, Date: b.Time(), Sections: []manual.Section{
 		{Title: "Exit status", Items: []manual.Item{
@@ -44,7 +44,7 @@ func (manCmd) Run(con *Env, command *kong.Context) error {
 			{Term: "1", Text: "It was tried and went wrong, or what was looked at is not well."},
 			{Term: "2", Text: "The command line or the configuration is wrong; nothing was tried."},
 		}},
-		{Title: "Environment", Items: append(manual.Environment(command.Model),
+		{Title: "Environment", Items: append(manual.EnvironmentItems(command.Model),
 			manual.Item{Term: "TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN, …_APIID, …_APIHASH, …_SESSION",
 				Text: "They beat the configuration file, as do the names with _FILE behind them, which name a file that holds the secret."},
 			manual.Item{Term: "TELEGATE_DOMAINS_<ID>_MESSAGING_TELEGRAM_BOTTOKEN", Text: "The token of a domain's own bot."},
@@ -57,5 +57,5 @@ func (manCmd) Run(con *Env, command *kong.Context) error {
 		{Title: "See also", Items: []manual.Item{
 			{Term: "/usr/share/doc/telegate", Text: "How to run it (operations.md), the HTTP API (api.md) and MeshCentral (meshcentral.md)."},
 		}},
-	}}.Write(con.Stdout)
+	}}.Write(env.Stdout)
 }

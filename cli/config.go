@@ -10,8 +10,8 @@ type configFlag struct {
 }
 
 // load reads the configuration.
-func (f configFlag) load(con *Env) (*config.Config, error) {
-	cfg, err := config.Load(f.Config, con.Getenv)
+func (f configFlag) load(env *Env) (*config.Config, error) {
+	cfg, err := config.Load(f.Config, env.Getenv)
 	if err != nil {
 		return nil, exit.AsUsage(err)
 	}

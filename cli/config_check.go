@@ -12,13 +12,13 @@ func (configCheckCmd) Help() string {
 }
 
 // Run prints the configuration as it is understood, without its secrets.
-func (c configCheckCmd) Run(con *Env) error {
-	cfg, err := c.load(con)
+func (c configCheckCmd) Run(env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
 	for _, w := range cfg.Warnings {
-		fmt.Fprintln(con.Stderr, "warning:", w)
+		fmt.Fprintln(env.Stderr, "warning:", w)
 	}
-	return cfg.Render(con.Stdout)
+	return cfg.Render(env.Stdout)
 }

@@ -25,7 +25,7 @@ func (configImportCmd) Help() string {
 }
 
 // Run turns MeshCentral's configuration into telegate's.
-func (c configImportCmd) Run(con *Env) error {
+func (c configImportCmd) Run(env *Env) error {
 	data, err := readImport(c.Source)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -34,7 +34,7 @@ func (c configImportCmd) Run(con *Env) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	if err := c.write(con, imported.TOML); err != nil {
+	if err := c.write(env, imported.TOML); err != nil {
 		return err
 	}
 	attention := 0
@@ -46,11 +46,11 @@ func (c configImportCmd) Run(con *Env) error {
 		if n.Kind == config.Attention {
 			attention++
 		}
-		fmt.Fprintf(con.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
+		fmt.Fprintf(env.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
 	}
-	fmt.Fprintf(con.Stderr, "%d of them need attention.\n", attention)
-	if imported.Secrets && c.Out == "" && othersCanRead(con.Stdout) {
-		fmt.Fprintln(con.Stderr, "The file that this was written to holds secrets, and every user of this machine can read it: "+
+	fmt.Fprintf(env.Stderr, "%d of them need attention.\n", attention)
+	if imported.Secrets && c.Out == "" && othersCanRead(env.Stdout) {
+		fmt.Fprintln(env.Stderr, "The file that this was written to holds secrets, and every user of this machine can read it: "+
 			"run chmod 600 on it, or next time give --out FILE instead of > FILE.")
 	}
 	return nil
@@ -82,9 +82,9 @@ func readImport(path string) ([]byte, error) {
 	return data, nil
 }
 
-func (c configImportCmd) write(con *Env, data []byte) (err error) {
+func (c configImportCmd) write(env *Env, data []byte) (err error) {
 	if c.Out == "" {
-		_, err := con.Stdout.Write(data)
+		_, err := env.Stdout.Write(data)
 		return err
 	}
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it holds secrets

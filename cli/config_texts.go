@@ -25,11 +25,11 @@ Put what is to read differently into the configuration, under the name of the do
 }
 
 // Run prints a catalogue.
-func (c configTextsCmd) Run(con *Env) error {
+func (c configTextsCmd) Run(env *Env) error {
 	texts, ok := language.File(c.Language)
 	if !ok {
 		return exit.AsUsage(fmt.Errorf("there is no language %q; there are %s", c.Language, strings.Join(language.Codes(), ", ")))
 	}
-	_, err := con.Stdout.Write(texts)
+	_, err := env.Stdout.Write(texts)
 	return err
 }

@@ -35,7 +35,7 @@ func (keyCreateCmd) Help() string {
 }
 
 // Run prints a fresh key once, and the table that makes it known. The key itself is kept nowhere.
-func (c keyCreateCmd) Run(con *Env) error {
+func (c keyCreateCmd) Run(env *Env) error {
 	if c.Name == "" || utf8.RuneCountInString(c.Name) > maxKeyName || strings.ContainsFunc(c.Name, unicode.IsControl) {
 		return exit.AsUsage(fmt.Errorf("--name must be one line of 1 to %d characters", maxKeyName))
 	}
@@ -58,9 +58,9 @@ func (c keyCreateCmd) Run(con *Env) error {
 		if k.User != "" {
 			out["user"], out["user_domain"] = k.User, k.UserDomain
 		}
-		return json.NewEncoder(con.Stdout).Encode(out)
+		return json.NewEncoder(env.Stdout).Encode(out)
 	}
-	_, err = fmt.Fprintf(con.Stdout, "The key, shown this once; give it to the caller:\n\n%s\n\nAdd this to telegate.toml, then telegate reload or a restart puts it in force:\n\n%s",
+	_, err = fmt.Fprintf(env.Stdout, "The key, shown this once; give it to the caller:\n\n%s\n\nAdd this to telegate.toml, then telegate reload or a restart puts it in force:\n\n%s",
 		key, config.KeyTable(k))
 	return err
 }

@@ -31,7 +31,7 @@ func (meshcentralSetupCmd) Help() string {
 }
 
 // Run installs the plugin and prints the lines that make it work.
-func (c meshcentralSetupCmd) Run(con *Env) error {
+func (c meshcentralSetupCmd) Run(env *Env) error {
 	base := strings.TrimRight(c.URL, "/")
 	if u, err := url.Parse(base); err != nil || !strings.HasPrefix(base, "unix:/") && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return exit.AsUsage(errors.New("--url must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path"))
@@ -43,7 +43,7 @@ func (c meshcentralSetupCmd) Run(con *Env) error {
 	case err != nil:
 		return err
 	case updated:
-		_, err := fmt.Fprintf(con.Stdout, `The plugin was there already; its files are those of this telegate now. Restart MeshCentral.
+		_, err := fmt.Fprintf(env.Stdout, `The plugin was there already; its files are those of this telegate now. Restart MeshCentral.
 
 Both configurations stay as they are. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
 %s, docs/meshcentral.md (Set it up) has the lines. The key was shown once; this makes another, with its table for telegate.toml:
@@ -61,7 +61,7 @@ Both configurations stay as they are. If "messaging" in MeshCentral's config.jso
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(con.Stdout, `The plugin is in %s/plugins/telegate.
+	_, err = fmt.Fprintf(env.Stdout, `The plugin is in %s/plugins/telegate.
 
 1. Add this to telegate.toml, then reload or restart telegate:
 
@@ -100,17 +100,17 @@ type meshUser struct {
 }
 
 // Run tells of each user how telegate and MeshCentral stand, and makes invitations of the handles that telegate has no proof of.
-func (c meshcentralAdoptCmd) Run(ctx context.Context, con *Env) error {
+func (c meshcentralAdoptCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	users, err := c.users(con)
+	users, err := c.users(env)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
 	failed := 0
-	table := newTable(con.Stdout)
+	table := newTable(env.Stdout)
 	if !c.JSON {
 		table.row("USER", "HANDLE", "STATE")
 	}
@@ -119,14 +119,14 @@ func (c meshcentralAdoptCmd) Run(ctx context.Context, con *Env) error {
 		if !ok {
 			continue
 		}
-		a := adopted{User: u.ID, Handle: handle}
-		if a.State, a.Detail, err = adopt(ctx, client, u.ID, handle); err != nil {
+		a := adoption{User: u.ID, Handle: handle}
+		if a.State, a.Detail, err = inviteHandle(ctx, client, u.ID, handle); err != nil {
 			failed++
 			a.State, a.Detail = "failed", err.Error()
 		}
 		if !c.JSON {
-			table.row(a.User, a.Handle, stateWords[a.State]+" "+a.Detail)
-		} else if err := json.NewEncoder(con.Stdout).Encode(a); err != nil {
+			table.row(a.User, a.Handle, stateTexts[a.State]+" "+a.Detail)
+		} else if err := json.NewEncoder(env.Stdout).Encode(a); err != nil {
 			return err
 		}
 	}
@@ -139,8 +139,8 @@ func (c meshcentralAdoptCmd) Run(ctx context.Context, con *Env) error {
 	return nil
 }
 
-func (c meshcentralAdoptCmd) users(con *Env) ([]meshUser, error) {
-	in := con.Stdin
+func (c meshcentralAdoptCmd) users(env *Env) ([]meshUser, error) {
+	in := env.Stdin
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
@@ -162,7 +162,7 @@ func (c meshcentralAdoptCmd) users(con *Env) ([]meshUser, error) {
 }
 
 // adopted is how a user stands: the state is linked, invited or failed, and the detail the linked handle or the reason.
-type adopted struct {
+type adoption struct {
 	User   string `json:"user"`
 	Handle string `json:"handle"`
 	State  string `json:"state"`
@@ -170,12 +170,12 @@ type adopted struct {
 }
 
 // stateWords say the state to people; the detail follows.
-var stateWords = map[string]string{
+var stateTexts = map[string]string{
 	"linked": "linked", "invited": "waits for the first code he signs in with", "failed": "not adopted:",
 }
 
 // adopt makes an invitation of a handle that telegate has no proof of, and says how the user stands.
-func adopt(ctx context.Context, client *apiClient, user, handle string) (state, detail string, err error) {
+func inviteHandle(ctx context.Context, client *apiClient, user, handle string) (state, detail string, err error) {
 	domain := strings.SplitN(user, "/", 3)[1]
 	var m api.Messaging
 	query := url.Values{"domain": {domain}, "user": {user}}

@@ -16,7 +16,7 @@ import (
 )
 
 // listPage is how many messages, users or sign-ins one call of the API is asked for at a time.
-const listPage = 500
+const pageSize = 500
 
 type messagesListCmd struct {
 	gatewayFlags
@@ -38,7 +38,7 @@ func (messagesListCmd) Help() string {
 }
 
 // Run lists messages, page by page.
-func (c messagesListCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesListCmd) Run(ctx context.Context, env *Env) error {
 	if c.Limit < 1 {
 		return exit.AsUsage(errors.New("--limit must be 1 or more"))
 	}
@@ -47,28 +47,28 @@ func (c messagesListCmd) Run(ctx context.Context, con *Env) error {
 		return exit.AsUsage(err)
 	}
 	query := url.Values{"domain": {c.Domain}}
-	set(query, "user", c.User)
-	set(query, "status", strings.Join(c.Status, ","))
-	set(query, "lane", c.Lane)
-	set(query, "broadcast", c.Broadcast)
-	table := newTable(con.Stdout)
+	setParam(query, "user", c.User)
+	setParam(query, "status", strings.Join(c.Status, ","))
+	setParam(query, "lane", c.Lane)
+	setParam(query, "broadcast", c.Broadcast)
+	table := newTable(env.Stdout)
 	if !c.JSON {
 		table.row("ACCEPTED", "ID", "USER", "LANE", "STATUS", "TRIES", "WHY, AND WHAT TO DO")
 	}
 	for left := c.Limit; left > 0; {
-		query.Set("limit", strconv.Itoa(min(left, listPage)))
+		query.Set("limit", strconv.Itoa(min(left, pageSize)))
 		var page api.MessageList
 		if err := client.call(ctx, "GET", "/v1/messages?"+query.Encode(), nil, nil, &page); err != nil {
 			return err
 		}
 		for _, m := range page.Messages {
 			if c.JSON {
-				if err := json.NewEncoder(con.Stdout).Encode(m); err != nil {
+				if err := json.NewEncoder(env.Stdout).Encode(m); err != nil {
 					return err
 				}
 				continue
 			}
-			table.row(LocalTime(m.CreatedAt), m.ID, m.User, m.Lane, m.Status, strconv.Itoa(m.Attempts), fate(m))
+			table.row(LocalTime(m.CreatedAt), m.ID, m.User, m.Lane, m.Status, strconv.Itoa(m.Attempts), failureHint(m))
 		}
 		left -= len(page.Messages)
 		if page.Next == "" {
@@ -80,7 +80,7 @@ func (c messagesListCmd) Run(ctx context.Context, con *Env) error {
 }
 
 // fate is why a message did not arrive and what to do about it; empty for one that has arrived or is on its way.
-func fate(m api.MessageSummary) string {
+func failureHint(m api.MessageSummary) string {
 	var words []string
 	if m.Failure != nil {
 		words = append(words, string(m.Failure.Reason)+": "+m.Failure.Detail)
@@ -108,7 +108,7 @@ func (messagesShowCmd) Help() string {
 }
 
 // Run shows one message.
-func (c messagesShowCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesShowCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -118,17 +118,17 @@ func (c messagesShowCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(m)
+		return json.NewEncoder(env.Stdout).Encode(m)
 	}
-	fmt.Fprintf(con.Stdout, "%s to %s in the lane %s: %s\n", m.ID, recipient(m.MessageSummary), m.Lane, m.Status)
+	fmt.Fprintf(env.Stdout, "%s to %s in the lane %s: %s\n", m.ID, recipient(m.MessageSummary), m.Lane, m.Status)
 	if m.Broadcast != "" {
-		fmt.Fprintf(con.Stdout, "part of the broadcast %s\n", m.Broadcast)
+		fmt.Fprintf(env.Stdout, "part of the broadcast %s\n", m.Broadcast)
 	}
 	if m.Request != "" {
-		fmt.Fprintf(con.Stdout, "made by the request %s, as the log calls it\n", m.Request)
+		fmt.Fprintf(env.Stdout, "made by the request %s, as the log calls it\n", m.Request)
 	}
-	fmt.Fprintln(con.Stdout)
-	table := newTable(con.Stdout)
+	fmt.Fprintln(env.Stdout)
+	table := newTable(env.Stdout)
 	table.row("TIME", "EVENT", "OUTCOME", "WHAT HAPPENED")
 	for _, e := range m.History {
 		table.row(LocalTime(e.Time), e.Event, outcome(e.Outcome, e.Reason), e.Detail)
@@ -137,7 +137,7 @@ func (c messagesShowCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if m.Resendable {
-		fmt.Fprintf(con.Stdout, "\nTo send it again: telegate messages resend %s\n", m.ID)
+		fmt.Fprintf(env.Stdout, "\nTo send it again: telegate messages resend %s\n", m.ID)
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ did not arrive is kept for 7 days. The key needs the scopes send and admin.
 }
 
 // Run sends a dead letter again.
-func (c messagesResendCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesResendCmd) Run(ctx context.Context, env *Env) error {
 	if c.HTML && c.Text == "" {
 		return exit.AsUsage(errors.New("--html says how --text is written; give --text too"))
 	}
@@ -192,7 +192,7 @@ func (c messagesResendCmd) Run(ctx context.Context, con *Env) error {
 	}
 	body := api.ResendMessage{TTL: int(math.Ceil(c.TTL.Seconds()))}
 	if c.Text != "" {
-		if body.Text, err = textOrStdin(c.Text, con); err != nil {
+		if body.Text, err = textOrStdin(c.Text, env); err != nil {
 			return err
 		}
 		if body.Text == "" {
@@ -206,7 +206,7 @@ func (c messagesResendCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "POST", "/v1/messages/"+url.PathEscape(c.ID)+"/resend", nil, body, &accepted); err != nil {
 		return err
 	}
-	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
+	return waitForOutcome(ctx, client, env, accepted, c.NoWait, c.JSON)
 }
 
 type messagesTraceCmd struct {
@@ -226,7 +226,7 @@ and messages with each attempt to send them. It needs a key with the scope admin
 }
 
 // Run traces a user.
-func (c messagesTraceCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesTraceCmd) Run(ctx context.Context, env *Env) error {
 	if c.Since <= 0 {
 		return exit.AsUsage(errors.New("--since must be a span such as 24h"))
 	}
@@ -235,23 +235,23 @@ func (c messagesTraceCmd) Run(ctx context.Context, con *Env) error {
 		return exit.AsUsage(err)
 	}
 	query := url.Values{
-		"domain": {c.Domain}, "user": {c.User}, "since": {time.Now().Add(-c.Since).UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(listPage)},
+		"domain": {c.Domain}, "user": {c.User}, "since": {time.Now().Add(-c.Since).UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(pageSize)},
 	}
 	var t api.Trace
 	if err := client.call(ctx, "GET", "/v1/trace?"+query.Encode(), nil, nil, &t); err != nil {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(t)
+		return json.NewEncoder(env.Stdout).Encode(t)
 	}
 	for _, line := range t.Summary {
-		fmt.Fprintln(con.Stdout, line)
+		fmt.Fprintln(env.Stdout, line)
 	}
-	fmt.Fprintln(con.Stdout)
+	fmt.Fprintln(env.Stdout)
 	if t.More {
-		fmt.Fprintf(con.Stdout, "(only the newest %d events; --since with a shorter span shows all of it)\n", len(t.Events))
+		fmt.Fprintf(env.Stdout, "(only the newest %d events; --since with a shorter span shows all of it)\n", len(t.Events))
 	}
-	table := newTable(con.Stdout)
+	table := newTable(env.Stdout)
 	table.row("TIME", "EVENT", "ID", "OUTCOME", "WHAT HAPPENED")
 	for _, e := range t.Events {
 		table.row(LocalTime(e.Time), e.Event, e.ID, e.Outcome, e.Detail)
@@ -260,7 +260,7 @@ func (c messagesTraceCmd) Run(ctx context.Context, con *Env) error {
 }
 
 // set adds a parameter that has a value.
-func set(query url.Values, name, value string) {
+func setParam(query url.Values, name, value string) {
 	if value != "" {
 		query.Set(name, value)
 	}

@@ -23,7 +23,7 @@ func (reloadCmd) Help() string {
 }
 
 // Run has the gateway read its configuration again, and tells what came of it.
-func (c reloadCmd) Run(ctx context.Context, con *Env) error {
+func (c reloadCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -33,21 +33,21 @@ func (c reloadCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(done)
+		return json.NewEncoder(env.Stdout).Encode(done)
 	}
 	for _, w := range done.Warnings {
-		fmt.Fprintln(con.Stderr, "warning:", w)
+		fmt.Fprintln(env.Stderr, "warning:", w)
 	}
 	if len(done.Changed) == 0 {
-		fmt.Fprintln(con.Stdout, "The configuration was read again; nothing that can change while telegate runs has changed.")
+		fmt.Fprintln(env.Stdout, "The configuration was read again; nothing that can change while telegate runs has changed.")
 	} else {
-		fmt.Fprintln(con.Stdout, "The configuration was read again. In force now:", strings.Join(done.Changed, ", "))
+		fmt.Fprintln(env.Stdout, "The configuration was read again. In force now:", strings.Join(done.Changed, ", "))
 	}
 	if done.Canceled > 0 {
-		fmt.Fprintf(con.Stdout, "Pending verifications canceled, since msg2factor is off: %d\n", done.Canceled)
+		fmt.Fprintf(env.Stdout, "Pending verifications canceled, since msg2factor is off: %d\n", done.Canceled)
 	}
 	if len(done.NeedsRestart) > 0 {
-		fmt.Fprintln(con.Stdout, "In force after a restart only:", strings.Join(done.NeedsRestart, ", "))
+		fmt.Fprintln(env.Stdout, "In force after a restart only:", strings.Join(done.NeedsRestart, ", "))
 	}
 	return nil
 }

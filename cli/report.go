@@ -33,27 +33,27 @@ machine's time zone; CSV and JSON have their times in UTC. It needs a key with t
 }
 
 // Run prints the login report.
-func (c reportLoginsCmd) Run(ctx context.Context, con *Env) error {
+func (c reportLoginsCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	from := dayHere(c.From, 0)
+	from := localDay(c.From, 0)
 	if from == "" {
 		from = time.Now().AddDate(0, 0, -7).UTC().Format(time.RFC3339)
 	}
 	query := url.Values{"domain": {c.Domain}, "from": {from}}
-	set(query, "to", dayHere(c.To, 1))
-	set(query, "user", c.User)
-	set(query, "outcome", c.Outcome)
+	setParam(query, "to", localDay(c.To, 1))
+	setParam(query, "user", c.User)
+	setParam(query, "outcome", c.Outcome)
 	if c.JSON {
 		c.Format = "json"
 	}
 	if c.Format == "csv" {
-		return client.download(ctx, "/v1/logins?"+query.Encode(), "text/csv", con.Stdout)
+		return client.download(ctx, "/v1/logins?"+query.Encode(), "text/csv", env.Stdout)
 	}
-	query.Set("limit", strconv.Itoa(listPage))
-	table := newTable(con.Stdout)
+	query.Set("limit", strconv.Itoa(pageSize))
+	table := newTable(env.Stdout)
 	if c.Format == "table" {
 		table.row("TIME", "USER", "ADDRESS", "BROWSER", "SYSTEM", "SECOND FACTOR", "OUTCOME")
 	}
@@ -64,7 +64,7 @@ func (c reportLoginsCmd) Run(ctx context.Context, con *Env) error {
 		}
 		for _, l := range page.Logins {
 			if c.Format == "json" {
-				if err := json.NewEncoder(con.Stdout).Encode(l); err != nil {
+				if err := json.NewEncoder(env.Stdout).Encode(l); err != nil {
 					return err
 				}
 				continue
@@ -79,7 +79,7 @@ func (c reportLoginsCmd) Run(ctx context.Context, con *Env) error {
 }
 
 // dayHere is a day as its start in this machine's time zone, or so many days later; what is no day stays as it is.
-func dayHere(s string, days int) string {
+func localDay(s string, days int) string {
 	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
 	if err != nil {
 		return s

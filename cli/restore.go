@@ -24,7 +24,7 @@ func (restoreCmd) Help() string {
 }
 
 // Run puts a backup in place.
-func (c restoreCmd) Run(ctx context.Context, con *Env) error {
+func (c restoreCmd) Run(ctx context.Context, env *Env) error {
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err
@@ -35,23 +35,23 @@ func (c restoreCmd) Run(ctx context.Context, con *Env) error {
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	fmt.Fprintf(con.Stdout, "%s is in place as %s.\n", c.File, database.Path)
+	fmt.Fprintf(env.Stdout, "%s is in place as %s.\n", c.File, database.Path)
 	if !r.Newest.IsZero() {
-		fmt.Fprintf(con.Stdout, "The last thing that its audit knows of was on %s. Links made since then are gone, and links ended since then are back.\n",
+		fmt.Fprintf(env.Stdout, "The last thing that its audit knows of was on %s. Links made since then are gone, and links ended since then are back.\n",
 			r.Newest.Local().Format("2006-01-02 15:04:05"))
 	}
 	if r.Kept != "" {
-		fmt.Fprintf(con.Stdout, "The database that was there is kept as %s; delete it when all is well.\n", r.Kept)
+		fmt.Fprintf(env.Stdout, "The database that was there is kept as %s; delete it when all is well.\n", r.Kept)
 	}
 	for _, file := range r.Aside {
-		fmt.Fprintf(con.Stdout, "%s lay there too and is kept; it belongs to the database that was there.\n", file)
+		fmt.Fprintf(env.Stdout, "%s lay there too and is kept; it belongs to the database that was there.\n", file)
 	}
 	switch {
 	case r.Waiting+r.Broadcasts == 0:
 	case c.DropWaiting:
-		fmt.Fprintf(con.Stdout, "Canceled: %d messages that were waiting to be sent, and %d broadcasts.\n", r.Waiting, r.Broadcasts)
+		fmt.Fprintf(env.Stdout, "Canceled: %d messages that were waiting to be sent, and %d broadcasts.\n", r.Waiting, r.Broadcasts)
 	default:
-		fmt.Fprintf(con.Stdout, "%d messages and %d broadcasts in it were waiting to be sent. They go out when telegate starts, also those that have arrived since; "+
+		fmt.Fprintf(env.Stdout, "%d messages and %d broadcasts in it were waiting to be sent. They go out when telegate starts, also those that have arrived since; "+
 			"to cancel them instead, restore again with --drop-waiting.\n", r.Waiting, r.Broadcasts)
 	}
 	return nil

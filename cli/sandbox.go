@@ -44,7 +44,7 @@ const (
 )
 
 // Run runs a simulated Telegram with its page, and a gateway that takes it for the real one.
-func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
+func (c sandboxCmd) Run(ctx context.Context, env *Env) (err error) {
 	if c.Data == "" {
 		if c.Data, err = os.MkdirTemp("", "telegate-sandbox-"); err != nil {
 			return fmt.Errorf("make a temporary folder: %w", err)
@@ -74,7 +74,7 @@ func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
-		log = logging.New(con.Stderr, cfg)
+		log = logging.New(env.Stderr, cfg)
 	}
 	telegram := sandbox.New(sandbox.Options{Logger: log})
 	defer telegram.Close()
@@ -87,7 +87,7 @@ func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
 	}
 	page := web.New(web.Options{Telegram: telegram, Bot: sandboxBot, GatewayURL: g.Address(), APIKey: key, Logger: log})
 	defer page.Close()
-	fmt.Fprintf(con.Stdout, `The sandbox is running. Nothing here touches the real Telegram. Ctrl-C ends it.
+	fmt.Fprintf(env.Stdout, `The sandbox is running. Nothing here touches the real Telegram. Ctrl-C ends it.
 
   page     %[1]s/
   gateway  %[2]s
@@ -98,10 +98,12 @@ Open the page, or call the gateway:
   curl -s -H 'Authorization: Bearer %[3]s' '%[2]s/v1/messaging?user=alice'
 `, telegramURL, g.Address(), key)
 
-	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return g.Run(ctx) })
-	work.Go(func() error { return serveHTTP(ctx, listener, botPaths{telegram, page}, page.Close, telegram.Close) })
-	return work.Wait()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.Run(ctx) })
+	group.Go(func() error {
+		return serveHTTP(ctx, listener, sandboxHandler{telegram, page}, page.Close, telegram.Close)
+	})
+	return group.Wait()
 }
 
 // config is the gateway's configuration, as an administrator would write it.
@@ -123,9 +125,9 @@ path = %q
 }
 
 // botPaths sends Bot API calls (/bot<token>/…) to the simulated Telegram and everything else to the page.
-type botPaths struct{ telegram, page http.Handler }
+type sandboxHandler struct{ telegram, page http.Handler }
 
-func (b botPaths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (b sandboxHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/bot") {
 		b.telegram.ServeHTTP(w, r)
 		return
@@ -134,13 +136,13 @@ func (b botPaths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveHTTP answers until the context ends; the functions then end requests that would wait for ever.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, ends ...func()) error {
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, closers ...func()) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		for _, end := range ends {
-			end()
+		for _, closeIt := range closers {
+			closeIt()
 		}
 		graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

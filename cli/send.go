@@ -48,7 +48,7 @@ func (sendCmd) Help() string {
 }
 
 // Run sends a message and tells what became of it.
-func (c sendCmd) Run(ctx context.Context, con *Env) error {
+func (c sendCmd) Run(ctx context.Context, env *Env) error {
 	if c.User == "" && c.To == "" {
 		return exit.AsUsage(errors.New("say whom to send it to: --user NAME, or --to @handle"))
 	}
@@ -56,7 +56,7 @@ func (c sendCmd) Run(ctx context.Context, con *Env) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	text, err := textOrStdin(strings.Join(c.Text, " "), con)
+	text, err := textOrStdin(strings.Join(c.Text, " "), env)
 	if err != nil {
 		return err
 	}
@@ -70,24 +70,24 @@ func (c sendCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "POST", "/v1/messages", nil, body, &accepted); err != nil {
 		return err
 	}
-	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
+	return waitForOutcome(ctx, client, env, accepted, c.NoWait, c.JSON)
 }
 
 // tellEnd waits until Telegram has taken a message, for a minute at most, and prints what became of it. The error says why it cannot
 // arrive.
-func tellEnd(ctx context.Context, client *apiClient, con *Env, accepted api.AcceptedMessage, noWait, asJSON bool) error {
+func waitForOutcome(ctx context.Context, client *apiClient, env *Env, accepted api.AcceptedMessage, noWait, asJSON bool) error {
 	m := api.Message{MessageSummary: api.MessageSummary{ID: accepted.ID, Status: accepted.Status}}
 	deadline := time.Now().Add(sendWait)
-	for ask := !noWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
+	for ask := !noWait || !pending(m); ask; ask = pending(m) && time.Now().Before(deadline) {
 		if err := client.call(ctx, "GET", "/v1/messages/"+m.ID, map[string]string{"Prefer": "wait=20"}, nil, &m); err != nil {
 			return err
 		}
 	}
 	var err error
 	if asJSON {
-		err = json.NewEncoder(con.Stdout).Encode(m)
+		err = json.NewEncoder(env.Stdout).Encode(m)
 	} else {
-		_, err = fmt.Fprintf(con.Stdout, "%s %s\n", m.ID, m.Status)
+		_, err = fmt.Fprintf(env.Stdout, "%s %s\n", m.ID, m.Status)
 	}
 	switch {
 	case err != nil:
@@ -96,18 +96,18 @@ func tellEnd(ctx context.Context, client *apiClient, con *Env, accepted api.Acce
 		return errors.New(m.Failure.Detail)
 	case m.Failure != nil:
 		return fmt.Errorf("the message did not arrive (%s): %s", m.Failure.Reason, m.Failure.Detail)
-	case m.Status != string(delivery.StatusDelivered) && !underWay(m):
+	case m.Status != string(delivery.StatusDelivered) && !pending(m):
 		return fmt.Errorf("the message did not arrive: it is %s", m.Status)
 	}
 	return nil
 }
 
 // textOrStdin is the text, or all of standard input where it is "-".
-func textOrStdin(text string, con *Env) (string, error) {
+func textOrStdin(text string, env *Env) (string, error) {
 	if text != "-" {
 		return text, nil
 	}
-	read, err := io.ReadAll(io.LimitReader(con.Stdin, 1<<20)) // more than the API takes
+	read, err := io.ReadAll(io.LimitReader(env.Stdin, 1<<20)) // more than the API takes
 	if err != nil {
 		return "", fmt.Errorf("read standard input: %w", err)
 	}
@@ -115,4 +115,4 @@ func textOrStdin(text string, con *Env) (string, error) {
 }
 
 // underWay tells that it is not known yet whether a message arrives.
-func underWay(m api.Message) bool { return !delivery.Status(m.Status).Final() }
+func pending(m api.Message) bool { return !delivery.Status(m.Status).Final() }

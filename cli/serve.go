@@ -25,20 +25,20 @@ Trouble with Telegram does not end the gateway: GET /healthz says how it is doin
 }
 
 // Run serves until the context ends.
-func (c serveCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+func (c serveCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	if con.Getenv("GOGC") == "" {
+	if env.Getenv("GOGC") == "" {
 		debug.SetGCPercent(40) // memory that stays small is worth more here than the last message a second
 	}
-	log := logging.New(con.Stderr, cfg)
+	log := logging.New(env.Stderr, cfg)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
 	g, err := gateway.Open(ctx, gateway.Options{
-		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, con.Getenv) }, Logger: log, DataCentres: con.DataCentres,
+		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, env.Getenv) }, Logger: log, DataCentres: env.DataCentres,
 	})
 	if err != nil && ctx.Err() != nil { // a stop in order; what was under way goes on at the next start
 		log.Info("telegate was stopped while it started", "at", err)

@@ -44,15 +44,15 @@ Stop the gateway, and the program that has used the session: Telegram voids one 
 }
 
 // Run verifies a session and keeps it.
-func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+func (c sessionImportCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
 	if cfg.Messaging.Telegram.Session != "" {
 		return exit.AsUsage(errors.New("the configuration holds a session itself, and that one is used; remove it there first"))
 	}
-	text, err := c.read(con)
+	text, err := c.read(env)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	return withAccounts(ctx, cfg, con, func(ctx context.Context, d *db.DB, app userclient.App) error {
+	return withMTProto(ctx, cfg, env, func(ctx context.Context, d *db.DB, app userclient.App) error {
 		who, err := userclient.Verify(ctx, app, s)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
 		if err := userclient.Keep(ctx, d, s, who); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(con.Stdout, "kept the session of %s\n", who)
+		_, err = fmt.Fprintf(env.Stdout, "kept the session of %s\n", who)
 		return err
 	})
 }
@@ -76,8 +76,8 @@ func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
 // maxSession is more than any session string has, in bytes.
 const maxSession = 4096
 
-func (c sessionImportCmd) read(con *Env) (string, error) {
-	from := con.Stdin
+func (c sessionImportCmd) read(env *Env) (string, error) {
+	from := env.Stdin
 	if c.SessionFile != "" {
 		f, err := os.Open(c.SessionFile)
 		if err != nil {
@@ -106,13 +106,13 @@ func (sessionShowCmd) Help() string {
 }
 
 // Run asks Telegram whose the session is. It shows no part of it.
-func (c sessionShowCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+func (c sessionShowCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	return withAccounts(ctx, cfg, con, func(ctx context.Context, d *db.DB, app userclient.App) error {
-		s, err := sessionOf(ctx, cfg, d)
+	return withMTProto(ctx, cfg, env, func(ctx context.Context, d *db.DB, app userclient.App) error {
+		s, err := currentSession(ctx, cfg, d)
 		if err != nil {
 			return err
 		}
@@ -121,9 +121,9 @@ func (c sessionShowCmd) Run(ctx context.Context, con *Env) error {
 			return err
 		}
 		if c.JSON {
-			return json.NewEncoder(con.Stdout).Encode(map[string]any{"id": who.ID, "username": who.Username, "name": who.Name, "data_centre": s.DC})
+			return json.NewEncoder(env.Stdout).Encode(map[string]any{"id": who.ID, "username": who.Username, "name": who.Name, "data_centre": s.DC})
 		}
-		_, err = fmt.Fprintf(con.Stdout, "%s, data centre %d\n", who, s.DC)
+		_, err = fmt.Fprintf(env.Stdout, "%s, data centre %d\n", who, s.DC)
 		return err
 	})
 }
@@ -138,13 +138,13 @@ func (sessionRevokeCmd) Help() string {
 }
 
 // Run logs out.
-func (c sessionRevokeCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+func (c sessionRevokeCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	return withAccounts(ctx, cfg, con, func(ctx context.Context, d *db.DB, app userclient.App) error {
-		s, err := sessionOf(ctx, cfg, d)
+	return withMTProto(ctx, cfg, env, func(ctx context.Context, d *db.DB, app userclient.App) error {
+		s, err := currentSession(ctx, cfg, d)
 		if err != nil {
 			return err
 		}
@@ -158,13 +158,13 @@ func (c sessionRevokeCmd) Run(ctx context.Context, con *Env) error {
 		if cfg.Messaging.Telegram.Session != "" {
 			next = "; remove it from the configuration"
 		}
-		_, err = fmt.Fprintf(con.Stdout, "the login is ended, and the session worth nothing%s\n", next)
+		_, err = fmt.Fprintf(env.Stdout, "the login is ended, and the session worth nothing%s\n", next)
 		return err
 	})
 }
 
 // sessionOf is the session that the gateway would use.
-func sessionOf(ctx context.Context, cfg *config.Config, d *db.DB) (userclient.Session, error) {
+func currentSession(ctx context.Context, cfg *config.Config, d *db.DB) (userclient.Session, error) {
 	if text := cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}
@@ -172,8 +172,8 @@ func sessionOf(ctx context.Context, cfg *config.Config, d *db.DB) (userclient.Se
 }
 
 // withAccounts opens the database, which no gateway may have open, and finds the way to Telegram.
-func withAccounts(ctx context.Context, cfg *config.Config, con *Env, do func(context.Context, *db.DB, userclient.App) error) error {
-	app, err := telegram.NewApp(cfg.Messaging.Telegram, logging.New(io.Discard, cfg), con.DataCentres...)
+func withMTProto(ctx context.Context, cfg *config.Config, env *Env, do func(context.Context, *db.DB, userclient.App) error) error {
+	app, err := telegram.NewApp(cfg.Messaging.Telegram, logging.New(io.Discard, cfg), env.DataCentres...)
 	if err != nil {
 		return exit.AsUsage(err)
 	}

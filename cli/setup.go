@@ -31,11 +31,11 @@ Secrets come from files, from standard input or from the variables TELEGATE_MESS
 }
 
 // Run sets up.
-func (c setupCmd) Run(ctx context.Context, con *Env) error {
+func (c setupCmd) Run(ctx context.Context, env *Env) error {
 	o := setup.Options{
 		Config: c.Config, Print: c.Print, Yes: c.Yes, BottokenFile: c.BottokenFile, DeleteWebhook: c.DeleteWebhook,
 		APIID: c.APIID, APIHashFile: c.APIHashFile, SessionFile: c.SessionFile, ByFile: c.ByFile,
-		Getenv: con.Getenv, Stdin: con.Stdin, Stdout: con.Stdout, Stderr: con.Stderr, OpenAccounts: con.OpenAccounts,
+		Getenv: env.Getenv, Stdin: env.Stdin, Stdout: env.Stdout, Stderr: env.Stderr, OpenAccounts: env.OpenAccounts,
 	}
 	if c.Kind != nil {
 		o.Kind = *c.Kind

@@ -23,7 +23,7 @@ func (supportCmd) Help() string {
 }
 
 // Run packs the bundle.
-func (c supportCmd) Run(ctx context.Context, con *Env) error {
+func (c supportCmd) Run(ctx context.Context, env *Env) error {
 	now := time.Now().UTC()
 	if c.Out == "" {
 		c.Out = "telegate-support-" + now.Format("20060102-150405") + ".tar.gz"
@@ -33,18 +33,18 @@ func (c supportCmd) Run(ctx context.Context, con *Env) error {
 	log := ""
 	if c.Log != "" {
 		var err error
-		if log, err = doctor.EndOfLog(c.Log, con.Stdin); err != nil {
+		if log, err = doctor.EndOfLog(c.Log, env.Stdin); err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
 	}
-	files := newDoctor(c.Config, con).Bundle(ctx, log, now)
+	files := newDoctor(c.Config, env).Bundle(ctx, log, now)
 	if err := doctor.WriteBundle(c.Out, files, now); err != nil {
 		return err
 	}
-	fmt.Fprintf(con.Stdout, "%s holds:\n", c.Out)
+	fmt.Fprintf(env.Stdout, "%s holds:\n", c.Out)
 	for _, f := range files {
-		fmt.Fprintf(con.Stdout, "  %-14s %6d bytes\n", f.Name, len(f.Text))
+		fmt.Fprintf(env.Stdout, "  %-14s %6d bytes\n", f.Name, len(f.Text))
 	}
-	fmt.Fprintln(con.Stdout, "Secrets and users' names are removed. Look through it before you give it away: tar xzf", c.Out)
+	fmt.Fprintln(env.Stdout, "Secrets and users' names are removed. Look through it before you give it away: tar xzf", c.Out)
 	return nil
 }

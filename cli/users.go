@@ -30,14 +30,14 @@ func (usersListCmd) Help() string {
 }
 
 // Run lists users in the order of their ids.
-func (c usersListCmd) Run(ctx context.Context, con *Env) error {
+func (c usersListCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	query := url.Values{"domain": {c.Domain}, "limit": {strconv.Itoa(listPage)}}
-	set(query, "query", c.Query)
-	table := newTable(con.Stdout)
+	query := url.Values{"domain": {c.Domain}, "limit": {strconv.Itoa(pageSize)}}
+	setParam(query, "query", c.Query)
+	table := newTable(env.Stdout)
 	if !c.JSON {
 		table.row("USER", "HANDLE", "NAME", "STATUS", "SINCE")
 	}
@@ -48,7 +48,7 @@ func (c usersListCmd) Run(ctx context.Context, con *Env) error {
 		}
 		for _, u := range page.Users {
 			if c.JSON {
-				if err := json.NewEncoder(con.Stdout).Encode(u); err != nil {
+				if err := json.NewEncoder(env.Stdout).Encode(u); err != nil {
 					return err
 				}
 				continue
@@ -57,7 +57,7 @@ func (c usersListCmd) Run(ctx context.Context, con *Env) error {
 			if u.Status == "invited" && u.Invitation != nil {
 				handle, since = u.Invitation.Handle, &u.Invitation.CreatedAt
 			}
-			table.row(u.User, handle, u.Name, u.Status, timeOrNothing(since))
+			table.row(u.User, handle, u.Name, u.Status, formatTime(since))
 		}
 		if page.Next == "" {
 			return table.flush()
@@ -92,12 +92,12 @@ func (usersShowCmd) Help() string {
 }
 
 // Run shows a user.
-func (c usersShowCmd) Run(ctx context.Context, con *Env) error {
+func (c usersShowCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	return tellUser(ctx, client, con, c.userArg, c.JSON)
+	return showUser(ctx, client, env, c.userArg, c.JSON)
 }
 
 type usersInviteCmd struct {
@@ -115,7 +115,7 @@ scope admin.
 }
 
 // Run sets a user's handle.
-func (c usersInviteCmd) Run(ctx context.Context, con *Env) error {
+func (c usersInviteCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -125,7 +125,7 @@ func (c usersInviteCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "PUT", "/v1/messaging", nil, invite, &m); err != nil {
 		return err
 	}
-	return tellMessaging(con, m, c.JSON)
+	return printMessaging(env, m, c.JSON)
 }
 
 type usersUnlinkCmd struct {
@@ -143,8 +143,8 @@ another way in. It needs a key with the scope link.
 }
 
 // Run unlinks a user.
-func (c usersUnlinkCmd) Run(ctx context.Context, con *Env) error {
-	if !c.Yes && !terminal.IsTerminal(con.Stdin) {
+func (c usersUnlinkCmd) Run(ctx context.Context, env *Env) error {
+	if !c.Yes && !terminal.IsTerminal(env.Stdin) {
 		return exit.AsUsage(errors.New("nobody can be asked here whether to unlink the user: give --yes"))
 	}
 	client, err := newAPIClient(c.gatewayFlags)
@@ -153,7 +153,7 @@ func (c usersUnlinkCmd) Run(ctx context.Context, con *Env) error {
 	}
 	if !c.Yes {
 		question := fmt.Sprintf("Unlink %s? Codes stop until the account is linked again.", delivery.Displayable(c.User, 256))
-		if err := confirm(ctx, con, question, "nothing was changed"); err != nil {
+		if err := confirm(ctx, env, question, "nothing was changed"); err != nil {
 			return err
 		}
 	}
@@ -161,14 +161,14 @@ func (c usersUnlinkCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if c.JSON {
-		return tellUser(ctx, client, con, c.userArg, true)
+		return showUser(ctx, client, env, c.userArg, true)
 	}
-	_, err = fmt.Fprintf(con.Stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
+	_, err = fmt.Fprintf(env.Stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
 	return err
 }
 
 // reasonWords say why Telegram cannot be used with a user, and what to do.
-var reasonWords = map[string]string{
+var reasonTexts = map[string]string{
 	"msg2factor_disabled": "The domain has msg2factor = false, so no codes go out.",
 	"not_linked":          "The user has no linked chat; he links one on the server's page (POST /v1/links).",
 	"link_suspended":      "The link is suspended after too many wrong codes; the user has to link again.",
@@ -178,23 +178,23 @@ var reasonWords = map[string]string{
 }
 
 // tellUser asks what Telegram can be used for with a user, and says it.
-func tellUser(ctx context.Context, client *apiClient, con *Env, who userArg, asJSON bool) error {
+func showUser(ctx context.Context, client *apiClient, env *Env, who userArg, asJSON bool) error {
 	var m api.Messaging
 	if err := client.call(ctx, "GET", who.path(), nil, nil, &m); err != nil {
 		return err
 	}
-	return tellMessaging(con, m, asJSON)
+	return printMessaging(env, m, asJSON)
 }
 
 // tellMessaging says what Telegram can be used for with a user.
-func tellMessaging(con *Env, m api.Messaging, asJSON bool) error {
+func printMessaging(env *Env, m api.Messaging, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(con.Stdout).Encode(m)
+		return json.NewEncoder(env.Stdout).Encode(m)
 	}
-	table := newTable(con.Stdout)
+	table := newTable(env.Stdout)
 	if m.Link != nil {
 		table.row("linked to", m.Link.Name+" "+m.Link.Handle)
-		table.row("since", timeOrNothing(m.Link.VerifiedAt))
+		table.row("since", formatTime(m.Link.VerifiedAt))
 		table.row("link", m.Link.ID+", "+m.Link.Status)
 	} else {
 		table.row("linked to", "nobody")
@@ -205,7 +205,7 @@ func tellMessaging(con *Env, m api.Messaging, asJSON bool) error {
 	table.row("sign-in codes", yesOrNo(m.UsableFor2FA))
 	table.row("messages", yesOrNo(m.UsableForNotifications))
 	for _, reason := range m.Reasons {
-		words, ok := reasonWords[reason]
+		words, ok := reasonTexts[reason]
 		if !ok {
 			words = reason
 		}
@@ -221,7 +221,7 @@ func yesOrNo(yes bool) string {
 	return "no"
 }
 
-func timeOrNothing(t *time.Time) string {
+func formatTime(t *time.Time) string {
 	if t == nil {
 		return ""
 	}

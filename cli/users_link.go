@@ -35,7 +35,7 @@ var linkFailures = map[string]string{
 }
 
 // Run links a user: it shows the way into the chat, and takes the code that comes out of it.
-func (c usersLinkCmd) Run(ctx context.Context, con *Env) error {
+func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
 	client, err := newAPIClient(c.gatewayFlags)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -44,11 +44,11 @@ func (c usersLinkCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "POST", "/v1/links", nil, api.StartLink{Domain: c.Domain, User: c.User, DisplayName: c.Name}, &started); err != nil {
 		return err
 	}
-	out := con.Stdout
+	out := env.Stdout
 	if c.JSON { // the conversation is no part of it
-		out = con.Stderr
+		out = env.Stderr
 	}
-	t := terminal.New(con.Stdin, out)
+	t := terminal.New(env.Stdin, out)
 	t.Say("The person opens this within 10 minutes, presses Start, and taps Link:\n\n    %s\n", started.StartURL)
 	if t.Escape {
 		picture, err := terminal.DrawQR(started.StartURL, true)
@@ -69,7 +69,7 @@ func (c usersLinkCmd) Run(ctx context.Context, con *Env) error {
 		}
 		switch confirmed.Result {
 		case "verified":
-			return tellUser(ctx, client, con, c.userArg, c.JSON)
+			return showUser(ctx, client, env, c.userArg, c.JSON)
 		case "incorrect":
 			t.Say("That is not the code; tries left: %d.", confirmed.AttemptsRemaining)
 		case "not_claimed":

@@ -19,15 +19,15 @@ func (versionCmd) Help() string {
 }
 
 // Run prints the version.
-func (c versionCmd) Run(con *Env) error {
+func (c versionCmd) Run(env *Env) error {
 	b := version.Current()
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(b)
+		return json.NewEncoder(env.Stdout).Encode(b)
 	}
-	_, err := fmt.Fprintln(con.Stdout, "telegate", b.Version)
+	_, err := fmt.Fprintln(env.Stdout, "telegate", b.Version)
 	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}} {
 		if line[1] != "" && err == nil {
-			_, err = fmt.Fprintf(con.Stdout, "%-9s %s\n", line[0], line[1])
+			_, err = fmt.Fprintf(env.Stdout, "%-9s %s\n", line[0], line[1])
 		}
 	}
 	return err

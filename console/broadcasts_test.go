@@ -33,7 +33,7 @@ func (w *world) run() {
 // waiting are the messages of broadcasts that wait, as many as are to come.
 func (w *world) waiting(want int) []delivery.Message {
 	w.t.Helper()
-	for deadline := time.Now().Add(browsertest.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Timeout); ; time.Sleep(5 * time.Millisecond) {
 		list, err := w.messages.List(w.t.Context(), notify.Query{Lanes: []delivery.Lane{delivery.LaneBroadcast}, Limit: 1000,
 			Statuses: []delivery.Status{delivery.StatusQueued}})
 		if err != nil {
@@ -117,7 +117,7 @@ func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
 		w.end(m.ID, []delivery.Status{delivery.StatusDelivered, delivery.StatusFailed}[i], []string{"", "Telegram knows no such chat."}[i])
 	}
 	var part answer
-	for deadline := time.Now().Add(browsertest.Patience); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Timeout); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		part = c.get(a.location + "?part=progress")
 	}
 	part.want(t, http.StatusOK, "Done", "4 of 4 done", `data-outcome="delivered"`, "1 had no linked chat", "1 have blocked the bot", "1 have a chat that Telegram does not know")
@@ -186,19 +186,19 @@ func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 	w.crowd()
 	c := w.signedIn(keyAdmin)
 	for words, values := range map[string]url.Values{
-		"Choose the recipients: everyone, or a list.":                 form("audience", ""),
-		"The list is empty. Enter one user per line.":              form("audience", "list", "users", " \r\n"),
-		"Line 2 of the list is too long":                                form("audience", "list", "users", "alice\r\n"+strings.Repeat("u", 257)),
-		"Line 1 of the list is too long for a user":                     form("audience", "list", "users", "a\x00b"),
-		"Write the text first.":                                         form("text", " \r\n"),
-		"The text is not valid":                                         form("text", "a\x00b"),
-		"The text is too long":                                          form("text", strings.Repeat("a", 100_001)),
-		"The text is not Telegram&#39;s HTML":                           form("text", "<b>Hello", "format", "html"),
-		"The time to send must be a date and a time":                       form("send_at", "tomorrow"),
-		"The time to send must be a date and a time, as":                   form("send_at_utc", "2026-13-02T10:30"),
-		"The time to send is in the past; leave it empty":            form("send_at", "2026-11-02T08:00:00Z"),
-		"The time to send is more than a year ahead":                 form("send_at", "2036-11-02T08:00:00Z"),
-		"The lifetime must be from":                form("ttl", "1"),
+		"Choose the recipients: everyone, or a list.":                     form("audience", ""),
+		"The list is empty. Enter one user per line.":                     form("audience", "list", "users", " \r\n"),
+		"Line 2 of the list is too long":                                  form("audience", "list", "users", "alice\r\n"+strings.Repeat("u", 257)),
+		"Line 1 of the list is too long for a user":                       form("audience", "list", "users", "a\x00b"),
+		"Write the text first.":                                           form("text", " \r\n"),
+		"The text is not valid":                                           form("text", "a\x00b"),
+		"The text is too long":                                            form("text", strings.Repeat("a", 100_001)),
+		"The text is not Telegram&#39;s HTML":                             form("text", "<b>Hello", "format", "html"),
+		"The time to send must be a date and a time":                      form("send_at", "tomorrow"),
+		"The time to send must be a date and a time, as":                  form("send_at_utc", "2026-13-02T10:30"),
+		"The time to send is in the past; leave it empty":                 form("send_at", "2026-11-02T08:00:00Z"),
+		"The time to send is more than a year ahead":                      form("send_at", "2036-11-02T08:00:00Z"),
+		"The lifetime must be from":                                       form("ttl", "1"),
 		"This broadcast would reach nobody: 1 have no linked chat, 1 hav": form("audience", "list", "users", "carol\nnobody"),
 	} {
 		values.Set("silent", "1")

@@ -29,7 +29,7 @@ func (d *Doctor) botSections() []config.Telegram {
 // checkBots asks Telegram about each bot.
 func (d *Doctor) checkBots(ctx context.Context) []Finding {
 	sections := d.botSections()
-	if len(sections) == 0 && d.bad == nil {
+	if len(sections) == 0 && d.loadErr == nil {
 		return []Finding{{"bot", Skip, "None is configured. " + api.WithoutBot, ""}}
 	}
 	results := make([][]Finding, len(sections))

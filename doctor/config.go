@@ -12,16 +12,16 @@ import (
 
 // checkConfig looks at the configuration file and at what it says.
 func (d *Doctor) checkConfig(context.Context) []Finding {
-	if d.bad != nil {
+	if d.loadErr != nil {
 		next := "Mend these lines; telegate config check says when all is well."
 		var faults *config.Error
 		switch {
-		case errors.Is(d.bad, fs.ErrPermission):
+		case errors.Is(d.loadErr, fs.ErrPermission):
 			next = "Run it as the user telegate runs as."
-		case !errors.As(d.bad, &faults):
+		case !errors.As(d.loadErr, &faults):
 			next = "Run telegate setup, or name the right file with --config."
 		}
-		return []Finding{{"config", Fail, d.bad.Error(), next}}
+		return []Finding{{"config", Fail, d.loadErr.Error(), next}}
 	}
 	f := Finding{"config", OK, d.path + " is valid.", ""}
 	if info, err := os.Stat(d.path); err == nil && info.Mode().Perm()&0o007 != 0 && d.cfg.HoldsSecret() {

@@ -25,7 +25,7 @@ func databaseFinding(path string) Finding {
 	}
 	trial, err := os.CreateTemp(folder, ".telegate-*")
 	if err != nil {
-		return Finding{"database", Fail, "The folder " + folder + " cannot be written to: " + plain(err), next}
+		return Finding{"database", Fail, "The folder " + folder + " cannot be written to: " + withoutPath(err), next}
 	}
 	_, _ = trial.Close(), os.Remove(trial.Name())
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -33,10 +33,10 @@ func databaseFinding(path string) Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return Finding{"database", OK, path + " is not there yet; telegate serve makes it.", ""}
 	case err != nil:
-		return Finding{"database", Fail, path + " cannot be written to: " + plain(err), next}
+		return Finding{"database", Fail, path + " cannot be written to: " + withoutPath(err), next}
 	}
 	_ = file.Close()
-	if isOpen(path) {
+	if othersCanAccess(path) {
 		return Finding{"database", Warn, path + " can be read by everybody on this machine: who has an account is in it.", "Run: chmod 600 " + path}
 	}
 	return Finding{"database", OK, path + " can be written to.", ""}
@@ -52,13 +52,13 @@ func folderOf(path string) string {
 }
 
 // isOpen tells that others than owner and group have rights to a file.
-func isOpen(path string) bool {
+func othersCanAccess(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&0o007 != 0
 }
 
 // plain is an error of a file without the path, which is said already.
-func plain(err error) string {
+func withoutPath(err error) string {
 	var withPath *fs.PathError
 	if errors.As(err, &withPath) {
 		err = withPath.Err

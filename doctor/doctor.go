@@ -65,7 +65,7 @@ type Options struct {
 type Doctor struct {
 	path    string
 	cfg     *config.Config // defaults alone where the file cannot be used
-	bad     error          // why the file cannot be used
+	loadErr error          // why the file cannot be used
 	net     Network
 	servers []userclient.Server
 }
@@ -73,7 +73,7 @@ type Doctor struct {
 // New reads the configuration. If that fails, the doctor examines what it can and says why.
 func New(o Options) *Doctor {
 	d := &Doctor{path: o.Path, net: o.Network, servers: o.DataCentres}
-	if d.cfg, d.bad = config.Load(o.Path, o.Getenv); d.bad != nil {
+	if d.cfg, d.loadErr = config.Load(o.Path, o.Getenv); d.loadErr != nil {
 		d.cfg = &config.Config{}
 		d.cfg.Database, _ = config.LoadDatabase(o.Path) // empty where that cannot be used either
 	}
@@ -82,14 +82,14 @@ func New(o Options) *Doctor {
 
 // Checks are all checks, in the order in which people read their findings.
 func (d *Doctor) Checks() []Check {
-	looked := make(chan struct{}) // integrity and session each need the database for themselves
-	done := sync.OnceFunc(func() { close(looked) })
+	integrityDone := make(chan struct{}) // integrity and session each need the database for themselves
+	finish := sync.OnceFunc(func() { close(integrityDone) })
 	integrity := func(ctx context.Context) []Finding {
-		defer done()
+		defer finish()
 		return d.checkIntegrity(ctx)
 	}
 	session := func(ctx context.Context) []Finding {
-		<-looked
+		<-integrityDone
 		return d.checkSession(ctx)
 	}
 	checks := []Check{

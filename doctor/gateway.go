@@ -37,7 +37,7 @@ func askLocal(ctx context.Context, a config.API, path string) (*http.Response, e
 
 // checkGateway asks a running gateway how it is doing.
 func (d *Doctor) checkGateway(ctx context.Context) []Finding {
-	if d.bad != nil {
+	if d.loadErr != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout/2)

@@ -26,10 +26,10 @@ func keyFinding(path, keyFile string) Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return Finding{"key file", Fail, "The database is there, but not its key file " + keyFile + ".", restore}
 	case err != nil:
-		return Finding{"key file", Fail, keyFile + " cannot be read: " + plain(err), "Give it to the user telegate runs as."}
+		return Finding{"key file", Fail, keyFile + " cannot be read: " + withoutPath(err), "Give it to the user telegate runs as."}
 	}
 	_ = file.Close()
-	if isOpen(keyFile) {
+	if othersCanAccess(keyFile) {
 		return Finding{"key file", Fail, keyFile + " can be read by everybody on this machine.", "Run: chmod 600 " + keyFile}
 	}
 	return Finding{"key file", OK, keyFile + " is private.", ""}

@@ -19,13 +19,13 @@ import (
 func (d *Doctor) checkMTProto(ctx context.Context) []Finding {
 	t := d.cfg.Messaging.Telegram
 	if p := t.MTProxy; p.Host != "" {
-		return []Finding{d.mtproxy(ctx, p)}
+		return []Finding{d.checkMTProxy(ctx, p)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	connecting, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
-	reach := func(ctx context.Context, address string) error {
+	connect := func(ctx context.Context, address string) error {
 		conn, err := d.net.Dial(ctx, "tcp", address)
 		if err != nil {
 			return err
@@ -39,12 +39,12 @@ func (d *Doctor) checkMTProto(ctx context.Context) []Finding {
 		if err != nil {
 			return nil // config has checked it
 		}
-		reach = func(ctx context.Context, address string) error { return d.net.tunnel(ctx, u, address) }
+		connect = func(ctx context.Context, address string) error { return d.net.tunnel(ctx, u, address) }
 	}
 	errs := make([]error, len(d.net.DataCentres))
 	var all sync.WaitGroup
 	for i, address := range d.net.DataCentres {
-		all.Go(func() { errs[i] = reach(connecting, address) })
+		all.Go(func() { errs[i] = connect(connecting, address) })
 	}
 	all.Wait()
 	var missing []string
@@ -56,7 +56,7 @@ func (d *Doctor) checkMTProto(ctx context.Context) []Finding {
 	f := Finding{"mtproto", OK, fmt.Sprintf("All %d data centres can be reached.", len(errs)), ""}
 	switch {
 	case len(missing) == 0 && d.needsMTProto():
-		f = d.converse(ctx, Finding{f.Check, f.Status, strings.TrimSuffix(f.Detail, ".") + ", and Telegram answers.", ""},
+		f = d.askDataCentre(ctx, Finding{f.Check, f.Status, strings.TrimSuffix(f.Detail, ".") + ", and Telegram answers.", ""},
 			Finding{f.Check, Fail, "The data centres take connections, and nothing of Telegram's comes back.", next})
 	case len(missing) == 0:
 	case !d.needsMTProto():
@@ -76,7 +76,7 @@ const accountTimeout = 15 * time.Second
 
 // mtproxy tries an MTProxy: whether it is there, and whether it takes the secret, which only a whole conversation with a data centre
 // shows.
-func (d *Doctor) mtproxy(ctx context.Context, p config.MTProxy) Finding {
+func (d *Doctor) checkMTProxy(ctx context.Context, p config.MTProxy) Finding {
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	name := "The MTProxy " + p.Address()
@@ -89,25 +89,25 @@ func (d *Doctor) mtproxy(ctx context.Context, p config.MTProxy) Finding {
 	if !d.needsMTProto() {
 		return Finding{"mtproto", Skip, name + " takes connections; whether it takes the secret can be tried with apiid and apihash only.", ""}
 	}
-	return d.converse(ctx, Finding{"mtproto", OK, "A data centre answers through " + p.Address() + ".", ""},
+	return d.askDataCentre(ctx, Finding{"mtproto", OK, "A data centre answers through " + p.Address() + ".", ""},
 		Finding{"mtproto", Fail, name + " takes connections, and nothing of Telegram's comes through it.",
 			"Compare the secret with the one its owner gave out; if it is right, the proxy itself cannot reach Telegram."})
 }
 
 // converse holds a whole conversation with a data centre, and answers with what was found where that goes well, or where nothing comes
 // back: a way that takes connections may let nothing through.
-func (d *Doctor) converse(ctx context.Context, well, silent Finding) Finding {
+func (d *Doctor) askDataCentre(ctx context.Context, ok, noAnswer Finding) Finding {
 	app, err := telegram.NewApp(d.cfg.Messaging.Telegram, nil, d.servers...)
 	if err == nil {
 		err = userclient.Reach(ctx, app)
 	}
 	switch {
 	case err == nil:
-		return well
+		return ok
 	case errors.Is(err, userclient.ErrApp), errors.Is(err, userclient.ErrProxy), errors.Is(err, userclient.ErrDead):
 		return Finding{"mtproto", Fail, terminal.Sentence(err.Error()), ""}
 	}
-	return silent
+	return noAnswer
 }
 
 // needsMTProto tells that something is configured that speaks it.

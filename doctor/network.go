@@ -60,13 +60,13 @@ func (e endpoint) check(ctx context.Context) []Finding {
 	go func() { clock <- e.clock(ctx) }()
 	var findings []Finding
 	if e.proxy != nil {
-		addresses, dns := e.names(ctx, e.proxy.Hostname())
+		addresses, dns := e.resolve(ctx, e.proxy.Hostname())
 		findings = append(findings, dns)
 		if len(addresses) > 0 {
 			findings = append(findings, e.throughProxy(ctx))
 		}
 	} else {
-		addresses, dns := e.names(ctx, e.base.Hostname())
+		addresses, dns := e.resolve(ctx, e.base.Hostname())
 		findings = append(findings, dns)
 		if len(addresses) > 0 {
 			findings = append(findings, e.families(ctx, addresses)...)
@@ -76,7 +76,7 @@ func (e endpoint) check(ctx context.Context) []Finding {
 }
 
 // names looks a host up.
-func (e endpoint) names(ctx context.Context, host string) ([]netip.Addr, Finding) {
+func (e endpoint) resolve(ctx context.Context, host string) ([]netip.Addr, Finding) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, Finding{"dns", Skip, host + " is an address and needs no name server.", ""}
 	}
@@ -214,7 +214,7 @@ type tunnelError struct{ status int }
 
 func (e tunnelError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
-var errTunnel = errors.New("the tunnel is there")
+var errTunnelOpen = errors.New("the tunnel is there")
 
 // tunnel asks a proxy for a connection to an address, and lets go of it again.
 func (n Network) tunnel(ctx context.Context, proxy *url.URL, address string) error {
@@ -225,14 +225,14 @@ func (n Network) tunnel(ctx context.Context, proxy *url.URL, address string) err
 		Proxy: http.ProxyURL(proxy), DialContext: n.Dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: n.Roots},
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if status = resp.StatusCode; status == http.StatusOK {
-				return errTunnel
+				return errTunnelOpen
 			}
 			return tunnelError{status}
 		},
 	}
 	defer transport.CloseIdleConnections()
 	if strings.HasPrefix(proxy.Scheme, "socks5") { // TLS begins once the proxy has connected
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { cancel(errTunnel) }})
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { cancel(errTunnelOpen) }})
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/", nil)
 	if err != nil {
@@ -242,7 +242,7 @@ func (n Network) tunnel(ctx context.Context, proxy *url.URL, address string) err
 	if err == nil {
 		return resp.Body.Close()
 	}
-	if errors.Is(err, errTunnel) || errors.Is(context.Cause(ctx), errTunnel) {
+	if errors.Is(err, errTunnelOpen) || errors.Is(context.Cause(ctx), errTunnelOpen) {
 		return nil
 	}
 	return err
@@ -327,22 +327,22 @@ func (d *Doctor) endpoints() []endpoint {
 	}
 	var found []endpoint
 	for _, t := range sections {
-		w := endpoint{net: d.net, needsMTProto: d.needsMTProto()}
+		e := endpoint{net: d.net, needsMTProto: d.needsMTProto()}
 		base := t.BaseURL
 		if base == "" {
 			base = "https://api.telegram.org"
 		}
 		var err error
-		if w.base, err = url.Parse(base); err != nil {
+		if e.base, err = url.Parse(base); err != nil {
 			continue // config has checked it
 		}
 		if t.Proxy != "" {
-			if w.proxy, err = url.Parse(t.Proxy.Reveal()); err != nil {
+			if e.proxy, err = url.Parse(t.Proxy.Reveal()); err != nil {
 				continue
 			}
 		}
-		if !slices.ContainsFunc(found, w.equal) {
-			found = append(found, w)
+		if !slices.ContainsFunc(found, e.equal) {
+			found = append(found, e)
 		}
 	}
 	return found

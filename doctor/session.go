@@ -15,7 +15,7 @@ import (
 // from two places.
 func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	t := d.cfg.Messaging.Telegram
-	if d.bad != nil || t.APIID == 0 || t.APIHash == "" {
+	if d.loadErr != nil || t.APIID == 0 || t.APIHash == "" {
 		return nil // config has said what is missing
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
@@ -31,7 +31,7 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	case err == nil:
 		defer kept.Close()
 	}
-	s, err := d.theSession(ctx, kept)
+	s, err := d.currentSession(ctx, kept)
 	switch {
 	case errors.Is(err, userclient.ErrNoSession) && len(d.botSections()) > 0:
 		return nil // the bot works without
@@ -55,7 +55,7 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 }
 
 // theSession is the session that the gateway would use; kept is nil where there is no database yet.
-func (d *Doctor) theSession(ctx context.Context, kept *db.Idle) (userclient.Session, error) {
+func (d *Doctor) currentSession(ctx context.Context, kept *db.Idle) (userclient.Session, error) {
 	if text := d.cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}

@@ -37,14 +37,14 @@ func (d *Doctor) Bundle(ctx context.Context, log string, now time.Time) []File {
 		d.supportConfig(),
 		d.supportFindings(ctx),
 	}
-	if d.bad == nil {
-		health := d.answerOf(ctx, "health.json", "/healthz")
+	if d.loadErr == nil {
+		health := d.gatewayFile(ctx, "health.json", "/healthz")
 		health.Text = withoutHandles(health.Text)
-		files = append(files, health, d.answerOf(ctx, "metrics.txt", "/metrics"))
+		files = append(files, health, d.gatewayFile(ctx, "metrics.txt", "/metrics"))
 		files = append(files, d.supportDatabase(ctx)...)
 	}
 	if log != "" {
-		files = append(files, File{"log.txt", nameless(log)})
+		files = append(files, File{"log.txt", scrubLog(log)})
 	}
 	for i := range files {
 		files[i].Text = d.cfg.Scrub(d.secrets().Replace(files[i].Text))
@@ -62,8 +62,8 @@ func jsonFile(name string, v any) File {
 
 // supportConfig is the configuration as telegate understands it, without whom its keys belong to, or why it does not.
 func (d *Doctor) supportConfig() File {
-	if d.bad != nil {
-		return File{"config.txt", withoutHandles(d.bad.Error()) + "\n"}
+	if d.loadErr != nil {
+		return File{"config.txt", withoutHandles(d.loadErr.Error()) + "\n"}
 	}
 	cfg := *d.cfg
 	cfg.API.Keys = slices.Clone(cfg.API.Keys)
@@ -96,7 +96,7 @@ func (d *Doctor) supportFindings(ctx context.Context) File {
 }
 
 // answerOf is what a running gateway answers.
-func (d *Doctor) answerOf(ctx context.Context, name, path string) File {
+func (d *Doctor) gatewayFile(ctx context.Context, name, path string) File {
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
 	resp, err := askLocal(ctx, d.cfg.API, path)
@@ -113,7 +113,7 @@ func (d *Doctor) answerOf(ctx context.Context, name, path string) File {
 
 // supportDatabase is the database in numbers, and the last failures.
 func (d *Doctor) supportDatabase(ctx context.Context) []File {
-	about := struct {
+	summary := struct {
 		Schema    int64            `json:"schema"`
 		Newest    int64            `json:"newest_known"`
 		Bytes     int64            `json:"bytes"`
@@ -123,28 +123,28 @@ func (d *Doctor) supportDatabase(ctx context.Context) []File {
 	}{Integrity: "ok"}
 	note := func(err error) {
 		if err != nil {
-			about.Faults = append(about.Faults, err.Error())
+			summary.Faults = append(summary.Faults, err.Error())
 		}
 	}
 	i, err := db.Inspect(ctx, d.cfg.Database.Path)
 	if err != nil {
 		note(err)
-		return []File{jsonFile("database.json", about)}
+		return []File{jsonFile("database.json", summary)}
 	}
 	if info, err := os.Stat(d.cfg.Database.Path); err == nil {
-		about.Bytes = info.Size()
+		summary.Bytes = info.Size()
 	}
-	about.Schema, about.Newest, err = i.Schema()
+	summary.Schema, summary.Newest, err = i.Schema()
 	note(err)
-	about.Rows, err = i.Counts()
+	summary.Rows, err = i.Counts()
 	note(err)
 	if err := i.Check(ctx, false); err != nil {
-		about.Integrity = err.Error()
+		summary.Integrity = err.Error()
 	}
 	failures, err := i.Failures(supportFailures)
 	note(err)
 	note(i.Close())
-	return []File{jsonFile("database.json", about), jsonFile("failures.json", failures)}
+	return []File{jsonFile("database.json", summary), jsonFile("failures.json", failures)}
 }
 
 // EndOfLog reads the last lines of a file, or of standard input ("-").
@@ -176,25 +176,25 @@ func EndOfLog(path string, stdin io.Reader) (string, error) {
 var (
 	personal     = regexp.MustCompile(`\b(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)=("(?:[^"\\]|\\.)*"|\S+)`)
 	personalJSON = regexp.MustCompile(`"(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)":"(?:[^"\\]|\\.)*"`)
-	shortened    = `(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*(?:\.[0-9]{1,3}){0,3})?` // an address of IPv6 with ::
-	tokenlike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
-	codelike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
-	addresslike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|` + shortened + `|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
-	handlelike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
+	shortIPv6    = `(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*(?:\.[0-9]{1,3}){0,3})?` // an address of IPv6 with ::
+	tokenLike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
+	codeLike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
+	addressLike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|` + shortIPv6 + `|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
+	handleLike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
 )
 
 // nameless is a log without people and secrets.
-func nameless(text string) string {
+func scrubLog(text string) string {
 	text = personal.ReplaceAllString(text, "$1=(removed)")
 	text = personalJSON.ReplaceAllString(text, `"$1":"(removed)"`)
-	text = codelike.ReplaceAllString(text, "$1$2(removed)")
-	text = addresslike.ReplaceAllString(text, "(removed)")
-	return tokenlike.ReplaceAllString(withoutHandles(text), "(removed)")
+	text = codeLike.ReplaceAllString(text, "$1$2(removed)")
+	text = addressLike.ReplaceAllString(text, "(removed)")
+	return tokenLike.ReplaceAllString(withoutHandles(text), "(removed)")
 }
 
 // withoutHandles takes people's handles out of a text. A bot's stays: it ends with "bot", as no person's does.
 func withoutHandles(text string) string {
-	return handlelike.ReplaceAllStringFunc(text, func(handle string) string {
+	return handleLike.ReplaceAllStringFunc(text, func(handle string) string {
 		if strings.HasSuffix(strings.ToLower(handle), "bot") {
 			return handle
 		}

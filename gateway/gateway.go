@@ -33,24 +33,24 @@ import (
 
 // Gateway is everything that runs, wired together.
 type Gateway struct {
-	cfg        atomic.Pointer[config.Config]
-	source     func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
-	reloading  sync.Mutex                     // one reload at a time
-	log        *slog.Logger
-	started    time.Time
-	db         *db.DB
-	domains    *domains
-	clients    map[int64]*bot.Client
-	tables     map[int64]config.Telegram // by which they were made
-	mtproto    *mtproto
-	desks      []*bot.UpdateHandler
-	dispatcher *delivery.Dispatcher
-	broadcasts *notify.Broadcaster
-	codes      *twofa.Service
-	metrics    *metrics
-	server     *api.Server
-	console    *pages.Console
-	listener   net.Listener
+	cfg         atomic.Pointer[config.Config]
+	source      func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	reloading   sync.Mutex                     // one reload at a time
+	log         *slog.Logger
+	started     time.Time
+	db          *db.DB
+	domains     *domains
+	clients     map[int64]*bot.Client
+	botSections map[int64]config.Telegram // by which they were made
+	mtproto     *mtproto
+	handlers    []*bot.UpdateHandler
+	dispatcher  *delivery.Dispatcher
+	broadcasts  *notify.Broadcaster
+	codes       *twofa.Service
+	metrics     *metrics
+	server      *api.Server
+	console     *pages.Console
+	listener    net.Listener
 }
 
 // Options are what a gateway is made of.
@@ -66,7 +66,7 @@ type Options struct {
 // Telegram is a state of the running gateway, not a failure to start. The error is one of exit.Status where the configuration is at fault.
 func Open(ctx context.Context, o Options) (*Gateway, error) {
 	g := &Gateway{
-		source: o.Source, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, tables: map[int64]config.Telegram{},
+		source: o.Source, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, botSections: map[int64]config.Telegram{},
 		mtproto: &mtproto{servers: o.DataCentres},
 	}
 	g.cfg.Store(o.Config)
@@ -84,7 +84,7 @@ func (g *Gateway) DB() *db.DB { return g.db }
 func (g *Gateway) Bot(id int64) *bot.Poller { return g.domains.bots[id] }
 
 // UserSession is the client of a person's account; nil without one.
-func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.person }
+func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.user }
 
 // OverMTProto is the client by which a bot uses MTProto; nil without the fallback.
 func (g *Gateway) OverMTProto(botID int64) *userclient.Client { return g.mtproto.bots[botID] }
@@ -92,7 +92,7 @@ func (g *Gateway) OverMTProto(botID int64) *userclient.Client { return g.mtproto
 func (g *Gateway) open(ctx context.Context) error {
 	cfg, log := g.cfg.Load(), g.log
 	transports := map[int64]delivery.Transport{}
-	if err := g.makeClients(transports); err != nil {
+	if err := g.newClients(transports); err != nil {
 		return err
 	}
 	var err error
@@ -102,7 +102,7 @@ func (g *Gateway) open(ctx context.Context) error {
 		OnAudited: func(entries []audit.Entry) { g.metrics.audited(entries) },
 		OnEnded: func(ended []delivery.Message) {
 			for _, m := range ended {
-				g.metrics.ended(m)
+				g.metrics.messageEnded(m)
 			}
 		},
 	})
@@ -120,7 +120,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	}
 	fallbacks := map[int64][]delivery.Fallback{}
 	g.mtproto.connect(transports, fallbacks)
-	g.domains.chats = g.db
+	g.domains.links = g.db
 	links := linking.New(g.db, g.domains, g.db.MACKey("confirm code"), time.Now, log)
 	g.codes = twofa.New(g.db, g.domains, g.db.MACKey("code"),
 		codeSettings(cfg), time.Now, log)
@@ -139,8 +139,8 @@ func (g *Gateway) open(ctx context.Context) error {
 				}
 				return links.Blocked(ctx, m.BotID, m.ChatID)
 			},
-			Ended: g.metrics.ended,
-			Tried: g.metrics.tried,
+			Ended: g.metrics.messageEnded,
+			Tried: g.metrics.sendTried,
 		},
 		Now: time.Now, Logger: log,
 	})
@@ -151,7 +151,7 @@ func (g *Gateway) open(ctx context.Context) error {
 		OwnPace: map[int64]notify.Pace{delivery.UserSession: userBroadcasts},
 	})
 	topics := notify.NewTopics(g.db, g.db.MACKey("topic"), time.Now)
-	g.makeBots(links, messages, topics)
+	g.newBots(links, messages, topics)
 
 	g.console = pages.New(pages.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.domains}, Store: g.db,
@@ -168,7 +168,7 @@ func (g *Gateway) open(ctx context.Context) error {
 }
 
 // makeClients makes one client for each bot; domains may share one.
-func (g *Gateway) makeClients(transports map[int64]delivery.Transport) error {
+func (g *Gateway) newClients(transports map[int64]delivery.Transport) error {
 	tokens := map[int64]config.Secret{}
 	for id, d := range g.cfg.Load().Domains {
 		t := d.Telegram
@@ -186,22 +186,22 @@ func (g *Gateway) makeClients(transports map[int64]delivery.Transport) error {
 			c.Close()
 			continue
 		}
-		tokens[c.ID()], g.tables[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, t, c, c
+		tokens[c.ID()], g.botSections[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, t, c, c
 	}
 	return nil
 }
 
-func (g *Gateway) makeBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
+func (g *Gateway) newBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
 	for id, c := range g.clients {
-		desk := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
+		handler := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.domains.Title(domain); return title },
 			Words: func(person string) *language.Words { return g.domains.BotWords(id, person) },
 		})
-		g.desks = append(g.desks, desk)
+		g.handlers = append(g.handlers, handler)
 		g.domains.bots[id] = bot.NewPoller(bot.PollerOptions{
-			Client: c, Store: g.db, Handler: desk, Logger: g.log, Now: time.Now,
-			OnConnected: func() { g.dispatcher.Resume(id); desk.PublishCommands() },
+			Client: c, Store: g.db, Handler: handler, Logger: g.log, Now: time.Now,
+			OnConnected: func() { g.dispatcher.Resume(id); handler.PublishCommands() },
 		})
 	}
 }
@@ -227,19 +227,19 @@ func (g *Gateway) Run(ctx context.Context) error {
 	} else if n > 0 {
 		g.log.Info("pending verifications canceled: msg2factor is off", "canceled", n)
 	}
-	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return g.dispatcher.Run(ctx) })
-	work.Go(func() error { return g.broadcasts.Run(ctx) })
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.dispatcher.Run(ctx) })
+	group.Go(func() error { return g.broadcasts.Run(ctx) })
 	for _, b := range g.domains.bots {
-		work.Go(func() error { return b.Run(ctx) })
+		group.Go(func() error { return b.Run(ctx) })
 	}
 	for _, c := range g.mtproto.clients() {
-		work.Go(func() error { return c.Run(ctx) })
+		group.Go(func() error { return c.Run(ctx) })
 	}
-	work.Go(func() error { return g.server.Run(ctx, g.listener) })
-	work.Go(func() error { return g.prune(ctx) })
-	err := work.Wait()
-	for _, d := range g.desks {
+	group.Go(func() error { return g.server.Run(ctx, g.listener) })
+	group.Go(func() error { return g.prune(ctx) })
+	err := group.Wait()
+	for _, d := range g.handlers {
 		d.Close()
 	}
 	return errors.Join(err, g.close())

@@ -18,10 +18,10 @@ import (
 // When waiting is worth a word, and when an alarm. A code is worth nothing after some minutes; a poll takes a minute at most, and its
 // connection is given up soon after.
 const (
-	queueOld    = time.Minute      // the oldest waiting message: degraded
-	queueTooOld = 10 * time.Minute // failing
-	codeTooOld  = time.Minute      // of a sign-in code: failing
-	pollTooOld  = 3 * time.Minute  // since Telegram last answered a poll: failing
+	queueDegradedAfter = time.Minute      // the oldest waiting message: degraded
+	queueFailingAfter  = 10 * time.Minute // failing
+	codeFailingAfter   = time.Minute      // of a sign-in code: failing
+	pollFailingAfter   = 3 * time.Minute  // since Telegram last answered a poll: failing
 )
 
 // Health tells how each part is doing. It is failing when nothing can be stored, when polling stalls, when what waits is too old, and in
@@ -87,13 +87,13 @@ func outboxHealth(waiting int, code, rest time.Time, err error, now time.Time) a
 	switch {
 	case err != nil:
 		c.Status, c.Detail = api.HealthDegraded, "The outbox cannot be read: "+err.Error()+". Look at the database above."
-	case age(code) > codeTooOld:
+	case age(code) > codeFailingAfter:
 		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "A sign-in code has been waiting since then, so people cannot sign in. "+
 			"The bots below say why; where they are well, telegate messages list --lane code --status queued shows what has been tried."
-	case age(rest) > queueTooOld:
+	case age(rest) > queueFailingAfter:
 		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "Messages have been waiting since then. The bots below say why; where they are well, one chat has been sent "+
 			"more than Telegram lets through: telegate messages list --status queued."
-	case age(rest) > queueOld:
+	case age(rest) > queueDegradedAfter:
 		c.Status, c.Since, c.Detail = api.HealthDegraded, &oldest, "Messages have been waiting since then. The bots below say why; each message ends with its time to live."
 	}
 	return c
@@ -122,23 +122,23 @@ func botHealth(id int64, s bot.Status, started, now time.Time) api.Component {
 	if s.Username != "" {
 		c.Name = "bot @" + s.Username
 	}
-	answered := s.LastPoll
-	if answered.Before(started) {
-		answered = started
+	lastPoll := s.LastPoll
+	if lastPoll.Before(started) {
+		lastPoll = started
 	}
-	silent := now.Sub(answered)
+	silence := now.Sub(lastPoll)
 	switch {
 	case s.State == bot.StateUnauthorized:
 		c.Status = api.HealthFailing
 	case s.State == bot.StateFloodWait:
 		c.Status = api.HealthDegraded
 		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
-	case silent > pollTooOld:
+	case silence > pollFailingAfter:
 		c.Status = api.HealthFailing
 		if c.Detail == "" {
 			c.Detail = "Commands, buttons and links do not come in. telegate doctor tests the way to Telegram; if it finds nothing, restart telegate and keep the log."
 		}
-		c.Detail = fmt.Sprintf("Telegram has answered no poll for %v. %s", silent.Round(time.Second), c.Detail)
+		c.Detail = fmt.Sprintf("Telegram has answered no poll for %v. %s", silence.Round(time.Second), c.Detail)
 	case s.State != bot.StateConnected:
 		c.Status = api.HealthDegraded
 		if c.Detail == "" {

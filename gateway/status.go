@@ -65,7 +65,7 @@ func (g *Gateway) Status(ctx context.Context) (pages.Status, error) {
 	}
 	for _, p := range pauses {
 		if p.Until.After(time.Now()) {
-			s.Pauses = append(s.Pauses, pages.Pause{Bot: g.nameOf(p.BotID), ChatID: p.ChatID, Until: p.Until})
+			s.Pauses = append(s.Pauses, pages.Pause{Bot: g.botLabel(p.BotID), ChatID: p.ChatID, Until: p.Until})
 		}
 	}
 	slices.SortFunc(s.Pauses, func(a, b pages.Pause) int { // those of whole bots first, then the longest
@@ -98,7 +98,7 @@ func (g *Gateway) queue(ctx context.Context) (api.Queue, error) {
 var tones = map[string]string{api.HealthOK: "good", api.HealthDegraded: "warn", api.HealthFailing: "bad"}
 
 // nameOf is a bot as people know it.
-func (g *Gateway) nameOf(botID int64) string {
+func (g *Gateway) botLabel(botID int64) string {
 	if botID == delivery.UserSession {
 		return "the user session"
 	}

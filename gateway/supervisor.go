@@ -13,7 +13,7 @@ import (
 
 // tellSupervisor says to systemd how telegate is doing (sd_notify(3)); where nobody listens it does nothing. A message that is lost is
 // not worth more than that: systemd acts on what it does not hear.
-func tellSupervisor(state string) { _, _ = daemon.SdNotify(false, state) }
+func notifySystemd(state string) { _, _ = daemon.SdNotify(false, state) }
 
 // RunSupervised runs a gateway under the eyes of systemd: it says when it is ready, when it stops and, while the watchdog is on, that it is
 // alive. SIGHUP has the configuration read again.
@@ -23,36 +23,36 @@ func RunSupervised(ctx context.Context, g *Gateway) error {
 	defer signal.Stop(hangup)
 	work, done := context.WithCancel(ctx)
 	defer done()
-	defer context.AfterFunc(ctx, func() { tellSupervisor(daemon.SdNotifyStopping) })()
+	defer context.AfterFunc(ctx, func() { notifySystemd(daemon.SdNotifyStopping) })()
 	go g.watchdog(work)
 	go func() {
 		for {
 			select {
 			case <-hangup:
-				g.reloadForSupervisor(work)
+				g.reloadOnSignal(work)
 			case <-work.Done():
 				return
 			}
 		}
 	}()
-	tellSupervisor(daemon.SdNotifyReady)
+	notifySystemd(daemon.SdNotifyReady)
 	return g.Run(ctx)
 }
 
 // reloadForSupervisor is a reload that nobody waits for: the log has what came of it, and so has systemctl status.
-func (g *Gateway) reloadForSupervisor(ctx context.Context) {
+func (g *Gateway) reloadOnSignal(ctx context.Context) {
 	state := daemon.SdNotifyReloading
 	if stamp := daemon.SdNotifyMonotonicUsec(); stamp != "" { // what Type=notify-reload asks for
 		state += "\n" + stamp
 	}
-	tellSupervisor(state)
+	notifySystemd(state)
 	status := "The configuration was read again."
 	if done, err := g.Reload(ctx); err != nil {
 		status = "The configuration was not read again, the old one stays in force; the log says why."
 	} else if len(done.NeedsRestart) > 0 {
 		status += fmt.Sprintf(" %d changes need a restart; the log names them.", len(done.NeedsRestart))
 	}
-	tellSupervisor(daemon.SdNotifyReady + "\nSTATUS=" + status)
+	notifySystemd(daemon.SdNotifyReady + "\nSTATUS=" + status)
 }
 
 // watchdog tells systemd that telegate is alive, twice as often as it asks for. Alive means that the one goroutine that writes answers,
@@ -66,7 +66,7 @@ func (g *Gateway) watchdog(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if g.alive(ctx, every/2) {
-			tellSupervisor(daemon.SdNotifyWatchdog)
+			notifySystemd(daemon.SdNotifyWatchdog)
 		}
 		select {
 		case <-tick.C:

@@ -30,13 +30,13 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	way := cfg.Messaging.Telegram
-	token, file, err := w.given(ctx, w.BottokenFile, "bottoken")
+	section := cfg.Messaging.Telegram
+	token, file, err := w.provided(ctx, w.BottokenFile, "bottoken")
 	if err != nil {
 		return err
 	}
 	if token != "" {
-		return w.takeToken(ctx, token, file, way)
+		return w.useToken(ctx, token, file, section)
 	}
 	if w.Yes {
 		return exit.AsUsage(errors.New("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN"))
@@ -47,8 +47,8 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = w.takeToken(ctx, token, "", way)
-		var refused refusedError
+		err = w.useToken(ctx, token, "", section)
+		var refused invalidError
 		if !errors.As(err, &refused) {
 			return err
 		}
@@ -57,20 +57,20 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 }
 
 // takeToken checks a token and what hangs on it, and notes it for the configuration.
-func (w *wizard) takeToken(ctx context.Context, token, file string, way config.Telegram) error {
+func (w *wizard) useToken(ctx context.Context, token, file string, section config.Telegram) error {
 	if fault := config.BotTokenFault(token); fault != "" {
-		return refusedError{errors.New("this " + fault)}
+		return invalidError{errors.New("this " + fault)}
 	}
-	way.BotToken = config.Secret(token)
-	client, err := telegram.NewBotClient(way, nil)
+	section.BotToken = config.Secret(token)
+	client, err := telegram.NewBotClient(section, nil)
 	if err != nil {
 		return err
 	}
-	w.closing = append(w.closing, client.Close)
-	if err := w.askWho(ctx, client, way.BaseURL); err != nil {
+	w.closers = append(w.closers, client.Close)
+	if err := w.identifyBot(ctx, client, section.BaseURL); err != nil {
 		return err
 	}
-	if old, err := config.Parse(w.Config, w.old, w.Getenv); err == nil {
+	if old, err := config.Parse(w.Config, w.current, w.Getenv); err == nil {
 		if id := config.BotID(old.Messaging.Telegram.BotToken); id != 0 && id != client.ID() {
 			w.Say("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with this one everybody has to link again.", id)
 		}
@@ -82,13 +82,13 @@ func (w *wizard) takeToken(ctx context.Context, token, file string, way config.T
 }
 
 // refusedError is an answer that another one may do better than.
-type refusedError struct{ error }
+type invalidError struct{ error }
 
-func (e refusedError) Unwrap() error { return e.error }
+func (e invalidError) Unwrap() error { return e.error }
 
 // askWho asks Telegram who the bot is. Trouble on the way is no fault of the token: it is tried again for as long as the person wants
 // that.
-func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) error {
+func (w *wizard) identifyBot(ctx context.Context, client *bot.Client, server string) error {
 	for {
 		w.Say("Asking %s about bot %d…", server, client.ID())
 		me, err := client.GetMe(ctx)
@@ -101,7 +101,7 @@ func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) 
 		}
 		trouble := bot.Diagnose(err)
 		if trouble.State == bot.StateUnauthorized {
-			return refusedError{errors.New("this is the token of no bot that Telegram knows: compare it with what @BotFather shows under /mybots, API Token")}
+			return invalidError{errors.New("this is the token of no bot that Telegram knows: compare it with what @BotFather shows under /mybots, API Token")}
 		}
 		if w.Yes {
 			return fmt.Errorf("the token could not be checked, and nothing was changed: %s", trouble.Detail)
@@ -139,7 +139,7 @@ func (w *wizard) checkWebhook(ctx context.Context, client *bot.Client) error {
 		w.Say("It stays. Messages will go out; links, commands and buttons will not work until it is gone.")
 		return nil
 	}
-	w.after = append(w.after, func(ctx context.Context) {
+	w.afterWrite = append(w.afterWrite, func(ctx context.Context) {
 		if err := client.DeleteWebhook(ctx); err != nil {
 			w.Say("The webhook could not be removed: %s Run the same command again.", bot.Diagnose(err).Detail)
 			return

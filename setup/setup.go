@@ -37,17 +37,17 @@ type Options struct {
 }
 
 // telegramTable is where everything goes that setup writes.
-var telegramTable = []string{"messaging", "telegram"}
+var telegramSection = []string{"messaging", "telegram"}
 
 // wizard is one run of setup.
 type wizard struct {
 	*terminal.Terminal
 	Options
-	old     []byte // the configuration as it is; nil where there is none
-	changes []config.Change
-	after   []func(context.Context) // what is left to do once the file is written
-	closing []func()                // what has to be let go at the end
-	through string                  // how Telegram's data centres are reached, in words
+	current     []byte // the configuration as it is; nil where there is none
+	changes     []config.Change
+	afterWrite  []func(context.Context) // what is left to do once the file is written
+	closers     []func()                // what has to be let go at the end
+	connectNote string                  // how Telegram's data centres are reached, in words
 	// logOut ends the login that this run has made at Telegram; nil where there is none, or its session is kept.
 	logOut func(context.Context) error
 }
@@ -59,11 +59,11 @@ func Run(ctx context.Context, o Options) error {
 		w.Terminal = terminal.New(o.Stdin, o.Stderr)
 	}
 	defer func() {
-		for _, closeIt := range w.closing {
+		for _, closeIt := range w.closers {
 			closeIt()
 		}
 	}()
-	defer w.endLogin(ctx)
+	defer w.logOutUnused(ctx)
 	if err := w.open(); err != nil {
 		return err
 	}
@@ -78,14 +78,14 @@ func Run(ctx context.Context, o Options) error {
 		}
 		w.Kind = kind
 	}
-	walk := w.setUpBot
+	questions := w.setUpBot
 	if w.Kind == "user" {
-		walk = w.setUpUser
+		questions = w.setUpUser
 	}
-	if err := walk(ctx); err != nil {
+	if err := questions(ctx); err != nil {
 		return err
 	}
-	return w.finish(ctx)
+	return w.write(ctx)
 }
 
 const setupIntro = `telegate reaches Telegram as a bot or as a user.
@@ -100,16 +100,16 @@ const setupIntro = `telegate reaches Telegram as a bot or as a user.
 // open reads the configuration and makes sure that it can be changed, before anybody types anything.
 func (w *wizard) open() error {
 	var err error
-	w.old, err = os.ReadFile(w.Config)
+	w.current, err = os.ReadFile(w.Config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		w.old = nil
+		w.current = nil
 	case err != nil:
 		return fmt.Errorf("read the configuration: %w", err)
-	case w.old == nil:
-		w.old = []byte{}
+	case w.current == nil:
+		w.current = []byte{}
 	}
-	if _, err := config.Edit(w.Config, w.old, telegramTable, nil); err != nil {
+	if _, err := config.Edit(w.Config, w.current, telegramSection, nil); err != nil {
 		return exit.AsUsage(fmt.Errorf("%w\nMend that first; nothing was changed", err))
 	}
 	if w.Print {
@@ -138,7 +138,7 @@ func (w *wizard) set(key, value, file string) error {
 
 // given returns a secret that needs no asking: from the file a flag names, or from the variable or its _FILE twin. file is the file it
 // came from, where that is one that will still be there.
-func (w *wizard) given(ctx context.Context, flag, key string) (value, file string, err error) {
+func (w *wizard) provided(ctx context.Context, flag, key string) (value, file string, err error) {
 	variable := config.SharedEnv + strings.ToUpper(key)
 	file = flag
 	if file == "" {
@@ -157,7 +157,7 @@ func (w *wizard) given(ctx context.Context, flag, key string) (value, file strin
 		value, err = w.AskHidden(ctx, key+":")
 		return value, "", err
 	}
-	data, err := readSmall(file)
+	data, err := readSecretFile(file)
 	if err != nil {
 		return "", "", exit.AsUsage(fmt.Errorf("%s: %w", key, err))
 	}
@@ -169,7 +169,7 @@ func (w *wizard) given(ctx context.Context, flag, key string) (value, file strin
 }
 
 // readSmall reads a file that holds a secret: a line, not a disk.
-func readSmall(file string) (string, error) {
+func readSecretFile(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
@@ -182,7 +182,7 @@ func readSmall(file string) (string, error) {
 // preview returns the configuration as it would be with some changes. The variables of the keys that change do not count in it, so that
 // the answers are checked and not what the environment holds.
 func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, error) {
-	content, err := config.Edit(w.Config, w.old, telegramTable, changes)
+	content, err := config.Edit(w.Config, w.current, telegramSection, changes)
 	if err != nil {
 		return nil, nil, exit.AsUsage(fmt.Errorf("%s: %w", w.Config, err))
 	}
@@ -200,13 +200,13 @@ func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, erro
 }
 
 // finish checks the whole configuration, asks for the last time and writes.
-func (w *wizard) finish(ctx context.Context) error {
+func (w *wizard) write(ctx context.Context) error {
 	content, cfg, err := w.preview(w.changes...)
 	if err != nil {
 		return err
 	}
 	if w.Print {
-		lines, err := config.Edit("", nil, telegramTable, w.changes)
+		lines, err := config.Edit("", nil, telegramSection, w.changes)
 		if err != nil {
 			return err
 		}
@@ -216,9 +216,9 @@ func (w *wizard) finish(ctx context.Context) error {
 		}
 		return err
 	}
-	question := fmt.Sprintf("Write %s, with %s?", w.Config, w.keys())
-	if w.old != nil {
-		question = fmt.Sprintf("Change %s in %s? The rest of it stays, and the old file is kept.", w.keys(), w.Config)
+	question := fmt.Sprintf("Write %s, with %s?", w.Config, w.changedKeys())
+	if w.current != nil {
+		question = fmt.Sprintf("Change %s in %s? The rest of it stays, and the old file is kept.", w.changedKeys(), w.Config)
 	}
 	if !w.Yes {
 		ok, err := w.Confirm(ctx, "\n"+question, true)
@@ -233,7 +233,7 @@ func (w *wizard) finish(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return terminal.ErrInterrupted
 	}
-	backup, err := config.Save(w.Config, w.old, content, time.Now())
+	backup, err := config.Save(w.Config, w.current, content, time.Now())
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (w *wizard) finish(ctx context.Context) error {
 	if real, err := config.Parse(w.Config, content, w.Getenv); err != nil || real.Messaging != cfg.Messaging {
 		w.Say("Attention: variables that begin with %s are set here, say something else, and beat the file.", config.SharedEnv)
 	}
-	for _, do := range w.after {
+	for _, do := range w.afterWrite {
 		do(ctx)
 	}
 	for _, warning := range w.newWarnings(cfg) {
@@ -263,7 +263,7 @@ func (w *wizard) finish(ctx context.Context) error {
 const logOutTimeout = 15 * time.Second
 
 // endLogin ends the login of a sign-in whose session was kept nowhere: it would stay open in the account's list of devices.
-func (w *wizard) endLogin(ctx context.Context) {
+func (w *wizard) logOutUnused(ctx context.Context) {
 	if w.logOut == nil {
 		return
 	}
@@ -280,7 +280,7 @@ func (w *wizard) endLogin(ctx context.Context) {
 // newWarnings are those that the configuration did not give before, but for that about keys, which the next steps speak of.
 func (w *wizard) newWarnings(cfg *config.Config) []string {
 	var before []string
-	if old, err := config.Parse(w.Config, w.old, w.Getenv); err == nil {
+	if old, err := config.Parse(w.Config, w.current, w.Getenv); err == nil {
 		before = old.Warnings
 	}
 	return slices.DeleteFunc(slices.Clone(cfg.Warnings), func(text string) bool {
@@ -289,10 +289,10 @@ func (w *wizard) newWarnings(cfg *config.Config) []string {
 }
 
 // command prints a command to copy, in one line however long.
-func (w *wizard) command(args string) { fmt.Fprintln(w.Out, "  telegate "+args) }
+func (w *wizard) printCommand(args string) { fmt.Fprintln(w.Out, "  telegate "+args) }
 
 // keys names what is to be written.
-func (w *wizard) keys() string {
+func (w *wizard) changedKeys() string {
 	var keys []string
 	for _, c := range w.changes {
 		if c.Value != nil {
@@ -310,10 +310,10 @@ func (w *wizard) nextSteps(cfg *config.Config) {
 	}
 	w.Say("\nNext:")
 	if len(cfg.API.Keys) == 0 {
-		w.command("key create --name my-server")
+		w.printCommand("key create --name my-server")
 		w.Say("      prints a key for your server, and the table to add to %s", w.Config)
 	}
-	w.command("config check" + flag)
-	w.command("serve" + flag)
+	w.printCommand("config check" + flag)
+	w.printCommand("serve" + flag)
 	w.Say("If something does not work, telegate doctor%s says why.", flag)
 }

@@ -49,7 +49,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	if w.OpenAccounts == nil {
 		return errors.New("this build of telegate has no MTProto and cannot sign in as a user; telegate setup bot works")
 	}
-	way, err := w.userWay()
+	section, err := w.currentUser()
 	if err != nil {
 		return err
 	}
@@ -63,15 +63,15 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 			return errors.New("nothing was changed; telegate setup bot sets up a bot")
 		}
 	}
-	if err := w.takeApp(ctx, &way); err != nil {
+	if err := w.askApp(ctx, &section); err != nil {
 		return err
 	}
-	w.through = through(way)
-	telegram, err := w.OpenAccounts(way)
+	w.connectNote = connectNote(section)
+	telegram, err := w.OpenAccounts(section)
 	if err != nil {
 		return err
 	}
-	session, file, err := w.given(ctx, w.SessionFile, "session")
+	session, file, err := w.provided(ctx, w.SessionFile, "session")
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 		if session == "" {
 			return exit.AsUsage(errors.New("signing in needs a person: leave --yes away, or give --session-file or the variable " + config.SharedEnv + "SESSION"))
 		}
-		return w.takeSession(ctx, telegram, session, file)
+		return w.useSession(ctx, telegram, session, file)
 	}
 	w.Say("%s", sessionIntro)
 	method, err := w.Choose(ctx, "Which one?", "phone", "qr", "session")
@@ -93,7 +93,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 }
 
 // userWay returns what the configuration has for a user already: apiid and apihash where they are good, and the proxy.
-func (w *wizard) userWay() (config.Telegram, error) {
+func (w *wizard) currentUser() (config.Telegram, error) {
 	sample := []config.Change{{Key: "session_file"}, {Key: "session", Value: "1" + strings.Repeat("A", 352)}}
 	if _, cfg, err := w.preview(sample...); err == nil && cfg.Messaging.Telegram.APIID != 0 && cfg.Messaging.Telegram.APIHash != "" {
 		return cfg.Messaging.Telegram, nil
@@ -104,22 +104,22 @@ func (w *wizard) userWay() (config.Telegram, error) {
 	if err != nil {
 		return config.Telegram{}, err
 	}
-	way := cfg.Messaging.Telegram
-	way.APIID, way.APIHash = 0, ""
-	return way, nil
+	section := cfg.Messaging.Telegram
+	section.APIID, section.APIHash = 0, ""
+	return section, nil
 }
 
 // through says by which proxy Telegram is connected to, and how long that takes where nothing answers. It shows no secret.
-func through(way config.Telegram) string {
-	if u, err := url.Parse(way.MTProtoProxy().Reveal()); err == nil && u.Host != "" {
+func connectNote(section config.Telegram) string {
+	if u, err := url.Parse(section.MTProtoProxy().Reveal()); err == nil && u.Host != "" {
 		return " through the proxy " + u.Host + ", for up to a minute"
 	}
 	return ", for up to a minute"
 }
 
 // takeApp gets apiid and apihash. Telegram checks them with the first call of the sign-in.
-func (w *wizard) takeApp(ctx context.Context, way *config.Telegram) error {
-	hash, file, err := w.given(ctx, w.APIHashFile, "apihash")
+func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
+	hash, file, err := w.provided(ctx, w.APIHashFile, "apihash")
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (w *wizard) takeApp(ctx context.Context, way *config.Telegram) error {
 	if text := w.Getenv(config.SharedEnv + "APIID"); id == 0 && text != "" {
 		id, _ = strconv.Atoi(strings.TrimSpace(text)) // what is none has been reported
 	}
-	if id == 0 && hash == "" && way.APIID != 0 {
+	if id == 0 && hash == "" && section.APIID != 0 {
 		w.Say("Using the apiid and apihash of the configuration.")
 		return nil
 	}
@@ -167,7 +167,7 @@ func (w *wizard) takeApp(ctx context.Context, way *config.Telegram) error {
 		}
 		hash = text
 	}
-	way.APIID, way.APIHash = id, config.Secret(hash)
+	section.APIID, section.APIHash = id, config.Secret(hash)
 	w.changes = append(w.changes, config.Change{Key: "apiid", Value: id})
 	return w.set("apihash", hash, file)
 }
@@ -179,8 +179,8 @@ func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 		if err != nil {
 			return err
 		}
-		err = w.takeSession(ctx, telegram, session, "")
-		var refused refusedError
+		err = w.useSession(ctx, telegram, session, "")
+		var refused invalidError
 		if !errors.As(err, &refused) {
 			return err
 		}
@@ -189,16 +189,16 @@ func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 }
 
 // takeSession asks Telegram whose session it is, and notes it for the configuration.
-func (w *wizard) takeSession(ctx context.Context, telegram Accounts, session, file string) error {
+func (w *wizard) useSession(ctx context.Context, telegram Accounts, session, file string) error {
 	if fault := config.SessionFault(session); fault != "" {
-		return refusedError{errors.New("this " + fault)}
+		return invalidError{errors.New("this " + fault)}
 	}
 	var who userclient.Person
-	err := w.reach(ctx, func() (err error) {
-		w.Say("Asking Telegram whose session it is%s…", w.through)
+	err := w.retryUnreachable(ctx, func() (err error) {
+		w.Say("Asking Telegram whose session it is%s…", w.connectNote)
 		who, err = telegram.CheckSession(ctx, session)
 		if err != nil && !errors.Is(err, userclient.ErrUnreachable) {
-			return refusedError{err}
+			return invalidError{err}
 		}
 		return err
 	})
@@ -211,7 +211,7 @@ func (w *wizard) takeSession(ctx context.Context, telegram Accounts, session, fi
 
 // reach does what needs Telegram, again for as long as Telegram cannot be reached and the person wants that: all that was answered up
 // to here would have to be answered again.
-func (w *wizard) reach(ctx context.Context, do func() error) error {
+func (w *wizard) retryUnreachable(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		if err != nil && ctx.Err() != nil {
@@ -234,8 +234,8 @@ func (w *wizard) reach(ctx context.Context, do func() error) error {
 // signIn walks through the steps of a sign-in. It is canceled on every way out.
 func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error {
 	var s SignIn
-	err := w.reach(ctx, func() (err error) {
-		w.Say("Connecting to Telegram%s…", w.through)
+	err := w.retryUnreachable(ctx, func() (err error) {
+		w.Say("Connecting to Telegram%s…", w.connectNote)
 		s, err = telegram.SignIn(ctx)
 		return err
 	})
@@ -256,7 +256,7 @@ func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error
 			step, err = w.answer(ctx, s, step)
 			continue
 		}
-		if drawn, err = w.draw(step.URL, drawn); err == nil {
+		if drawn, err = w.drawQR(step.URL, drawn); err == nil {
 			step, err = s.Scanned(ctx)
 		}
 	}
@@ -310,7 +310,7 @@ func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) 
 }
 
 // draw draws a QR code, over the one before, which has drawn lines. It returns how many lines the new one has.
-func (w *wizard) draw(link string, drawn int) (int, error) {
+func (w *wizard) drawQR(link string, drawn int) (int, error) {
 	picture, err := terminal.DrawQR(link, w.Escape)
 	if err != nil {
 		return 0, err

@@ -69,4 +69,4 @@ func (p *page) choose(selector, value string) {
 func (p *page) value(script string) string { return browsertest.Ask[string](p.Page, script) }
 
 // shot keeps a picture of what is on the screen.
-func (p *page) shot(name string) { p.Keep(name, chromedp.CaptureScreenshot()) }
+func (p *page) shot(name string) { p.SaveShot(name, chromedp.CaptureScreenshot()) }

@@ -35,7 +35,7 @@ type Options struct {
 type scenario struct {
 	name    string
 	figures []figure
-	run     func(context.Context, *lab) (outcome, error)
+	run     func(context.Context, *suite) (outcome, error)
 }
 
 // outcome is what one run has given: values by the keys of the figures. A figure without a value was not available.
@@ -82,9 +82,9 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	l := &lab{dir: dir, size: full, command: o.Command, log: o.Log, seeds: map[string]string{}}
+	su := &suite{dir: dir, size: full, command: o.Command, log: o.Log, databases: map[string]string{}}
 	if o.Quick {
-		l.size = quick
+		su.size = quick
 	}
 	report := newReport(o)
 	var failed []error
@@ -92,7 +92,7 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 		if ctx.Err() != nil {
 			break
 		}
-		outcomes, err := l.measure(ctx, s, o)
+		outcomes, err := su.measure(ctx, s, o)
 		failed = append(failed, err)
 		report.add(s, outcomes)
 	}
@@ -106,12 +106,12 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 }
 
 // measure runs a scenario as often as it is asked for.
-func (l *lab) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
+func (su *suite) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
 	for n := range o.Runs {
 		name := fmt.Sprintf("%-7s run %d of %d", s.name, n+1, o.Runs)
 		fmt.Fprintf(o.Log, "%s …\n", name)
 		began := time.Now()
-		one, err := s.run(ctx, l)
+		one, err := s.run(ctx, su)
 		if ctx.Err() != nil { // what went wrong went wrong because of it
 			return outcomes, failed
 		}
@@ -138,12 +138,12 @@ func (s scenario) brief(o outcome) string {
 }
 
 // lab is where scenarios run: a folder that is deleted at the end, and the databases that have been made so far.
-type lab struct {
-	dir     string
-	size    size
-	command func(ctx context.Context, args ...string) *exec.Cmd
-	log     io.Writer
-	seeds   map[string]string // folders with databases to copy, by name
+type suite struct {
+	dir       string
+	size      size
+	command   func(ctx context.Context, args ...string) *exec.Cmd
+	log       io.Writer
+	databases map[string]string // folders with databases to copy, by name
 }
 
 // size is how much of everything there is.
@@ -178,12 +178,12 @@ var (
 )
 
 // database is a fresh folder with a database of that content. Databases of the same name are made once and copied.
-func (l *lab) database(ctx context.Context, name string, content filler) (string, error) {
-	seeded, err := l.seeded(ctx, name, content)
+func (su *suite) copyDatabase(ctx context.Context, name string, content seedFunc) (string, error) {
+	seeded, err := su.seedDatabase(ctx, name, content)
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp(l.dir, "run-")
+	dir, err := os.MkdirTemp(su.dir, "run-")
 	if err != nil {
 		return "", err
 	}
@@ -191,21 +191,21 @@ func (l *lab) database(ctx context.Context, name string, content filler) (string
 }
 
 // seeded is the folder of the database of that name, to be copied.
-func (l *lab) seeded(ctx context.Context, name string, content filler) (string, error) {
-	if dir, ok := l.seeds[name]; ok {
+func (su *suite) seedDatabase(ctx context.Context, name string, content seedFunc) (string, error) {
+	if dir, ok := su.databases[name]; ok {
 		return dir, nil
 	}
-	dir, err := os.MkdirTemp(l.dir, "seed-")
+	dir, err := os.MkdirTemp(su.dir, "seed-")
 	if err != nil {
 		return "", err
 	}
 	began := time.Now()
-	if err := seed(ctx, filepath.Join(dir, "telegate.db"), content); err != nil {
+	if err := createDatabase(ctx, filepath.Join(dir, "telegate.db"), content); err != nil {
 		return "", err
 	}
 	if took := time.Since(began); took > time.Second {
-		fmt.Fprintf(l.log, "        made a database of %s in %s\n", name, took.Round(time.Second))
+		fmt.Fprintf(su.log, "        made a database of %s in %s\n", name, took.Round(time.Second))
 	}
-	l.seeds[name] = dir
+	su.databases[name] = dir
 	return dir, nil
 }

@@ -12,11 +12,11 @@ import (
 
 // trace is what a chart shows of a run: when everything arrived, and how long it had waited.
 type trace struct {
-	title     string
-	limit     float64 // sends a second that Telegram allows
-	limitName string
-	waitsOf   string // the one series whose waiting is shown; "": all
-	series    []series
+	title       string
+	limit       float64 // sends a second that Telegram allows
+	limitName   string
+	latenciesOf string // the one series whose waiting is shown; "": all
+	series      []series
 }
 
 type series struct {
@@ -25,13 +25,13 @@ type series struct {
 }
 
 // point is an arrival: seconds since the beginning, and seconds since it was handed over.
-type point struct{ at, wait float64 }
+type point struct{ at, latency float64 }
 
-func (t *trace) add(name string, began time.Time, counted tally, messages []sent) {
+func (t *trace) add(name string, began time.Time, counted counts, messages []sent) {
 	s := series{name: name}
 	for _, m := range messages {
 		if a, ok := counted.first[m.key()]; ok {
-			s.points = append(s.points, point{a.at.Sub(began).Seconds(), a.at.Sub(m.began).Seconds()})
+			s.points = append(s.points, point{a.at.Sub(began).Seconds(), a.at.Sub(m.sentAt).Seconds()})
 		}
 	}
 	t.series = append(t.series, s)
@@ -39,11 +39,11 @@ func (t *trace) add(name string, began time.Time, counted tally, messages []sent
 
 // The chart's shape, in pixels.
 const (
-	chartWidth, chartHeight = 800, 470
-	plotLeft, plotRight     = 64, 784
-	ratesTop, ratesBottom   = 64, 224
-	waitsTop, waitsBottom   = 276, 426
-	mostTicks               = 6
+	chartWidth, chartHeight   = 800, 470
+	plotLeft, plotRight       = 64, 784
+	ratesTop, ratesBottom     = 64, 224
+	latencyTop, latencyBottom = 276, 426
+	maxTicks                  = 6
 )
 
 // The background is the chart's own, so that it can be read wherever it is shown; its colours follow the reader's choice of
@@ -60,30 +60,30 @@ const chartStyle = `
 `
 
 // drawing is an SVG that is being written.
-type drawing struct{ strings.Builder }
+type svg struct{ strings.Builder }
 
-func (d *drawing) put(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
+func (d *svg) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
 
-func (d *drawing) text(x, y float64, class, anchor, words string) {
+func (d *svg) text(x, y float64, class, anchor, words string) {
 	var escaped strings.Builder
 	_ = xml.EscapeText(&escaped, []byte(words)) // a Builder takes everything
-	d.put(`<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>`, x, y, class, anchor, escaped.String())
+	d.line(`<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>`, x, y, class, anchor, escaped.String())
 }
 
 // plane is a pair of axes: values of x and y, and where they are drawn.
-type plane struct {
+type axes struct {
 	top, bottom float64
 	xMax, yMax  float64
 }
 
-func (p plane) x(v float64) float64 { return plotLeft + v/p.xMax*(plotRight-plotLeft) }
-func (p plane) y(v float64) float64 { return p.bottom - v/p.yMax*(p.bottom-p.top) }
+func (p axes) x(v float64) float64 { return plotLeft + v/p.xMax*(plotRight-plotLeft) }
+func (p axes) y(v float64) float64 { return p.bottom - v/p.yMax*(p.bottom-p.top) }
 
 // tickStep is the distance of round numbers of which no more than mostTicks fit below a maximum.
 func tickStep(most float64) float64 {
-	magnitude := math.Pow(10, math.Floor(math.Log10(most/mostTicks)))
+	magnitude := math.Pow(10, math.Floor(math.Log10(most/maxTicks)))
 	for _, m := range []float64{1, 2, 5} {
-		if most/(m*magnitude) <= mostTicks {
+		if most/(m*magnitude) <= maxTicks {
 			return m * magnitude
 		}
 	}
@@ -91,7 +91,7 @@ func tickStep(most float64) float64 {
 }
 
 // axes draws grid, numbers and the name of the upright axis.
-func (p plane) axes(d *drawing, name string) {
+func (p axes) draw(d *svg, name string) {
 	d.text(plotLeft, p.top-10, "ink", "start", name)
 	step := tickStep(p.yMax)
 	for i := 0; float64(i)*step <= p.yMax; i++ {
@@ -100,7 +100,7 @@ func (p plane) axes(d *drawing, name string) {
 		if i == 0 {
 			class = "axis"
 		}
-		d.put(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="%s"/>`, plotLeft, plotRight, p.y(v), p.y(v), class)
+		d.line(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="%s"/>`, plotLeft, plotRight, p.y(v), p.y(v), class)
 		d.text(plotLeft-8, p.y(v)+4, "quiet", "end", number(v))
 	}
 	step = tickStep(p.xMax)
@@ -113,22 +113,22 @@ func number(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6
 
 // chart writes the trace as an SVG: how many sends arrived in each second, and how long each had waited.
 func (t *trace) chart(w io.Writer) error {
-	d := &drawing{}
-	d.put(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, chartWidth, chartHeight, chartWidth, chartHeight)
-	d.put("<style>%s</style>", chartStyle)
-	d.put(`<rect width="%d" height="%d" class="page"/>`, chartWidth, chartHeight)
+	d := &svg{}
+	d.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, chartWidth, chartHeight, chartWidth, chartHeight)
+	d.line("<style>%s</style>", chartStyle)
+	d.line(`<rect width="%d" height="%d" class="page"/>`, chartWidth, chartHeight)
 	d.text(16, 26, "ink title", "start", t.title)
-	t.legend(d)
-	t.rates(d)
-	t.waits(d)
+	t.drawLegend(d)
+	t.drawRates(d)
+	t.drawLatencies(d)
 	d.text((plotLeft+plotRight)/2, chartHeight-10, "quiet", "middle", "seconds since the first was handed over")
-	d.put("</svg>")
+	d.line("</svg>")
 	_, err := io.WriteString(w, d.String())
 	return err
 }
 
 // legend names the series where there are several.
-func (t *trace) legend(d *drawing) {
+func (t *trace) drawLegend(d *svg) {
 	if len(t.series) < 2 {
 		return
 	}
@@ -137,7 +137,7 @@ func (t *trace) legend(d *drawing) {
 		x -= legendWidth(s)
 	}
 	for i, s := range t.series {
-		d.put(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x, i)
+		d.line(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x, i)
 		d.text(x+10, 26, "ink", "start", s.name)
 		x += legendWidth(s)
 	}
@@ -157,7 +157,7 @@ func (t *trace) lastArrival() float64 {
 }
 
 // rates draws a bar for each second, the series on top of each other, and the line of the limit.
-func (t *trace) rates(d *drawing) {
+func (t *trace) drawRates(d *svg) {
 	seconds := int(t.lastArrival()) + 1
 	counts := make([][]float64, len(t.series))
 	totals := make([]float64, seconds)
@@ -171,30 +171,30 @@ func (t *trace) rates(d *drawing) {
 			most = max(most, totals[at])
 		}
 	}
-	p := plane{ratesTop, ratesBottom, float64(seconds), most * 1.18}
-	p.axes(d, "sends in each second")
+	p := axes{ratesTop, ratesBottom, float64(seconds), most * 1.18}
+	p.draw(d, "sends in each second")
 	for second := range seconds {
 		below := 0.0
 		for i := range t.series {
 			n := counts[i][second]
 			if n > 0 {
-				d.put(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="s%d page-edge"/>`,
+				d.line(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="s%d page-edge"/>`,
 					p.x(float64(second))+1, p.y(below+n), p.x(1)-p.x(0)-2, p.y(below)-p.y(below+n), i)
 			}
 			below += n
 		}
 	}
-	d.put(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="limit"/>`, plotLeft, plotRight, p.y(t.limit), p.y(t.limit))
+	d.line(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="limit"/>`, plotLeft, plotRight, p.y(t.limit), p.y(t.limit))
 	d.text(plotRight, p.top-10, "limit-name", "end", t.limitName)
 }
 
 // waits draws a dot for each arrival.
-func (t *trace) waits(d *drawing) {
+func (t *trace) drawLatencies(d *svg) {
 	longest := 0.0
 	for _, s := range t.series {
 		for _, p := range s.points {
-			if t.waitsOf == "" || s.name == t.waitsOf {
-				longest = max(longest, p.wait)
+			if t.latenciesOf == "" || s.name == t.latenciesOf {
+				longest = max(longest, p.latency)
 			}
 		}
 	}
@@ -203,18 +203,18 @@ func (t *trace) waits(d *drawing) {
 		unit, factor = "milliseconds", 1000
 	}
 	longest = max(longest*factor, 1e-3) // nothing has waited at all: some scale all the same
-	p := plane{waitsTop, waitsBottom, math.Floor(t.lastArrival()) + 1, longest * 1.1}
+	p := axes{latencyTop, latencyBottom, math.Floor(t.lastArrival()) + 1, longest * 1.1}
 	of := "each"
-	if t.waitsOf != "" {
-		of = "each " + t.waitsOf
+	if t.latenciesOf != "" {
+		of = "each " + t.latenciesOf
 	}
-	p.axes(d, unit+" from handing over to arrival, of "+of)
+	p.draw(d, unit+" from handing over to arrival, of "+of)
 	for i, s := range t.series {
-		if t.waitsOf != "" && s.name != t.waitsOf {
+		if t.latenciesOf != "" && s.name != t.latenciesOf {
 			continue
 		}
 		for _, at := range s.points {
-			d.put(`<circle cx="%.1f" cy="%.1f" r="%s" class="s%d"/>`, p.x(max(0, at.at)), p.y(max(0, at.wait*factor)), radius(len(s.points)), i)
+			d.line(`<circle cx="%.1f" cy="%.1f" r="%s" class="s%d"/>`, p.x(max(0, at.at)), p.y(max(0, at.latency*factor)), radius(len(s.points)), i)
 		}
 	}
 }

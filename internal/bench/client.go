@@ -15,7 +15,7 @@ import (
 )
 
 // answerTime is how long a call may take before the run counts as failed.
-const answerTime = 30 * time.Second
+const callTimeout = 30 * time.Second
 
 // conn is one kept-alive HTTP connection for one goroutine. It does far less than http.Client, which on two cores would
 // take most of the time that is to be measured.
@@ -46,7 +46,7 @@ func (c *conn) do(method, path string, body []byte) (status int, answer []byte, 
 		c.out = append(strconv.AppendInt(c.out, int64(len(body)), 10), "\r\n"...)
 	}
 	c.out = append(append(c.out, "\r\n"...), body...)
-	if err := c.net.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := c.net.SetDeadline(time.Now().Add(callTimeout)); err != nil {
 		return 0, nil, err
 	}
 	if _, err := c.net.Write(c.out); err != nil {

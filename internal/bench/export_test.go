@@ -13,7 +13,7 @@ var (
 )
 
 func SpreadOf(values []float64) (low, median, high float64) {
-	s := spreadOf(values)
+	s := summarize(values)
 	return s.Min, s.Median, s.Max
 }
 
@@ -34,11 +34,11 @@ func RunFigures(ctx context.Context, o Options, name string, failing int, figure
 	s := scenario{name: name}
 	for _, f := range figures {
 		s.figures = append(s.figures, figure{
-			key: f.What, what: f.What, unit: f.Unit, goal: goal{f.Sense, f.Bound}, loss: f.Loss, peer: f.Peer,
+			key: f.What, what: f.What, unit: f.Unit, target: target{f.Sense, f.Bound}, loss: f.Loss, peer: f.Peer,
 		})
 	}
 	at := -1
-	s.run = func(context.Context, *lab) (outcome, error) {
+	s.run = func(context.Context, *suite) (outcome, error) {
 		if at++; at == failing {
 			return outcome{}, ErrFailing
 		}
@@ -63,21 +63,21 @@ type Send struct {
 
 // Tally compares accepted messages with what Telegram saw.
 func Tally(accepted, seen []Send) (lost, twice, floods, cut int) {
-	st := &stage{telegram: &telegram{}}
+	env := &environment{telegram: &telegram{}}
 	for _, s := range seen {
-		st.telegram.arrivals = append(st.telegram.arrivals, arrival{chat: s.Chat, text: s.Text, code: s.Code, delivered: s.Delivered})
+		env.telegram.arrivals = append(env.telegram.arrivals, arrival{chat: s.Chat, text: s.Text, code: s.Code, delivered: s.Delivered})
 	}
 	var messages []sent
 	for _, s := range accepted {
-		messages = append(messages, sent{chat: s.Chat, text: s.Text, began: time.Now()})
+		messages = append(messages, sent{chat: s.Chat, text: s.Text, sentAt: time.Now()})
 	}
-	t := st.tally(messages)
-	return t.lost, t.twice, t.floods, t.cut
+	t := env.count(messages)
+	return t.lost, t.duplicates, t.tooMany, t.unanswered
 }
 
 // Chart draws series of arrivals, each with its second and how many seconds it has waited.
 func Chart(w io.Writer, title, waitsOf string, names []string, points ...[][2]float64) error {
-	t := &trace{title: title, limit: 30, limitName: "the limit", waitsOf: waitsOf}
+	t := &trace{title: title, limit: 30, limitName: "the limit", latenciesOf: waitsOf}
 	for i, name := range names {
 		s := series{name: name}
 		for _, p := range points[i] {

@@ -19,11 +19,11 @@ import (
 
 var fallbackScenarios = []scenario{
 	{name: "fallback", run: runFallback, figures: []figure{
-		{key: "p99", what: "a code while the Bot API is down, by the bot over MTProto: from handing it over to its arrival at Telegram, p99", unit: "ms", goal: atMost(1000)},
+		{key: "p99", what: "a code while the Bot API is down, by the bot over MTProto: from handing it over to its arrival at Telegram, p99", unit: "ms", target: atMost(1000)},
 		{key: "p50", what: "p50", unit: "ms"},
-		{key: "lost", what: "lost", goal: atMost(0), loss: true},
-		{key: "twice", what: "sent twice", goal: atMost(0)},
-		{key: "mb", what: "memory with the bot and a user session connected over MTProto", unit: "MB", goal: atMost(60)},
+		{key: "lost", what: "lost", target: atMost(0), loss: true},
+		{key: "twice", what: "sent twice", target: atMost(0)},
+		{key: "mb", what: "memory with the bot and a user session connected over MTProto", unit: "MB", target: atMost(60)},
 	}},
 }
 
@@ -67,9 +67,9 @@ func ParseServer(text string) (userclient.Server, error) {
 
 // runFallback hands over codes one by one, each to a chat of its own, while nobody listens where the Bot API was. Bot and person
 // are connected to a simulated data centre, which answers at once.
-func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
-	people := slices.Collect(users(l.size.codes))
-	dir, err := l.database(ctx, usersName(len(people)), linked(users(len(people))))
+func runFallback(ctx context.Context, su *suite) (_ outcome, err error) {
+	people := slices.Collect(users(su.size.codes))
+	dir, err := su.copyDatabase(ctx, usersName(len(people)), seedLinks(users(len(people))))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -90,7 +90,7 @@ func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("sign in at the simulated data centre: %w", err)
 	}
-	g, err := l.startConnected(ctx, dir, setup{
+	g, err := su.startConnected(ctx, dir, setup{
 		telegram: t, bots: []benchBot{botNumber(0)}, account: &accountSetup{session: session, servers: centre.Servers()},
 	})
 	if err != nil {
@@ -103,14 +103,14 @@ func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 	t.stop()
 	accepted := make([]sent, len(people))
 	for i, to := range people {
-		if err := pause(ctx, wireEvery); err != nil {
+		if err := sleep(ctx, codeGap); err != nil {
 			return outcome{}, err
 		}
 		if accepted[i], err = g.send(g.conn, to, api.SendMessage{Text: fmt.Sprintf("%06d is your code", i), Lane: "code", Purpose: "login"}); err != nil {
 			return outcome{}, err
 		}
 	}
-	if err := g.emptied(ctx); err != nil {
+	if err := g.waitQueueEmpty(ctx); err != nil {
 		return outcome{}, err
 	}
 	mb, err := g.memory()
@@ -126,7 +126,7 @@ func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 			continue
 		}
 		values["twice"] += float64(len(arrived) - 1)
-		waits = append(waits, millis(arrived[0].At.Sub(m.began)))
+		waits = append(waits, millis(arrived[0].At.Sub(m.sentAt)))
 	}
 	if len(waits) > 0 {
 		values["p50"], values["p99"] = percentile(waits, 0.5), percentile(waits, 0.99)
@@ -170,7 +170,7 @@ func signIn(ctx context.Context, centre *datacenter.Telegram) (string, error) {
 
 // accountsConnected waits until the gateway's two accounts are.
 func (g *gateway) accountsConnected(ctx context.Context) error {
-	return eventually(ctx, upTime, 20*time.Millisecond, func() (bool, error) {
+	return waitUntil(ctx, startTimeout, 20*time.Millisecond, func() (bool, error) {
 		var health api.Health
 		err := g.conn.ask(http.StatusOK, "GET", "/healthz", nil, &health)
 		connected := 0
@@ -184,8 +184,8 @@ func (g *gateway) accountsConnected(ctx context.Context) error {
 }
 
 // emptied waits until nothing is in the outbox any more.
-func (g *gateway) emptied(ctx context.Context) error {
-	err := eventually(ctx, drainTime, drainCheck, func() (bool, error) {
+func (g *gateway) waitQueueEmpty(ctx context.Context) error {
+	err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) {
 		m, err := g.metrics()
 		return m["telegate_queue_messages"] == 0, err
 	})

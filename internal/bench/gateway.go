@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	upTime      = 2 * time.Minute // how long a gateway may take to come up: long, because benchmarks do not fail by time
-	downTime    = time.Minute     // … and to end
-	logLines    = 20              // of a gateway that went wrong are shown
-	longestLine = 1 << 20
+	startTimeout = 2 * time.Minute // how long a gateway may take to come up: long, because benchmarks do not fail by time
+	stopTimeout  = time.Minute     // … and to end
+	logLines     = 20              // of a gateway that went wrong are shown
+	longestLine  = 1 << 20
 )
 
 // setup says how a gateway is configured. Limits that are not given are those of Telegram.
@@ -78,7 +78,7 @@ type gateway struct {
 	started    time.Time
 	readyAfter time.Duration // from the start of the process until /readyz answered 200
 	command    *exec.Cmd
-	ended      chan struct{} // closed when the process has ended
+	exited     chan struct{} // closed when the process has ended
 	conn       *conn         // of the scenario's own goroutine
 
 	mu  sync.Mutex
@@ -87,7 +87,7 @@ type gateway struct {
 
 // start runs telegate on the database that lies in dir, and returns when it can accept messages. The caller must stop or
 // kill it.
-func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) {
+func (su *suite) start(ctx context.Context, dir string, s setup) (*gateway, error) {
 	key, err := config.NewAPIKey()
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 	if err := os.WriteFile(file, []byte(s.config(key)), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	g := &gateway{key: key, ended: make(chan struct{})}
+	g := &gateway{key: key, exited: make(chan struct{})}
 	command := []string{"serve", "--config", file}
 	if s.account != nil {
 		command[0] = ServeCommand
@@ -104,7 +104,7 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 			command = append(command, "--server", FormatServer(server))
 		}
 	}
-	lines, err := g.run(l.command(ctx, command...))
+	lines, err := g.run(su.command(ctx, command...))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 	go g.follow(lines, up)
 	select {
 	case <-up:
-	case <-g.ended:
+	case <-g.exited:
 		return nil, fmt.Errorf("telegate has ended instead of listening:\n%s", g.lastLines())
 	case <-ctx.Done():
 		g.kill()
@@ -127,12 +127,12 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 }
 
 // startConnected is start, and waits until all its bots are connected.
-func (l *lab) startConnected(ctx context.Context, dir string, s setup) (*gateway, error) {
-	g, err := l.start(ctx, dir, s)
+func (su *suite) startConnected(ctx context.Context, dir string, s setup) (*gateway, error) {
+	g, err := su.start(ctx, dir, s)
 	if err != nil {
 		return nil, err
 	}
-	err = eventually(ctx, upTime, 20*time.Millisecond, func() (bool, error) {
+	err = waitUntil(ctx, startTimeout, 20*time.Millisecond, func() (bool, error) {
 		var list api.DomainList
 		if err := g.conn.ask(http.StatusOK, "GET", "/v1/domains", nil, &list); err != nil {
 			return false, err
@@ -162,7 +162,7 @@ func (g *gateway) run(command *exec.Cmd) (io.Reader, error) {
 
 // follow reads the log until the process ends; up is closed when it says where it listens.
 func (g *gateway) follow(lines io.Reader, up chan<- struct{}) {
-	defer close(g.ended)
+	defer close(g.exited)
 	scan := bufio.NewScanner(lines)
 	scan.Buffer(nil, longestLine)
 	for scan.Scan() {
@@ -190,7 +190,7 @@ func (g *gateway) ready(ctx context.Context) (err error) {
 	if g.conn, err = dial(ctx, g.address, g.key); err != nil {
 		return err
 	}
-	return eventually(ctx, upTime, time.Millisecond, func() (bool, error) {
+	return waitUntil(ctx, startTimeout, time.Millisecond, func() (bool, error) {
 		status, _, err := g.conn.do("GET", "/readyz", nil)
 		return status == http.StatusOK, err
 	})
@@ -210,7 +210,7 @@ func (g *gateway) reconnect(ctx context.Context) error {
 // kill ends the process as a power cut would.
 func (g *gateway) kill() {
 	_ = g.command.Process.Kill() // it may have ended by itself
-	<-g.ended
+	<-g.exited
 	if g.conn != nil {
 		g.conn.close()
 	}
@@ -220,8 +220,8 @@ func (g *gateway) kill() {
 func (g *gateway) stop() {
 	if g.command.Process.Signal(os.Interrupt) == nil { // else it has ended, or the system knows no such signal
 		select {
-		case <-g.ended:
-		case <-time.After(downTime):
+		case <-g.exited:
+		case <-time.After(stopTimeout):
 		}
 	}
 	g.kill()

@@ -19,24 +19,24 @@ import (
 // figure is one number of a scenario: what it is, what it should be and what others reach. The targets and the peers'
 // figures are those of docs/benchmarks.md.
 type figure struct {
-	key  string // in an outcome
-	what string
-	unit string // "ms", "s", "MB", "/s", "×" or "": a count
-	goal goal
-	peer string // the best of others, "" where nobody compares
-	loss bool   // a value over 0 is a loss of accepted messages
+	key    string // in an outcome
+	what   string
+	unit   string // "ms", "s", "MB", "/s", "×" or "": a count
+	target target
+	peer   string // the best of others, "" where nobody compares
+	loss   bool   // a value over 0 is a loss of accepted messages
 }
 
 // goal is a bound that a figure has to keep to; the zero goal bounds nothing.
-type goal struct {
+type target struct {
 	sense string // "≤", "≥" or ""
 	bound float64
 }
 
-func atMost(bound float64) goal  { return goal{"≤", bound} }
-func atLeast(bound float64) goal { return goal{"≥", bound} }
+func atMost(bound float64) target  { return target{"≤", bound} }
+func atLeast(bound float64) target { return target{"≥", bound} }
 
-func (g goal) met(v float64) bool {
+func (g target) met(v float64) bool {
 	switch g.sense {
 	case "≤":
 		return v <= g.bound
@@ -136,16 +136,16 @@ func (r *Report) add(s scenario, outcomes []outcome) {
 				line.Values = append(line.Values, v)
 			}
 		}
-		if f.goal.sense != "" {
-			line.Target = f.withUnit(f.goal.sense + " " + strconv.FormatFloat(f.goal.bound, 'f', -1, 64))
+		if f.target.sense != "" {
+			line.Target = f.withUnit(f.target.sense + " " + strconv.FormatFloat(f.target.bound, 'f', -1, 64))
 		}
 		if len(line.Values) > 0 {
-			sp := spreadOf(line.Values)
+			sp := summarize(line.Values)
 			line.Min, line.Median, line.Max = sp.Min, sp.Median, sp.Max
 			line.lost = f.loss && sp.Max > 0
 			line.Verdict = r.judge(f, sp)
 			if i == 0 {
-				r.charts[s.name] = nearest(f.key, sp.Median, outcomes)
+				r.charts[s.name] = closestTrace(f.key, sp.Median, outcomes)
 			}
 		}
 		r.Lines = append(r.Lines, line)
@@ -153,7 +153,7 @@ func (r *Report) add(s scenario, outcomes []outcome) {
 }
 
 // nearest is the trace of the run whose figure comes nearest to a value.
-func nearest(key string, value float64, outcomes []outcome) *trace {
+func closestTrace(key string, value float64, outcomes []outcome) *trace {
 	best := outcomes[0]
 	for _, o := range outcomes[1:] {
 		if math.Abs(o.values[key]-value) < math.Abs(best.values[key]-value) {
@@ -163,15 +163,15 @@ func nearest(key string, value float64, outcomes []outcome) *trace {
 	return best.trace
 }
 
-func (r *Report) judge(f figure, s spread) string {
+func (r *Report) judge(f figure, s summary) string {
 	v := s.Median
 	if f.unit == "" {
 		v = s.Max
 	}
 	switch {
-	case f.goal.sense == "" || r.Quick && f.unit != "":
+	case f.target.sense == "" || r.Quick && f.unit != "":
 		return ""
-	case f.goal.met(v):
+	case f.target.met(v):
 		return Met
 	default:
 		return Missed

@@ -18,20 +18,20 @@ import (
 )
 
 var signInsScenario = scenario{name: "report", run: runSignIns, figures: []figure{
-	{key: "console", what: "a page of the login report of 1,000,000 sign-ins, with its chart, in the console: time to answer, p99", unit: "ms", goal: atMost(50)},
+	{key: "console", what: "a page of the login report of 1,000,000 sign-ins, with its chart, in the console: time to answer, p99", unit: "ms", target: atMost(50)},
 	{key: "console p50", what: "p50", unit: "ms"},
-	{key: "api", what: "a page of GET /v1/logins: time to answer, p99", unit: "ms", goal: atMost(50)},
+	{key: "api", what: "a page of GET /v1/logins: time to answer, p99", unit: "ms", target: atMost(50)},
 	{key: "api p50", what: "p50", unit: "ms"},
 	{key: "mb", what: "memory afterwards", unit: "MB"},
 }}
 
 const (
-	signInUsers = 100_000
-	signInDays  = 390 // of the 400 that the audit is kept
-	signInBatch = 100_000
-	busyEvery   = 100    // sign-ins, one is of the user who signs in most
-	failedEvery = 10     // … one fails
-	deniedEvery = 10_000 // … one is denied: a rare outcome must not cost a look at all others
+	signInUsers   = 100_000
+	signInDays    = 390 // of the 400 that the audit is kept
+	signInBatch   = 100_000
+	busyUserEvery = 100    // sign-ins, one is of the user who signs in most
+	failedEvery   = 10     // … one fails
+	deniedEvery   = 10_000 // … one is denied: a rare outcome must not cost a look at all others
 )
 
 // browsers are what sign-ins come with.
@@ -42,7 +42,7 @@ var browsers = []string{
 }
 
 // signedIn is a database with that many sign-ins of the default domain, spread over the last days and over its users.
-func signedIn(count int) filler {
+func seedSignIns(count int) seedFunc {
 	return func(ctx context.Context, d *db.DB) error {
 		now := time.Now()
 		began := now.AddDate(0, 0, -signInDays)
@@ -62,7 +62,7 @@ func signedIn(count int) filler {
 				case n%failedEvery == 0:
 					e.Outcome = string(twofa.ResultIncorrect)
 				}
-				if n%busyEvery == 3 {
+				if n%busyUserEvery == 3 {
 					e.User = userNumber(0).user
 				}
 				entries = append(entries, e)
@@ -86,8 +86,8 @@ func signedIn(count int) filler {
 }
 
 // runSignIns asks for pages of the login report in every way one can, in turn, from the API and from the console.
-func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
-	dir, err := l.database(ctx, fmt.Sprintf("%d sign-ins", l.size.signIns), signedIn(l.size.signIns))
+func runSignIns(ctx context.Context, su *suite) (_ outcome, err error) {
+	dir, err := su.copyDatabase(ctx, fmt.Sprintf("%d sign-ins", su.size.signIns), seedSignIns(su.size.signIns))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -95,38 +95,38 @@ func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	st := &stage{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}}}
+	env := &environment{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}}}
 	if err := t.addBot(ctx, botNumber(0), nil); err != nil {
 		t.stop()
 		return outcome{}, err
 	}
-	if st.gateway, err = l.startConnected(ctx, dir, st.setup); err != nil {
+	if env.gateway, err = su.startConnected(ctx, dir, env.setup); err != nil {
 		t.stop()
 		return outcome{}, err
 	}
-	defer st.clear()
-	pages, err := dial(ctx, st.gateway.address, st.gateway.key)
+	defer env.close()
+	pages, err := dial(ctx, env.gateway.address, env.gateway.key)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer pages.close()
-	cookie, err := st.gateway.consoleCookie(ctx)
+	cookie, err := env.gateway.consoleCookie(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
 	pages.head += "Cookie: " + cookie + "\r\n"
-	asked, err := signInQueries(st.gateway)
+	asked, err := reportQueries(env.gateway)
 	if err != nil {
 		return outcome{}, err
 	}
 	took := map[string][]float64{}
-	for i := range l.size.calls {
+	for i := range su.size.calls {
 		query := asked[i%len(asked)]
 		for _, page := range []struct {
 			key, path, holds string
 			conn             *conn
 		}{
-			{"api", "/v1/logins?limit=50&", `"logins":[{`, st.gateway.conn},
+			{"api", "/v1/logins?limit=50&", `"logins":[{`, env.gateway.conn},
 			{"console", "/console/logins?", `data-testid="login"`, pages},
 		} {
 			began := time.Now()
@@ -144,13 +144,13 @@ func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
 	for key, list := range took {
 		values[key], values[key+" p50"] = percentile(list, 0.99), percentile(list, 0.5)
 	}
-	values["mb"], err = st.gateway.memory()
+	values["mb"], err = env.gateway.memory()
 	return outcome{values: values}, err
 }
 
 // signInQueries are the ways to ask: all, the user's who signs in most, some other's, a frequent and a rare outcome, user and
 // outcome, a month, a single day, everything with 390 days to draw, and a page deep inside.
-func signInQueries(g *gateway) ([]string, error) {
+func reportQueries(g *gateway) ([]string, error) {
 	var first api.LoginList
 	if err := g.conn.ask(http.StatusOK, "GET", "/v1/logins?limit=1&outcome=incorrect", nil, &first); err != nil {
 		return nil, err

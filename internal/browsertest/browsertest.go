@@ -14,7 +14,7 @@ import (
 )
 
 // Patience is how long anything in a browser may take on a busy machine.
-const Patience = 30 * time.Second
+const Timeout = 30 * time.Second
 
 // Start starts a browser, which ends with the test, and answers the context that chromedp knows it by. A few more options may be
 // given.
@@ -66,7 +66,7 @@ func Open(t testing.TB, width, height int) *Page {
 // Do bounds one step and names it, so that a failure does.
 func (p *Page) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.T.Helper()
-	ctx, cancel := context.WithTimeout(p.Ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.Ctx, Timeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		p.Shot("failed")
@@ -114,7 +114,7 @@ func Says(selector, phrase string) string {
 // Until waits until a script answers true, and does something between two questions where it is told what.
 func (p *Page) Until(what, script string, between ...func()) {
 	p.T.Helper()
-	for deadline := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(Timeout); ; time.Sleep(20 * time.Millisecond) {
 		holds, err := chromedp.Run(p.Ctx, chromedp.Evaluate[bool]("Boolean("+script+")"))
 		if err == nil && holds { // an error: the page is making way for the next one
 			return
@@ -140,17 +140,17 @@ func Ask[V any](p *Page, script string) V {
 }
 
 // Shot keeps a picture of the whole page where TELEGATE_SCREENSHOTS names a folder.
-func (p *Page) Shot(name string) { p.Keep(name, chromedp.FullScreenshot(100)) }
+func (p *Page) Shot(name string) { p.SaveShot(name, chromedp.FullScreenshot(100)) }
 
 // shots is the folder for pictures; empty where none are wanted.
-func shots() string { return os.Getenv("TELEGATE_SCREENSHOTS") }
+func shotsDir() string { return os.Getenv("TELEGATE_SCREENSHOTS") }
 
 // KeepsShots tells whether pictures are wanted.
-func KeepsShots() bool { return shots() != "" }
+func WantShots() bool { return shotsDir() != "" }
 
 // Keep keeps a picture, taken as told, where TELEGATE_SCREENSHOTS names a folder.
-func (p *Page) Keep(name string, take chromedp.Action[[]byte]) {
-	dir := shots()
+func (p *Page) SaveShot(name string, take chromedp.Action[[]byte]) {
+	dir := shotsDir()
 	if dir == "" {
 		return
 	}

@@ -16,32 +16,32 @@ import (
 // New makes the log of a configuration. Nothing that is written to it shows a secret of the configuration, even
 // if some error has carried one this far (F28).
 func New(w io.Writer, cfg *config.Config) *slog.Logger {
-	c := &logControl{}
+	c := &settings{}
 	c.set(cfg)
 	options := &slog.HandlerOptions{Level: &c.level}
 	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.Log.Format == "json" {
 		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(scrubbing{h, c})
+	return slog.New(scrubHandler{h, c})
 }
 
 // Reconfigure has a log of newLogger's, and every log made from it, go by another configuration. The old secrets stay hidden.
 func Reconfigure(log *slog.Logger, cfg *config.Config) {
-	if h, ok := log.Handler().(scrubbing); ok {
-		h.control.set(cfg)
+	if h, ok := log.Handler().(scrubHandler); ok {
+		h.settings.set(cfg)
 	}
 }
 
 // logControl is what can change about a log while it is written to.
-type logControl struct {
+type settings struct {
 	level   slog.LevelVar
 	secrets atomic.Pointer[strings.Replacer]
 
 	pairs []string // only set uses it, which is for one goroutine at a time
 }
 
-func (c *logControl) set(cfg *config.Config) {
+func (c *settings) set(cfg *config.Config) {
 	c.level.Set(cfg.Log.Level)
 	for _, s := range SecretsOf(cfg) {
 		if s != "" && !slices.Contains(c.pairs, s.Reveal()) {
@@ -61,15 +61,15 @@ func SecretsOf(cfg *config.Config) []config.Secret {
 }
 
 // scrubbing takes secrets out of whatever is logged, and says which request it belongs to.
-type scrubbing struct {
+type scrubHandler struct {
 	slog.Handler
-	control *logControl
+	settings *settings
 }
 
-func (h scrubbing) replace(text string) string { return h.control.secrets.Load().Replace(text) }
+func (h scrubHandler) replace(text string) string { return h.settings.secrets.Load().Replace(text) }
 
 // Handle implements slog.Handler.
-func (h scrubbing) Handle(ctx context.Context, r slog.Record) error {
+func (h scrubHandler) Handle(ctx context.Context, r slog.Record) error {
 	clean := slog.NewRecord(r.Time, r.Level, h.replace(r.Message), r.PC)
 	request := delivery.Request(ctx)
 	r.Attrs(func(a slog.Attr) bool {
@@ -86,20 +86,20 @@ func (h scrubbing) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements slog.Handler.
-func (h scrubbing) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h scrubHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	clean := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
 		clean[i] = h.scrub(a)
 	}
-	return scrubbing{h.Handler.WithAttrs(clean), h.control}
+	return scrubHandler{h.Handler.WithAttrs(clean), h.settings}
 }
 
 // WithGroup implements slog.Handler.
-func (h scrubbing) WithGroup(name string) slog.Handler {
-	return scrubbing{h.Handler.WithGroup(name), h.control}
+func (h scrubHandler) WithGroup(name string) slog.Handler {
+	return scrubHandler{h.Handler.WithGroup(name), h.settings}
 }
 
-func (h scrubbing) scrub(a slog.Attr) slog.Attr {
+func (h scrubHandler) scrub(a slog.Attr) slog.Attr {
 	switch v := a.Value.Resolve(); v.Kind() {
 	case slog.KindString:
 		return slog.String(a.Key, h.replace(v.String()))

@@ -10,7 +10,7 @@ import (
 )
 
 // point is a place on the command line: the start, a group of commands, or a command.
-type point struct {
+type position struct {
 	path     string       // the words that lead here: "", "users", "users list"
 	commands []*kong.Node // what can follow
 	flags    []*kong.Flag // with --help
@@ -18,11 +18,11 @@ type point struct {
 }
 
 // points are all places that can be reached, in the order of the help. Hidden commands and flags are left out.
-func points(app *kong.Application) []point {
-	var all []point
+func positions(app *kong.Application) []position {
+	var all []position
 	var visit func(n *kong.Node, path []string)
 	visit = func(n *kong.Node, path []string) {
-		p := point{path: strings.Join(path, " "), args: n.Positional, flags: slices.Concat(n.AllFlags(true)...)}
+		p := position{path: strings.Join(path, " "), args: n.Positional, flags: slices.Concat(n.AllFlags(true)...)}
 		if n.DefaultCmd != nil { // its name may be left out
 			p.flags, p.args = append(p.flags, n.DefaultCmd.Flags...), n.DefaultCmd.Positional
 		}
@@ -54,7 +54,7 @@ func takesValue(f *kong.Flag) bool { return !f.IsBool() && !f.IsCounter() }
 type kind int
 
 const (
-	anything kind = iota
+	anyValue kind = iota
 	oneOf         // of some words
 	file
 	folder
@@ -70,18 +70,18 @@ func kindOf(v *kong.Value, placeholder string) kind {
 	case placeholder == "DIR":
 		return folder
 	}
-	return anything
+	return anyValue
 }
 
 func flagKind(f *kong.Flag) kind      { return kindOf(f.Value, f.PlaceHolder) }
 func argKind(a *kong.Positional) kind { return kindOf(a, a.Tag.PlaceHolder) }
 
 // brief is a help text as a list of completions shows it: the first sentence, without what stands in brackets and the full stop.
-func brief(help string) string {
+func shortHelp(help string) string {
 	help, _, _ = strings.Cut(help, " (")
 	help, _, _ = strings.Cut(help, "; ")
 	return strings.TrimSuffix(help, ".")
 }
 
 // quoted is a text as one word for bash, zsh and the like.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -55,9 +55,9 @@ func (p Page) Write(w io.Writer) error {
 }
 
 // Environment are the variables that flags take their values from.
-func Environment(app *kong.Application) []Item {
+func EnvironmentItems(app *kong.Application) []Item {
 	var items []Item
-	for _, p := range points(app) {
+	for _, p := range positions(app) {
 		for _, f := range p.flags {
 			i := Item{Term: f.Tag.Get("getenv"), Text: "What --" + f.Name + " is where the command line does not say: " + f.Help}
 			if i.Term != "" && !slices.ContainsFunc(items, func(have Item) bool { return have.Term == i.Term }) {

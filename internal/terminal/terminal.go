@@ -100,7 +100,7 @@ func (t *Terminal) AskHidden(ctx context.Context, question string) (string, erro
 
 func (t *Terminal) askLine(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(t.Out, wrap(question, t.width)+" ")
-	return t.await(ctx, startReading(func() (string, error) {
+	return t.awaitLine(ctx, startReading(func() (string, error) {
 		line, err := t.in.ReadString('\n')
 		if t.tty == nil {
 			fmt.Fprintln(t.Out) // nobody has pressed Enter
@@ -126,9 +126,9 @@ func (t *Terminal) AskPassword(ctx context.Context, question string) (string, er
 		line, err := term.ReadPassword(fd)
 		return string(line), err
 	})
-	awaitMute(fd, before, done)
+	awaitEchoOff(fd, before, done)
 	fmt.Fprint(t.Out, wrap(question, t.width)+" ")
-	answer, err := t.await(ctx, done)
+	answer, err := t.awaitLine(ctx, done)
 	if ctx.Err() != nil {
 		_ = term.Restore(fd, before) // the reader is still there, and would leave the terminal mute
 	}
@@ -138,7 +138,7 @@ func (t *Terminal) AskPassword(ctx context.Context, question string) (string, er
 
 // awaitMute waits until a reader has turned the terminal's echo off: nothing that is typed at the question is seen then, and whoever
 // interrupts it gets a terminal with its echo back. One that echoed nothing before delays the question by a second.
-func awaitMute(fd int, before *term.State, done <-chan reading) {
+func awaitEchoOff(fd int, before *term.State, done <-chan lineRead) {
 	for range 1000 {
 		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) || len(done) > 0 {
 			return
@@ -148,23 +148,23 @@ func awaitMute(fd int, before *term.State, done <-chan reading) {
 }
 
 // reading is what came of reading a line.
-type reading struct {
+type lineRead struct {
 	line string
 	err  error
 }
 
 // startReading reads in the background, since a read from a terminal cannot be taken back: one that is left behind ends with the process.
-func startReading(read func() (string, error)) <-chan reading {
-	done := make(chan reading, 1)
+func startReading(read func() (string, error)) <-chan lineRead {
+	done := make(chan lineRead, 1)
 	go func() {
 		line, err := read()
-		done <- reading{line, err}
+		done <- lineRead{line, err}
 	}()
 	return done
 }
 
 // await waits for a line until the context ends.
-func (t *Terminal) await(ctx context.Context, done <-chan reading) (string, error) {
+func (t *Terminal) awaitLine(ctx context.Context, done <-chan lineRead) (string, error) {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(t.Out)

@@ -45,13 +45,13 @@ func users(count int) iter.Seq[account] {
 }
 
 // filler puts something into a database.
-type filler func(ctx context.Context, d *db.DB) error
+type seedFunc func(ctx context.Context, d *db.DB) error
 
 // seedBatch is how many rows of a kind share a transaction.
 const seedBatch = 10_000
 
 // seed makes a database of that content.
-func seed(ctx context.Context, path string, content filler) (err error) {
+func createDatabase(ctx context.Context, path string, content seedFunc) (err error) {
 	d, err := db.Open(ctx, db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func seed(ctx context.Context, path string, content filler) (err error) {
 
 // linked is a database in which these accounts are linked, a month ago. It goes through the database's own transactions, so
 // that the rows are those of the product.
-func linked(accounts iter.Seq[account]) filler {
+func seedLinks(accounts iter.Seq[account]) seedFunc {
 	return func(ctx context.Context, d *db.DB) error {
 		since := time.Now().AddDate(0, -1, 0)
 		next, stop := iter.Pull(accounts)
