@@ -18,7 +18,7 @@ func (f configFlag) load(env *Env) (*config.Config, error) {
 	return cfg, nil
 }
 
-// loadDatabase reads no more of the configuration than where the database is.
+// loadDatabase reads only the section [database].
 func (f configFlag) loadDatabase() (config.Database, error) {
 	d, err := config.LoadDatabase(f.Config)
 	if err != nil {

@@ -6,12 +6,12 @@ type configCheckCmd struct{ configFlag }
 
 // Help implements kong.HelpProvider.
 func (configCheckCmd) Help() string {
-	return `Faults are told with their lines, and the exit status is then 2. Secrets are not shown.
+	return `It shows errors with their lines; the exit status is then 2. It shows no secrets.
 
     telegate config check --config /etc/telegate/telegate.toml`
 }
 
-// Run prints the configuration as it is understood, without its secrets.
+// Run prints the configuration as telegate understands it, without secrets.
 func (c configCheckCmd) Run(env *Env) error {
 	cfg, err := c.load(env)
 	if err != nil {

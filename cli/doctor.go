@@ -2,16 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"telegate/doctor"
+	"telegate/internal/terminal"
 )
 
 type doctorCmd struct {
@@ -21,12 +18,12 @@ type doctorCmd struct {
 
 // Help implements kong.HelpProvider.
 func (doctorCmd) Help() string {
-	return `It looks at the files, at each rung of the way to Telegram and at a running gateway, changes nothing, and says what to do. It takes at most 20 seconds. The exit status is 1 if something is broken.
+	return `It checks the files, each step on the way to Telegram and a running gateway, and says what to do. It changes nothing and takes at most 20 seconds. The exit status is 1 if a check fails.
 
     telegate doctor --config /etc/telegate/telegate.toml`
 }
 
-// Run examines and prints.
+// Run runs the checks and prints the findings.
 func (c doctorCmd) Run(ctx context.Context, env *Env) error {
 	d := newDoctor(c.Config, env)
 	ctx, cancel := context.WithTimeout(ctx, doctor.Timeout)
@@ -36,7 +33,7 @@ func (c doctorCmd) Run(ctx context.Context, env *Env) error {
 		return errors.New("interrupted")
 	}
 	if c.JSON {
-		if err := json.NewEncoder(env.Stdout).Encode(map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
+		if err := printJSON(env.Stdout, map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
 			return err
 		}
 	} else {
@@ -54,10 +51,10 @@ func (c doctorCmd) Run(ctx context.Context, env *Env) error {
 	return nil
 }
 
-// printFindings prints a line for each finding, coloured at a terminal unless NO_COLOR is set (https://no-color.org).
+// printFindings prints one line per finding, with colours on a terminal unless NO_COLOR is set (https://no-color.org).
 func printFindings(env *Env, findings []doctor.Finding) {
 	colours := map[string]string{}
-	if f, ok := env.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && env.Getenv("NO_COLOR") == "" {
+	if terminal.IsTerminal(env.Stdout) && env.Getenv("NO_COLOR") == "" {
 		colours = map[string]string{doctor.OK: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m", doctor.Skip: "\x1b[2m"}
 	}
 	width := 0

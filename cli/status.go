@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,19 +12,18 @@ import (
 
 	"telegate/api"
 	"telegate/delivery"
-	"telegate/internal/exit"
 )
 
 type statusCmd struct {
 	gatewayFlags
-	Health bool `help:"Only ask whether it works, for a supervisor: needs no key, and fails only if nothing can be accepted."`
+	Health bool `help:"Only check whether it works, for a supervisor: needs no key, and fails only if the gateway can accept nothing."`
 	JSON   bool `help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
 func (statusCmd) Help() string {
-	return `The exit status is 1 unless all is well, so that scripts can watch it. Any key will do; it shows the domains of the key.
-With the scope admin also what waits in each lane, the quiet that Telegram has asked for, the last failures, and the limits.
+	return `The exit status is 0 only if everything works, so scripts can check it. Any key works; it shows the domains of the key.
+With the scope admin it also shows the waiting messages of each lane, Telegram's flood waits, the last failures, and the limits.
 
     telegate status
     telegate status --health --api unix:/run/telegate/api.sock`
@@ -35,17 +33,17 @@ With the scope admin also what waits in each lane, the quiet that Telegram has a
 type gatewayStatus struct {
 	api.Health
 	api.DomainList
-	*api.Queue // nil where the key lacks the scope admin, or where it cannot be told
+	*api.Queue // nil if the key lacks the scope admin, or on an error
 }
 
-// Run shows how the gateway is doing. The error says that it is not well.
+// Run prints the state of the gateway. If it is not ok, it returns an error.
 func (c statusCmd) Run(ctx context.Context, env *Env) error {
 	if c.Health {
 		return c.health(ctx, env)
 	}
-	client, err := newAPIClient(c.gatewayFlags)
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	var s gatewayStatus
 	if s.Health, err = getHealth(ctx, client); err != nil {
@@ -54,10 +52,10 @@ func (c statusCmd) Run(ctx context.Context, env *Env) error {
 	if err := client.call(ctx, "GET", "/v1/domains", nil, nil, &s.DomainList); err != nil {
 		return err
 	}
-	var queueErr error // the rest is told all the same
+	var queueErr error // the rest is printed anyway
 	s.Queue, queueErr = getQueue(ctx, client)
 	if c.JSON {
-		err = json.NewEncoder(env.Stdout).Encode(s)
+		err = printJSON(env.Stdout, s)
 	} else {
 		err = s.print(env)
 	}
@@ -70,7 +68,7 @@ func (c statusCmd) Run(ctx context.Context, env *Env) error {
 	return queueErr
 }
 
-// queueOf asks what waits; nil where the key may not know.
+// getQueue asks for the queue; nil if the key has no right to it.
 func getQueue(ctx context.Context, client *apiClient) (*api.Queue, error) {
 	resp, err := client.send(ctx, "GET", "/v1/status", nil, nil)
 	if err != nil {
@@ -88,12 +86,12 @@ func getQueue(ctx context.Context, client *apiClient) (*api.Queue, error) {
 	}
 }
 
-// health asks what a supervisor wants to know. A gateway whose bot is in trouble works: to start it anew would help nobody.
+// health checks what a supervisor wants to know. A gateway whose bot is in trouble counts as working, because a restart would not help.
 func (c statusCmd) health(ctx context.Context, env *Env) error {
-	c.Key = "" // nothing secret is sent, so the certificate may be for another name than this address
-	client, err := c.client()
+	c.Key = "" // nothing secret is sent, so the certificate may have another name than this address
+	client, err := c.clientWithoutKey()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	if client.http.Transport == nil {
 		client.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // see above
@@ -104,7 +102,7 @@ func (c statusCmd) health(ctx context.Context, env *Env) error {
 		return err
 	}
 	if c.JSON {
-		err = json.NewEncoder(env.Stdout).Encode(h)
+		err = printJSON(env.Stdout, h)
 	} else {
 		_, err = fmt.Fprintln(env.Stdout, h.Status)
 	}
@@ -114,8 +112,8 @@ func (c statusCmd) health(ctx context.Context, env *Env) error {
 	return err
 }
 
-// ready tells whether a gateway accepts and stores. One that does is failing for a reason that a fresh start would not mend: Telegram out
-// of reach, a refused token.
+// ready reports whether a gateway accepts and stores messages. If it does, a restart would not repair what fails: Telegram is unreachable, or
+// refuses the token.
 func ready(ctx context.Context, client *apiClient) bool {
 	resp, err := client.send(ctx, "GET", "/readyz", nil, nil)
 	if err != nil {
@@ -125,10 +123,10 @@ func ready(ctx context.Context, client *apiClient) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// patienceOfSupervisors is a little less than the 5 s that the Dockerfile gives a health check; the gateway takes 2 s at most.
+// healthTimeout is less than the 5 s that the Dockerfile gives a health check. The gateway needs 2 s at most.
 const healthTimeout = 4 * time.Second
 
-// healthOf asks /healthz, which answers 503 and as fully while the gateway is failing.
+// getHealth asks /healthz. While the gateway is failing, it answers 503 with the same content.
 func getHealth(ctx context.Context, client *apiClient) (api.Health, error) {
 	resp, err := client.send(ctx, "GET", "/healthz", nil, nil)
 	if err != nil {
@@ -143,7 +141,7 @@ func getHealth(ctx context.Context, client *apiClient) (api.Health, error) {
 		return api.Health{}, err
 	}
 	if h.Status == "" {
-		return api.Health{}, errors.New("what answers there is no telegate: look at --api")
+		return api.Health{}, errors.New("the answer is not from telegate: check --api")
 	}
 	return h, nil
 }
@@ -204,7 +202,7 @@ func (s gatewayStatus) printQueue(env *Env) error {
 		if p.Chat != 0 {
 			where = fmt.Sprintf(" in one chat (%d)", p.Chat)
 		}
-		fmt.Fprintf(env.Stdout, "Telegram has asked %s for quiet%s until %s. Nothing to do: telegate waits, and goes on by itself.\n",
+		fmt.Fprintf(env.Stdout, "Telegram has asked %s for quiet%s until %s. Nothing to do: telegate waits and goes on by itself.\n",
 			delivery.Displayable(p.Bot, 100), where, LocalTime(p.Until))
 	}
 	fmt.Fprintln(env.Stdout)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"telegate/internal/version"
@@ -13,7 +12,7 @@ type versionCmd struct {
 
 // Help implements kong.HelpProvider.
 func (versionCmd) Help() string {
-	return `The first line is the version alone; then follow the commit that was built and its time, and the Go version, as far as they are known.
+	return `The first line is the version. The next lines are the commit and its time, the Go version and the platform, as far as they are known.
 
     telegate version`
 }
@@ -22,7 +21,7 @@ func (versionCmd) Help() string {
 func (c versionCmd) Run(env *Env) error {
 	b := version.Current()
 	if c.JSON {
-		return json.NewEncoder(env.Stdout).Encode(b)
+		return printJSON(env.Stdout, b)
 	}
 	_, err := fmt.Fprintln(env.Stdout, "telegate", b.Version)
 	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}} {

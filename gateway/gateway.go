@@ -31,17 +31,17 @@ import (
 	"telegate/userclient"
 )
 
-// Gateway is everything that runs, wired together.
+// Gateway holds all parts of a running gateway.
 type Gateway struct {
 	cfg         atomic.Pointer[config.Config]
-	source      func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	source      func() (*config.Config, error) // reads the configuration again; nil if there is no file
 	reloading   sync.Mutex                     // one reload at a time
 	log         *slog.Logger
 	started     time.Time
 	db          *db.DB
 	domains     *domains
 	clients     map[int64]*bot.Client
-	botSections map[int64]config.Telegram // by which they were made
+	botSections map[int64]config.Telegram // by bot: the section that its client was made from
 	mtproto     *mtproto
 	handlers    []*bot.UpdateHandler
 	dispatcher  *delivery.Dispatcher
@@ -53,17 +53,17 @@ type Gateway struct {
 	listener    net.Listener
 }
 
-// Options are what a gateway is made of.
+// Options are the input of Open.
 type Options struct {
 	Config *config.Config
-	Source func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	Source func() (*config.Config, error) // reads the configuration again; nil if there is no file
 	Logger *slog.Logger
 	// DataCentres replace Telegram's data centres in tests.
 	DataCentres []userclient.Server
 }
 
-// Open builds the gateway of a configuration and opens its database and its address. It uses no other network: trouble with
-// Telegram is a state of the running gateway, not a failure to start. The error is one of exit.Status where the configuration is at fault.
+// Open builds the gateway of a configuration and opens its database and its address. It does not call Telegram: trouble there is a state of
+// the running gateway, not a failure to start. If the configuration is wrong, the error is a usage error (exit.Status).
 func Open(ctx context.Context, o Options) (*Gateway, error) {
 	g := &Gateway{
 		source: o.Source, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, botSections: map[int64]config.Telegram{},
@@ -80,13 +80,13 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 // DB is the gateway's open database.
 func (g *Gateway) DB() *db.DB { return g.db }
 
-// Bot is the bot with an id; nil where no domain has it.
+// Bot is the bot with an id; nil if no domain has it.
 func (g *Gateway) Bot(id int64) *bot.Poller { return g.domains.bots[id] }
 
-// UserSession is the client of a person's account; nil without one.
+// UserSession is the client of the user session; nil if there is none.
 func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.user }
 
-// OverMTProto is the client by which a bot uses MTProto; nil without the fallback.
+// OverMTProto is a bot's client for MTProto; nil without the fallback.
 func (g *Gateway) OverMTProto(botID int64) *userclient.Client { return g.mtproto.bots[botID] }
 
 func (g *Gateway) open(ctx context.Context) error {
@@ -110,10 +110,10 @@ func (g *Gateway) open(ctx context.Context) error {
 		return err
 	}
 	if err := g.db.AuditBroken(); err != nil {
-		log.Error("the audit was tampered with, or damaged", "error", err)
+		log.Error("the audit was changed from outside, or is damaged", "error", err)
 	}
 	if g.db.Unchecked() {
-		log.Info("the database is too large to be looked over whole at the start; telegate doctor does that while telegate runs")
+		log.Info("the database is too large to check completely at the start; telegate doctor checks it while telegate runs")
 	}
 	if err := g.mtproto.open(ctx, g); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
 		Store: g.db, Transports: transports, Fallbacks: fallbacks,
 		Limits: sendingLimits(cfg),
-		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
+		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // slow, as a person sends (userclient)
 			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: userBroadcasts.PerSecond,
 		}},
 		Listener: delivery.Listener{
@@ -167,7 +167,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	return err
 }
 
-// makeClients makes one client for each bot; domains may share one.
+// newClients makes one client per bot. Domains may share a bot.
 func (g *Gateway) newClients(transports map[int64]delivery.Transport) error {
 	tokens := map[int64]config.Secret{}
 	for id, d := range g.cfg.Load().Domains {
@@ -181,7 +181,7 @@ func (g *Gateway) newClients(transports map[int64]delivery.Transport) error {
 		}
 		if known, ok := tokens[c.ID()]; ok {
 			if known != t.BotToken {
-				return fmt.Errorf("domain %q has another token of a bot that is configured already; one of the two is out of date", id)
+				return fmt.Errorf("domain %q has another token for a bot that is already configured; one of the two is out of date", id)
 			}
 			c.Close()
 			continue
@@ -217,11 +217,10 @@ func (g *Gateway) Address() string {
 	return scheme + g.listener.Addr().String()
 }
 
-// Run works until the context ends: requests are finished, then what is on its way to Telegram, then the database is
-// closed.
+// Run runs the gateway until the context ends. Then it finishes requests and sends, and closes the database.
 func (g *Gateway) Run(ctx context.Context) error {
 	if n, err := g.codes.ApplyPolicy(ctx, slices.Sorted(maps.Keys(g.cfg.Load().Domains))); ctx.Err() != nil {
-		return g.close() // stopped before it began
+		return g.close() // stopped before the start
 	} else if err != nil {
 		return errors.Join(err, g.close())
 	} else if n > 0 {
@@ -250,7 +249,7 @@ func (g *Gateway) close() error {
 		c.Close()
 	}
 	var errs []error
-	if g.listener != nil { // a server that has run has closed it
+	if g.listener != nil { // the server has closed it, if it has run
 		if err := g.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
@@ -261,13 +260,13 @@ func (g *Gateway) close() error {
 	return errors.Join(errs...)
 }
 
-// prune deletes what is past its time, now and every hour.
+// prune deletes old rows, now and every hour.
 func (g *Gateway) prune(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
 		if err := g.db.Prune(ctx, time.Now(), retention(g.cfg.Load())); err != nil && ctx.Err() == nil {
-			g.log.Error("old rows were not deleted; trying again in an hour", "error", err)
+			g.log.Error("deleting old rows failed; retrying in an hour", "error", err)
 		}
 		select {
 		case <-tick.C:

@@ -18,7 +18,7 @@ import (
 	"telegate/internal/version"
 )
 
-// metrics are telegate's own; docs/operations.md lists them. They name no user and no secret.
+// metrics are telegate's metrics; docs/operations.md lists them. They contain no user and no secret.
 type metrics struct {
 	registry  *prometheus.Registry
 	messages  *prometheus.CounterVec
@@ -37,23 +37,23 @@ func newMetrics(g *Gateway) *metrics {
 			Name: "telegate_messages_total", Help: "Messages that have ended, by lane, outcome and reason of a failure.",
 		}, []string{"lane", "status", "reason"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "telegate_message_duration_seconds", Help: "Time from accepting a message to Telegram's taking it.",
+			Name: "telegate_message_duration_seconds", Help: "Time from accepting a message until Telegram accepts it.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"lane"}),
 		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_sends_total", Help: "Sends that were tried, by transport and outcome: accepted, unknown, or the class of the error.",
+			Name: "telegate_sends_total", Help: "Attempts to send, by transport and outcome: accepted, unknown, or the class of the error.",
 		}, []string{"transport", "outcome"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "telegate_audit_events_total", Help: "Entries written to the audit, by event.",
 		}, []string{"event"}),
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_code_checks_total", Help: "Codes that were checked, by result.",
+			Name: "telegate_code_checks_total", Help: "Checked codes, by result.",
 		}, []string{"result"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_config_reloads_total", Help: "Times the configuration was read again while running, by result: ok or refused.",
+			Name: "telegate_config_reloads_total", Help: "Reloads of the configuration, by result: ok or refused.",
 		}, []string{"result"}),
 		loaded: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "telegate_config_loaded_timestamp_seconds", Help: "When the configuration in force was read.",
+			Name: "telegate_config_loaded_timestamp_seconds", Help: "When the current configuration was loaded.",
 		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -67,8 +67,8 @@ func newMetrics(g *Gateway) *metrics {
 	return m
 }
 
-// begin makes the series that contrib's alerts count, with nothing in them: in the eyes of Prometheus one that appears with its first event
-// has not increased by it.
+// initSeries creates the series that the alerts in contrib count, with 0: for Prometheus a series that appears with its first event has not
+// increased.
 func (m *metrics) initSeries() {
 	for _, result := range []string{"ok", "refused"} {
 		m.reloads.WithLabelValues(result)
@@ -87,7 +87,7 @@ func (m *metrics) initSeries() {
 	}
 }
 
-// ended counts a message's outcome.
+// messageEnded counts a message's outcome.
 func (m *metrics) messageEnded(msg delivery.Message) {
 	reason := ""
 	if msg.Failure != nil {
@@ -99,12 +99,12 @@ func (m *metrics) messageEnded(msg delivery.Message) {
 	}
 }
 
-// tried counts a send.
+// sendTried counts an attempt.
 func (m *metrics) sendTried(a delivery.Attempt) {
 	m.sends.WithLabelValues(a.Transport, a.Outcome).Inc()
 }
 
-// audited counts what the audit was told.
+// audited counts audit entries.
 func (m *metrics) audited(entries []audit.Entry) {
 	for _, e := range entries {
 		m.events.WithLabelValues(string(e.Event)).Inc()
@@ -124,18 +124,18 @@ func (m *metrics) reloaded(err error) {
 	m.loaded.SetToCurrentTime()
 }
 
-// Gauges are read when somebody asks.
+// Gauges are collected on request.
 type Gauges struct{ g *Gateway }
 
 var (
-	healthDesc   = prometheus.NewDesc("telegate_health", "How a component is: 0 ok, 1 degraded, 2 failing, as in /healthz.", []string{"component"}, nil)
+	healthDesc   = prometheus.NewDesc("telegate_health", "State of a component: 0 ok, 1 degraded, 2 failing, as in /healthz.", []string{"component"}, nil)
 	waitingDesc  = prometheus.NewDesc("telegate_queue_messages", "Messages waiting to be sent, by lane.", []string{"lane"}, nil)
-	oldestDesc   = prometheus.NewDesc("telegate_queue_oldest_age_seconds", "How long the oldest waiting message has waited, by lane; 0 where none waits.", []string{"lane"}, nil)
-	stateDesc    = prometheus.NewDesc("telegate_bot_state", "1 for the state a bot is in.", []string{"bot", "state"}, nil)
-	accountDesc  = prometheus.NewDesc("telegate_account_state", "1 for the state a Telegram account over MTProto is in.", []string{"account", "state"}, nil)
+	oldestDesc   = prometheus.NewDesc("telegate_queue_oldest_age_seconds", "Age of the oldest waiting message, by lane; 0 if none waits.", []string{"lane"}, nil)
+	stateDesc    = prometheus.NewDesc("telegate_bot_state", "1 for the current state of a bot.", []string{"bot", "state"}, nil)
+	accountDesc  = prometheus.NewDesc("telegate_account_state", "1 for the current state of a Telegram account over MTProto.", []string{"account", "state"}, nil)
 	pollDesc     = prometheus.NewDesc("telegate_bot_last_poll_timestamp_seconds", "When Telegram last answered a poll.", []string{"bot"}, nil)
-	databaseDesc = prometheus.NewDesc("telegate_database_bytes", "Size of the database, and of its log.", []string{"file"}, nil)
-	freeDesc     = prometheus.NewDesc("telegate_disk_free_bytes", "Room left where the database lies.", nil, nil)
+	databaseDesc = prometheus.NewDesc("telegate_database_bytes", "Size of the database and of its write-ahead log.", []string{"file"}, nil)
+	freeDesc     = prometheus.NewDesc("telegate_disk_free_bytes", "Free space on the disk of the database.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -145,7 +145,7 @@ func (Gauges) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// gaugesTimeout is how long the database may take to answer whoever collects.
+// gaugesTimeout limits the queries of one collection.
 const gaugesTimeout = 2 * time.Second
 
 // Collect implements prometheus.Collector.
@@ -186,7 +186,7 @@ func (c Gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// files tells of the disk, where it can be asked.
+// fileGauges are the sizes of the database files and the free space, if known.
 func (c Gauges) fileGauges(gauge func(*prometheus.Desc, float64, ...string)) {
 	path := c.g.cfg.Load().Database.Path
 	for name, file := range map[string]string{"database": path, "log": path + "-wal"} {

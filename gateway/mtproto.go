@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"telegate/config"
@@ -14,18 +13,18 @@ import (
 	"telegate/userclient"
 )
 
-// mtproto is the gateway's ways over MTProto.
+// mtproto holds the gateway's MTProto clients.
 type mtproto struct {
-	servers []userclient.Server // in place of Telegram's, in tests
+	servers []userclient.Server // replace Telegram's in tests
 
-	user        *userclient.Client           // the user session; nil without one
-	bots        map[int64]*userclient.Client // the bots themselves, where they are the first fallback
-	replacesBot bool                         // person stands in for the bot of at least one domain
+	user        *userclient.Client           // the user session; nil if there is none
+	bots        map[int64]*userclient.Client // the bots themselves, as first route of the fallback
+	replacesBot bool                         // user replaces the bot of at least one domain
 
-	fallback bool // bots and person help out where a bot fails
+	fallback bool // bots and user are routes of the fallback
 }
 
-// clients are all of them, by the name of their part of the health.
+// clients are all clients, by the name of their component in the health.
 func (m *mtproto) clients() map[string]*userclient.Client {
 	all := map[string]*userclient.Client{}
 	if m.user != nil {
@@ -37,7 +36,7 @@ func (m *mtproto) clients() map[string]*userclient.Client {
 	return all
 }
 
-// open makes the clients that the configuration asks for; g.db is open. It touches no network.
+// open makes the clients of the configuration; g.db is open. It uses no network.
 func (m *mtproto) open(ctx context.Context, g *Gateway) error {
 	shared, missingBot := g.cfg.Load().Messaging.Telegram, false
 	m.bots, m.fallback = map[int64]*userclient.Client{}, shared.Fallback.Enabled
@@ -53,7 +52,7 @@ func (m *mtproto) open(ctx context.Context, g *Gateway) error {
 		}
 		c, err := m.newClient(g, t, userclient.Options{BotToken: t.BotToken.Reveal()})
 		if err != nil {
-			return exit.AsUsage(fmt.Errorf("domain %q: %w", id, err))
+			return exit.Usagef("domain %q: %w", id, err)
 		}
 		m.bots[bot] = c
 	}
@@ -76,21 +75,21 @@ func (m *mtproto) open(ctx context.Context, g *Gateway) error {
 	}
 	c, err := m.newClient(g, shared, o)
 	if err != nil {
-		return exit.AsUsage(fmt.Errorf("messaging.telegram.session: %w", err))
+		return exit.Usagef("messaging.telegram.session: %w", err)
 	}
 	m.user = c
 	return nil
 }
 
-var errNoTransport = errors.New("there is no way to Telegram: the configuration has neither a bottoken nor a session, and the database keeps no session; " +
-	"run telegate setup, or keep a session with telegate session import")
+var errNoTransport = errors.New("no way to Telegram: the configuration has neither a bottoken nor a session, and the database has no session; " +
+	"run telegate setup, or store a session with telegate session import")
 
-// hasSession tells whether there is a session of a person's account: in the configuration, or kept in the database.
+// hasSession reports whether a user session exists, in the configuration or in the database.
 func hasSession(ctx context.Context, shared config.Telegram, d *db.DB) (bool, error) {
 	if shared.Session != "" {
 		return true, nil
 	}
-	if shared.APIID == 0 || shared.APIHash == "" { // one of the database could not be used
+	if shared.APIID == 0 || shared.APIHash == "" { // a session in the database could not be used
 		return false, nil
 	}
 	_, err := userclient.Kept(ctx, d)
@@ -113,7 +112,7 @@ func (m *mtproto) newClient(g *Gateway, t config.Telegram, o userclient.Options)
 	return userclient.New(o)
 }
 
-// connect puts the clients where the dispatcher takes them from.
+// connect adds the clients to the dispatcher's transports and fallbacks.
 func (m *mtproto) connect(transports map[int64]delivery.Transport, fallbacks map[int64][]delivery.Fallback) {
 	if m.replacesBot {
 		transports[delivery.UserSession] = m.user
@@ -131,10 +130,10 @@ func (m *mtproto) connect(transports map[int64]delivery.Transport, fallbacks map
 	}
 }
 
-// connected tells whether messages can leave by an account.
+// connected reports whether an account can send.
 func connected(c *userclient.Client) bool { return c.Status().State == userclient.StateConnected }
 
-// up tells whether a bot that is configured has a way over MTProto right now.
+// canSend reports whether a configured bot can send over MTProto now.
 func (m *mtproto) canSend(botID int64) bool {
 	if c := m.bots[botID]; c != nil && connected(c) {
 		return true

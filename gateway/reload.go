@@ -22,32 +22,32 @@ import (
 	"telegate/twofa"
 )
 
-// proveTimeout is how long Telegram may take to say whose a fresh token is.
+// verifyTimeout limits the check of a new token at Telegram.
 const verifyTimeout = 15 * time.Second
 
-// needsRestart matches what is read once, at the start. A bot's token is another matter: a fresh one of the same bot is taken up.
+// needsRestart matches keys that are read only at the start. A new token of the same bot needs no restart.
 var needsRestart = regexp.MustCompile(`^(api\.(listen|tls_cert|tls_key)|database\.path|log\.format|limits\.user_\w+|` +
 	`messaging\.telegram\.(apiid|apihash|session|baseurl|proxy|fallback\..*)|domains\..*\.messaging\.telegram\.(baseurl|proxy))$`)
 
-// Reload reads the configuration again and puts in force what can be without a restart: all of it, or after any error nothing. The error
-// is an *api.ReloadError, or says why the audit could not be written.
+// Reload reads the configuration again and applies what needs no restart: all of it, or nothing after any error. The error is an
+// *api.ReloadError, or says why the audit could not be written.
 func (g *Gateway) Reload(ctx context.Context) (api.Reloaded, error) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	done, err := g.tryReload(ctx)
 	g.metrics.reloaded(err)
 	if err != nil {
-		g.log.ErrorContext(ctx, "the configuration was not read again; the old one stays in force", "error", err)
+		g.log.ErrorContext(ctx, "configuration not reloaded; the old one is kept", "error", err)
 		return done, err
 	}
-	g.log.InfoContext(ctx, "the configuration was read again", "changed", shortList(done.Changed),
+	g.log.InfoContext(ctx, "configuration reloaded", "changed", shortList(done.Changed),
 		"needs_restart", shortList(done.NeedsRestart), "canceled", done.Canceled)
 	return done, nil
 }
 
 func (g *Gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 	if g.source == nil {
-		return api.Reloaded{}, &api.ReloadError{Detail: "This gateway was started without a configuration file, so there is nothing to read again."}
+		return api.Reloaded{}, &api.ReloadError{Detail: "This gateway was started without a configuration file, so there is nothing to reload."}
 	}
 	fresh, err := g.source()
 	if err != nil {
@@ -61,7 +61,7 @@ func (g *Gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 	}
 	showCertificate, err := api.Renew(g.listener, cfg.API.TLSCert, cfg.API.TLSKey)
 	if err != nil {
-		return api.Reloaded{}, &api.ReloadError{Detail: err.Error() + ". The old configuration stays in force."}
+		return api.Reloaded{}, &api.ReloadError{Detail: err.Error() + ". The old configuration is kept."}
 	}
 	if len(done.Changed) > 0 || !reflect.DeepEqual(old.Domains, cfg.Domains) {
 		if done.Canceled, err = g.applyDomains(ctx, old, cfg, done.Changed); err != nil {
@@ -73,15 +73,15 @@ func (g *Gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 	return done, nil
 }
 
-// faultsOf tells an error of the configuration line by line.
+// reloadError turns an error of the configuration into one with its lines.
 func reloadError(err error) error {
-	e := &api.ReloadError{Detail: "The configuration cannot be read. The old one stays in force.", Err: err}
+	e := &api.ReloadError{Detail: "The configuration cannot be read. The old one is kept.", Err: err}
 	var faults *config.Error
 	if !errors.As(err, &faults) {
 		e.Faults = []api.Fault{{Pointer: "configuration", Detail: err.Error()}}
 		return e
 	}
-	e.Detail = "The configuration has faults. The old one stays in force; mend them and reload again."
+	e.Detail = "The configuration has errors. The old one is kept; correct the errors and reload again."
 	for _, f := range faults.Faults {
 		where, what, _ := strings.Cut(f.String(), ": ")
 		e.Faults = append(e.Faults, api.Fault{Pointer: where, Detail: what})
@@ -89,11 +89,11 @@ func reloadError(err error) error {
 	return e
 }
 
-// settle answers what of a fresh configuration can be in force now, and names what has changed.
+// merge returns the new configuration without the changes that need a restart, and the names of all changes.
 func (g *Gateway) merge(old, fresh *config.Config) (*config.Config, api.Reloaded) {
 	cfg := *fresh
 	done := api.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Warnings: append([]string{}, fresh.Warnings...)}
-	restart := map[string]bool{} // what has to do with a bot that is not running yet, or is reached in another way
+	restart := map[string]bool{} // keys of bots that are not running yet, or whose address or proxy changes
 	cfg.Domains = map[string]config.Domain{}
 	for id, d := range fresh.Domains {
 		before, known := old.Domains[id]
@@ -121,7 +121,7 @@ func (g *Gateway) merge(old, fresh *config.Config) (*config.Config, api.Reloaded
 	} else {
 		restart["messaging.telegram.bottoken"] = true
 	}
-	renewed := cmp.Compare(old.API.TLSCert, "") == cmp.Compare(fresh.API.TLSCert, "") // renewed, not begun or ended
+	renewed := cmp.Compare(old.API.TLSCert, "") == cmp.Compare(fresh.API.TLSCert, "") // a new certificate, but TLS is not switched on or off
 	cfg.API.Listen = old.API.Listen
 	if !renewed {
 		cfg.API.TLSCert, cfg.API.TLSKey = old.API.TLSCert, old.API.TLSKey
@@ -142,8 +142,8 @@ func (g *Gateway) merge(old, fresh *config.Config) (*config.Config, api.Reloaded
 	return &cfg, done
 }
 
-// inUse is the table by which the bot of another table is reached now; runs is false where it is not running. A domain without a bot has
-// the user session, if that stands in for bots.
+// currentSection is the section that t's bot runs with now; running is false if the bot does not run. A domain without a bot has the user
+// session, if that replaces bots.
 func (g *Gateway) currentSection(old *config.Config, t config.Telegram) (section config.Telegram, running bool) {
 	id := config.BotID(t.BotToken)
 	if id == 0 {
@@ -157,7 +157,7 @@ func (g *Gateway) currentSection(old *config.Config, t config.Telegram) (section
 	return g.botSections[id], true
 }
 
-// prove asks Telegram about each token that has changed.
+// verifyTokens checks each new token at Telegram.
 func (g *Gateway) verifyTokens(ctx context.Context, old, cfg *config.Config) (map[int64]*bot.VerifiedToken, error) {
 	before, now := tokens(old), tokens(cfg)
 	verified := map[int64]*bot.VerifiedToken{}
@@ -169,15 +169,15 @@ func (g *Gateway) verifyTokens(ctx context.Context, old, cfg *config.Config) (ma
 		token, err := g.clients[id].VerifyToken(asking, token.Reveal())
 		cancel()
 		if err != nil {
-			return nil, &api.ReloadError{Detail: fmt.Sprintf("Telegram was asked whose the new token of bot %d is, and it cannot be used (%v). The old configuration, "+
-				"with the old token, stays in force; look at the token, or reload again once Telegram can be reached.", id, err), Err: err}
+			return nil, &api.ReloadError{Detail: fmt.Sprintf("The new token of bot %d could not be verified at Telegram (%v). The old configuration "+
+				"with the old token is kept; check the token, or reload again when Telegram can be reached.", id, err), Err: err}
 		}
 		verified[id] = token
 	}
 	return verified, nil
 }
 
-// tokens are those of a configuration by the id of the bot.
+// tokens are the tokens of a configuration, by bot id.
 func tokens(cfg *config.Config) map[int64]config.Secret {
 	all := map[int64]config.Secret{}
 	for _, d := range cfg.Domains {
@@ -188,8 +188,8 @@ func tokens(cfg *config.Config) map[int64]config.Secret {
 	return all
 }
 
-// changeDomains puts the domains of a configuration in force, ends what is pending where msg2factor is off now, and writes that down. If
-// it cannot be written, the old ones are in force again.
+// applyDomains applies the domains of a configuration, cancels pending verifications where msg2factor is now off, and writes an audit entry. If
+// that fails, it restores the old domains.
 func (g *Gateway) applyDomains(ctx context.Context, old, cfg *config.Config, changed []string) (canceled int, err error) {
 	domains := slices.Collect(maps.Keys(cfg.Domains))
 	for id := range old.Domains {
@@ -208,7 +208,7 @@ func (g *Gateway) applyDomains(ctx context.Context, old, cfg *config.Config, cha
 	return canceled, err
 }
 
-// inShort are the first of many names.
+// shortList joins names, at most the first 20.
 func shortList(names []string) string {
 	const most = 20
 	if len(names) > most {
@@ -217,7 +217,7 @@ func shortList(names []string) string {
 	return strings.Join(names, " ")
 }
 
-// adopt puts the rest of a configuration in force; nothing here can fail.
+// apply applies the rest of a configuration. It cannot fail.
 func (g *Gateway) apply(cfg *config.Config, verified map[int64]*bot.VerifiedToken) {
 	logging.Reconfigure(g.log, cfg)
 	for id, token := range verified {

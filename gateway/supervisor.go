@@ -11,12 +11,12 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// tellSupervisor says to systemd how telegate is doing (sd_notify(3)); where nobody listens it does nothing. A message that is lost is
-// not worth more than that: systemd acts on what it does not hear.
+// notifySystemd sends a state to systemd (sd_notify(3)). Without systemd it does nothing. Errors are ignored: systemd acts on missing
+// messages.
 func notifySystemd(state string) { _, _ = daemon.SdNotify(false, state) }
 
-// RunSupervised runs a gateway under the eyes of systemd: it says when it is ready, when it stops and, while the watchdog is on, that it is
-// alive. SIGHUP has the configuration read again.
+// RunSupervised runs a gateway and tells systemd when it is ready, when it stops and, for the watchdog, that it is alive. SIGHUP reloads the
+// configuration.
 func RunSupervised(ctx context.Context, g *Gateway) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -39,24 +39,24 @@ func RunSupervised(ctx context.Context, g *Gateway) error {
 	return g.Run(ctx)
 }
 
-// reloadForSupervisor is a reload that nobody waits for: the log has what came of it, and so has systemctl status.
+// reloadOnSignal reloads. The log and systemctl status show the result.
 func (g *Gateway) reloadOnSignal(ctx context.Context) {
 	state := daemon.SdNotifyReloading
-	if stamp := daemon.SdNotifyMonotonicUsec(); stamp != "" { // what Type=notify-reload asks for
+	if stamp := daemon.SdNotifyMonotonicUsec(); stamp != "" { // for Type=notify-reload
 		state += "\n" + stamp
 	}
 	notifySystemd(state)
-	status := "The configuration was read again."
+	status := "Configuration reloaded."
 	if done, err := g.Reload(ctx); err != nil {
-		status = "The configuration was not read again, the old one stays in force; the log says why."
+		status = "Configuration not reloaded, the old one is kept; the log says why."
 	} else if len(done.NeedsRestart) > 0 {
-		status += fmt.Sprintf(" %d changes need a restart; the log names them.", len(done.NeedsRestart))
+		status += fmt.Sprintf(" %d changes need a restart; the log lists them.", len(done.NeedsRestart))
 	}
 	notifySystemd(daemon.SdNotifyReady + "\nSTATUS=" + status)
 }
 
-// watchdog tells systemd that telegate is alive, twice as often as it asks for. Alive means that the one goroutine that writes answers,
-// be it that the disk is full: a restart would make no room.
+// watchdog tells systemd that telegate is alive, twice in each interval. Alive means that the database's writer answers, even that the disk is
+// full: a restart would free no space.
 func (g *Gateway) watchdog(ctx context.Context) {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every <= 0 {

@@ -39,7 +39,7 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 		return w.useToken(ctx, token, file, section)
 	}
 	if w.Yes {
-		return exit.AsUsage(errors.New("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN"))
+		return exit.Usagef("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN")
 	}
 	w.Say("%s", botIntro)
 	for {

@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	w.Say("%s", setupIntro)
 	if w.Kind == "" {
 		if w.Yes {
-			return exit.AsUsage(errors.New("--yes needs to know which: telegate setup bot, or telegate setup user"))
+			return exit.Usagef("--yes needs to know which: telegate setup bot, or telegate setup user")
 		}
 		kind, err := w.Choose(ctx, "Set up a 1) bot or a 2) user?", "bot", "user")
 		if err != nil {
@@ -110,7 +110,7 @@ func (w *wizard) open() error {
 		w.current = []byte{}
 	}
 	if _, err := config.Edit(w.Config, w.current, telegramSection, nil); err != nil {
-		return exit.AsUsage(fmt.Errorf("%w\nMend that first; nothing was changed", err))
+		return exit.Usagef("%w\nMend that first; nothing was changed", err)
 	}
 	if w.Print {
 		return nil
@@ -159,10 +159,10 @@ func (w *wizard) provided(ctx context.Context, flag, key string) (value, file st
 	}
 	data, err := readSecretFile(file)
 	if err != nil {
-		return "", "", exit.AsUsage(fmt.Errorf("%s: %w", key, err))
+		return "", "", exit.Usagef("%s: %w", key, err)
 	}
 	if value = strings.TrimSpace(data); value == "" {
-		return "", "", exit.AsUsage(fmt.Errorf("%s: %s is empty", key, file))
+		return "", "", exit.Usagef("%s: %s is empty", key, file)
 	}
 	w.Say("Taking %s from %s.", key, file)
 	return value, file, nil
@@ -184,7 +184,7 @@ func readSecretFile(file string) (string, error) {
 func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, error) {
 	content, err := config.Edit(w.Config, w.current, telegramSection, changes)
 	if err != nil {
-		return nil, nil, exit.AsUsage(fmt.Errorf("%s: %w", w.Config, err))
+		return nil, nil, exit.Usagef("%s: %w", w.Config, err)
 	}
 	cfg, err := config.Parse(w.Config, content, func(name string) string {
 		key := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(name, config.SharedEnv), "_FILE"))
@@ -194,7 +194,7 @@ func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, erro
 		return w.Getenv(name)
 	})
 	if err != nil {
-		return nil, nil, exit.AsUsage(fmt.Errorf("%w\nMend that first; nothing was changed", err))
+		return nil, nil, exit.Usagef("%w\nMend that first; nothing was changed", err)
 	}
 	return content, cfg, nil
 }

@@ -77,7 +77,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	}
 	if session != "" || w.Yes {
 		if session == "" {
-			return exit.AsUsage(errors.New("signing in needs a person: leave --yes away, or give --session-file or the variable " + config.SharedEnv + "SESSION"))
+			return exit.Usagef("signing in needs a person: leave --yes away, or give --session-file or the variable " + config.SharedEnv + "SESSION")
 		}
 		return w.useSession(ctx, telegram, session, file)
 	}
@@ -133,12 +133,12 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 	}
 	if hash != "" {
 		if fault := config.APIHashFault(hash); fault != "" {
-			return exit.AsUsage(errors.New("the apihash " + fault))
+			return exit.Usagef("the apihash " + fault)
 		}
 	}
 	if w.Yes && (id == 0 || hash == "") {
-		return exit.AsUsage(errors.New("apiid and apihash are needed: give --apiid and --apihash-file, or the variables " +
-			config.SharedEnv + "APIID and " + config.SharedEnv + "APIHASH"))
+		return exit.Usagef("apiid and apihash are needed: give --apiid and --apihash-file, or the variables " +
+			config.SharedEnv + "APIID and " + config.SharedEnv + "APIHASH")
 	}
 	if id == 0 || hash == "" {
 		w.Say("%s", appIntro)
