@@ -8,16 +8,16 @@ import (
 	"telegate/userclient"
 )
 
-// sessionAccounts is MTProto as the setup needs it.
+// mtprotoAccounts implements Accounts by userclient.
 type mtprotoAccounts struct{ app userclient.App }
 
-// Telegram makes the accounts of a configuration for the setup, where the library's oddities are nobody's business.
+// Telegram makes Accounts for a configuration.
 func Telegram(t config.Telegram, servers ...userclient.Server) (Accounts, error) {
 	app, err := telegram.NewApp(t, nil, servers...)
 	return mtprotoAccounts{app}, err
 }
 
-// CheckSession implements accounts.
+// CheckSession implements Accounts.
 func (a mtprotoAccounts) CheckSession(ctx context.Context, session string) (userclient.Person, error) {
 	s, err := userclient.Decode(session)
 	if err != nil {
@@ -26,7 +26,7 @@ func (a mtprotoAccounts) CheckSession(ctx context.Context, session string) (user
 	return userclient.Verify(ctx, a.app, s)
 }
 
-// LogOut implements accounts.
+// LogOut implements Accounts.
 func (a mtprotoAccounts) LogOut(ctx context.Context, session string) error {
 	s, err := userclient.Decode(session)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a mtprotoAccounts) LogOut(ctx context.Context, session string) error {
 	return userclient.LogOut(ctx, a.app, s)
 }
 
-// SignIn implements accounts.
+// SignIn implements Accounts.
 func (a mtprotoAccounts) SignIn(ctx context.Context) (SignIn, error) {
 	s, _, err := userclient.StartSignIn(ctx, a.app)
 	if err != nil {
@@ -44,7 +44,7 @@ func (a mtprotoAccounts) SignIn(ctx context.Context) (SignIn, error) {
 	return mtprotoSignIn{s}, nil
 }
 
-// sessionSignIn tells setup of the steps in its own words.
+// mtprotoSignIn implements SignIn.
 type mtprotoSignIn struct{ s *userclient.SignIn }
 
 func (i mtprotoSignIn) Phone(ctx context.Context, number string) (Step, error) {

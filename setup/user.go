@@ -17,19 +17,18 @@ import (
 const userRisk = `
 Before you use a person's account, know this:
   - Telegram limits or closes accounts that write to many people who do not
-    know them, sometimes right after the first sign-in by a program, and there
-    is no way to prevent that for sure. Use an account you can do without, not
-    your own.
-  - Whoever reads the session in the configuration can read and write
-    everything in that account.
+    know them, sometimes right after the first sign-in by a program. Nothing
+    prevents that for sure. Use an account that you do not need, not your own.
+  - The session in the configuration gives full access to that account: to
+    read and write everything.
   - A session is for one program. If MeshCentral uses the same one, stop it
     first: Telegram voids a session that is used from two places.
-As a bot telegate has none of these troubles.
+A bot has none of these problems.
 `
 
 const appIntro = `
-A user session needs the apiid and apihash of an application (one for
-everything is enough, and the same as in MeshCentral does). To get them, sign in
+A user session needs the apiid and apihash of an application (one is enough
+for everything; you can use the same as in MeshCentral). To get them, sign in
 at https://my.telegram.org with the phone number of the account, open "API
 development tools", and create an application with any title and name. The page
 then shows "App api_id", a number, and "App api_hash", 32 characters.
@@ -39,7 +38,7 @@ const sessionIntro = `
 How does the account sign in?
   1) phone     with its phone number, the code Telegram sends, and its two-step
                password if it has one
-  2) qr        by scanning a code with a phone that is signed in already
+  2) qr        by scanning a code with a phone that is already signed in
   3) session   with a session string you have: MeshCentral's (GramJS),
                Telethon's or telegate's own
 `
@@ -77,7 +76,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	}
 	if session != "" || w.Yes {
 		if session == "" {
-			return exit.Usagef("signing in needs a person: leave --yes away, or give --session-file or the variable " + config.SharedEnv + "SESSION")
+			return exit.Usagef("a sign-in asks questions: omit --yes, or give --session-file or the variable " + config.SharedEnv + "SESSION")
 		}
 		return w.useSession(ctx, telegram, session, file)
 	}
@@ -92,7 +91,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	return w.signIn(ctx, telegram, method == "qr")
 }
 
-// userWay returns what the configuration has for a user already: apiid and apihash where they are good, and the proxy.
+// currentUser returns the configuration's section for a user: apiid and apihash if they are valid, and the proxy.
 func (w *wizard) currentUser() (config.Telegram, error) {
 	sample := []config.Change{{Key: "session_file"}, {Key: "session", Value: "1" + strings.Repeat("A", 352)}}
 	if _, cfg, err := w.preview(sample...); err == nil && cfg.Messaging.Telegram.APIID != 0 && cfg.Messaging.Telegram.APIHash != "" {
@@ -109,7 +108,7 @@ func (w *wizard) currentUser() (config.Telegram, error) {
 	return section, nil
 }
 
-// through says by which proxy Telegram is connected to, and how long that takes where nothing answers. It shows no secret.
+// connectNote names the proxy, and says how long connecting takes if nothing answers. It shows no secret.
 func connectNote(section config.Telegram) string {
 	if u, err := url.Parse(section.MTProtoProxy().Reveal()); err == nil && u.Host != "" {
 		return " through the proxy " + u.Host + ", for up to a minute"
@@ -117,7 +116,7 @@ func connectNote(section config.Telegram) string {
 	return ", for up to a minute"
 }
 
-// takeApp gets apiid and apihash. Telegram checks them with the first call of the sign-in.
+// askApp gets apiid and apihash. Telegram checks them with the first call of the sign-in.
 func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 	hash, file, err := w.provided(ctx, w.APIHashFile, "apihash")
 	if err != nil {
@@ -125,7 +124,7 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 	}
 	id := w.APIID
 	if text := w.Getenv(config.SharedEnv + "APIID"); id == 0 && text != "" {
-		id, _ = strconv.Atoi(strings.TrimSpace(text)) // what is none has been reported
+		id, _ = strconv.Atoi(strings.TrimSpace(text)) // config.Parse has reported a wrong one
 	}
 	if id == 0 && hash == "" && section.APIID != 0 {
 		w.Say("Using the apiid and apihash of the configuration.")
@@ -133,7 +132,7 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 	}
 	if hash != "" {
 		if fault := config.APIHashFault(hash); fault != "" {
-			return exit.Usagef("the apihash " + fault)
+			return exit.Usagef("the apihash %s", fault)
 		}
 	}
 	if w.Yes && (id == 0 || hash == "") {
@@ -172,7 +171,7 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 	return w.set("apihash", hash, file)
 }
 
-// askSession takes a session string that somebody has.
+// askSession asks for a session string.
 func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 	for {
 		session, err := w.AskHidden(ctx, "Paste the session (it is not shown):")
@@ -188,7 +187,7 @@ func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 	}
 }
 
-// takeSession asks Telegram whose session it is, and notes it for the configuration.
+// useSession asks Telegram whose session it is, and records it for the configuration.
 func (w *wizard) useSession(ctx context.Context, telegram Accounts, session, file string) error {
 	if fault := config.SessionFault(session); fault != "" {
 		return invalidError{errors.New("this " + fault)}
@@ -209,8 +208,7 @@ func (w *wizard) useSession(ctx context.Context, telegram Accounts, session, fil
 	return w.set("session", session, file)
 }
 
-// reach does what needs Telegram, again for as long as Telegram cannot be reached and the person wants that: all that was answered up
-// to here would have to be answered again.
+// retryUnreachable calls do, again as long as Telegram cannot be reached and the user wants it, so that the earlier answers are not lost.
 func (w *wizard) retryUnreachable(ctx context.Context, do func() error) error {
 	for {
 		err := do()
@@ -231,7 +229,7 @@ func (w *wizard) retryUnreachable(ctx context.Context, do func() error) error {
 	}
 }
 
-// signIn walks through the steps of a sign-in. It is canceled on every way out.
+// signIn goes through the steps of a sign-in.
 func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error {
 	var s SignIn
 	err := w.retryUnreachable(ctx, func() (err error) {
@@ -273,7 +271,7 @@ func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error
 	return w.set("session", step.Session, "")
 }
 
-// answer asks for what a step wants.
+// answer asks the question of a step.
 func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) {
 	switch step.Want {
 	case userclient.WantPhone:
@@ -286,7 +284,7 @@ func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) 
 		if step.Hint != "" {
 			w.Say("%s", step.Hint)
 		}
-		code, err := w.AskHidden(ctx, "The code (it is not shown; Enter alone has it sent in another way):")
+		code, err := w.AskHidden(ctx, "The code (it is not shown; press only Enter to get it in another way):")
 		if err != nil {
 			return step, err
 		}
@@ -305,18 +303,18 @@ func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) 
 		}
 		return s.Password(ctx, password)
 	default:
-		return step, fmt.Errorf("telegate does not know what Telegram asks for (%s); sign in another way", step.Want)
+		return step, fmt.Errorf("telegate does not know this step of Telegram (%s); sign in another way", step.Want)
 	}
 }
 
-// draw draws a QR code, over the one before, which has drawn lines. It returns how many lines the new one has.
+// drawQR draws a QR code over the one before, which has drawn lines, and returns the number of its lines.
 func (w *wizard) drawQR(link string, drawn int) (int, error) {
 	picture, err := terminal.DrawQR(link, w.Escape)
 	if err != nil {
 		return 0, err
 	}
 	if drawn == 0 {
-		w.Say("\nOn a phone that is signed in: Telegram, Settings, Devices, Link Desktop Device. The code changes every half minute.\n")
+		w.Say("\nOn a phone that is signed in, open Telegram: Settings, Devices, Link Desktop Device. The code changes every half minute.\n")
 	} else if w.Escape {
 		fmt.Fprintf(w.Out, "\x1b[%dA\x1b[J", drawn)
 	}

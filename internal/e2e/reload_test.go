@@ -384,7 +384,7 @@ func TestReloadCommandTellsWhatCameOfIt(t *testing.T) {
 		status = cli.Main(t.Context(), append([]string{"reload"}, args...), func(name string) string { return env[name] }, strings.NewReader(""), &stdout, &stderr)
 		return status, stdout.String(), stderr.String()
 	}
-	if status, out, errs := command(); status != 0 || !strings.Contains(out, "nothing that can change while telegate runs has changed") {
+	if status, out, errs := command(); status != 0 || !strings.Contains(out, "Nothing that telegate can change while it runs has changed") {
 		t.Errorf("%d %s %s", status, out, errs)
 	}
 	f.change(`"My Server"`, `"My House"`, "telegate.db", "other.db")

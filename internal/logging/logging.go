@@ -1,3 +1,4 @@
+// Package logging makes the log: slog without secrets.
 package logging
 
 import (
@@ -13,8 +14,7 @@ import (
 	"telegate/delivery"
 )
 
-// New makes the log of a configuration. Nothing that is written to it shows a secret of the configuration, even
-// if some error has carried one this far (F28).
+// New makes the log of a configuration. The log replaces the secrets of the configuration, also inside errors (F28).
 func New(w io.Writer, cfg *config.Config) *slog.Logger {
 	c := &settings{}
 	c.set(cfg)
@@ -26,19 +26,19 @@ func New(w io.Writer, cfg *config.Config) *slog.Logger {
 	return slog.New(scrubHandler{h, c})
 }
 
-// Reconfigure has a log of newLogger's, and every log made from it, go by another configuration. The old secrets stay hidden.
+// Reconfigure changes the configuration of a log made by New, and of every log made from it. The old secrets stay hidden.
 func Reconfigure(log *slog.Logger, cfg *config.Config) {
 	if h, ok := log.Handler().(scrubHandler); ok {
 		h.settings.set(cfg)
 	}
 }
 
-// logControl is what can change about a log while it is written to.
+// settings are the settings that can change while the log is in use.
 type settings struct {
 	level   slog.LevelVar
 	secrets atomic.Pointer[strings.Replacer]
 
-	pairs []string // only set uses it, which is for one goroutine at a time
+	pairs []string // only for set, which one goroutine at a time may call
 }
 
 func (c *settings) set(cfg *config.Config) {
@@ -51,6 +51,7 @@ func (c *settings) set(cfg *config.Config) {
 	c.secrets.Store(strings.NewReplacer(c.pairs...))
 }
 
+// SecretsOf are all secrets of a configuration.
 func SecretsOf(cfg *config.Config) []config.Secret {
 	shared := cfg.Messaging.Telegram
 	secrets := []config.Secret{shared.BotToken, shared.APIHash, shared.Session, shared.Proxy, shared.MTProxy.Secret}
@@ -60,7 +61,7 @@ func SecretsOf(cfg *config.Config) []config.Secret {
 	return secrets
 }
 
-// scrubbing takes secrets out of whatever is logged, and says which request it belongs to.
+// scrubHandler removes secrets from log records and adds the request id.
 type scrubHandler struct {
 	slog.Handler
 	settings *settings
@@ -74,7 +75,7 @@ func (h scrubHandler) Handle(ctx context.Context, r slog.Record) error {
 	request := delivery.Request(ctx)
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "request" {
-			request = "" // it says so itself
+			request = "" // the record already has it
 		}
 		clean.AddAttrs(h.scrub(a))
 		return true

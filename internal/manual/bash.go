@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Bash writes the completion for bash, which needs no other file. It also works in bash 3.2, macOS's own.
+// Bash writes the completion for bash. It needs no other file and works in bash 3.2 too, the version of macOS.
 func Bash(w io.Writer, app *kong.Application) error {
 	var paths, values, offers strings.Builder
 	for _, p := range positions(app) {
@@ -40,7 +40,7 @@ func Bash(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// bashValues is the command that offers the values there are; ":" offers none.
+// bashValues is the command that offers the values; ":" offers none.
 func bashValues(v *kong.Value, k kind) string {
 	switch k {
 	case oneOf:
@@ -54,7 +54,7 @@ func bashValues(v *kong.Value, k kind) string {
 	}
 }
 
-// Words are broken at "=" as well, so that --format=csv comes as three.
+// bash also splits words at "=": --format=csv is three words.
 const bashScript = `# bash completion for telegate, made by: telegate completion bash
 
 _telegate_words() {

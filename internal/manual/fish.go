@@ -40,7 +40,7 @@ func Fish(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// fishValues are the options that offer the values there are.
+// fishValues are the options that offer the values.
 func fishValues(v *kong.Value, k kind) string {
 	switch k {
 	case oneOf:
@@ -54,7 +54,7 @@ func fishValues(v *kong.Value, k kind) string {
 	}
 }
 
-// fishQuoted is a text as one word for fish, which knows escapes inside single quotes.
+// fishQuote quotes a text as one word for fish, which allows escapes in single quotes.
 func fishQuote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }

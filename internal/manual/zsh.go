@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Zsh writes the completion for zsh, a file _telegate in a folder of $fpath.
+// Zsh writes the completion for zsh, for a file _telegate in a folder of $fpath.
 func Zsh(w io.Writer, app *kong.Application) error {
 	var paths, offers strings.Builder
 	for _, p := range positions(app) {
@@ -38,10 +38,10 @@ func Zsh(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// zshSpellings are the specifications of a flag for _arguments, one for each way to write it.
+// zshSpellings are the specifications of a flag for _arguments, one per spelling.
 func zshSpellings(f *kong.Flag) []string {
 	names := spellings(f)
-	before := "(" + strings.Join(names, " ") + ")" // what need not be offered any more
+	before := "(" + strings.Join(names, " ") + ")" // not offered after this flag
 	if f.IsCumulative() {
 		before = "*"
 	}
@@ -50,7 +50,7 @@ func zshSpellings(f *kong.Flag) []string {
 		about := "[" + zshEscape(shortHelp(f.Help)) + "]"
 		if takesValue(f) {
 			if strings.HasPrefix(name, "--") {
-				name += "=" // or a blank
+				name += "=" // or a space
 			}
 			about += ":" + zshEscape(f.FormatPlaceHolder()) + ":" + zshValues(f.Value, flagKind(f))
 		}
@@ -59,7 +59,7 @@ func zshSpellings(f *kong.Flag) []string {
 	return specs
 }
 
-// zshValues is the action that offers the values there are.
+// zshValues is the action that offers the values.
 func zshValues(v *kong.Value, k kind) string {
 	switch k {
 	case oneOf:
@@ -73,7 +73,7 @@ func zshValues(v *kong.Value, k kind) string {
 	}
 }
 
-// zshText is a text inside a specification.
+// zshEscape escapes a text inside a specification.
 func zshEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `]`, `\]`, `:`, `\:`).Replace(s)
 }
