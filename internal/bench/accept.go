@@ -20,15 +20,15 @@ import (
 	"telegate/api"
 )
 
-// callers are how many call at the same time, each over a connection of its own.
+// callers are the numbers of parallel callers, each with its own connection.
 var callers = []int{1, 16, 64, 256}
 
-// acceptPeople share the load, so that no chat's own order or limit is what is measured.
+// acceptUsers share the load, so that the order or limit of one chat does not matter.
 const acceptUsers = 1000
 
 func acceptScenario() scenario {
 	s := scenario{name: "accept", run: runAccept}
-	peers := map[int]string{ // ntfy with its advised settings, which do not sync each commit; its batched writes lose messages
+	peers := map[int]string{ // ntfy with its recommended settings, which do not sync each commit; its batched writes lose messages
 		1:  "3,480/s (ntfy, synchronous=NORMAL), 930/s (gotify)",
 		16: "3,800/s (ntfy, synchronous=NORMAL), 1,050/s (gotify)",
 		64: "3,630/s (ntfy, synchronous=NORMAL), 1,000/s (gotify)",
@@ -53,11 +53,11 @@ func acceptScenario() scenario {
 	return s
 }
 
-// acceptTurns is how often the two take turns for each number of callers, so that whatever else the machine does slows both.
+// acceptRounds is how often the two alternate for each number of callers, so that other load on the machine slows both.
 const acceptRounds = 4
 
-// runAccept measures how fast messages are accepted beside a handler that does nothing, in a process of the same program
-// and with the same client.
+// runAccept compares how fast the gateway accepts messages with a handler that does nothing, which is a process of the same program with the same
+// client.
 func runAccept(ctx context.Context, su *suite) (outcome, error) {
 	idle, err := su.startNoop(ctx)
 	if err != nil {
@@ -77,8 +77,7 @@ func runAccept(ctx context.Context, su *suite) (outcome, error) {
 	return outcome{values: values}, nil
 }
 
-// inTurns puts the load on the no-op handler and on a gateway of its own, so that no number of callers finds the queue of
-// another.
+// alternate loads the no-op handler and a new gateway in turn. With a new gateway each number of callers starts with an empty queue.
 func (su *suite) alternate(ctx context.Context, idle string, callers int) (noop, real loadResult, err error) {
 	env, err := su.environmentFor(ctx, acceptUsers, telegramLimits)
 	if err != nil {
@@ -97,16 +96,16 @@ func (su *suite) alternate(ctx context.Context, idle string, callers int) (noop,
 	return noop, real, nil
 }
 
-// load is what a closed loop has measured.
+// loadResult is the result of a load test.
 type loadResult struct {
 	latencies []float64 // milliseconds of each call
 	duration  time.Duration
 }
 
-// rate is answers a second.
+// rate is the answers per second.
 func (l loadResult) rate() float64 { return float64(len(l.latencies)) / l.duration.Seconds() }
 
-// add lets callers call for a while, each again as soon as it has its answer.
+// add lets callers send messages for span, each in a loop.
 func (l *loadResult) add(ctx context.Context, address, key string, callers int, span time.Duration) error {
 	work, ctx := errgroup.WithContext(ctx)
 	took := make([][]float64, callers)
@@ -145,8 +144,8 @@ func (l *loadResult) add(ctx context.Context, address, key string, callers int, 
 	return nil
 }
 
-// ServeNoop answers every call like POST /v1/messages and does nothing, on an address of its own choice, which is the first
-// line of out. It ends with the context.
+// ServeNoop answers every call like POST /v1/messages and does nothing else. It chooses an address and prints it as the first line of out. It ends
+// with the context.
 func ServeNoop(ctx context.Context, out io.Writer) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -160,7 +159,7 @@ func ServeNoop(ctx context.Context, out io.Writer) error {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)
-		_ = json.NewEncoder(w).Encode(api.AcceptedMessage{ID: "msg_of_nobody", Status: "queued"}) // a caller that has gone is no concern
+		_ = json.NewEncoder(w).Encode(api.AcceptedMessage{ID: "msg_of_nobody", Status: "queued"}) // the caller may have gone
 	})}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// trace is what a chart shows of a run: when everything arrived, and how long it had waited.
+// trace is the data of a chart: when each message arrived, and after how long.
 type trace struct {
 	title       string
-	limit       float64 // sends a second that Telegram allows
+	limit       float64 // sends per second that Telegram allows
 	limitName   string
-	latenciesOf string // the one series whose waiting is shown; "": all
+	latenciesOf string // the series whose latencies are shown; "": all
 	series      []series
 }
 
@@ -24,7 +24,7 @@ type series struct {
 	points []point
 }
 
-// point is an arrival: seconds since the beginning, and seconds since it was handed over.
+// point is an arrival: seconds since the start, and seconds since it was sent.
 type point struct{ at, latency float64 }
 
 func (t *trace) add(name string, began time.Time, counted counts, messages []sent) {
@@ -37,7 +37,7 @@ func (t *trace) add(name string, began time.Time, counted counts, messages []sen
 	t.series = append(t.series, s)
 }
 
-// The chart's shape, in pixels.
+// The layout of the chart, in pixels.
 const (
 	chartWidth, chartHeight   = 800, 470
 	plotLeft, plotRight       = 64, 784
@@ -46,8 +46,7 @@ const (
 	maxTicks                  = 6
 )
 
-// The background is the chart's own, so that it can be read wherever it is shown; its colours follow the reader's choice of
-// light or dark.
+// The chart has its own background, so that it is readable on every page. Its colours follow the reader's choice of light or dark.
 const chartStyle = `
   .page { fill: #fcfcfb } .ink { fill: #0b0b0b } .quiet { fill: #52514e } .grid { stroke: #e1e0d9 } .axis { stroke: #898781 }
   .limit { stroke: #c93636; stroke-dasharray: 6 4; stroke-width: 1.5 } .limit-name { fill: #c93636 }
@@ -59,18 +58,18 @@ const chartStyle = `
   text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif } .title { font-size: 15px; font-weight: 600 }
 `
 
-// drawing is an SVG that is being written.
+// svg builds an SVG.
 type svg struct{ strings.Builder }
 
 func (d *svg) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
 
 func (d *svg) text(x, y float64, class, anchor, words string) {
 	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(words)) // a Builder takes everything
+	_ = xml.EscapeText(&escaped, []byte(words)) // a Builder returns no error
 	d.line(`<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>`, x, y, class, anchor, escaped.String())
 }
 
-// plane is a pair of axes: values of x and y, and where they are drawn.
+// axes is a pair of axes: the ranges of x and y, and where they are drawn.
 type axes struct {
 	top, bottom float64
 	xMax, yMax  float64
@@ -79,7 +78,7 @@ type axes struct {
 func (p axes) x(v float64) float64 { return plotLeft + v/p.xMax*(plotRight-plotLeft) }
 func (p axes) y(v float64) float64 { return p.bottom - v/p.yMax*(p.bottom-p.top) }
 
-// tickStep is the distance of round numbers of which no more than mostTicks fit below a maximum.
+// tickStep is a round distance with at most maxTicks steps below a maximum.
 func tickStep(most float64) float64 {
 	magnitude := math.Pow(10, math.Floor(math.Log10(most/maxTicks)))
 	for _, m := range []float64{1, 2, 5} {
@@ -90,7 +89,7 @@ func tickStep(most float64) float64 {
 	return 10 * magnitude
 }
 
-// axes draws grid, numbers and the name of the upright axis.
+// draw draws the grid, the numbers and the name of the y axis.
 func (p axes) draw(d *svg, name string) {
 	d.text(plotLeft, p.top-10, "ink", "start", name)
 	step := tickStep(p.yMax)
@@ -111,7 +110,7 @@ func (p axes) draw(d *svg, name string) {
 
 func number(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) }
 
-// chart writes the trace as an SVG: how many sends arrived in each second, and how long each had waited.
+// chart writes the trace as an SVG: the sends in each second, and the latency of each.
 func (t *trace) chart(w io.Writer) error {
 	d := &svg{}
 	d.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, chartWidth, chartHeight, chartWidth, chartHeight)
@@ -127,7 +126,7 @@ func (t *trace) chart(w io.Writer) error {
 	return err
 }
 
-// legend names the series where there are several.
+// drawLegend draws the names of the series, if there are several.
 func (t *trace) drawLegend(d *svg) {
 	if len(t.series) < 2 {
 		return
@@ -143,7 +142,7 @@ func (t *trace) drawLegend(d *svg) {
 	}
 }
 
-// legendWidth is the room for a dot and a name: letters are 6.5 pixels wide on average.
+// legendWidth is the width of a dot and a name: letters are 6.5 pixels wide on average.
 func legendWidth(s series) float64 { return float64(len(s.name))*6.5 + 26 }
 
 func (t *trace) lastArrival() float64 {
@@ -156,7 +155,7 @@ func (t *trace) lastArrival() float64 {
 	return last
 }
 
-// rates draws a bar for each second, the series on top of each other, and the line of the limit.
+// drawRates draws a stacked bar for each second, and the line of the limit.
 func (t *trace) drawRates(d *svg) {
 	seconds := int(t.lastArrival()) + 1
 	counts := make([][]float64, len(t.series))
@@ -188,7 +187,7 @@ func (t *trace) drawRates(d *svg) {
 	d.text(plotRight, p.top-10, "limit-name", "end", t.limitName)
 }
 
-// waits draws a dot for each arrival.
+// drawLatencies draws a dot for each arrival.
 func (t *trace) drawLatencies(d *svg) {
 	longest := 0.0
 	for _, s := range t.series {
@@ -202,7 +201,7 @@ func (t *trace) drawLatencies(d *svg) {
 	if longest < 1 {
 		unit, factor = "milliseconds", 1000
 	}
-	longest = max(longest*factor, 1e-3) // nothing has waited at all: some scale all the same
+	longest = max(longest*factor, 1e-3) // avoid an empty scale
 	p := axes{latencyTop, latencyBottom, math.Floor(t.lastArrival()) + 1, longest * 1.1}
 	of := "each"
 	if t.latenciesOf != "" {
@@ -219,7 +218,7 @@ func (t *trace) drawLatencies(d *svg) {
 	}
 }
 
-// radius is that of a dot: smaller where there are many.
+// radius is the radius of a dot: smaller if there are many.
 func radius(dots int) string {
 	if dots > 100 {
 		return "1.6"

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -15,71 +16,88 @@ import (
 	"telegate/sandbox"
 )
 
-// stage is what most scenarios need: a Telegram with one bot, people who know it, and a gateway connected to it.
+// environment is a simulated Telegram and a gateway connected to it.
 type environment struct {
 	telegram *telegram
 	gateway  *gateway
-	dir      string
+	dir      string // of the database
 	setup    setup
 }
 
-// stage sets up a gateway with the first links users of the default domain, and the phones of some of them. perSecond is the
-// configured limit of messages a second, 0 for the default. The caller must clear it.
-func (su *suite) newEnvironment(ctx context.Context, links int, people []account, perSecond int, limits sandbox.Limits) (_ *environment, err error) {
-	dir, err := su.copyDatabase(ctx, usersName(links), seedLinks(users(links)))
+// open starts a simulated Telegram, and a gateway on a copy of the named database. prepare may change the setup before the gateway starts. The
+// caller must close the environment.
+func (su *suite) open(ctx context.Context, database string, fill seedFunc, limits sandbox.Limits, prepare func(*environment) error) (_ *environment, err error) {
+	env := &environment{}
+	if env.dir, err = su.copyDatabase(ctx, database, fill); err != nil {
+		return nil, err
+	}
+	if env.telegram, err = newTelegram(ctx, limits); err != nil {
+		return nil, err
+	}
+	env.setup = setup{telegram: env.telegram, bots: []benchBot{botNumber(0)}}
+	if err = prepare(env); err == nil {
+		env.gateway, err = su.startConnected(ctx, env.dir, env.setup)
+	}
 	if err != nil {
-		return nil, err
-	}
-	t, err := newTelegram(ctx, limits)
-	if err != nil {
-		return nil, err
-	}
-	env := &environment{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}, perSecond: perSecond}}
-	chats := make([]int64, len(people))
-	for i, a := range people {
-		chats[i] = a.chat
-	}
-	if err := t.addBot(ctx, botNumber(0), chats); err != nil {
-		t.stop()
-		return nil, err
-	}
-	if env.gateway, err = su.startConnected(ctx, dir, env.setup); err != nil {
-		t.stop()
+		env.close()
 		return nil, err
 	}
 	return env, nil
 }
 
-// usersName names the database of the first links users.
+// newEnvironment opens an environment with the first links users of the default domain and one bot that people have started. perSecond is the
+// configured limit of messages per second, 0 for the default.
+func (su *suite) newEnvironment(ctx context.Context, links int, people []account, perSecond int, limits sandbox.Limits) (*environment, error) {
+	return su.open(ctx, usersName(links), seedLinks(users(links)), limits, func(env *environment) error {
+		env.setup.perSecond = perSecond
+		chats := make([]int64, len(people))
+		for i, a := range people {
+			chats[i] = a.chat
+		}
+		return env.telegram.addBot(ctx, botNumber(0), chats)
+	})
+}
+
+// usersName is the name of the database with the first links users.
 func usersName(links int) string { return fmt.Sprintf("%d users", links) }
 
-// everybody is stage with links users, all of whom have phones.
+// environmentFor is newEnvironment with links users, all of whom have started the bot.
 func (su *suite) environmentFor(ctx context.Context, links int, limits sandbox.Limits) (*environment, error) {
 	return su.newEnvironment(ctx, links, slices.Collect(users(links)), 0, limits)
 }
 
-// clear ends everything and deletes the database.
+// close ends everything and deletes the database.
 func (s *environment) close() {
-	s.gateway.stop()
+	if s.gateway != nil {
+		s.gateway.stop()
+	}
 	s.telegram.stop()
-	_ = os.RemoveAll(s.dir) // else the lab's end does
+	_ = os.RemoveAll(s.dir) // or the end of the suite does
+}
+
+// numbered is the text of message i.
+func numbered(i int) string { return "Message " + strconv.Itoa(i) }
+
+// codeMessage is message i with a code made by the caller.
+func codeMessage(i int) api.SendMessage {
+	return api.SendMessage{Text: fmt.Sprintf("%06d is your code", i), Lane: "code", Purpose: "login"}
 }
 
 // sent is a message that was accepted.
 type sent struct {
 	chat   int64
-	text   string    // "": whatever comes into the chat
-	sentAt time.Time // when the call began that handed it over
+	text   string    // "": any text
+	sentAt time.Time // when the call to the gateway began
 }
 
-// send hands a message over.
+// send sends a message.
 func (g *gateway) send(c *conn, to account, m api.SendMessage) (sent, error) {
 	m.Domain, m.User = to.domain, to.user
 	s := sent{chat: to.chat, text: m.Text, sentAt: time.Now()}
 	return s, c.ask(http.StatusAccepted, "POST", "/v1/messages", m, nil)
 }
 
-// verify asks for a sign-in code, whose text is the gateway's.
+// verify starts a verification. The gateway makes the code and its text.
 func (g *gateway) verify(c *conn, who account) (sent, api.Verification, error) {
 	var v api.Verification
 	s := sent{chat: who.chat, sentAt: time.Now()}
@@ -88,10 +106,10 @@ func (g *gateway) verify(c *conn, who account) (sent, api.Verification, error) {
 	return s, v, err
 }
 
-// handing is how many connections hand over what is handed over "at once".
+// connections is the number of connections that send messages "at once".
 const connections = 64
 
-// atOnce does something count times over several connections.
+// parallel calls do count times, over several connections.
 func (g *gateway) parallel(ctx context.Context, count int, do func(c *conn, i int) error) error {
 	work, ctx := errgroup.WithContext(ctx)
 	for n := range min(connections, count) {
@@ -112,7 +130,7 @@ func (g *gateway) parallel(ctx context.Context, count int, do func(c *conn, i in
 	return work.Wait()
 }
 
-// handOver sends the messages at once; each must be accepted.
+// sendAll sends messages at once. Each must be accepted.
 func (g *gateway) sendAll(ctx context.Context, to []account, text func(i int) string) ([]sent, error) {
 	var mu sync.Mutex
 	var all []sent
@@ -126,14 +144,14 @@ func (g *gateway) sendAll(ctx context.Context, to []account, text func(i int) st
 	return all, err
 }
 
-// tally compares what was accepted with what arrived.
+// counts compares accepted messages with those that arrived.
 type counts struct {
-	first       map[sent]arrival // by the message without its time
-	lost        int              // accepted and not arrived
-	duplicates  int              // arrivals beyond the first
-	tooMany     int              // sends that were answered 429
-	unanswered  int              // arrivals whose answer was lost on its way
-	lastArrival time.Time        // when the last first arrival was
+	first       map[sent]arrival // by message, without its time
+	lost        int              // accepted but not arrived
+	duplicates  int              // arrivals after the first
+	tooMany     int              // sends answered 429
+	unanswered  int              // arrivals whose answer was lost
+	lastArrival time.Time        // of a message that had not arrived before
 }
 
 func (s *environment) count(accepted []sent) counts {
@@ -171,8 +189,7 @@ func (s *environment) count(accepted []sent) counts {
 
 func (s sent) key() sent { return sent{chat: s.chat, text: s.text} }
 
-// waits are how many milliseconds each message took from handing it over to its arrival; those that did not arrive are left
-// out.
+// latencies are the milliseconds from sending to arrival, of each message that arrived.
 func (t counts) latencies(accepted []sent) []float64 {
 	var list []float64
 	for _, m := range accepted {
@@ -184,14 +201,13 @@ func (t counts) latencies(accepted []sent) []float64 {
 }
 
 const (
-	deliveryTimeout = 15 * time.Minute // how long everything accepted may take to arrive: long, because benchmarks do not fail by time
+	deliveryTimeout = 15 * time.Minute // long, because benchmarks do not fail by time
 	deliveryPoll    = 20 * time.Millisecond
-	// The outbox counts as empty for good once it has been empty this often, a second apart: at a start it is not filled yet.
+	// The outbox counts as empty after this many checks, one per second: at a start it is not filled yet.
 	emptyChecks = 4
 )
 
-// drained waits until everything has arrived and the outbox is empty. Where it is empty before, what has not arrived never
-// will, and the tally says so.
+// waitDelivered waits until all messages have arrived and the outbox is empty. If the outbox stays empty earlier, the missing messages are lost.
 func (s *environment) waitDelivered(ctx context.Context, accepted []sent) (counts, error) {
 	empty, next := 0, time.Now()
 	err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) {
@@ -217,7 +233,7 @@ func (s *environment) waitDelivered(ctx context.Context, accepted []sent) (count
 	return s.count(accepted), nil
 }
 
-// eventually asks again and again until something holds, or the time is over: for what nothing tells of.
+// waitUntil polls until holds returns true, or the time is over.
 func waitUntil(ctx context.Context, within, every time.Duration, holds func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not within %s", within))
 	defer cancel()
@@ -231,7 +247,7 @@ func waitUntil(ctx context.Context, within, every time.Duration, holds func() (b
 	}
 }
 
-// pause waits; its error is why the context ended before.
+// sleep waits. If the context ends before, the error is the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

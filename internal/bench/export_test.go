@@ -17,7 +17,7 @@ func SpreadOf(values []float64) (low, median, high float64) {
 	return s.Min, s.Median, s.Max
 }
 
-// Figure is a figure for tests, with the values that the runs of its scenario give.
+// Figure is a figure for tests, with the values of its runs.
 type Figure struct {
 	What, Unit, Sense string
 	Bound             float64
@@ -29,7 +29,7 @@ type Figure struct {
 // ErrFailing is the error of the run that fails.
 var ErrFailing = errors.New("this run fails")
 
-// RunFigures runs a scenario that gives these values. The run with the number failing, from 0, fails; -1: none.
+// RunFigures runs a scenario with these values. The run with the number failing, from 0, fails; -1: none.
 func RunFigures(ctx context.Context, o Options, name string, failing int, figures ...Figure) (*Report, error) {
 	s := scenario{name: name}
 	for _, f := range figures {
@@ -53,7 +53,7 @@ func RunFigures(ctx context.Context, o Options, name string, failing int, figure
 	return run(ctx, o, []scenario{s})
 }
 
-// Send is a send that Telegram saw, or a message that was accepted.
+// Send is a send that reached Telegram, or an accepted message.
 type Send struct {
 	Chat      int64
 	Text      string
@@ -61,7 +61,7 @@ type Send struct {
 	Delivered bool
 }
 
-// Tally compares accepted messages with what Telegram saw.
+// Tally compares accepted messages with those that reached Telegram.
 func Tally(accepted, seen []Send) (lost, twice, floods, cut int) {
 	env := &environment{telegram: &telegram{}}
 	for _, s := range seen {
@@ -75,7 +75,7 @@ func Tally(accepted, seen []Send) (lost, twice, floods, cut int) {
 	return t.lost, t.duplicates, t.tooMany, t.unanswered
 }
 
-// Chart draws series of arrivals, each with its second and how many seconds it has waited.
+// Chart draws series of arrivals, each with its second and its latency in seconds.
 func Chart(w io.Writer, title, waitsOf string, names []string, points ...[][2]float64) error {
 	t := &trace{title: title, limit: 30, limitName: "the limit", latenciesOf: waitsOf}
 	for i, name := range names {

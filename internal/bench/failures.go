@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"telegate/sandbox"
@@ -33,9 +32,9 @@ func runK(ctx context.Context, su *suite) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	defer func() { env.close() }()
+	defer env.close()
 	began := time.Now()
-	accepted, err := env.gateway.sendAll(ctx, slices.Collect(users(n)), func(i int) string { return "Message " + strconv.Itoa(i) })
+	accepted, err := env.gateway.sendAll(ctx, slices.Collect(users(n)), numbered)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -57,7 +56,7 @@ func runK(ctx context.Context, su *suite) (outcome, error) {
 	}}, nil
 }
 
-// faulty is the server of F.
+// faults are the faults of Telegram in F.
 var faults = sandbox.Faults{FailEvery: 25, LoseEvery: 20}
 
 func runF(ctx context.Context, su *suite) (outcome, error) {
@@ -68,7 +67,7 @@ func runF(ctx context.Context, su *suite) (outcome, error) {
 	}
 	defer env.close()
 	env.telegram.SetFaults(faults)
-	accepted, err := env.gateway.sendAll(ctx, slices.Collect(users(n)), func(i int) string { return "Message " + strconv.Itoa(i) })
+	accepted, err := env.gateway.sendAll(ctx, slices.Collect(users(n)), numbered)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -88,10 +87,10 @@ func runF(ctx context.Context, su *suite) (outcome, error) {
 	return outcome{values: values}, nil
 }
 
-// errNoBroadcasts says that this telegate has no broadcasts.
+// errNoBroadcasts means that this version of telegate has no broadcasts.
 var errNoBroadcasts = errors.New("this telegate has no broadcasts")
 
-// faultyBroadcast is F with one broadcast in place of many messages.
+// faultyBroadcast is F with one broadcast instead of many messages.
 func (su *suite) faultyBroadcast(ctx context.Context) (counts, error) {
 	n := su.size.messages
 	env, err := su.environmentFor(ctx, n, telegramLimits)

@@ -27,7 +27,7 @@ var fallbackScenarios = []scenario{
 	}},
 }
 
-// The application and the person's account of the simulated data centre.
+// The application and the user's account in the simulated data centre.
 const (
 	appID   = 1
 	appHash = "00000000000000000000000000000000"
@@ -36,19 +36,19 @@ const (
 
 var helper = datacenter.Account{ID: 4_000_000_000, AccessHash: 1, Username: "bench_helper", Name: "Helper", Phone: "+34600000000"}
 
-// ServeCommand is the hidden command that serves with other data centres than Telegram's.
+// ServeCommand is the hidden command that serves with simulated data centres.
 const ServeCommand = "bench-serve"
 
-// FormatServer writes a data centre for the command line: its number, its address and its public key.
+// FormatServer formats a data centre for the command line: number, address and public key.
 func FormatServer(s userclient.Server) string {
 	return fmt.Sprintf("%d,%s,%s", s.DC, s.Address, base64.RawURLEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(s.Key)))
 }
 
-// ParseServer reads what FormatServer has written.
+// ParseServer parses the format of FormatServer.
 func ParseServer(text string) (userclient.Server, error) {
 	parts := strings.Split(text, ",")
 	if len(parts) != 3 {
-		return userclient.Server{}, errors.New("a server is its number, address and key, with commas between them")
+		return userclient.Server{}, errors.New("a server is its number, address and key, separated by commas")
 	}
 	number, err := strconv.Atoi(parts[0])
 	if err != nil {
@@ -65,22 +65,10 @@ func ParseServer(text string) (userclient.Server, error) {
 	return userclient.Server{DC: number, Address: parts[1], Key: key}, nil
 }
 
-// runFallback hands over codes one by one, each to a chat of its own, while nobody listens where the Bot API was. Bot and person
-// are connected to a simulated data centre, which answers at once.
+// runFallback sends codes one by one, each to its own chat, while the Bot API is down. Bot and user account are connected to a simulated data
+// centre, which answers at once.
 func runFallback(ctx context.Context, su *suite) (_ outcome, err error) {
 	people := slices.Collect(users(su.size.codes))
-	dir, err := su.copyDatabase(ctx, usersName(len(people)), seedLinks(users(len(people))))
-	if err != nil {
-		return outcome{}, err
-	}
-	t, err := newTelegram(ctx, telegramLimits)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer t.stop()
-	if err := t.addBot(ctx, botNumber(0), nil); err != nil {
-		return outcome{}, err
-	}
 	centre, err := dataCentre(people)
 	if err != nil {
 		return outcome{}, err
@@ -90,23 +78,25 @@ func runFallback(ctx context.Context, su *suite) (_ outcome, err error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("sign in at the simulated data centre: %w", err)
 	}
-	g, err := su.startConnected(ctx, dir, setup{
-		telegram: t, bots: []benchBot{botNumber(0)}, account: &accountSetup{session: session, servers: centre.Servers()},
+	env, err := su.open(ctx, usersName(len(people)), seedLinks(users(len(people))), telegramLimits, func(env *environment) error {
+		env.setup.account = &accountSetup{session: session, servers: centre.Servers()}
+		return env.telegram.addBot(ctx, botNumber(0), nil)
 	})
 	if err != nil {
 		return outcome{}, err
 	}
-	defer g.stop()
+	defer env.close()
+	g := env.gateway
 	if err := g.accountsConnected(ctx); err != nil {
 		return outcome{}, fmt.Errorf("the accounts are not connected: %w\n%s", err, g.lastLines())
 	}
-	t.stop()
+	env.telegram.stop()
 	accepted := make([]sent, len(people))
 	for i, to := range people {
 		if err := sleep(ctx, codeGap); err != nil {
 			return outcome{}, err
 		}
-		if accepted[i], err = g.send(g.conn, to, api.SendMessage{Text: fmt.Sprintf("%06d is your code", i), Lane: "code", Purpose: "login"}); err != nil {
+		if accepted[i], err = g.send(g.conn, to, codeMessage(i)); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -134,7 +124,7 @@ func runFallback(ctx context.Context, su *suite) (_ outcome, err error) {
 	return outcome{values: values}, nil
 }
 
-// dataCentre is a simulated one where the first bot, the helper and these people have accounts. The caller must close it.
+// dataCentre is a simulated data centre with accounts for the first bot, the helper and people. The caller must close it.
 func dataCentre(people []account) (*datacenter.Telegram, error) {
 	centre, err := datacenter.Open(dc)
 	if err != nil {
@@ -168,7 +158,7 @@ func signIn(ctx context.Context, centre *datacenter.Telegram) (string, error) {
 	return step.Done.Session.Encode(), nil
 }
 
-// accountsConnected waits until the gateway's two accounts are.
+// accountsConnected waits until the gateway's two accounts are connected.
 func (g *gateway) accountsConnected(ctx context.Context) error {
 	return waitUntil(ctx, startTimeout, 20*time.Millisecond, func() (bool, error) {
 		var health api.Health
@@ -183,7 +173,7 @@ func (g *gateway) accountsConnected(ctx context.Context) error {
 	})
 }
 
-// emptied waits until nothing is in the outbox any more.
+// waitQueueEmpty waits until the outbox is empty.
 func (g *gateway) waitQueueEmpty(ctx context.Context) error {
 	err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) {
 		m, err := g.metrics()

@@ -32,11 +32,10 @@ var latencyScenarios = []scenario{
 	}},
 }
 
-// wireEvery is slow enough that no code waits for the slot of another: there are 30 a second.
+// codeGap is long enough that no code waits for another one: the limit is 30 per second.
 const codeGap = 50 * time.Millisecond
 
-// runWire hands over codes one by one, each to a chat of its own, while the gateway has nothing else to do. The simulated
-// Telegram answers at once.
+// runWire sends codes one by one, each to its own chat, while the gateway is idle. The simulated Telegram answers at once.
 func runWire(ctx context.Context, su *suite) (outcome, error) {
 	env, err := su.environmentFor(ctx, su.size.codes, promptLimits)
 	if err != nil {
@@ -48,7 +47,7 @@ func runWire(ctx context.Context, su *suite) (outcome, error) {
 		if err := sleep(ctx, codeGap); err != nil {
 			return outcome{}, err
 		}
-		s, err := env.gateway.send(env.gateway.conn, userNumber(i), api.SendMessage{Text: fmt.Sprintf("%06d is your code", i), Lane: "code", Purpose: "login"})
+		s, err := env.gateway.send(env.gateway.conn, userNumber(i), codeMessage(i))
 		if err != nil {
 			return outcome{}, err
 		}
@@ -68,12 +67,12 @@ func runWire(ctx context.Context, su *suite) (outcome, error) {
 const (
 	checkEvery    = time.Millisecond
 	checkCallers  = 64
-	codesASecond  = 1000 // the codes to check must arrive first; no target is about how
+	codesASecond  = 1000 // the codes must arrive before the checks; this is not measured
 	checksPerCode = 2    // a wrong one, then the right one
 )
 
-// runCheck checks codes at a steady 1,000 a second, whether or not the answers keep up. A check begins when it is due, or
-// when this process has woken up for it; what it waits for a free connection counts.
+// runCheck checks codes at a steady 1,000 per second, even if the answers are slower. A check's time begins when it is due, and includes waiting for
+// a free connection.
 func runCheck(ctx context.Context, su *suite) (outcome, error) {
 	people := slices.Collect(users(su.size.checks / checksPerCode))
 	env, err := su.newEnvironment(ctx, len(people), people, codesASecond, noLimits)
@@ -132,7 +131,7 @@ func runCheck(ctx context.Context, su *suite) (outcome, error) {
 	return outcome{values: map[string]float64{"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "max": percentile(took, 1)}}, nil
 }
 
-// askForCodes starts a verification for each of the people and reads the codes from their phones.
+// createVerifications starts a verification for each person and reads the codes from the phones.
 func (s *environment) createVerifications(ctx context.Context, people []account) (ids, codes []string, err error) {
 	ids, codes = make([]string, len(people)), make([]string, len(people))
 	accepted := make([]sent, len(people))
@@ -158,12 +157,12 @@ func (s *environment) createVerifications(ctx context.Context, people []account)
 	return ids, codes, nil
 }
 
-// checkCode checks the right code or another one; the answer must be the right one, too.
+// checkCode checks the right or a wrong code, and that the answer is right.
 func checkCode(c *conn, id, code string, right bool) error {
 	if !right {
 		n, err := strconv.Atoi(code)
 		if err != nil {
-			return fmt.Errorf("a code that is no number: %w", err)
+			return fmt.Errorf("the code is not a number: %w", err)
 		}
 		code = fmt.Sprintf("%06d", (n+1)%1_000_000)
 	}
@@ -183,12 +182,12 @@ func checkCode(c *conn, id, code string, right bool) error {
 		return err
 	}
 	if check.Approved != right {
-		return errors.New("a code was judged wrongly: " + check.Result)
+		return errors.New("wrong result for a code: " + check.Result)
 	}
 	return nil
 }
 
-// idleLinks are what an idle gateway has on disk.
+// idleUsers is the number of links of the idle gateway.
 const idleUsers = 1000
 
 func runIdle(ctx context.Context, su *suite) (outcome, error) {

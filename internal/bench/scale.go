@@ -2,13 +2,10 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,10 +37,10 @@ var scaleScenarios = []scenario{
 	}},
 }
 
-// runScale runs a gateway with few links and one with many side by side, and gives the same calls to both in turn, so that
-// whatever else the machine does slows both. Ratios are of the medians.
+// runScale runs a gateway with few links and one with many, and makes the same calls to both in turn, so that other load on the machine slows
+// both. It compares the medians.
 func runScale(ctx context.Context, su *suite) (outcome, error) {
-	if _, err := su.seedDatabase(ctx, usersName(su.size.links), seedLinks(users(su.size.links))); err != nil { // it takes its time: before anything runs
+	if _, err := su.seedDatabase(ctx, usersName(su.size.links), seedLinks(users(su.size.links))); err != nil { // takes long: before anything runs
 		return outcome{}, err
 	}
 	few, err := su.scaleEnvironment(ctx, su.size.fewLinks)
@@ -63,15 +60,15 @@ func runScale(ctx context.Context, su *suite) (outcome, error) {
 	return outcome{values: s.values}, s.queued(ctx)
 }
 
-// scaling is a run of the scenario.
+// scaleRun is one run of the scenario.
 type scaleRun struct {
 	suite         *suite
 	few, many     *environment
 	values        map[string]float64
-	verifications map[*gateway]map[string]string // the verification of each user
+	verifications map[*gateway]map[string]string // by user
 }
 
-// links measures what many links cost.
+// links measures the cost of many links.
 func (s *scaleRun) links(ctx context.Context) (err error) {
 	g := s.many.gateway
 	s.values["start"] = millis(g.readyAfter)
@@ -100,11 +97,11 @@ func (s *scaleRun) links(ctx context.Context) (err error) {
 	return s.compare(ctx, comparison{"accept", s.accept}, comparison{"capability", capability}, comparison{"verification", verification}, comparison{"check", s.check})
 }
 
-// queued measures what a long queue costs besides.
+// queued measures the additional cost of a long queue.
 func (s *scaleRun) queued(ctx context.Context) (err error) {
 	g, people := s.many.gateway, s.suite.samplePeople(s.suite.size.links)
 	if err := g.parallel(ctx, s.suite.size.queued, func(c *conn, i int) error {
-		_, err := g.send(c, people[i%len(people)], api.SendMessage{Text: "Message " + strconv.Itoa(i)})
+		_, err := g.send(c, people[i%len(people)], api.SendMessage{Text: numbered(i)})
 		return err
 	}); err != nil {
 		return err
@@ -115,7 +112,7 @@ func (s *scaleRun) queued(ctx context.Context) (err error) {
 	if err := s.compare(ctx, comparison{"queued-accept", s.accept}, comparison{"queued-check", s.check}); err != nil {
 		return err
 	}
-	// The codes of the verifications have their turn first.
+	// The codes of the verifications are sent first.
 	if err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) {
 		m, err := g.metrics()
 		return m[`telegate_queue_messages{lane="code"}`] == 0, err
@@ -137,17 +134,16 @@ func (s *scaleRun) queued(ctx context.Context) (err error) {
 }
 
 func (s *scaleRun) accept(g *gateway, who account, i int) error {
-	_, err := g.send(g.conn, who, api.SendMessage{Text: "Message " + strconv.Itoa(i)})
+	_, err := g.send(g.conn, who, api.SendMessage{Text: numbered(i)})
 	return err
 }
 
-// check checks a wrong code, which costs what a right one does.
+// check checks a wrong code, which costs as much as a right one.
 func (s *scaleRun) check(g *gateway, who account, _ int) error {
 	return g.conn.ask(http.StatusOK, "POST", "/v1/verifications/"+s.verifications[g][who.user]+"/check", api.CheckCode{Code: "1234567", SessionBinding: "session"}, nil)
 }
 
-// codesInTurn hands codes over one by one to each stage, numbered from a first one, and answers how many milliseconds each
-// took to arrive there.
+// compareCodes sends codes one by one to each environment, numbered from first, and returns the milliseconds until each arrived.
 func (s *scaleRun) compareCodes(ctx context.Context, first int, stages ...*environment) ([][]float64, error) {
 	accepted := make([][]sent, len(stages))
 	for i := range s.suite.size.codes {
@@ -155,11 +151,11 @@ func (s *scaleRun) compareCodes(ctx context.Context, first int, stages ...*envir
 			return nil, err
 		}
 		for j := range stages {
-			n := (i + j) % len(stages) // each is first as often as the other
+			n := (i + j) % len(stages) // each goes first equally often
 			env := stages[n]
 			people := s.people(env)
 			m, err := env.gateway.send(env.gateway.conn, people[i%len(people)],
-				api.SendMessage{Text: fmt.Sprintf("%06d is your code", first+i), Lane: "code", Purpose: "login"})
+				codeMessage(first+i))
 			if err != nil {
 				return nil, err
 			}
@@ -176,7 +172,7 @@ func (s *scaleRun) compareCodes(ctx context.Context, first int, stages ...*envir
 	return waits, nil
 }
 
-// people are whom the calls at a stage are about.
+// people are the users of the calls in an environment.
 func (s *scaleRun) people(env *environment) []account {
 	if env == s.few {
 		return s.suite.samplePeople(s.suite.size.fewLinks)
@@ -184,8 +180,7 @@ func (s *scaleRun) people(env *environment) []account {
 	return s.suite.samplePeople(s.suite.size.links)
 }
 
-// sample are the people of a gateway with so many links whom the calls are about: as many with few links as with many,
-// evenly spread over all of them.
+// samplePeople are users for the calls: always the same number, spread evenly over all links.
 func (su *suite) samplePeople(links int) []account {
 	var people []account
 	for n := range su.size.fewLinks {
@@ -198,26 +193,26 @@ func (su *suite) scaleEnvironment(ctx context.Context, links int) (*environment,
 	return su.newEnvironment(ctx, links, su.samplePeople(links), 0, telegramLimits)
 }
 
-// comparison is a call whose time with many links is compared with that with few.
+// comparison is a call to compare with many and with few links.
 type comparison struct {
 	key  string
 	call func(g *gateway, who account, i int) error
 }
 
-// compare makes the same calls at both gateways in turn, and notes how many times longer they take with many links.
+// compare makes the same calls to both gateways in turn, and records the ratio of their times.
 func (s *scaleRun) compare(ctx context.Context, comparisons ...comparison) error {
 	stages := []*environment{s.few, s.many}
 	people := [][]account{s.people(s.few), s.people(s.many)}
 	for _, c := range comparisons {
 		for _, env := range stages {
-			if err := env.gateway.reconnect(ctx); err != nil { // it may have been idle for longer than the gateway keeps a connection
+			if err := env.gateway.reconnect(ctx); err != nil { // the gateway may have closed it as idle
 				return err
 			}
 		}
 		took := make([][]float64, 2)
 		for i := range s.suite.size.calls {
 			for j := range stages {
-				at := (i + j) % 2 // each is first as often as the other
+				at := (i + j) % 2 // each goes first equally often
 				began := time.Now()
 				if err := c.call(stages[at].gateway, people[at][i%len(people[at])], i); err != nil {
 					return err
@@ -230,45 +225,31 @@ func (s *scaleRun) compare(ctx context.Context, comparisons ...comparison) error
 	return nil
 }
 
-// runBots runs many bots at once, each of a domain of its own with one linked user.
-func runBots(ctx context.Context, su *suite) (_ outcome, err error) {
+// runBots runs many bots, each in its own domain with one linked user.
+func runBots(ctx context.Context, su *suite) (outcome, error) {
 	var people []account
-	s := setup{}
+	var bots []benchBot
 	for n := range su.size.bots {
 		b := botNumber(n)
-		s.bots = append(s.bots, b)
+		bots = append(bots, b)
 		people = append(people, account{domainNumber(n), "user//alice", b.id, userNumber(n).chat})
 	}
-	dir, err := su.copyDatabase(ctx, fmt.Sprintf("%d bots", su.size.bots), seedLinks(slices.Values(people)))
+	env, err := su.open(ctx, fmt.Sprintf("%d bots", su.size.bots), seedLinks(slices.Values(people)), telegramLimits, func(env *environment) error {
+		env.setup.bots = bots
+		work, ctx := errgroup.WithContext(ctx)
+		work.SetLimit(connections)
+		for n, b := range bots {
+			work.Go(func() error { return env.telegram.addBot(ctx, b, []int64{people[n].chat}) })
+		}
+		return work.Wait()
+	})
 	if err != nil {
 		return outcome{}, err
 	}
-	if s.telegram, err = newTelegram(ctx, telegramLimits); err != nil {
-		return outcome{}, err
-	}
-	env := &environment{telegram: s.telegram, dir: dir, setup: s}
-	defer func() {
-		if env.gateway != nil {
-			env.close()
-		} else {
-			err = errors.Join(err, os.RemoveAll(dir))
-			env.telegram.stop()
-		}
-	}()
-	work, workCtx := errgroup.WithContext(ctx)
-	work.SetLimit(connections)
-	for n, b := range s.bots {
-		work.Go(func() error { return s.telegram.addBot(workCtx, b, []int64{people[n].chat}) })
-	}
-	if err := work.Wait(); err != nil {
-		return outcome{}, err
-	}
-	if env.gateway, err = su.startConnected(ctx, dir, s); err != nil {
-		return outcome{}, err
-	}
+	defer env.close()
 	up := time.Since(env.gateway.started)
 	began := time.Now()
-	accepted, err := env.gateway.sendAll(ctx, people, func(i int) string { return "Message " + strconv.Itoa(i) })
+	accepted, err := env.gateway.sendAll(ctx, people, numbered)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -11,7 +11,7 @@ import (
 	"telegate/linking"
 )
 
-// benchBot is a bot of the simulated Telegram. Its token opens nothing outside of it.
+// benchBot is a bot of the simulated Telegram. Its token is no real one.
 type benchBot struct {
 	id              int64
 	username, token string
@@ -44,13 +44,13 @@ func users(count int) iter.Seq[account] {
 	}
 }
 
-// filler puts something into a database.
+// seedFunc fills a database.
 type seedFunc func(ctx context.Context, d *db.DB) error
 
-// seedBatch is how many rows of a kind share a transaction.
+// seedBatch is the number of links per transaction.
 const seedBatch = 10_000
 
-// seed makes a database of that content.
+// createDatabase creates a database and fills it.
 func createDatabase(ctx context.Context, path string, content seedFunc) (err error) {
 	d, err := db.Open(ctx, db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
 	if err != nil {
@@ -60,8 +60,7 @@ func createDatabase(ctx context.Context, path string, content seedFunc) (err err
 	return content(ctx, d)
 }
 
-// linked is a database in which these accounts are linked, a month ago. It goes through the database's own transactions, so
-// that the rows are those of the product.
+// seedLinks links these accounts, a month ago. It uses the database's own transactions, so that the rows are real.
 func seedLinks(accounts iter.Seq[account]) seedFunc {
 	return func(ctx context.Context, d *db.DB) error {
 		since := time.Now().AddDate(0, -1, 0)
@@ -89,7 +88,7 @@ func seedLinks(accounts iter.Seq[account]) seedFunc {
 				return nil
 			})
 			if err != nil {
-				return fmt.Errorf("make %d links: %w", n, err)
+				return fmt.Errorf("create %d links: %w", n, err)
 			}
 		}
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,7 +11,7 @@ import (
 	"telegate/api"
 )
 
-// Figures of peers are those of the comparison in docs/benchmarks.md, which had the same limits.
+// The values of others are from the comparison in docs/benchmarks.md, with the same limits.
 var sendingScenarios = []scenario{
 	{name: "A", run: runA, figures: []figure{
 		{key: "s", what: "600 messages to 600 chats, handed over at once: until the last has arrived", unit: "s", target: atMost(19.6), peer: "20.0 s (telegraf-throttler)"},
@@ -59,7 +58,7 @@ func runB(ctx context.Context, su *suite) (outcome, error) {
 	return o, err
 }
 
-// rush hands messages over at once and waits until they have arrived.
+// sendBurst sends messages at once and waits until they have arrived.
 func (su *suite) sendBurst(ctx context.Context, people int, to []account, title string) (outcome, error) {
 	env, err := su.environmentFor(ctx, people, telegramLimits)
 	if err != nil {
@@ -67,7 +66,7 @@ func (su *suite) sendBurst(ctx context.Context, people int, to []account, title 
 	}
 	defer env.close()
 	began := time.Now()
-	accepted, err := env.gateway.sendAll(ctx, to, func(i int) string { return "Message " + strconv.Itoa(i) })
+	accepted, err := env.gateway.sendAll(ctx, to, numbered)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -87,7 +86,7 @@ func runH(ctx context.Context, su *suite) (outcome, error) {
 	}
 	defer env.close()
 	began := time.Now()
-	hot, err := env.gateway.sendAll(ctx, slices.Repeat([]account{userNumber(0)}, su.size.hot), func(i int) string { return "Message " + strconv.Itoa(i) })
+	hot, err := env.gateway.sendAll(ctx, slices.Repeat([]account{userNumber(0)}, su.size.hot), numbered)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -111,7 +110,7 @@ func runH(ctx context.Context, su *suite) (outcome, error) {
 	}, tr}, nil
 }
 
-// runU is A, and meanwhile codes: in turn one that the caller has made and one of the gateway's own verifications.
+// runU is A with codes at the same time: in turn a code made by the caller and one of a verification.
 func runU(ctx context.Context, su *suite) (outcome, error) {
 	env, err := su.environmentFor(ctx, su.size.messages+maxCodes, telegramLimits)
 	if err != nil {
@@ -122,7 +121,7 @@ func runU(ctx context.Context, su *suite) (outcome, error) {
 	began := time.Now()
 	work, workCtx := errgroup.WithContext(ctx)
 	work.Go(func() (err error) {
-		messages, err = env.gateway.sendAll(workCtx, slices.Collect(users(su.size.messages)), func(i int) string { return "Message " + strconv.Itoa(i) })
+		messages, err = env.gateway.sendAll(workCtx, slices.Collect(users(su.size.messages)), numbered)
 		return err
 	})
 	work.Go(func() (err error) {
@@ -146,7 +145,7 @@ func runU(ctx context.Context, su *suite) (outcome, error) {
 	}, tr}, nil
 }
 
-// codes asks for a code every 300 ms while the messages are on their way.
+// codes sends a code every 300 ms until the messages have arrived.
 func (su *suite) codes(ctx context.Context, env *environment) ([]sent, error) {
 	var codes []sent
 	began := time.Now()
@@ -154,14 +153,14 @@ func (su *suite) codes(ctx context.Context, env *environment) ([]sent, error) {
 		if err := sleep(ctx, time.Until(began.Add(time.Duration(n+1)*codeInterval))); err != nil {
 			return nil, err
 		}
-		if len(env.telegram.seen()) >= su.size.messages { // a few of them are codes: it ends a little before the messages do
+		if len(env.telegram.seen()) >= su.size.messages { // a few of them are codes, so it ends a little early
 			break
 		}
 		to := userNumber(su.size.messages + n)
 		var s sent
 		var err error
 		if n%2 == 0 {
-			s, err = env.gateway.send(env.gateway.conn, to, api.SendMessage{Text: fmt.Sprintf("%06d is your code", n), Lane: "code", Purpose: "login"})
+			s, err = env.gateway.send(env.gateway.conn, to, codeMessage(n))
 		} else {
 			s, _, err = env.gateway.verify(env.gateway.conn, to)
 		}
