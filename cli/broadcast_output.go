@@ -36,7 +36,7 @@ func watchBroadcast(ctx context.Context, env *Env, client *apiClient, id string)
 		switch {
 		case ctx.Err() != nil:
 			fmt.Fprintln(env.Stderr)
-			return b, fmt.Errorf("stopped watching; %s continues; to watch it again: telegate broadcast show --watch %s; to cancel it: telegate broadcast cancel %s", id, id, id)
+			return b, fmt.Errorf("stopped watching %s, which continues; to watch it again: telegate broadcast show --watch %s; to cancel it: telegate broadcast cancel %s", id, id, id)
 		case err != nil:
 			return b, fmt.Errorf("%w\n  to watch it again: telegate broadcast show --watch %s", err, id)
 		}

@@ -13,7 +13,7 @@ import (
 	"telegate/internal/exit"
 )
 
-// listPage is how many messages, users or sign-ins one call of the API is asked for at a time.
+// pageSize is the number of messages, users or sign-ins per call of the API.
 const pageSize = 500
 
 type messagesListCmd struct {
