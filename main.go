@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	// After the first signal the handler is gone, so a second one ends the process at once.
+	// The first signal cancels ctx and removes the handler, so the second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Main(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))

@@ -14,7 +14,14 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/internal/exit"
 )
+
+// gatewayFlags say which running gateway to call.
+type gatewayFlags struct {
+	API string `default:"http://127.0.0.1:8080" getenv:"TELEGATE_API" placeholder:"URL" help:"The gateway: a URL, or unix:/path (default $$TELEGATE_API, or ${default})."`
+	Key string `getenv:"TELEGATE_KEY" placeholder:"KEY" help:"The API key (default $$TELEGATE_KEY). On the command line other users of the machine can see it."`
+}
 
 // apiClient calls a running gateway.
 type apiClient struct {
@@ -23,15 +30,15 @@ type apiClient struct {
 	key  string
 }
 
-func newAPIClient(f gatewayFlags) (*apiClient, error) {
+// client makes a client. It needs an API key.
+func (f gatewayFlags) client() (*apiClient, error) {
 	if f.Key == "" {
-		return nil, errors.New("no API key: set TELEGATE_KEY to one that telegate key create has printed")
+		return nil, exit.Usagef("no API key: set TELEGATE_KEY to one that telegate key create has printed")
 	}
-	return f.client()
+	return f.clientWithoutKey()
 }
 
-// client is newAPIClient for calls that need no key.
-func (f gatewayFlags) client() (*apiClient, error) {
+func (f gatewayFlags) clientWithoutKey() (*apiClient, error) {
 	c := &apiClient{http: &http.Client{Timeout: time.Minute}, base: strings.TrimRight(f.API, "/"), key: f.Key}
 	if path, ok := strings.CutPrefix(f.API, "unix:"); ok {
 		c.base = "http://telegate"
@@ -41,13 +48,21 @@ func (f gatewayFlags) client() (*apiClient, error) {
 		return c, nil
 	}
 	if u, err := url.Parse(f.API); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("--api must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path")
+		return nil, exit.Usagef("--api must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path")
 	}
 	return c, nil
 }
 
-// call makes one call and reads its answer into out, which is nil where there is none; a problem comes back as an error in its own
-// words.
+// call is one call with a client of its own.
+func (f gatewayFlags) call(ctx context.Context, method, path string, in, out any) error {
+	c, err := f.client()
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, method, path, nil, in, out)
+}
+
+// call makes one call and reads the answer into out, unless out is nil. A problem answer becomes an error with the same text.
 func (c *apiClient) call(ctx context.Context, method, path string, header map[string]string, in, out any) error {
 	resp, err := c.send(ctx, method, path, header, in)
 	if err != nil {
@@ -55,7 +70,7 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return problemIn(resp)
+		return problemError(resp)
 	}
 	if out == nil {
 		return nil
@@ -63,25 +78,25 @@ func (c *apiClient) call(ctx context.Context, method, path string, header map[st
 	return decodeAnswer(resp, out)
 }
 
-// download copies an answer of any length, of the content type that is asked for.
+// download copies an answer of the given content type and of any length to w.
 func (c *apiClient) download(ctx context.Context, path, contentType string, w io.Writer) error {
-	patient := *c
-	patient.http = &http.Client{Transport: c.http.Transport} // without a timeout for the whole
-	resp, err := patient.send(ctx, "GET", path, map[string]string{"Accept": contentType}, nil)
+	client := *c
+	client.http = &http.Client{Transport: c.http.Transport} // no timeout: a download may take long
+	resp, err := client.send(ctx, "GET", path, map[string]string{"Accept": contentType}, nil)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return problemIn(resp)
+		return problemError(resp)
 	}
 	if _, err := io.Copy(w, resp.Body); err != nil {
-		return fmt.Errorf("the answer broke off, so what there is of it is not the whole: %w", err)
+		return fmt.Errorf("the answer was cut off and is not complete: %w", err)
 	}
 	return nil
 }
 
-// send makes one request; the caller closes the answer's body.
+// send makes one request. The caller closes the answer's body.
 func (c *apiClient) send(ctx context.Context, method, path string, header map[string]string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
@@ -111,13 +126,13 @@ func (c *apiClient) send(ctx context.Context, method, path string, header map[st
 	return resp, nil
 }
 
-// longestAnswer bounds what is read of an answer in JSON.
-const longestAnswer = 1 << 20
+// maxAnswer limits the size of a JSON answer, in bytes.
+const maxAnswer = 1 << 20
 
-// problemIn is the problem that an answer tells.
-func problemIn(resp *http.Response) error {
+// problemError is the problem in an answer.
+func problemError(resp *http.Response) error {
 	var p api.Problem
-	if err := json.NewDecoder(io.LimitReader(resp.Body, longestAnswer)).Decode(&p); err != nil || p.Title == "" {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&p); err != nil || p.Title == "" {
 		return fmt.Errorf("the gateway answered %s", resp.Status)
 	}
 	for _, f := range p.Errors {
@@ -133,7 +148,7 @@ func problemIn(resp *http.Response) error {
 }
 
 func decodeAnswer(resp *http.Response, out any) error {
-	if err := json.NewDecoder(io.LimitReader(resp.Body, longestAnswer)).Decode(out); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
 		return fmt.Errorf("read the gateway's answer: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,21 +12,21 @@ import (
 
 type auditVerifyCmd struct {
 	configFlag
-	Backup string `placeholder:"FILE" help:"Verify the audit of a backup instead. Its key is FILE.key, or the database's."`
-	Noted  string `placeholder:"HEAD" help:"The head that an earlier run has printed: it must still be in the audit."`
+	Backup string `placeholder:"FILE" help:"Verify the audit of this backup. Its key is FILE.key, or the database's."`
+	Noted  string `placeholder:"HEAD" help:"The head that an earlier run printed: it must still be in the audit."`
 	JSON   bool   `help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
 func (auditVerifyCmd) Help() string {
-	return `Each entry carries a MAC over itself and the entry before, under the key file. Whoever can write to the database alone can change, remove, put in or move no entry without its showing here. The exit status is 1 if something does not fit. It works while telegate runs.
+	return `Each entry has a MAC over itself and the entry before, made with the key file. If somebody without the key file changes, deletes, adds or moves an entry, this command finds it. The exit status is then 1. It works while telegate runs.
 
     telegate audit verify
     telegate audit verify --noted 1234:0123456789abcdef0123456789abcdef`
 }
 
-// Run verifies the audit. The error says what does not fit.
-func (c auditVerifyCmd) Run(ctx context.Context, con *Env) (err error) {
+// Run verifies the audit.
+func (c auditVerifyCmd) Run(ctx context.Context, env *Env) (err error) {
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err
@@ -58,28 +57,28 @@ func (c auditVerifyCmd) Run(ctx context.Context, con *Env) (err error) {
 		return fmt.Errorf("verify the audit: %w", err)
 	}
 	if c.JSON {
-		if err := json.NewEncoder(con.Stdout).Encode(r); err != nil {
+		if err := printJSON(env.Stdout, r); err != nil {
 			return err
 		}
 	} else {
-		tellAudit(con, r)
+		printAudit(env, r)
 	}
 	if r.Fault != "" {
-		return errors.New("the audit does not verify: somebody has written to the database who is not telegate. Keep a copy of it, find out who, and compare with a backup")
+		return errors.New("the audit is not valid: somebody other than telegate has written to the database. Keep a copy of it, find out who it was, and compare it with a backup")
 	}
 	return nil
 }
 
-func tellAudit(con *Env, r db.AuditReport) {
+func printAudit(env *Env, r db.AuditReport) {
 	if !r.Begun.IsZero() {
-		fmt.Fprintf(con.Stdout, "%d entries fit. The chain was begun on %s.\n", r.Entries, r.Begun.Local().Format("2006-01-02 15:04:05"))
+		fmt.Fprintf(env.Stdout, "%d entries are valid. The chain was started on %s.\n", r.Entries, r.Begun.Local().Format("2006-01-02 15:04:05"))
 	}
 	if r.Unchained > 0 {
-		fmt.Fprintf(con.Stdout, "%d entries are older than the chain: nothing can be said of them.\n", r.Unchained)
+		fmt.Fprintf(env.Stdout, "%d entries are older than the chain and cannot be verified.\n", r.Unchained)
 	}
 	if r.Fault != "" {
-		fmt.Fprintf(con.Stdout, "First bad entry: %d. %s\n", r.FirstBad, r.Fault)
+		fmt.Fprintf(env.Stdout, "First bad entry: %d. %s\n", r.FirstBad, r.Fault)
 		return
 	}
-	fmt.Fprintf(con.Stdout, "head %s\n", r.Head)
+	fmt.Fprintf(env.Stdout, "head %s\n", r.Head)
 }

@@ -12,19 +12,19 @@ import (
 
 type backupCmd struct {
 	configFlag
-	File  string `arg:"" placeholder:"FILE" help:"The file to make. It must not be there yet."`
-	NoKey bool   `help:"Leave the key file out, if you keep a copy of it elsewhere. Without its key a backup cannot be put back."`
+	File  string `arg:"" placeholder:"FILE" help:"The file to create. It must not exist yet."`
+	NoKey bool   `help:"Leave out the key file, if you have a copy of it elsewhere. Without the key a backup cannot be restored."`
 }
 
 // Help implements kong.HelpProvider.
 func (backupCmd) Help() string {
-	return `It copies the database as it is at this moment, while telegate runs or not, looks the copy over, and puts the key file beside it. Nothing that exists is replaced. Run it as the user telegate runs as, or as root.
+	return `It copies the database as it is now, whether telegate runs or not, checks the copy, and puts the key file beside it. It overwrites no file. Run it as the user telegate runs as, or as root.
 
     telegate backup -c /etc/telegate/telegate.toml /var/backups/telegate/$(date +%F).db`
 }
 
 // Run makes a backup.
-func (c backupCmd) Run(ctx context.Context, con *Env) (err error) {
+func (c backupCmd) Run(ctx context.Context, env *Env) (err error) {
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err
@@ -32,13 +32,13 @@ func (c backupCmd) Run(ctx context.Context, con *Env) (err error) {
 	i, err := db.Inspect(ctx, database.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("back up: %w; telegate makes its database when it is served for the first time: does %s name the right one?", err, c.Config)
+		return fmt.Errorf("back up: %w; telegate serve creates the database when it first starts: does %s name the right one?", err, c.Config)
 	case err != nil:
 		return fmt.Errorf("back up: %w", err)
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
 	if err := i.Unlock(database.KeyFile); err != nil {
-		return fmt.Errorf("back up: %w; without the right key the backup could never be put back", err)
+		return fmt.Errorf("back up: %w; without the right key the backup could never be restored", err)
 	}
 	key := database.KeyFile
 	if c.NoKey {
@@ -51,13 +51,13 @@ func (c backupCmd) Run(ctx context.Context, con *Env) (err error) {
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	fmt.Fprintf(con.Stdout, "%s holds the whole database (%d KiB).\n", c.File, info.Size()>>10)
+	fmt.Fprintf(env.Stdout, "%s holds the whole database (%d KiB).\n", c.File, info.Size()>>10)
 	if c.NoKey {
-		fmt.Fprintf(con.Stdout, "Its key is not with it: keep %s safe elsewhere. Without it the backup cannot be put back.\n", database.KeyFile)
+		fmt.Fprintf(env.Stdout, "The key is not in the backup: keep %s safe elsewhere. Without it the backup cannot be restored.\n", database.KeyFile)
 	} else {
-		fmt.Fprintf(con.Stdout, "%s.key is its key. Whoever has both can read what waits to be sent; with either alone nobody can. Keep them where "+
-			"nobody else gets at them, best apart.\n", c.File)
+		fmt.Fprintf(env.Stdout, "%s.key is its key. With both files one can read the messages that wait to be sent; with only one of them, not. Keep them safe, "+
+			"and apart from each other.\n", c.File)
 	}
-	fmt.Fprintf(con.Stdout, "The configuration (%s) is not in it.\n", c.Config)
+	fmt.Fprintf(env.Stdout, "The configuration (%s) is not in it.\n", c.Config)
 	return nil
 }

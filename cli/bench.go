@@ -12,16 +12,16 @@ import (
 )
 
 type benchCmd struct {
-	Runs  int      `default:"3" placeholder:"N" help:"How often each is measured (default ${default})."`
-	Only  []string `placeholder:"NAME" help:"Only these, with commas between them: A, B, H, U, K, F, accept, wire, check, idle, fallback, scale, bots, report."`
-	Quick bool     `help:"Small sizes and one run, to see that it works; times are not judged."`
+	Runs  int      `default:"3" placeholder:"N" help:"How often to run each benchmark (default ${default})."`
+	Only  []string `placeholder:"NAME" help:"Only these, separated by commas: A, B, H, U, K, F, accept, wire, check, idle, fallback, scale, bots, report."`
+	Quick bool     `help:"Small sizes and one run, to see that it works. Times are not judged."`
 	JSON  bool     `help:"Print JSON instead of a table."`
 	Out   string   `type:"path" placeholder:"DIR" help:"Also write results.json, table.md and the charts there."`
 }
 
 // Help implements kong.HelpProvider.
 func (benchCmd) Help() string {
-	return `It runs the gateway on this machine against a simulated Telegram with Telegram's limits; nothing leaves the machine. Its databases lie in the folder for temporary files: where that is memory, set TMPDIR to a folder on a disk. All of it takes about half an hour; leave the machine alone meanwhile. docs/benchmarks.md says what the rows mean. The exit status is 1 if something could not be measured or an accepted message was lost, never because something was slow.
+	return `It runs the gateway on this machine against a simulated Telegram with Telegram's limits, without any other network. Its databases are in the folder for temporary files: if that is in memory, set TMPDIR to a folder on a disk. Everything takes about half an hour; do not use the machine meanwhile. docs/benchmarks.md explains the rows. The exit status is 1 if a benchmark failed or an accepted message was lost, never because something was slow.
 
     telegate bench
     telegate bench --only A,U --runs 1
@@ -29,12 +29,12 @@ func (benchCmd) Help() string {
 }
 
 // Run measures and prints the table.
-func (c benchCmd) Run(ctx context.Context, con *Env) error {
+func (c benchCmd) Run(ctx context.Context, env *Env) error {
 	if err := bench.Check(c.Only); err != nil {
 		return exit.AsUsage(err)
 	}
 	if c.Runs < 1 {
-		return exit.AsUsage(errors.New("--runs must be at least 1"))
+		return exit.Usagef("--runs must be at least 1")
 	}
 	if c.Quick {
 		c.Runs = 1
@@ -46,10 +46,10 @@ func (c benchCmd) Run(ctx context.Context, con *Env) error {
 	report, err := bench.Run(ctx, bench.Options{
 		Command: func(ctx context.Context, args ...string) *exec.Cmd {
 			cmd := exec.CommandContext(ctx, self, args...)
-			cmd.Args[0] = os.Args[0] // the tests' program tells by it that it is to be telegate
+			cmd.Args[0] = os.Args[0] // the test program becomes telegate by this name
 			return cmd
 		},
-		Runs: c.Runs, Only: c.Only, Quick: c.Quick, Log: con.Stderr,
+		Runs: c.Runs, Only: c.Only, Quick: c.Quick, Log: env.Stderr,
 	})
 	if report == nil {
 		return err
@@ -58,7 +58,7 @@ func (c benchCmd) Run(ctx context.Context, con *Env) error {
 	if c.JSON {
 		show = report.JSON
 	}
-	err = errors.Join(err, show(con.Stdout)) // what was measured is worth showing, even if something was not
+	err = errors.Join(err, show(env.Stdout)) // print what was measured, also after an error
 	if c.Out != "" {
 		err = errors.Join(err, report.Save(c.Out))
 	}
@@ -70,21 +70,21 @@ type benchServeCmd struct {
 	Server []string `required:"" sep:"none"`
 }
 
-// Run serves with other data centres than Telegram's.
-func (c benchServeCmd) Run(ctx context.Context, con *Env) error {
+// Run serves with simulated data centres.
+func (c benchServeCmd) Run(ctx context.Context, env *Env) error {
 	for _, text := range c.Server {
 		s, err := bench.ParseServer(text)
 		if err != nil {
 			return exit.AsUsage(err)
 		}
-		con.DataCentres = append(con.DataCentres, s)
+		env.DataCentres = append(env.DataCentres, s)
 	}
-	return c.serveCmd.Run(ctx, con)
+	return c.serveCmd.Run(ctx, env)
 }
 
 type benchNoopCmd struct{}
 
-// Run serves the handler that telegate is compared with.
-func (benchNoopCmd) Run(ctx context.Context, con *Env) error {
-	return bench.ServeNoop(ctx, con.Stdout)
+// Run serves the handler that the benchmark compares telegate with.
+func (benchNoopCmd) Run(ctx context.Context, env *Env) error {
+	return bench.ServeNoop(ctx, env.Stdout)
 }

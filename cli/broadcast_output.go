@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -22,26 +21,22 @@ import (
 
 func broadcastPath(id string) string { return "/v1/broadcasts/" + url.PathEscape(id) }
 
-func broadcastListPath(domain string, limit int) string {
-	return "/v1/broadcasts?" + url.Values{"domain": {domain}, "limit": {strconv.Itoa(limit)}}.Encode()
-}
-
-// progressEvery is how often a line of progress appears where no bar can be drawn.
+// progressEvery is the time between two lines of progress where no bar can be drawn.
 const progressEvery = 5 * time.Second
 
 // watchBroadcast follows a broadcast to its end, with a bar on a terminal and lines elsewhere.
-func watchBroadcast(ctx context.Context, con *Env, client *apiClient, id string) (api.Broadcast, error) {
+func watchBroadcast(ctx context.Context, env *Env, client *apiClient, id string) (api.Broadcast, error) {
 	var b api.Broadcast
-	show := progressLines(con.Stderr)
-	if terminal.IsTerminal(con.Stderr) {
-		show = progressBar(con.Stderr)
+	show := progressLines(env.Stderr)
+	if terminal.IsTerminal(env.Stderr) {
+		show = progressBar(env.Stderr)
 	}
 	for {
 		err := client.call(ctx, "GET", broadcastPath(id), map[string]string{"Prefer": "wait=1"}, nil, &b)
 		switch {
 		case ctx.Err() != nil:
-			fmt.Fprintln(con.Stderr)
-			return b, fmt.Errorf("stopped watching %s, which goes on; to watch it again: telegate broadcast show --watch %s; to end it: telegate broadcast cancel %s", id, id, id)
+			fmt.Fprintln(env.Stderr)
+			return b, fmt.Errorf("stopped watching %s, which continues; to watch it again: telegate broadcast show --watch %s; to cancel it: telegate broadcast cancel %s", id, id, id)
 		case err != nil:
 			return b, fmt.Errorf("%w\n  to watch it again: telegate broadcast show --watch %s", err, id)
 		}
@@ -53,8 +48,8 @@ func watchBroadcast(ctx context.Context, con *Env, client *apiClient, id string)
 	}
 }
 
-// progressBar draws a bar. It is made once the total is known: before that the library would turn a wheel, in a goroutine
-// that reads what is set here without a lock.
+// progressBar draws a bar. It makes the bar when the total is known: before that the library shows a spinner, in a goroutine that reads
+// without a lock what is set here.
 func progressBar(w io.Writer) func(ended, total int) {
 	var bar *progressbar.ProgressBar
 	known := 0
@@ -64,30 +59,30 @@ func progressBar(w io.Writer) func(ended, total int) {
 			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 				progressbar.OptionSetItsString("messages"), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
 				progressbar.OptionSetDescription("Sending"), progressbar.OptionFullWidth())
-		case known != total: // to everybody, it may change on the way
+		case known != total: // a broadcast to everyone may grow
 			bar.ChangeMax(total)
 		}
 		known = total
-		_ = bar.Set(ended) // a bar that cannot be drawn is no failure
+		_ = bar.Set(ended) // drawing is not worth a failure
 	}
 }
 
 func progressLines(w io.Writer) func(ended, total int) {
 	var last time.Time
-	before := -1
+	lastEnded := -1
 	return func(ended, total int) {
-		if ended == before || time.Since(last) < progressEvery {
+		if ended == lastEnded || time.Since(last) < progressEvery {
 			return
 		}
-		last, before = time.Now(), ended
+		last, lastEnded = time.Now(), ended
 		fmt.Fprintf(w, "%d of %d done\n", ended, total)
 	}
 }
 
-// printBroadcast prints a broadcast and its outcomes, those that there are.
+// printBroadcast prints a broadcast and the outcomes that are not zero.
 func printBroadcast(w io.Writer, b api.Broadcast, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(w).Encode(b)
+		return printJSON(w, b)
 	}
 	fmt.Fprintf(w, "%s %s\n", b.ID, b.Status)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -114,15 +109,15 @@ func printBroadcast(w io.Writer, b api.Broadcast, asJSON bool) error {
 	return table.Flush()
 }
 
-// printBroadcasts prints a line for each broadcast.
+// printBroadcasts prints one line per broadcast.
 func printBroadcasts(w io.Writer, list []api.Broadcast) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "ID\tSTATUS\tSEND AT\tTOTAL\tDELIVERED\tOPEN\tNOT ARRIVED\n")
+	table := newTable(w)
+	table.row("ID", "STATUS", "SEND AT", "TOTAL", "DELIVERED", "OPEN", "NOT ARRIVED")
 	for _, b := range list {
 		o := b.Outcomes
 		open := o.Waiting + o.Queued + o.Sending
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", b.ID, b.Status, b.SendAt.Format(time.RFC3339), b.Total, o.Delivered, open,
-			b.Total-o.Delivered-open)
+		table.row(b.ID, b.Status, b.SendAt.Format(time.RFC3339), strconv.Itoa(b.Total), strconv.Itoa(o.Delivered), strconv.Itoa(open),
+			strconv.Itoa(b.Total-o.Delivered-open))
 	}
-	return table.Flush()
+	return table.flush()
 }

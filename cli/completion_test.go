@@ -14,22 +14,22 @@ import (
 	"telegate/internal/manual"
 )
 
-// shells are asked as processes what they offer.
+// shells run as processes; the test asks them for completions.
 var shells = []struct {
 	name  string
 	write func(io.Writer, *kong.Application) error
-	// ask is a piece of script that prints what is offered for the last word of a line, an offer a line.
+	// ask is a script that prints the completions of the last word of a line, one per line.
 	ask func(line []string) string
-	// before comes before the file of completions is read.
+	// before runs before the completion file is loaded.
 	before string
-	folder string // what a folder's name ends with
+	folder string // the end of a completed folder name
 }{
 	{name: "bash", write: manual.Bash,
 		ask: func(line []string) string {
 			return "COMP_WORDS=(" + shellWords(line) + "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _telegate; printf '%s\\n' \"${COMPREPLY[@]}\""
 		}},
 	{name: "zsh", write: manual.Zsh,
-		// What would show the offers prints them: of '(-c --config)--config=[text]:FILE:_files' the name, of '…:(a b)' the words.
+		// The functions that would show the completions print them: the name in '(-c --config)--config=[text]:FILE:_files', the words in '…:(a b)'.
 		before: `compdef() { :; }
 _describe() { print -l -- ${commands%%:*} }
 _arguments() {
@@ -50,12 +50,12 @@ _arguments() {
 		}},
 }
 
-// Every shell offers every command, every flag, and the values there are; and in the place of a file's name, files.
+// Every shell completes every command, every flag, the values of enums, and file names.
 func TestShellsComplete(t *testing.T) {
 	app, _ := commandTree(t)
 	type question struct {
-		line string   // after "telegate "; its last word is being typed
-		want []string // among what is offered
+		line string   // after "telegate "; completes the last word
+		want []string // expected completions; there may be more
 	}
 	var questions []question
 	var visit func(n *kong.Node, path string)
@@ -101,7 +101,7 @@ func TestShellsComplete(t *testing.T) {
 				t.Fatal(err)
 			}
 			questions := slices.Clone(questions)
-			if sh.name != "zsh" { // whose own functions find the files
+			if sh.name != "zsh" { // zsh's own functions find the files
 				questions = append(questions, question{"serve --config co", []string{"completion"}}, question{"serve -c co", []string{"completion"}},
 					question{"config import co", []string{"completion"}}, question{"sandbox --data a-f", []string{"a-folder" + sh.folder}})
 			}
@@ -123,7 +123,7 @@ func TestShellsComplete(t *testing.T) {
 				offers := strings.Split(answers[i], "\n")
 				for _, want := range q.want {
 					if !slices.Contains(offers, want) {
-						t.Errorf("telegate %s: %q is not offered, but %q", q.line, want, offers)
+						t.Errorf("telegate %s: %q is not offered, only %q", q.line, want, offers)
 					}
 				}
 			}

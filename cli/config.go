@@ -11,8 +11,8 @@ type configFlag struct {
 }
 
 // load reads the configuration.
-func (f configFlag) load(con *Env) (*config.Config, error) {
-	cfg, err := config.Load(f.Config, con.Getenv)
+func (f configFlag) load(env *Env) (*config.Config, error) {
+	cfg, err := config.Load(f.Config, env.Getenv)
 	if err != nil {
 		return nil, exit.AsUsage(err)
 	}
@@ -22,7 +22,7 @@ func (f configFlag) load(con *Env) (*config.Config, error) {
 	return cfg, nil
 }
 
-// loadDatabase reads no more of the configuration than where the database is.
+// loadDatabase reads only the section [database].
 func (f configFlag) loadDatabase() (config.Database, error) {
 	d, err := config.LoadDatabase(f.Config)
 	if err != nil {

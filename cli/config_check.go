@@ -6,19 +6,19 @@ type configCheckCmd struct{ configFlag }
 
 // Help implements kong.HelpProvider.
 func (configCheckCmd) Help() string {
-	return `Faults are told with their lines, and the exit status is then 2. Secrets are not shown.
+	return `It shows errors with their lines; the exit status is then 2. It shows no secrets.
 
     telegate config check --config /etc/telegate/telegate.toml`
 }
 
-// Run prints the configuration as it is understood, without its secrets.
-func (c configCheckCmd) Run(con *Env) error {
-	cfg, err := c.load(con)
+// Run prints the configuration as telegate understands it, without secrets.
+func (c configCheckCmd) Run(env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
 	for _, w := range cfg.Warnings {
-		fmt.Fprintln(con.Stderr, "warning:", w)
+		fmt.Fprintln(env.Stderr, "warning:", w)
 	}
-	return cfg.Render(con.Stdout)
+	return cfg.Render(env.Stdout)
 }

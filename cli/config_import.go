@@ -19,13 +19,13 @@ type configImportCmd struct {
 
 // Help implements kong.HelpProvider.
 func (configImportCmd) Help() string {
-	return `It takes what concerns telegate: the domains with their titles and msg2factor, and the Telegram login. What was taken, what was ignored and what needs attention is told line by line on standard error; no secret stands there.
+	return `It imports the domains with their titles and msg2factor, and the Telegram login. Standard error shows, line by line, what was imported, what was ignored and what needs attention; it shows no secret.
 
     telegate config import /opt/meshcentral/meshcentral-data/config.json --out telegate.toml`
 }
 
-// Run turns MeshCentral's configuration into telegate's.
-func (c configImportCmd) Run(con *Env) error {
+// Run makes telegate's configuration from MeshCentral's.
+func (c configImportCmd) Run(env *Env) error {
 	data, err := readImport(c.Source)
 	if err != nil {
 		return exit.AsUsage(err)
@@ -34,7 +34,7 @@ func (c configImportCmd) Run(con *Env) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	if err := c.write(con, imported.TOML); err != nil {
+	if err := c.write(env, imported.TOML); err != nil {
 		return err
 	}
 	attention := 0
@@ -46,17 +46,17 @@ func (c configImportCmd) Run(con *Env) error {
 		if n.Kind == config.Attention {
 			attention++
 		}
-		fmt.Fprintf(con.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
+		fmt.Fprintf(env.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
 	}
-	fmt.Fprintf(con.Stderr, "%d of them need attention.\n", attention)
-	if imported.Secrets && c.Out == "" && othersCanRead(con.Stdout) {
-		fmt.Fprintln(con.Stderr, "The file that this was written to holds secrets, and every user of this machine can read it: "+
-			"run chmod 600 on it, or next time give --out FILE instead of > FILE.")
+	fmt.Fprintf(env.Stderr, "%d of them need attention.\n", attention)
+	if imported.Secrets && c.Out == "" && othersCanRead(env.Stdout) {
+		fmt.Fprintln(env.Stderr, "The output file holds secrets, and every user of this machine can read it: "+
+			"run chmod 600 on it, or next time use --out FILE instead of > FILE.")
 	}
 	return nil
 }
 
-// othersCanRead tells whether what is written goes into a file that is not for its owner and group alone.
+// othersCanRead reports whether w is a file that everybody on the machine can read.
 func othersCanRead(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -66,7 +66,7 @@ func othersCanRead(w io.Writer) bool {
 	return err == nil && runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0
 }
 
-// maxImport is the most that is read of a configuration; a larger file is refused by its reader.
+// maxImport limits what is read of a configuration. The reader refuses a larger file.
 const maxImport = 1 << 20
 
 func readImport(path string) ([]byte, error) {
@@ -82,15 +82,15 @@ func readImport(path string) ([]byte, error) {
 	return data, nil
 }
 
-func (c configImportCmd) write(con *Env, data []byte) (err error) {
+func (c configImportCmd) write(env *Env, data []byte) (err error) {
 	if c.Out == "" {
-		_, err := con.Stdout.Write(data)
+		_, err := env.Stdout.Write(data)
 		return err
 	}
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it holds secrets
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return exit.AsUsage(fmt.Errorf("%s exists already and stays as it is; choose another name, or move it away", c.Out))
+		return exit.Usagef("%s already exists and is not changed; choose another name, or move it away", c.Out)
 	case err != nil:
 		return fmt.Errorf("write the configuration: %w", err)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"telegate/internal/exit"
@@ -9,27 +8,27 @@ import (
 )
 
 type configTextsCmd struct {
-	Language string `arg:"" default:"en" help:"The language by its code, such as de or pt."`
+	Language string `arg:"" default:"en" help:"The code of the language, such as de or pt."`
 }
 
 // Help implements kong.HelpProvider.
 func (configTextsCmd) Help() string {
-	return `The languages are ` + strings.Join(language.Codes(), ", ") + `. English has explanations.
+	return `The languages are ` + strings.Join(language.Codes(), ", ") + `. The English file has explanations.
 
     telegate config texts de
 
-Put what is to read differently into the configuration, under the name of the domain:
+To change a text, add it to the configuration, in a section of the domain:
 
     [domains.corp.texts.de.report]
     login = "Abgelehnt. Jemand kennt Ihr Passwort für {title}. Rufen Sie die IT an: 4711. Für {time} kommen keine Codes."`
 }
 
 // Run prints a catalogue.
-func (c configTextsCmd) Run(con *Env) error {
+func (c configTextsCmd) Run(env *Env) error {
 	texts, ok := language.File(c.Language)
 	if !ok {
-		return exit.AsUsage(fmt.Errorf("there is no language %q; there are %s", c.Language, strings.Join(language.Codes(), ", ")))
+		return exit.Usagef("there is no language %q; there are %s", c.Language, strings.Join(language.Codes(), ", "))
 	}
-	_, err := con.Stdout.Write(texts)
+	_, err := env.Stdout.Write(texts)
 	return err
 }

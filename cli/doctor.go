@@ -2,16 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"telegate/doctor"
+	"telegate/internal/terminal"
 )
 
 type doctorCmd struct {
@@ -21,14 +18,14 @@ type doctorCmd struct {
 
 // Help implements kong.HelpProvider.
 func (doctorCmd) Help() string {
-	return `It looks at the files, at each rung of the way to Telegram and at a running gateway, changes nothing, and says what to do. It takes at most 20 seconds. The exit status is 1 if something is broken.
+	return `It checks the files, each step on the way to Telegram and a running gateway, and says what to do. It changes nothing and takes at most 20 seconds. The exit status is 1 if a check fails.
 
     telegate doctor --config /etc/telegate/telegate.toml`
 }
 
-// Run examines and prints.
-func (c doctorCmd) Run(ctx context.Context, con *Env) error {
-	d := newDoctor(c.Config, con)
+// Run runs the checks and prints the findings.
+func (c doctorCmd) Run(ctx context.Context, env *Env) error {
+	d := newDoctor(c.Config, env)
 	ctx, cancel := context.WithTimeout(ctx, doctor.Timeout)
 	defer cancel()
 	findings := d.Run(ctx, d.Checks())
@@ -36,11 +33,11 @@ func (c doctorCmd) Run(ctx context.Context, con *Env) error {
 		return errors.New("interrupted")
 	}
 	if c.JSON {
-		if err := json.NewEncoder(con.Stdout).Encode(map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
+		if err := printJSON(env.Stdout, map[string]any{"status": doctor.Worst(findings), "findings": findings}); err != nil {
 			return err
 		}
 	} else {
-		printFindings(con, findings)
+		printFindings(env, findings)
 	}
 	broken := 0
 	for _, f := range findings {
@@ -54,10 +51,10 @@ func (c doctorCmd) Run(ctx context.Context, con *Env) error {
 	return nil
 }
 
-// printFindings prints a line for each finding, coloured at a terminal unless NO_COLOR is set (https://no-color.org).
-func printFindings(con *Env, findings []doctor.Finding) {
+// printFindings prints one line per finding, with colours on a terminal unless NO_COLOR is set (https://no-color.org).
+func printFindings(env *Env, findings []doctor.Finding) {
 	colours := map[string]string{}
-	if f, ok := con.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && con.Getenv("NO_COLOR") == "" {
+	if terminal.IsTerminal(env.Stdout) && env.Getenv("NO_COLOR") == "" {
 		colours = map[string]string{doctor.OK: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m", doctor.Skip: "\x1b[2m"}
 	}
 	width := 0
@@ -70,13 +67,13 @@ func printFindings(con *Env, findings []doctor.Finding) {
 			mark = colour + mark + "\x1b[0m"
 		}
 		indent := "\n" + strings.Repeat(" ", width+8)
-		fmt.Fprintf(con.Stdout, "%s  %-*s  %s\n", mark, width, f.Check, strings.ReplaceAll(f.Detail, "\n", indent))
+		fmt.Fprintf(env.Stdout, "%s  %-*s  %s\n", mark, width, f.Check, strings.ReplaceAll(f.Detail, "\n", indent))
 		if f.Next != "" {
-			_, _ = io.WriteString(con.Stdout, indent[1:]+"→ "+f.Next+"\n")
+			_, _ = io.WriteString(env.Stdout, indent[1:]+"→ "+f.Next+"\n")
 		}
 	}
 }
 
-func newDoctor(path string, con *Env) *doctor.Doctor {
-	return doctor.New(doctor.Options{Path: path, Getenv: con.Getenv, Network: con.Network, DataCentres: con.DataCentres})
+func newDoctor(path string, env *Env) *doctor.Doctor {
+	return doctor.New(doctor.Options{Path: path, Getenv: env.Getenv, Network: env.Network, DataCentres: env.DataCentres})
 }

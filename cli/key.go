@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,14 +11,14 @@ import (
 	"telegate/internal/exit"
 )
 
-// maxKeyName is the longest name of a key that a configuration takes, in characters.
+// maxKeyName is the longest name of a key that the configuration accepts, in characters.
 const maxKeyName = 64
 
 type keyCreateCmd struct {
-	Name    string   `required:"" placeholder:"NAME" help:"Who will use the key, such as meshcentral; it stands in the log."`
-	Domains []string `default:"*" placeholder:"ID" help:"Domains it may act for, separated by commas: \"*\" for all, \"\" for the default domain (default ${default})."`
+	Name    string   `required:"" placeholder:"NAME" help:"Who will use the key, such as meshcentral. The log shows this name."`
+	Domains []string `default:"*" placeholder:"ID" help:"Domains it may use, separated by commas: \"*\" for all, \"\" for the default domain (default ${default})."`
 	Scopes  []string `default:"link,verify,send" enum:"link,verify,send,admin" placeholder:"SCOPE" help:"What it may do: ${enum} (default ${default})."`
-	User    string   `placeholder:"ID" help:"The account of the administrator who gets the key: once it is linked, the console asks for a code too."`
+	User    string   `placeholder:"ID" help:"The account of the administrator who gets the key. When it is linked, the console also asks for a code."`
 	JSON    bool     `help:"Print JSON."`
 
 	UserDomain string `placeholder:"ID" help:"The domain of --user; empty for the default domain."`
@@ -28,25 +26,25 @@ type keyCreateCmd struct {
 
 // Help implements kong.HelpProvider.
 func (keyCreateCmd) Help() string {
-	return `The key goes to the caller and is kept nowhere; the configuration takes its hash.
+	return `Give the key to the program that calls telegate. telegate does not store it; the configuration has only its hash.
 
     telegate key create --name meshcentral --domains '*' --scopes link,verify,send
     telegate key create --name alice --scopes admin,link,send --user alice`
 }
 
-// Run prints a fresh key once, and the table that makes it known. The key itself is kept nowhere.
-func (c keyCreateCmd) Run(con *Env) error {
+// Run prints a new key and the section for the configuration. The key itself is not stored.
+func (c keyCreateCmd) Run(env *Env) error {
 	if c.Name == "" || utf8.RuneCountInString(c.Name) > maxKeyName || strings.ContainsFunc(c.Name, unicode.IsControl) {
-		return exit.AsUsage(fmt.Errorf("--name must be one line of 1 to %d characters", maxKeyName))
+		return exit.Usagef("--name must be one line of 1 to %d characters", maxKeyName)
 	}
 	if len(c.Scopes) == 0 {
-		return exit.AsUsage(errors.New("--scopes must name at least one"))
+		return exit.Usagef("--scopes must name at least one")
 	}
 	if len(c.Domains) == 0 { // --domains ""
 		c.Domains = []string{""}
 	}
 	if c.User != "" && !slices.Contains(c.Scopes, "admin") || c.User == "" && c.UserDomain != "" {
-		return exit.AsUsage(errors.New("--user is for a key with the scope admin, and --user-domain goes with it"))
+		return exit.Usagef("--user needs the scope admin, and --user-domain needs --user")
 	}
 	key, err := config.NewAPIKey()
 	if err != nil {
@@ -58,9 +56,9 @@ func (c keyCreateCmd) Run(con *Env) error {
 		if k.User != "" {
 			out["user"], out["user_domain"] = k.User, k.UserDomain
 		}
-		return json.NewEncoder(con.Stdout).Encode(out)
+		return printJSON(env.Stdout, out)
 	}
-	_, err = fmt.Fprintf(con.Stdout, "The key, shown this once; give it to the caller:\n\n%s\n\nAdd this to telegate.toml, then telegate reload or a restart puts it in force:\n\n%s",
+	_, err = fmt.Fprintf(env.Stdout, "The key, shown only once. Give it to the program that calls telegate:\n\n%s\n\nAdd this section to telegate.toml, then run telegate reload or restart telegate:\n\n%s",
 		key, config.KeyTable(k))
 	return err
 }

@@ -14,7 +14,7 @@ import (
 	"telegate/internal/manual"
 )
 
-// commandTree is the tree of commands, and the commands that people see.
+// commandTree is the tree of commands, and the visible commands.
 func commandTree(t *testing.T) (*kong.Application, []*kong.Node) {
 	t.Helper()
 	parser, err := newParser(&Env{Getenv: func(string) string { return "" }})
@@ -28,7 +28,7 @@ func commandTree(t *testing.T) (*kong.Application, []*kong.Node) {
 	return parser.Model, commands
 }
 
-// Every command says what it is for, shows how, and stands in the documentation; so do its flags, in the manual page.
+// Every command has a help text with an example and is in the documentation. The manual page has its flags.
 func TestEveryCommandIsWrittenDown(t *testing.T) {
 	app, commands := commandTree(t)
 	var out bytes.Buffer
@@ -52,25 +52,25 @@ func TestEveryCommandIsWrittenDown(t *testing.T) {
 	for _, c := range commands {
 		path := c.FullPath()
 		if c.Help == "" || !exampleOf(c) {
-			t.Errorf("%s --help says not what it is for, or shows no example", path)
+			t.Errorf("%s --help has no text or no example", path)
 		}
 		if !listed[path] {
 			t.Errorf("docs/operations.md does not list %s", path)
 		}
 		_, section, found := strings.Cut(page, "\n.SS "+path)
 		if !found {
-			t.Errorf("the manual page does not know %s", path)
+			t.Errorf("the manual page lacks %s", path)
 		}
 		section, _, _ = strings.Cut(section, "\n.S")
 		for _, f := range c.Flags {
 			if !f.Hidden && !strings.Contains(section, "\n"+f.String()+"\n") {
-				t.Errorf("the manual page does not know %s %s", path, f)
+				t.Errorf("the manual page lacks %s %s", path, f)
 			}
 		}
 	}
 }
 
-// exampleOf tells whether a command's help, or that of what it belongs to, shows it.
+// exampleOf reports whether a command's help has an example.
 func exampleOf(c *kong.Node) bool {
 	for line := range strings.Lines(c.Detail) {
 		if strings.HasPrefix(line, "    ") && strings.Contains(line, "telegate "+strings.TrimSuffix(c.Path(), " send")) {
@@ -80,10 +80,10 @@ func exampleOf(c *kong.Node) bool {
 	return false
 }
 
-// What shows something shows it to programs as well.
+// Every command that prints data has --json.
 func TestEveryTableHasJSON(t *testing.T) {
 	_, commands := commandTree(t)
-	showNothing := []string{ // they do something and say so, or ask, or print what is for one reader alone
+	showNothing := []string{ // they do something, ask, or print a file
 		"serve", "sandbox", "setup", "config check", "config import", "config texts", "meshcentral setup",
 		"session import", "session revoke", "completion", "backup", "restore", "support",
 	}

@@ -25,16 +25,16 @@ type meshcentralSetupCmd struct {
 
 // Help implements kong.HelpProvider.
 func (meshcentralSetupCmd) Help() string {
-	return `It writes the plugin's files and prints what to add to both configurations; MeshCentral's own files stay as they are. Run it again after an update of telegate: only the plugin's files change then. The other way is MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
+	return `It writes the plugin's files and prints what to add to both configurations. It does not change MeshCentral's own files. Run it again after an update of telegate: then only the plugin's files change. You can also install the plugin on MeshCentral's Plugins page, with the URL http://GATEWAY` + meshcentral.ConfigPath + `
 
     telegate meshcentral setup --data /opt/meshcentral/meshcentral-data`
 }
 
-// Run installs the plugin and prints the lines that make it work.
-func (c meshcentralSetupCmd) Run(con *Env) error {
+// Run installs the plugin and prints what to add to both configurations.
+func (c meshcentralSetupCmd) Run(env *Env) error {
 	base := strings.TrimRight(c.URL, "/")
 	if u, err := url.Parse(base); err != nil || !strings.HasPrefix(base, "unix:/") && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return exit.AsUsage(errors.New("--url must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path"))
+		return exit.Usagef("--url must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path")
 	}
 	updated, err := meshcentral.Install(c.Data, base, version.Version)
 	switch {
@@ -43,10 +43,10 @@ func (c meshcentralSetupCmd) Run(con *Env) error {
 	case err != nil:
 		return err
 	case updated:
-		_, err := fmt.Fprintf(con.Stdout, `The plugin was there already; its files are those of this telegate now. Restart MeshCentral.
+		_, err := fmt.Fprintf(env.Stdout, `The plugin is updated to this version of telegate. Restart MeshCentral.
 
-Both configurations stay as they are. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
-%s, docs/meshcentral.md (Set it up) has the lines. The key was shown once; this makes another, with its table for telegate.toml:
+Both configurations are unchanged. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
+%s, see docs/meshcentral.md (Set it up). The key was shown only once; this creates another one, with its section for telegate.toml:
 
     telegate key create --name meshcentral --scopes link,send,admin
 `, base)
@@ -61,76 +61,71 @@ Both configurations stay as they are. If "messaging" in MeshCentral's config.jso
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(con.Stdout, `The plugin is in %s/plugins/telegate.
+	_, err = fmt.Fprintf(env.Stdout, `The plugin is in %s/plugins/telegate.
 
 1. Add this to telegate.toml, then reload or restart telegate:
 
 %s
-2. Add these lines to MeshCentral's config.json (the first two belong into "settings"; cert is the name that your users type, and
-   must have a dot in it: without one MeshCentral asks nobody for a second factor), and restart MeshCentral:
+2. Add these lines to MeshCentral's config.json (the first two go into "settings"; cert is the host name that your users type. It
+   must have a dot: without one MeshCentral asks nobody for a second factor), and restart MeshCentral:
 
     "cert": "mesh.example.com",
     "plugins": { "enabled": true, "list": [ "telegate" ] }
     "messaging": { "telegate": %s }
 
-The key is shown this once. Every user then finds "Connect Telegram" and "Manage messaging" under My Account.
+The key is shown only once. After that every user finds "Connect Telegram" and "Manage messaging" under My Account.
 `, c.Data, table, gateway)
 	return err
 }
 
 type meshcentralAdoptCmd struct {
 	gatewayFlags
-	File string `arg:"" placeholder:"FILE" help:"What meshctrl listusers --json prints; \"-\" reads it from standard input."`
-	JSON bool   `help:"Print JSON, one user a line."`
+	File string `arg:"" placeholder:"FILE" help:"The output of meshctrl listusers --json; \"-\" reads it from standard input."`
+	JSON bool   `help:"Print JSON, one user per line."`
 }
 
 // Help implements kong.HelpProvider.
 func (meshcentralAdoptCmd) Help() string {
-	return `MeshCentral may have handles that are older than telegate. Each becomes an invitation here, and the next code that the user signs in with proves it; nobody has to register again. The bot must have met the person: whoever has not pressed Start gets no code. The key needs the scope admin.
+	return `MeshCentral may already have handles of users. Each becomes an invitation in telegate, and the next code that the user signs in with proves it; nobody has to register again. The person must have pressed Start in the bot, otherwise no code arrives. The key needs the scope admin.
 
     export TELEGATE_KEY=tgk_...
     node node_modules/meshcentral/meshctrl listusers --json --url wss://mesh.example.com --loginuser admin --loginpass PASSWORD > users.json
     telegate meshcentral adopt users.json`
 }
 
-// meshUser is a user as MeshCentral lists him.
+// meshUser is a user in MeshCentral's list.
 type meshUser struct {
 	ID     string `json:"_id"` // user/DOMAIN/NAME
 	Handle string `json:"msghandle"`
 }
 
-// Run tells of each user how telegate and MeshCentral stand, and makes invitations of the handles that telegate has no proof of.
-func (c meshcentralAdoptCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
+// Run creates an invitation for each handle that is not proven yet, and prints each user's state.
+func (c meshcentralAdoptCmd) Run(ctx context.Context, env *Env) error {
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
-	users, err := c.users(con)
+	users, err := c.users(env)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
 	failed := 0
-	table := newTable(con.Stdout)
-	if !c.JSON {
-		table.row("USER", "HANDLE", "STATE")
-	}
+	list := newList(env.Stdout, c.JSON, "USER", "HANDLE", "STATE")
 	for _, u := range users {
 		handle, ok := strings.CutPrefix(u.Handle, "telegram:")
 		if !ok {
 			continue
 		}
-		a := adopted{User: u.ID, Handle: handle}
-		if a.State, a.Detail, err = adopt(ctx, client, u.ID, handle); err != nil {
+		a := adoption{User: u.ID, Handle: handle}
+		if a.State, a.Detail, err = inviteHandle(ctx, client, u.ID, handle); err != nil {
 			failed++
 			a.State, a.Detail = "failed", err.Error()
 		}
-		if !c.JSON {
-			table.row(a.User, a.Handle, stateWords[a.State]+" "+a.Detail)
-		} else if err := json.NewEncoder(con.Stdout).Encode(a); err != nil {
+		if err := list.add(a, a.User, a.Handle, stateTexts[a.State]+" "+a.Detail); err != nil {
 			return err
 		}
 	}
-	if err := table.flush(); err != nil {
+	if err := list.flush(); err != nil {
 		return err
 	}
 	if failed > 0 {
@@ -139,8 +134,8 @@ func (c meshcentralAdoptCmd) Run(ctx context.Context, con *Env) error {
 	return nil
 }
 
-func (c meshcentralAdoptCmd) users(con *Env) ([]meshUser, error) {
-	in := con.Stdin
+func (c meshcentralAdoptCmd) users(env *Env) ([]meshUser, error) {
+	in := env.Stdin
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
@@ -151,31 +146,31 @@ func (c meshcentralAdoptCmd) users(con *Env) ([]meshUser, error) {
 	}
 	var users []meshUser
 	if err := json.NewDecoder(io.LimitReader(in, 256<<20)).Decode(&users); err != nil {
-		return nil, errors.New("this is not what meshctrl listusers --json prints, which is an array of users")
+		return nil, errors.New("this is not the output of meshctrl listusers --json, which is an array of users")
 	}
 	for _, u := range users {
 		if strings.Count(u.ID, "/") < 2 {
-			return nil, errors.New(`this is not what meshctrl listusers --json prints: a user has no "_id" like user//alice`)
+			return nil, errors.New(`this is not the output of meshctrl listusers --json: a user has no "_id" like user//alice`)
 		}
 	}
 	return users, nil
 }
 
-// adopted is how a user stands: the state is linked, invited or failed, and the detail the linked handle or the reason.
-type adopted struct {
+// adoption is a user's result: the state is linked, invited or failed; the detail is the linked handle or the reason.
+type adoption struct {
 	User   string `json:"user"`
 	Handle string `json:"handle"`
 	State  string `json:"state"`
 	Detail string `json:"detail,omitempty"`
 }
 
-// stateWords say the state to people; the detail follows.
-var stateWords = map[string]string{
-	"linked": "linked", "invited": "waits for the first code he signs in with", "failed": "not adopted:",
+// stateTexts are the states in the table; the detail follows.
+var stateTexts = map[string]string{
+	"linked": "linked", "invited": "waits for the first sign-in with a code", "failed": "not adopted:",
 }
 
-// adopt makes an invitation of a handle that telegate has no proof of, and says how the user stands.
-func adopt(ctx context.Context, client *apiClient, user, handle string) (state, detail string, err error) {
+// inviteHandle creates an invitation for a handle that is not proven yet, and returns the user's state.
+func inviteHandle(ctx context.Context, client *apiClient, user, handle string) (state, detail string, err error) {
 	domain := strings.SplitN(user, "/", 3)[1]
 	var m api.Messaging
 	query := url.Values{"domain": {domain}, "user": {user}}

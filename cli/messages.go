@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -15,18 +13,18 @@ import (
 	"telegate/internal/exit"
 )
 
-// listPage is how many messages, users or sign-ins one call of the API is asked for at a time.
-const listPage = 500
+// pageSize is the number of messages, users or sign-ins per call of the API.
+const pageSize = 500
 
 type messagesListCmd struct {
 	gatewayFlags
 	Domain    string   `placeholder:"ID" help:"The domain; empty for the default domain."`
 	User      string   `placeholder:"USER" help:"Only messages to this user at the server."`
-	Status    []string `placeholder:"STATUS" help:"Only these: queued, sending, delivered, failed, expired, canceled, unknown; dead for failed,expired,unknown."`
+	Status    []string `placeholder:"STATUS" help:"Only messages with this status: queued, sending, delivered, failed, expired, canceled, unknown; dead means failed,expired,unknown."`
 	Lane      string   `default:"" enum:",code,direct,alert,broadcast" placeholder:"LANE" help:"Only messages of this lane: code, direct, alert or broadcast."`
 	Broadcast string   `placeholder:"ID" help:"Only messages of this broadcast."`
-	Limit     int      `default:"50" help:"How many at most (default ${default})."`
-	JSON      bool     `help:"Print JSON, one message a line."`
+	Limit     int      `default:"50" help:"At most this many (default ${default})."`
+	JSON      bool     `help:"Print JSON, one message per line."`
 }
 
 // Help implements kong.HelpProvider.
@@ -38,37 +36,30 @@ func (messagesListCmd) Help() string {
 }
 
 // Run lists messages, page by page.
-func (c messagesListCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesListCmd) Run(ctx context.Context, env *Env) error {
 	if c.Limit < 1 {
-		return exit.AsUsage(errors.New("--limit must be 1 or more"))
+		return exit.Usagef("--limit must be 1 or more")
 	}
-	client, err := newAPIClient(c.gatewayFlags)
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	query := url.Values{"domain": {c.Domain}}
-	set(query, "user", c.User)
-	set(query, "status", strings.Join(c.Status, ","))
-	set(query, "lane", c.Lane)
-	set(query, "broadcast", c.Broadcast)
-	table := newTable(con.Stdout)
-	if !c.JSON {
-		table.row("ACCEPTED", "ID", "USER", "LANE", "STATUS", "TRIES", "WHY, AND WHAT TO DO")
-	}
+	setParam(query, "user", c.User)
+	setParam(query, "status", strings.Join(c.Status, ","))
+	setParam(query, "lane", c.Lane)
+	setParam(query, "broadcast", c.Broadcast)
+	list := newList(env.Stdout, c.JSON, "ACCEPTED", "ID", "USER", "LANE", "STATUS", "TRIES", "WHY, AND WHAT TO DO")
 	for left := c.Limit; left > 0; {
-		query.Set("limit", strconv.Itoa(min(left, listPage)))
+		query.Set("limit", strconv.Itoa(min(left, pageSize)))
 		var page api.MessageList
 		if err := client.call(ctx, "GET", "/v1/messages?"+query.Encode(), nil, nil, &page); err != nil {
 			return err
 		}
 		for _, m := range page.Messages {
-			if c.JSON {
-				if err := json.NewEncoder(con.Stdout).Encode(m); err != nil {
-					return err
-				}
-				continue
+			if err := list.add(m, LocalTime(m.CreatedAt), m.ID, m.User, m.Lane, m.Status, strconv.Itoa(m.Attempts), failureHint(m)); err != nil {
+				return err
 			}
-			table.row(LocalTime(m.CreatedAt), m.ID, m.User, m.Lane, m.Status, strconv.Itoa(m.Attempts), fate(m))
 		}
 		left -= len(page.Messages)
 		if page.Next == "" {
@@ -76,11 +67,11 @@ func (c messagesListCmd) Run(ctx context.Context, con *Env) error {
 		}
 		query.Set("after", page.Next)
 	}
-	return table.flush()
+	return list.flush()
 }
 
-// fate is why a message did not arrive and what to do about it; empty for one that has arrived or is on its way.
-func fate(m api.MessageSummary) string {
+// failureHint says why a message did not arrive and what to do. It is empty if the message has arrived or is still waiting.
+func failureHint(m api.MessageSummary) string {
 	var words []string
 	if m.Failure != nil {
 		words = append(words, string(m.Failure.Reason)+": "+m.Failure.Detail)
@@ -102,33 +93,29 @@ type messagesShowCmd struct {
 
 // Help implements kong.HelpProvider.
 func (messagesShowCmd) Help() string {
-	return `It shows when it was accepted, each attempt to send it, and how it ended; never its text. It needs a key with the scope send.
+	return `It shows when the message was accepted, each attempt to send it, and how it ended; never its text. It needs a key with the scope send.
 
     telegate messages show msg_...`
 }
 
 // Run shows one message.
-func (c messagesShowCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
-	if err != nil {
-		return exit.AsUsage(err)
-	}
+func (c messagesShowCmd) Run(ctx context.Context, env *Env) error {
 	var m api.Message
-	if err := client.call(ctx, "GET", "/v1/messages/"+url.PathEscape(c.ID), nil, nil, &m); err != nil {
+	if err := c.call(ctx, "GET", "/v1/messages/"+url.PathEscape(c.ID), nil, &m); err != nil {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(m)
+		return printJSON(env.Stdout, m)
 	}
-	fmt.Fprintf(con.Stdout, "%s to %s in the lane %s: %s\n", m.ID, recipient(m.MessageSummary), m.Lane, m.Status)
+	fmt.Fprintf(env.Stdout, "%s to %s in the lane %s: %s\n", m.ID, recipient(m.MessageSummary), m.Lane, m.Status)
 	if m.Broadcast != "" {
-		fmt.Fprintf(con.Stdout, "part of the broadcast %s\n", m.Broadcast)
+		fmt.Fprintf(env.Stdout, "part of the broadcast %s\n", m.Broadcast)
 	}
 	if m.Request != "" {
-		fmt.Fprintf(con.Stdout, "made by the request %s, as the log calls it\n", m.Request)
+		fmt.Fprintf(env.Stdout, "created by the request %s (request= in the log)\n", m.Request)
 	}
-	fmt.Fprintln(con.Stdout)
-	table := newTable(con.Stdout)
+	fmt.Fprintln(env.Stdout)
+	table := newTable(env.Stdout)
 	table.row("TIME", "EVENT", "OUTCOME", "WHAT HAPPENED")
 	for _, e := range m.History {
 		table.row(LocalTime(e.Time), e.Event, outcome(e.Outcome, e.Reason), e.Detail)
@@ -137,7 +124,7 @@ func (c messagesShowCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if m.Resendable {
-		fmt.Fprintf(con.Stdout, "\nTo send it again: telegate messages resend %s\n", m.ID)
+		fmt.Fprintf(env.Stdout, "\nTo send it again: telegate messages resend %s\n", m.ID)
 	}
 	return nil
 }
@@ -153,7 +140,7 @@ func recipient(m api.MessageSummary) string {
 	}
 }
 
-// outcome shows the reason of a failure beside the outcome.
+// outcome adds the reason of a failure to the outcome.
 func outcome(outcome, reason string) string {
 	if reason == "" || reason == outcome {
 		return outcome
@@ -163,10 +150,10 @@ func outcome(outcome, reason string) string {
 
 type messagesResendCmd struct {
 	gatewayFlags
-	Text   string        `placeholder:"TEXT" help:"Send this in its place; \"-\" reads it from standard input."`
+	Text   string        `placeholder:"TEXT" help:"Send this text instead; \"-\" reads it from standard input."`
 	HTML   bool          `help:"The text is in Telegram's HTML."`
-	TTL    time.Duration `placeholder:"SPAN" help:"How long it is worth sending, such as 1h (default: as long as it had)."`
-	NoWait bool          `help:"Return once the gateway has it on disk, instead of waiting for Telegram to take it."`
+	TTL    time.Duration `placeholder:"SPAN" help:"Drop the message if it is not sent within this time, such as 1h (default: as before)."`
+	NoWait bool          `help:"Return when the gateway has stored the message, without waiting for Telegram."`
 	JSON   bool          `help:"Print JSON."`
 	ID     string        `arg:"" help:"The id of the message that did not arrive, msg_…"`
 }
@@ -182,21 +169,21 @@ did not arrive is kept for 7 days. The key needs the scopes send and admin.
 }
 
 // Run sends a dead letter again.
-func (c messagesResendCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesResendCmd) Run(ctx context.Context, env *Env) error {
 	if c.HTML && c.Text == "" {
-		return exit.AsUsage(errors.New("--html says how --text is written; give --text too"))
+		return exit.Usagef("--html is about --text; give --text too")
 	}
-	client, err := newAPIClient(c.gatewayFlags)
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	body := api.ResendMessage{TTL: int(math.Ceil(c.TTL.Seconds()))}
 	if c.Text != "" {
-		if body.Text, err = textOrStdin(c.Text, con); err != nil {
+		if body.Text, err = textOrStdin(c.Text, env); err != nil {
 			return err
 		}
 		if body.Text == "" {
-			return exit.AsUsage(errors.New("standard input holds no text"))
+			return exit.Usagef("standard input holds no text")
 		}
 	}
 	if c.HTML {
@@ -206,52 +193,48 @@ func (c messagesResendCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "POST", "/v1/messages/"+url.PathEscape(c.ID)+"/resend", nil, body, &accepted); err != nil {
 		return err
 	}
-	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
+	return waitForOutcome(ctx, client, env, accepted, c.NoWait, c.JSON)
 }
 
 type messagesTraceCmd struct {
 	gatewayFlags
 	Domain string        `placeholder:"ID" help:"The domain; empty for the default domain."`
-	Since  time.Duration `default:"24h" placeholder:"SPAN" help:"How far back (default ${default})."`
+	Since  time.Duration `default:"24h" placeholder:"SPAN" help:"How far back to look (default ${default})."`
 	JSON   bool          `help:"Print JSON."`
 	User   string        `arg:"" help:"The user at the server, or a handle such as @alice for messages that were refused."`
 }
 
 // Help implements kong.HelpProvider.
 func (messagesTraceCmd) Help() string {
-	return `It tells how the user's link stands, and everything that has happened since then: links, codes, messages that were refused,
-and messages with each attempt to send them. It needs a key with the scope admin.
+	return `It shows the state of the user's link and everything that happened in that time: links, codes, refused messages, and messages with
+each attempt to send them. It needs a key with the scope admin.
 
     telegate messages trace alice --since 48h`
 }
 
 // Run traces a user.
-func (c messagesTraceCmd) Run(ctx context.Context, con *Env) error {
+func (c messagesTraceCmd) Run(ctx context.Context, env *Env) error {
 	if c.Since <= 0 {
-		return exit.AsUsage(errors.New("--since must be a span such as 24h"))
-	}
-	client, err := newAPIClient(c.gatewayFlags)
-	if err != nil {
-		return exit.AsUsage(err)
+		return exit.Usagef("--since must be a span such as 24h")
 	}
 	query := url.Values{
-		"domain": {c.Domain}, "user": {c.User}, "since": {time.Now().Add(-c.Since).UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(listPage)},
+		"domain": {c.Domain}, "user": {c.User}, "since": {time.Now().Add(-c.Since).UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(pageSize)},
 	}
 	var t api.Trace
-	if err := client.call(ctx, "GET", "/v1/trace?"+query.Encode(), nil, nil, &t); err != nil {
+	if err := c.call(ctx, "GET", "/v1/trace?"+query.Encode(), nil, &t); err != nil {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(t)
+		return printJSON(env.Stdout, t)
 	}
 	for _, line := range t.Summary {
-		fmt.Fprintln(con.Stdout, line)
+		fmt.Fprintln(env.Stdout, line)
 	}
-	fmt.Fprintln(con.Stdout)
+	fmt.Fprintln(env.Stdout)
 	if t.More {
-		fmt.Fprintf(con.Stdout, "(only the newest %d events; --since with a shorter span shows all of it)\n", len(t.Events))
+		fmt.Fprintf(env.Stdout, "(only the newest %d events; to see all events of a shorter time, use --since)\n", len(t.Events))
 	}
-	table := newTable(con.Stdout)
+	table := newTable(env.Stdout)
 	table.row("TIME", "EVENT", "ID", "OUTCOME", "WHAT HAPPENED")
 	for _, e := range t.Events {
 		table.row(LocalTime(e.Time), e.Event, e.ID, e.Outcome, e.Detail)
@@ -259,8 +242,8 @@ func (c messagesTraceCmd) Run(ctx context.Context, con *Env) error {
 	return table.flush()
 }
 
-// set adds a parameter that has a value.
-func set(query url.Values, name, value string) {
+// setParam sets a parameter, unless the value is empty.
+func setParam(query url.Values, name, value string) {
 	if value != "" {
 		query.Set(name, value)
 	}

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"telegate/api"
-	"telegate/internal/exit"
 )
 
 type reloadCmd struct {
@@ -17,37 +15,33 @@ type reloadCmd struct {
 
 // Help implements kong.HelpProvider.
 func (reloadCmd) Help() string {
-	return `The running gateway checks its configuration file first. If there is a fault the old configuration stays in force, and the lines at fault are shown. It needs a key with the scope admin for all domains; systemctl reload, or SIGHUP, does the same without one and tells the log.
+	return `The running gateway checks its configuration file first. If there is an error, it keeps the old configuration and the command shows the lines. It needs a key with the scope admin for all domains. systemctl reload, or SIGHUP, does the same without a key and writes the result to the log.
 
     telegate reload`
 }
 
-// Run has the gateway read its configuration again, and tells what came of it.
-func (c reloadCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
-	if err != nil {
-		return exit.AsUsage(err)
-	}
+// Run reloads the gateway's configuration and prints the result.
+func (c reloadCmd) Run(ctx context.Context, env *Env) error {
 	var done api.Reloaded
-	if err := client.call(ctx, "POST", "/v1/reload", nil, nil, &done); err != nil {
+	if err := c.call(ctx, "POST", "/v1/reload", nil, &done); err != nil {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(con.Stdout).Encode(done)
+		return printJSON(env.Stdout, done)
 	}
 	for _, w := range done.Warnings {
-		fmt.Fprintln(con.Stderr, "warning:", w)
+		fmt.Fprintln(env.Stderr, "warning:", w)
 	}
 	if len(done.Changed) == 0 {
-		fmt.Fprintln(con.Stdout, "The configuration was read again; nothing that can change while telegate runs has changed.")
+		fmt.Fprintln(env.Stdout, "Configuration reloaded. Nothing that telegate can change while it runs has changed.")
 	} else {
-		fmt.Fprintln(con.Stdout, "The configuration was read again. In force now:", strings.Join(done.Changed, ", "))
+		fmt.Fprintln(env.Stdout, "Configuration reloaded. Changed:", strings.Join(done.Changed, ", "))
 	}
 	if done.Canceled > 0 {
-		fmt.Fprintf(con.Stdout, "Pending verifications canceled, since msg2factor is off: %d\n", done.Canceled)
+		fmt.Fprintf(env.Stdout, "Pending verifications canceled, because msg2factor is off: %d\n", done.Canceled)
 	}
 	if len(done.NeedsRestart) > 0 {
-		fmt.Fprintln(con.Stdout, "In force after a restart only:", strings.Join(done.NeedsRestart, ", "))
+		fmt.Fprintln(env.Stdout, "These changes need a restart:", strings.Join(done.NeedsRestart, ", "))
 	}
 	return nil
 }

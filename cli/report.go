@@ -2,30 +2,28 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"time"
 
 	"telegate/api"
-	"telegate/internal/exit"
 )
 
 type reportLoginsCmd struct {
 	gatewayFlags
 	Domain  string `placeholder:"ID" help:"The domain; empty for the default domain."`
 	From    string `placeholder:"DAY" help:"The first day, such as 2026-11-02, or a time in RFC 3339 (default: a week ago)."`
-	To      string `placeholder:"DAY" help:"The last day, or the time before which it was (default: now)."`
+	To      string `placeholder:"DAY" help:"The last day, or the end as a time in RFC 3339 (default: now)."`
 	User    string `placeholder:"USER" help:"Only this user."`
-	Outcome string `placeholder:"WORD" help:"Only this one: approved, incorrect, denied, exhausted, expired, canceled, already_used, binding_mismatch, failed."`
-	Format  string `default:"table" enum:"table,csv,json" placeholder:"FORMAT" help:"table, csv, or json with one sign-in a line (default ${default})."`
+	Outcome string `placeholder:"WORD" help:"Only this outcome: approved, incorrect, denied, exhausted, expired, canceled, already_used, binding_mismatch, failed."`
+	Format  string `default:"table" enum:"table,csv,json" placeholder:"FORMAT" help:"table, csv, or json with one sign-in per line (default ${default})."`
 	JSON    bool   `help:"The same as --format json."`
 }
 
 // Help implements kong.HelpProvider.
 func (reportLoginsCmd) Help() string {
-	return `Each check of a sign-in code is a line, the newest first; addresses and browsers are what the server has told. Days are those of this
-machine's time zone; CSV and JSON have their times in UTC. It needs a key with the scope admin.
+	return `Each check of a sign-in code is a line, the newest first. Addresses and browsers come from your server. Days are in the time zone of this
+machine; CSV and JSON have times in UTC. It needs a key with the scope admin.
 
     telegate report logins --user alice --from 2026-11-02
     telegate report logins --outcome denied
@@ -33,53 +31,46 @@ machine's time zone; CSV and JSON have their times in UTC. It needs a key with t
 }
 
 // Run prints the login report.
-func (c reportLoginsCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
+func (c reportLoginsCmd) Run(ctx context.Context, env *Env) error {
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
-	from := dayHere(c.From, 0)
+	from := localDay(c.From, 0)
 	if from == "" {
 		from = time.Now().AddDate(0, 0, -7).UTC().Format(time.RFC3339)
 	}
 	query := url.Values{"domain": {c.Domain}, "from": {from}}
-	set(query, "to", dayHere(c.To, 1))
-	set(query, "user", c.User)
-	set(query, "outcome", c.Outcome)
+	setParam(query, "to", localDay(c.To, 1))
+	setParam(query, "user", c.User)
+	setParam(query, "outcome", c.Outcome)
 	if c.JSON {
 		c.Format = "json"
 	}
 	if c.Format == "csv" {
-		return client.download(ctx, "/v1/logins?"+query.Encode(), "text/csv", con.Stdout)
+		return client.download(ctx, "/v1/logins?"+query.Encode(), "text/csv", env.Stdout)
 	}
-	query.Set("limit", strconv.Itoa(listPage))
-	table := newTable(con.Stdout)
-	if c.Format == "table" {
-		table.row("TIME", "USER", "ADDRESS", "BROWSER", "SYSTEM", "SECOND FACTOR", "OUTCOME")
-	}
+	query.Set("limit", strconv.Itoa(pageSize))
+	list := newList(env.Stdout, c.Format == "json", "TIME", "USER", "ADDRESS", "BROWSER", "SYSTEM", "SECOND FACTOR", "OUTCOME")
 	for {
 		var page api.LoginList
 		if err := client.call(ctx, "GET", "/v1/logins?"+query.Encode(), nil, nil, &page); err != nil {
 			return err
 		}
 		for _, l := range page.Logins {
-			if c.Format == "json" {
-				if err := json.NewEncoder(con.Stdout).Encode(l); err != nil {
-					return err
-				}
-				continue
+			if err := list.add(l, LocalTime(l.Time), l.User, l.IP, l.Browser, l.OS, l.SecondFactor, l.Outcome); err != nil {
+				return err
 			}
-			table.row(LocalTime(l.Time), l.User, l.IP, l.Browser, l.OS, l.SecondFactor, l.Outcome)
 		}
 		if page.Next == "" {
-			return table.flush()
+			return list.flush()
 		}
 		query.Set("after", page.Next)
 	}
 }
 
-// dayHere is a day as its start in this machine's time zone, or so many days later; what is no day stays as it is.
-func dayHere(s string, days int) string {
+// localDay turns a date into the start of that day in the local time zone, plus a number of days. Any other text stays unchanged.
+func localDay(s string, days int) string {
 	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
 	if err != nil {
 		return s

@@ -25,26 +25,26 @@ import (
 type sandboxCmd struct {
 	API      string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where the gateway's API listens (default ${default})."`
 	Telegram string `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"Where the page and the simulated Telegram listen (default ${default})."`
-	Data     string `type:"path" placeholder:"DIR" help:"Keep the database there (default: a temporary folder, deleted at the end)."`
-	Verbose  bool   `short:"v" help:"Log what happens."`
+	Data     string `type:"path" placeholder:"DIR" help:"Keep the database in this folder (default: a temporary folder, deleted at the end)."`
+	Verbose  bool   `short:"v" help:"Print the log."`
 }
 
 // Help implements kong.HelpProvider.
 func (sandboxCmd) Help() string {
-	return `On its page are the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch failures on. The gateway behind it is the real one; an API key for it is printed.
+	return `Its page shows the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch on failures. The gateway behind it is the real one; the command prints an API key for it.
 
     telegate sandbox
     telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081`
 }
 
-// The bot of the sandbox. Its token opens nothing outside of it.
+// The bot of the sandbox. Its token is no real one.
 const (
 	sandboxToken = "1000000001:SANDBOX-token-that-opens-nothing-0000"
 	sandboxBot   = "SandboxBot"
 )
 
-// Run runs a simulated Telegram with its page, and a gateway that takes it for the real one.
-func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
+// Run runs a simulated Telegram with its page, and a gateway that uses it.
+func (c sandboxCmd) Run(ctx context.Context, env *Env) (err error) {
 	if c.Data == "" {
 		if c.Data, err = os.MkdirTemp("", "telegate-sandbox-"); err != nil {
 			return fmt.Errorf("make a temporary folder: %w", err)
@@ -67,14 +67,14 @@ func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
 	cfg, err := config.Parse("sandbox", []byte(c.config(telegramURL, key)), func(string) string { return "" })
 	var faults *config.Error
 	if errors.As(err, &faults) && faults.Faults[0].Key == "api.listen" {
-		return exit.AsUsage(fmt.Errorf("--api %s is no address of this machine alone; choose one such as 127.0.0.1:9080, or unix:/path", c.API))
+		return exit.Usagef("--api %s is not a loopback address; choose one such as 127.0.0.1:9080, or unix:/path", c.API)
 	}
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
-		log = logging.New(con.Stderr, cfg)
+		log = logging.New(env.Stderr, cfg)
 	}
 	telegram := sandbox.New(sandbox.Options{Logger: log})
 	defer telegram.Close()
@@ -87,7 +87,7 @@ func (c sandboxCmd) Run(ctx context.Context, con *Env) (err error) {
 	}
 	page := web.New(web.Options{Telegram: telegram, Bot: sandboxBot, GatewayURL: g.Address(), APIKey: key, Logger: log})
 	defer page.Close()
-	fmt.Fprintf(con.Stdout, `The sandbox is running. Nothing here touches the real Telegram. Ctrl-C ends it.
+	fmt.Fprintf(env.Stdout, `The sandbox is running. It does not use the real Telegram. Ctrl-C stops it.
 
   page     %[1]s/
   gateway  %[2]s
@@ -98,13 +98,15 @@ Open the page, or call the gateway:
   curl -s -H 'Authorization: Bearer %[3]s' '%[2]s/v1/messaging?user=alice'
 `, telegramURL, g.Address(), key)
 
-	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return g.Run(ctx) })
-	work.Go(func() error { return serveHTTP(ctx, listener, botPaths{telegram, page}, page.Close, telegram.Close) })
-	return work.Wait()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.Run(ctx) })
+	group.Go(func() error {
+		return serveHTTP(ctx, listener, sandboxHandler{telegram, page}, page.Close, telegram.Close)
+	})
+	return group.Wait()
 }
 
-// config is the gateway's configuration, as an administrator would write it.
+// config is the gateway's configuration file.
 func (c sandboxCmd) config(telegramURL, key string) string {
 	return fmt.Sprintf(`
 [messaging.telegram]
@@ -122,10 +124,10 @@ path = %q
 		filepath.Join(c.Data, "telegate.db"))
 }
 
-// botPaths sends Bot API calls (/bot<token>/…) to the simulated Telegram and everything else to the page.
-type botPaths struct{ telegram, page http.Handler }
+// sandboxHandler sends Bot API calls (/bot<token>/…) to the simulated Telegram and everything else to the page.
+type sandboxHandler struct{ telegram, page http.Handler }
 
-func (b botPaths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (b sandboxHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/bot") {
 		b.telegram.ServeHTTP(w, r)
 		return
@@ -133,14 +135,14 @@ func (b botPaths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.page.ServeHTTP(w, r)
 }
 
-// serveHTTP answers until the context ends; the functions then end requests that would wait for ever.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, ends ...func()) error {
+// serveHTTP serves until the context ends. Then it calls closers, which end requests that would wait forever.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, closers ...func()) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		for _, end := range ends {
-			end()
+		for _, closeIt := range closers {
+			closeIt()
 		}
 		graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +14,6 @@ import (
 	"telegate/internal/exit"
 )
 
-// gatewayFlags say which running gateway to talk to.
-type gatewayFlags struct {
-	API string `default:"http://127.0.0.1:8080" getenv:"TELEGATE_API" placeholder:"URL" help:"The gateway: a URL, or unix:/path (default $$TELEGATE_API, or ${default})."`
-	Key string `getenv:"TELEGATE_KEY" placeholder:"KEY" help:"The API key (default $$TELEGATE_KEY); on the command line other users of the machine can see it."`
-}
-
 type sendCmd struct {
 	gatewayFlags
 	Domain string        `placeholder:"ID" help:"The domain; empty for the default domain."`
@@ -28,35 +21,35 @@ type sendCmd struct {
 	To     string        `xor:"to" placeholder:"HANDLE" help:"Instead of a user: a Telegram username such as @alice."`
 	Lane   string        `default:"direct" enum:"direct,alert" help:"direct or alert (default ${default})."`
 	HTML   bool          `help:"The text is in Telegram's HTML."`
-	Silent bool          `help:"Arrive without a sound."`
-	TTL    time.Duration `placeholder:"SPAN" help:"How long it is worth sending, such as 1h (default 24h)."`
-	NoWait bool          `help:"Return once the gateway has it on disk, instead of waiting for Telegram to take it."`
+	Silent bool          `help:"Send it without a sound."`
+	TTL    time.Duration `placeholder:"SPAN" help:"Drop the message if it is not sent within this time, such as 1h (default 24h)."`
+	NoWait bool          `help:"Return when the gateway has stored the message, without waiting for Telegram."`
 	JSON   bool          `help:"Print JSON."`
 	Text   []string      `arg:"" help:"The text; \"-\" reads it from standard input."`
 }
 
-// sendWait is how long to wait for Telegram to take a message; each call of the API waits 25 s at most.
+// sendWait is how long to wait until Telegram accepts a message. One call of the API waits 25 s at most.
 const sendWait = time.Minute
 
 // Help implements kong.HelpProvider.
 func (sendCmd) Help() string {
-	return `It waits up to a minute for Telegram to take the message. The exit status is 1 if the message cannot arrive.
+	return `It waits up to a minute until Telegram accepts the message. The exit status is 1 if the message cannot arrive.
 
     export TELEGATE_KEY=tgk_...
     telegate send --user alice "The backup is done."
     df -h | telegate send --user alice --lane alert -`
 }
 
-// Run sends a message and tells what became of it.
-func (c sendCmd) Run(ctx context.Context, con *Env) error {
+// Run sends a message and prints its outcome.
+func (c sendCmd) Run(ctx context.Context, env *Env) error {
 	if c.User == "" && c.To == "" {
-		return exit.AsUsage(errors.New("say whom to send it to: --user NAME, or --to @handle"))
+		return exit.Usagef("name the recipient: --user NAME, or --to @handle")
 	}
-	client, err := newAPIClient(c.gatewayFlags)
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
-	text, err := textOrStdin(strings.Join(c.Text, " "), con)
+	text, err := textOrStdin(strings.Join(c.Text, " "), env)
 	if err != nil {
 		return err
 	}
@@ -70,49 +63,49 @@ func (c sendCmd) Run(ctx context.Context, con *Env) error {
 	if err := client.call(ctx, "POST", "/v1/messages", nil, body, &accepted); err != nil {
 		return err
 	}
-	return tellEnd(ctx, client, con, accepted, c.NoWait, c.JSON)
+	return waitForOutcome(ctx, client, env, accepted, c.NoWait, c.JSON)
 }
 
-// tellEnd waits until Telegram has taken a message, for a minute at most, and prints what became of it. The error says why it cannot
-// arrive.
-func tellEnd(ctx context.Context, client *apiClient, con *Env, accepted api.AcceptedMessage, noWait, asJSON bool) error {
+// waitForOutcome waits until Telegram has accepted a message, for a minute at most, and prints the outcome. The error says why the message
+// cannot arrive.
+func waitForOutcome(ctx context.Context, client *apiClient, env *Env, accepted api.AcceptedMessage, noWait, asJSON bool) error {
 	m := api.Message{MessageSummary: api.MessageSummary{ID: accepted.ID, Status: accepted.Status}}
 	deadline := time.Now().Add(sendWait)
-	for ask := !noWait || !underWay(m); ask; ask = underWay(m) && time.Now().Before(deadline) {
+	for ask := !noWait || !pending(m); ask; ask = pending(m) && time.Now().Before(deadline) {
 		if err := client.call(ctx, "GET", "/v1/messages/"+m.ID, map[string]string{"Prefer": "wait=20"}, nil, &m); err != nil {
 			return err
 		}
 	}
 	var err error
 	if asJSON {
-		err = json.NewEncoder(con.Stdout).Encode(m)
+		err = printJSON(env.Stdout, m)
 	} else {
-		_, err = fmt.Fprintf(con.Stdout, "%s %s\n", m.ID, m.Status)
+		_, err = fmt.Fprintf(env.Stdout, "%s %s\n", m.ID, m.Status)
 	}
 	switch {
 	case err != nil:
 		return err
-	case m.Status == string(delivery.StatusUnknown) && m.Failure != nil: // nobody can say that it did not
+	case m.Status == string(delivery.StatusUnknown) && m.Failure != nil: // it may have arrived
 		return errors.New(m.Failure.Detail)
 	case m.Failure != nil:
 		return fmt.Errorf("the message did not arrive (%s): %s", m.Failure.Reason, m.Failure.Detail)
-	case m.Status != string(delivery.StatusDelivered) && !underWay(m):
+	case m.Status != string(delivery.StatusDelivered) && !pending(m):
 		return fmt.Errorf("the message did not arrive: it is %s", m.Status)
 	}
 	return nil
 }
 
-// textOrStdin is the text, or all of standard input where it is "-".
-func textOrStdin(text string, con *Env) (string, error) {
+// textOrStdin is the text, or all of standard input if the text is "-".
+func textOrStdin(text string, env *Env) (string, error) {
 	if text != "-" {
 		return text, nil
 	}
-	read, err := io.ReadAll(io.LimitReader(con.Stdin, 1<<20)) // more than the API takes
+	read, err := io.ReadAll(io.LimitReader(env.Stdin, 1<<20)) // more than the API accepts
 	if err != nil {
 		return "", fmt.Errorf("read standard input: %w", err)
 	}
 	return strings.TrimRight(string(read), "\n"), nil
 }
 
-// underWay tells that it is not known yet whether a message arrives.
-func underWay(m api.Message) bool { return !delivery.Status(m.Status).Final() }
+// pending reports whether a message has no outcome yet.
+func pending(m api.Message) bool { return !delivery.Status(m.Status).Final() }

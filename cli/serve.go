@@ -15,44 +15,44 @@ type serveCmd struct{ configFlag }
 
 // Help implements kong.HelpProvider.
 func (serveCmd) Help() string {
-	return `A configuration needs no more than a bot token:
+	return `A configuration needs only a bot token:
 
     [messaging.telegram]
     bottoken = "123456789:AA..."
 
-Trouble with Telegram does not end the gateway: GET /healthz says how it is doing. The first Ctrl-C lets it finish what it has begun. SIGHUP has it read the configuration again, as telegate reload does.
+The gateway keeps running when Telegram is in trouble; GET /healthz shows the state. After the first Ctrl-C it finishes running requests and sends. SIGHUP reloads the configuration, as telegate reload does.
 
     telegate serve --config /etc/telegate/telegate.toml`
 }
 
 // Run serves until the context ends.
-func (c serveCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+func (c serveCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	if con.Getenv("GOGC") == "" {
-		debug.SetGCPercent(40) // memory that stays small is worth more here than the last message a second
+	if env.Getenv("GOGC") == "" {
+		debug.SetGCPercent(40) // less memory is worth more here than the last message per second
 	}
-	log := logging.New(con.Stderr, cfg)
+	log := logging.New(env.Stderr, cfg)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
 	g, err := gateway.Open(ctx, gateway.Options{
-		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, con.Getenv) }, Logger: log, DataCentres: con.DataCentres,
+		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, env.Getenv) }, Logger: log, DataCentres: env.DataCentres,
 		Check: func(ctx context.Context) []doctor.Finding {
-			d := newDoctor(c.Config, con)
+			d := newDoctor(c.Config, env)
 			return d.Run(ctx, d.LiveChecks())
 		},
 	})
-	if err != nil && ctx.Err() != nil { // a stop in order; what was under way goes on at the next start
-		log.Info("telegate was stopped while it started", "at", err)
+	if err != nil && ctx.Err() != nil { // stopped on purpose; the next start continues
+		log.Info("stopped during the start", "at", err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	log.Info("telegate is listening", "version", version.Version, "api", g.Address(), "domains", len(cfg.Domains))
-	debug.FreeOSMemory() // what the start has used up is not needed again
+	debug.FreeOSMemory() // the start needed more memory than serving does
 	return gateway.RunSupervised(ctx, g)
 }

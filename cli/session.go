@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,40 +18,40 @@ import (
 	"telegate/userclient"
 )
 
-// sessionCmd is about the login of the Telegram account that telegate may use. A session in the configuration counts before one in
-// the database.
+// sessionCmd manages the login of the Telegram account that telegate may use. A session in the configuration overrides one in the
+// database.
 type sessionCmd struct {
-	Import sessionImportCmd `cmd:"" help:"Keep a session string, sealed, in the database."`
+	Import sessionImportCmd `cmd:"" help:"Store a session string, encrypted, in the database."`
 	Show   sessionShowCmd   `cmd:"" help:"Ask Telegram whose session telegate uses."`
-	Revoke sessionRevokeCmd `cmd:"" help:"End the login at Telegram and forget the session."`
+	Revoke sessionRevokeCmd `cmd:"" help:"End the login at Telegram and delete the session."`
 }
 
-// sessionTimeout bounds a visit to Telegram.
+// sessionTimeout limits the calls to Telegram.
 const sessionTimeout = time.Minute
 
 type sessionImportCmd struct {
 	configFlag
-	SessionFile string `placeholder:"FILE" help:"The file that holds the session string (default standard input)."`
+	SessionFile string `placeholder:"FILE" help:"The file with the session string (default standard input)."`
 }
 
 // Help implements kong.HelpProvider.
 func (sessionImportCmd) Help() string {
-	return `The string is telegate's own, one of GramJS (MeshCentral) or one of Telethon. Telegram is asked whose it is before anything is kept.
-Stop the gateway, and the program that has used the session: Telegram voids one that is used from two places.
+	return `The string comes from telegate, GramJS (MeshCentral) or Telethon. telegate asks Telegram whose session it is before it stores it.
+Stop the gateway and the program that used the session: Telegram voids a session that is used from two places.
 
     telegate session import --session-file helper.session`
 }
 
-// Run verifies a session and keeps it.
-func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+// Run verifies a session and stores it.
+func (c sessionImportCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
 	if cfg.Messaging.Telegram.Session != "" {
-		return exit.AsUsage(errors.New("the configuration holds a session itself, and that one is used; remove it there first"))
+		return exit.Usagef("the configuration has a session, which is used instead; remove it there first")
 	}
-	text, err := c.read(con)
+	text, err := c.read(env)
 	if err != nil {
 		return err
 	}
@@ -60,7 +59,7 @@ func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	return withAccounts(ctx, cfg, con, func(ctx context.Context, d *db.DB, app userclient.App) error {
+	return withMTProto(ctx, cfg, env, func(ctx context.Context, d *db.DB, app userclient.App) error {
 		who, err := userclient.Verify(ctx, app, s)
 		if err != nil {
 			return err
@@ -68,16 +67,16 @@ func (c sessionImportCmd) Run(ctx context.Context, con *Env) error {
 		if err := userclient.SaveSession(ctx, d, s, who); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(con.Stdout, "kept the session of %s\n", who)
+		_, err = fmt.Fprintf(env.Stdout, "stored the session of %s\n", who)
 		return err
 	})
 }
 
-// maxSession is more than any session string has, in bytes.
+// maxSession is more than any session string needs, in bytes.
 const maxSession = 4096
 
-func (c sessionImportCmd) read(con *Env) (string, error) {
-	from := con.Stdin
+func (c sessionImportCmd) read(env *Env) (string, error) {
+	from := env.Stdin
 	if c.SessionFile != "" {
 		f, err := os.Open(c.SessionFile)
 		if err != nil {
@@ -100,19 +99,19 @@ type sessionShowCmd struct {
 
 // Help implements kong.HelpProvider.
 func (sessionShowCmd) Help() string {
-	return `Stop the gateway first; while it runs, GET /healthz says how the session is doing.
+	return `Stop the gateway first; while it runs, GET /healthz shows the state of the session.
 
     telegate session show --config /etc/telegate/telegate.toml`
 }
 
-// Run asks Telegram whose the session is. It shows no part of it.
-func (c sessionShowCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+// Run asks Telegram whose session it is. It prints no part of it.
+func (c sessionShowCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	return withAccounts(ctx, cfg, con, func(ctx context.Context, d *db.DB, app userclient.App) error {
-		s, err := sessionOf(ctx, cfg, d)
+	return withMTProto(ctx, cfg, env, func(ctx context.Context, d *db.DB, app userclient.App) error {
+		s, err := currentSession(ctx, cfg, d)
 		if err != nil {
 			return err
 		}
@@ -121,9 +120,9 @@ func (c sessionShowCmd) Run(ctx context.Context, con *Env) error {
 			return err
 		}
 		if c.JSON {
-			return json.NewEncoder(con.Stdout).Encode(map[string]any{"id": who.ID, "username": who.Username, "name": who.Name, "data_centre": s.DC})
+			return printJSON(env.Stdout, map[string]any{"id": who.ID, "username": who.Username, "name": who.Name, "data_centre": s.DC})
 		}
-		_, err = fmt.Fprintf(con.Stdout, "%s, data centre %d\n", who, s.DC)
+		_, err = fmt.Fprintf(env.Stdout, "%s, data centre %d\n", who, s.DC)
 		return err
 	})
 }
@@ -132,19 +131,19 @@ type sessionRevokeCmd struct{ configFlag }
 
 // Help implements kong.HelpProvider.
 func (sessionRevokeCmd) Help() string {
-	return `The session is worth nothing afterwards, wherever a copy of it lies. Stop the gateway first.
+	return `After that no copy of the session works any more. Stop the gateway first.
 
     telegate session revoke --config /etc/telegate/telegate.toml`
 }
 
 // Run logs out.
-func (c sessionRevokeCmd) Run(ctx context.Context, con *Env) error {
-	cfg, err := c.load(con)
+func (c sessionRevokeCmd) Run(ctx context.Context, env *Env) error {
+	cfg, err := c.load(env)
 	if err != nil {
 		return err
 	}
-	return withAccounts(ctx, cfg, con, func(ctx context.Context, d *db.DB, app userclient.App) error {
-		s, err := sessionOf(ctx, cfg, d)
+	return withMTProto(ctx, cfg, env, func(ctx context.Context, d *db.DB, app userclient.App) error {
+		s, err := currentSession(ctx, cfg, d)
 		if err != nil {
 			return err
 		}
@@ -158,22 +157,22 @@ func (c sessionRevokeCmd) Run(ctx context.Context, con *Env) error {
 		if cfg.Messaging.Telegram.Session != "" {
 			next = "; remove it from the configuration"
 		}
-		_, err = fmt.Fprintf(con.Stdout, "the login is ended, and the session worth nothing%s\n", next)
+		_, err = fmt.Fprintf(env.Stdout, "the login is ended; the session no longer works%s\n", next)
 		return err
 	})
 }
 
-// sessionOf is the session that the gateway would use.
-func sessionOf(ctx context.Context, cfg *config.Config, d *db.DB) (userclient.Session, error) {
+// currentSession is the session that the gateway would use.
+func currentSession(ctx context.Context, cfg *config.Config, d *db.DB) (userclient.Session, error) {
 	if text := cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}
 	return userclient.StoredSession(ctx, d)
 }
 
-// withAccounts opens the database, which no gateway may have open, and finds the way to Telegram.
-func withAccounts(ctx context.Context, cfg *config.Config, con *Env, do func(context.Context, *db.DB, userclient.App) error) error {
-	app, err := telegram.NewApp(cfg.Messaging.Telegram, logging.New(io.Discard, cfg), con.DataCentres...)
+// withMTProto calls do with the open database and the MTProto application. No gateway may have the database open.
+func withMTProto(ctx context.Context, cfg *config.Config, env *Env, do func(context.Context, *db.DB, userclient.App) error) error {
+	app, err := telegram.NewApp(cfg.Messaging.Telegram, logging.New(io.Discard, cfg), env.DataCentres...)
 	if err != nil {
 		return exit.AsUsage(err)
 	}

@@ -10,20 +10,20 @@ import (
 
 type supportCmd struct {
 	configFlag
-	Out string `placeholder:"FILE" help:"The file to make (default telegate-support-TIME.tar.gz here)."`
-	Log string `placeholder:"FILE" help:"Add the end of this log, without names and secrets; - reads it from standard input."`
+	Out string `placeholder:"FILE" help:"The file to create (default telegate-support-TIME.tar.gz in this folder)."`
+	Log string `placeholder:"FILE" help:"Add the end of this log, without names and secrets; \"-\" reads it from standard input."`
 }
 
 // Help implements kong.HelpProvider.
 func (supportCmd) Help() string {
-	return `The bundle holds the version, the configuration without its secrets, what telegate doctor finds, health and metrics of a running gateway, how many rows the database has, and the last failures: no token, key or code, no text, no user's name. Look through it before you give it away.
+	return `The file holds the version, the configuration without secrets, the findings of telegate doctor, health and metrics of a running gateway, the number of rows in the database, and the last failures. It holds no token, key, code, text or user name. Read it before you give it to others.
 
     telegate support
     journalctl -u telegate -n 5000 -o cat | telegate support --log -`
 }
 
-// Run packs the bundle.
-func (c supportCmd) Run(ctx context.Context, con *Env) error {
+// Run writes the support file.
+func (c supportCmd) Run(ctx context.Context, env *Env) error {
 	now := time.Now().UTC()
 	if c.Out == "" {
 		c.Out = "telegate-support-" + now.Format("20060102-150405") + ".tar.gz"
@@ -33,18 +33,18 @@ func (c supportCmd) Run(ctx context.Context, con *Env) error {
 	log := ""
 	if c.Log != "" {
 		var err error
-		if log, err = doctor.EndOfLog(c.Log, con.Stdin); err != nil {
+		if log, err = doctor.EndOfLog(c.Log, env.Stdin); err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
 	}
-	files := newDoctor(c.Config, con).Bundle(ctx, log, now)
+	files := newDoctor(c.Config, env).Bundle(ctx, log, now)
 	if err := doctor.WriteBundle(c.Out, files, now); err != nil {
 		return err
 	}
-	fmt.Fprintf(con.Stdout, "%s holds:\n", c.Out)
+	fmt.Fprintf(env.Stdout, "%s holds:\n", c.Out)
 	for _, f := range files {
-		fmt.Fprintf(con.Stdout, "  %-14s %6d bytes\n", f.Name, len(f.Text))
+		fmt.Fprintf(env.Stdout, "  %-14s %6d bytes\n", f.Name, len(f.Text))
 	}
-	fmt.Fprintln(con.Stdout, "Secrets and users' names are removed. Look through it before you give it away: tar xzf", c.Out)
+	fmt.Fprintln(env.Stdout, "Secrets and user names are removed. Read it before you give it to others: tar xzf", c.Out)
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +12,19 @@ import (
 	"telegate/delivery"
 )
 
-// LocalTime is a time as people read it, in their own zone, which the offset names.
+// LocalTime formats a time in the local time zone, with its offset.
 func LocalTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -0700") }
 
-// table prints columns for people; the first error is told at the end.
+func formatTime(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return LocalTime(*t)
+}
+
+func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// table prints columns. flush returns the first error.
 type table struct {
 	w   *tabwriter.Writer
 	err error
@@ -22,7 +32,7 @@ type table struct {
 
 func newTable(w io.Writer) *table { return &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
 
-// row writes one line; no cell can break it, whatever somebody has called himself.
+// row writes one line. A name with line breaks or control characters cannot break it.
 func (t *table) row(cells ...string) {
 	for i, cell := range cells {
 		cells[i] = delivery.Displayable(cell, 1000)
@@ -33,3 +43,28 @@ func (t *table) row(cells ...string) {
 }
 
 func (t *table) flush() error { return errors.Join(t.err, t.w.Flush()) }
+
+// list prints items as a table or, with --json, as one JSON object per line.
+type list struct {
+	*table
+	json *json.Encoder // nil: a table
+}
+
+func newList(w io.Writer, asJSON bool, header ...string) list {
+	l := list{table: newTable(w)}
+	if asJSON {
+		l.json = json.NewEncoder(w)
+	} else {
+		l.row(header...)
+	}
+	return l
+}
+
+// add prints an item: v as JSON, or the cells.
+func (l list) add(v any, cells ...string) error {
+	if l.json != nil {
+		return l.json.Encode(v)
+	}
+	l.row(cells...)
+	return l.err
+}

@@ -1,13 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
-	"time"
 
 	"telegate/api"
 	"telegate/delivery"
@@ -18,49 +16,42 @@ import (
 type usersListCmd struct {
 	gatewayFlags
 	Domain string `placeholder:"ID" help:"The domain; empty for the default domain."`
-	Query  string `placeholder:"TEXT" help:"Only those with this in their id, handle or name."`
-	JSON   bool   `help:"Print JSON, one user a line."`
+	Query  string `placeholder:"TEXT" help:"Only users with this text in their id, handle or name."`
+	JSON   bool   `help:"Print JSON, one user per line."`
 }
 
 // Help implements kong.HelpProvider.
 func (usersListCmd) Help() string {
-	return `It needs a key with the scope admin. Users who are invited have a handle that was set and not proven yet, and no link: nothing goes there.
+	return `It needs a key with the scope admin. Invited users have a handle but no link: nothing is sent there until they prove the handle by linking.
 
     telegate users list --query ali`
 }
 
 // Run lists users in the order of their ids.
-func (c usersListCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
+func (c usersListCmd) Run(ctx context.Context, env *Env) error {
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
-	query := url.Values{"domain": {c.Domain}, "limit": {strconv.Itoa(listPage)}}
-	set(query, "query", c.Query)
-	table := newTable(con.Stdout)
-	if !c.JSON {
-		table.row("USER", "HANDLE", "NAME", "STATUS", "SINCE")
-	}
+	query := url.Values{"domain": {c.Domain}, "limit": {strconv.Itoa(pageSize)}}
+	setParam(query, "query", c.Query)
+	list := newList(env.Stdout, c.JSON, "USER", "HANDLE", "NAME", "STATUS", "SINCE")
 	for {
 		var page api.UserList
 		if err := client.call(ctx, "GET", "/v1/users?"+query.Encode(), nil, nil, &page); err != nil {
 			return err
 		}
 		for _, u := range page.Users {
-			if c.JSON {
-				if err := json.NewEncoder(con.Stdout).Encode(u); err != nil {
-					return err
-				}
-				continue
-			}
 			handle, since := u.Handle, u.VerifiedAt
 			if u.Status == "invited" && u.Invitation != nil {
 				handle, since = u.Invitation.Handle, &u.Invitation.CreatedAt
 			}
-			table.row(u.User, handle, u.Name, u.Status, timeOrNothing(since))
+			if err := list.add(u, u.User, handle, u.Name, u.Status, formatTime(since)); err != nil {
+				return err
+			}
 		}
 		if page.Next == "" {
-			return table.flush()
+			return list.flush()
 		}
 		query.Set("after", page.Next)
 	}
@@ -73,7 +64,7 @@ type userArg struct {
 	User   string `arg:"" help:"The user at the server."`
 }
 
-// path is the call about the user.
+// path is the path of the calls about the user.
 func (u userArg) path() string {
 	return "/v1/messaging?" + url.Values{"domain": {u.Domain}, "user": {u.User}}.Encode()
 }
@@ -85,19 +76,19 @@ type usersShowCmd struct {
 
 // Help implements kong.HelpProvider.
 func (usersShowCmd) Help() string {
-	return `It tells whether codes and messages can reach the user, and if not, why and what to do. Any key will do.
+	return `It shows whether codes and messages can reach the user, and if not, why and what to do. Any key works.
 
     telegate users show alice
     telegate users show --domain corp carol`
 }
 
 // Run shows a user.
-func (c usersShowCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
+func (c usersShowCmd) Run(ctx context.Context, env *Env) error {
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
-	return tellUser(ctx, client, con, c.userArg, c.JSON)
+	return c.show(ctx, client, env, c.JSON)
 }
 
 type usersInviteCmd struct {
@@ -108,24 +99,20 @@ type usersInviteCmd struct {
 
 // Help implements kong.HelpProvider.
 func (usersInviteCmd) Help() string {
-	return `Nothing goes to the handle until the user has proven it by linking: anybody could be behind a name. It needs a key with the
+	return `Nothing is sent to the handle until the user proves it by linking, because anybody could have that name. It needs a key with the
 scope admin.
 
     telegate users invite alice @alice_tg`
 }
 
 // Run sets a user's handle.
-func (c usersInviteCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
-	if err != nil {
-		return exit.AsUsage(err)
-	}
+func (c usersInviteCmd) Run(ctx context.Context, env *Env) error {
 	var m api.Messaging
 	invite := api.Invite{Domain: c.Domain, User: c.User, Handle: c.Handle}
-	if err := client.call(ctx, "PUT", "/v1/messaging", nil, invite, &m); err != nil {
+	if err := c.call(ctx, "PUT", "/v1/messaging", invite, &m); err != nil {
 		return err
 	}
-	return tellMessaging(con, m, c.JSON)
+	return printMessaging(env, m, c.JSON)
 }
 
 type usersUnlinkCmd struct {
@@ -136,24 +123,24 @@ type usersUnlinkCmd struct {
 
 // Help implements kong.HelpProvider.
 func (usersUnlinkCmd) Help() string {
-	return `The chat is told, what waits for it is canceled, and codes for the user stop until the account is linked again: make sure there is
-another way in. It needs a key with the scope link.
+	return `The bot says so in the chat, waiting messages are canceled, and codes for the user stop until the account is linked again. Make sure that
+the user can sign in another way. It needs a key with the scope link.
 
     telegate users unlink alice`
 }
 
 // Run unlinks a user.
-func (c usersUnlinkCmd) Run(ctx context.Context, con *Env) error {
-	if !c.Yes && !terminal.IsTerminal(con.Stdin) {
-		return exit.AsUsage(errors.New("nobody can be asked here whether to unlink the user: give --yes"))
+func (c usersUnlinkCmd) Run(ctx context.Context, env *Env) error {
+	if !c.Yes && !terminal.IsTerminal(env.Stdin) {
+		return exit.Usagef("no terminal: add --yes to confirm")
 	}
-	client, err := newAPIClient(c.gatewayFlags)
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	if !c.Yes {
 		question := fmt.Sprintf("Unlink %s? Codes stop until the account is linked again.", delivery.Displayable(c.User, 256))
-		if err := confirm(ctx, con, question, "nothing was changed"); err != nil {
+		if err := confirm(ctx, env, question, "nothing was changed"); err != nil {
 			return err
 		}
 	}
@@ -161,55 +148,50 @@ func (c usersUnlinkCmd) Run(ctx context.Context, con *Env) error {
 		return err
 	}
 	if c.JSON {
-		return tellUser(ctx, client, con, c.userArg, true)
+		return c.show(ctx, client, env, true)
 	}
-	_, err = fmt.Fprintf(con.Stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
+	_, err = fmt.Fprintf(env.Stdout, "%s is unlinked.\n", delivery.Displayable(c.User, 256))
 	return err
 }
 
-// reasonWords say why Telegram cannot be used with a user, and what to do.
-var reasonWords = map[string]string{
+// reasonTexts say why a user cannot get codes or messages, and what to do.
+var reasonTexts = map[string]string{
 	"msg2factor_disabled": "The domain has msg2factor = false, so no codes go out.",
-	"not_linked":          "The user has no linked chat; he links one on the server's page (POST /v1/links).",
-	"link_suspended":      "The link is suspended after too many wrong codes; the user has to link again.",
-	"chat_blocked_bot":    "The user has blocked the bot, or the sending account; he opens that chat and unblocks it, or taps Start.",
-	"cooling_off":         "The user tapped Not me; codes go out again 20 minutes after that.",
-	"transport_down":      "Telegram cannot be reached; telegate status says why.",
+	"not_linked":          "The user has no linked chat. The user links one on your server's page (POST /v1/links).",
+	"link_suspended":      "The link is suspended after too many wrong codes. The user has to link again.",
+	"chat_blocked_bot":    "The user has blocked the bot, or the sending account. To unblock it, the user opens that chat and taps Unblock or Start.",
+	"cooling_off":         "The user tapped Not me. Codes are sent again 20 minutes after that.",
+	"transport_down":      "Telegram cannot be reached. telegate status says why.",
 }
 
-// tellUser asks what Telegram can be used for with a user, and says it.
-func tellUser(ctx context.Context, client *apiClient, con *Env, who userArg, asJSON bool) error {
+// show prints whether the user can get codes and messages.
+func (u userArg) show(ctx context.Context, client *apiClient, env *Env, asJSON bool) error {
 	var m api.Messaging
-	if err := client.call(ctx, "GET", who.path(), nil, nil, &m); err != nil {
+	if err := client.call(ctx, "GET", u.path(), nil, nil, &m); err != nil {
 		return err
 	}
-	return tellMessaging(con, m, asJSON)
+	return printMessaging(env, m, asJSON)
 }
 
-// tellMessaging says what Telegram can be used for with a user.
-func tellMessaging(con *Env, m api.Messaging, asJSON bool) error {
+func printMessaging(env *Env, m api.Messaging, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(con.Stdout).Encode(m)
+		return printJSON(env.Stdout, m)
 	}
-	table := newTable(con.Stdout)
+	table := newTable(env.Stdout)
 	if m.Link != nil {
 		table.row("linked to", m.Link.Name+" "+m.Link.Handle)
-		table.row("since", timeOrNothing(m.Link.VerifiedAt))
+		table.row("since", formatTime(m.Link.VerifiedAt))
 		table.row("link", m.Link.ID+", "+m.Link.Status)
 	} else {
 		table.row("linked to", "nobody")
 	}
 	if m.Invitation != nil {
-		table.row("invited", m.Invitation.Handle+" on "+LocalTime(m.Invitation.CreatedAt)+"; nothing goes there until it is proven")
+		table.row("invited", m.Invitation.Handle+" on "+LocalTime(m.Invitation.CreatedAt)+"; nothing is sent there until it is proven")
 	}
 	table.row("sign-in codes", yesOrNo(m.UsableFor2FA))
 	table.row("messages", yesOrNo(m.UsableForNotifications))
 	for _, reason := range m.Reasons {
-		words, ok := reasonWords[reason]
-		if !ok {
-			words = reason
-		}
-		table.row("why not", words)
+		table.row("why not", cmp.Or(reasonTexts[reason], reason))
 	}
 	return table.flush()
 }
@@ -219,11 +201,4 @@ func yesOrNo(yes bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-func timeOrNothing(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return LocalTime(*t)
 }

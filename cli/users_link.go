@@ -6,49 +6,48 @@ import (
 	"strings"
 
 	"telegate/api"
-	"telegate/internal/exit"
 	"telegate/internal/terminal"
 )
 
 type usersLinkCmd struct {
 	userArg
-	Name string `placeholder:"NAME" help:"What to call the user in the chat; the user's id stands beside it."`
-	JSON bool   `help:"Print JSON at the end; the conversation goes to standard error."`
+	Name string `placeholder:"NAME" help:"The user's name for the chat, shown beside the user's id."`
+	JSON bool   `help:"Print JSON at the end, and the questions to standard error."`
 }
 
 // Help implements kong.HelpProvider.
 func (usersLinkCmd) Help() string {
-	return `For servers that show people no link themselves. Send the person the link that it prints, have the code told to you that the bot shows
-after a tap on Link, and type it here. Be sure that it is the right person who tells you: whoever has the code becomes the user. It needs
-a key with the scope link.
+	return `For servers that have no page for linking. Send the person the link that the command prints. The person taps Link, the bot shows a code; ask
+the person for this code and type it here. Make sure that you ask the right person, because the code links their chat to the user. It needs a
+key with the scope link.
 
     telegate users link alice --name Alice`
 }
 
-// linkFailures are how a link ends otherwise than proven.
+// linkFailures are the ways in which a link ends without proof.
 var linkFailures = map[string]string{
-	"expired":      "the link was not proven within 10 minutes; run the command again",
+	"expired":      "the link has expired after 10 minutes; run the command again",
 	"exhausted":    "too many wrong codes; run the command again",
-	"denied":       `the person has tapped "Not me": ask whether it was the right one`,
-	"canceled":     "another link was started for the user meanwhile",
+	"denied":       `the person has tapped "Not me": ask whether it was the right person`,
+	"canceled":     "another link was started for the user in the meantime",
 	"already_used": "the code has been used already",
 }
 
-// Run links a user: it shows the way into the chat, and takes the code that comes out of it.
-func (c usersLinkCmd) Run(ctx context.Context, con *Env) error {
-	client, err := newAPIClient(c.gatewayFlags)
+// Run links a user: it prints the link to the chat and asks for the code that the bot shows there.
+func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
+	client, err := c.client()
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	var started api.StartedLink
 	if err := client.call(ctx, "POST", "/v1/links", nil, api.StartLink{Domain: c.Domain, User: c.User, DisplayName: c.Name}, &started); err != nil {
 		return err
 	}
-	out := con.Stdout
-	if c.JSON { // the conversation is no part of it
-		out = con.Stderr
+	out := env.Stdout
+	if c.JSON {
+		out = env.Stderr
 	}
-	t := terminal.New(con.Stdin, out)
+	t := terminal.New(env.Stdin, out)
 	t.Say("The person opens this within 10 minutes, presses Start, and taps Link:\n\n    %s\n", started.StartURL)
 	if t.Escape {
 		picture, err := terminal.DrawQR(started.StartURL, true)
@@ -57,7 +56,7 @@ func (c usersLinkCmd) Run(ctx context.Context, con *Env) error {
 		}
 		t.Say("%s", picture)
 	}
-	t.Say("Where the link does nothing, this does, sent to the bot:\n\n    %s\n", started.StartCommand)
+	t.Say("If the link does not work, the person sends this to the bot:\n\n    %s\n", started.StartCommand)
 	for {
 		code, err := t.Ask(ctx, "The code that the bot has shown:")
 		if err != nil {
@@ -69,7 +68,7 @@ func (c usersLinkCmd) Run(ctx context.Context, con *Env) error {
 		}
 		switch confirmed.Result {
 		case "verified":
-			return tellUser(ctx, client, con, c.userArg, c.JSON)
+			return c.show(ctx, client, env, c.JSON)
 		case "incorrect":
 			t.Say("That is not the code; tries left: %d.", confirmed.AttemptsRemaining)
 		case "not_claimed":

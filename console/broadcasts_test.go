@@ -19,7 +19,7 @@ import (
 // waiting are the messages of broadcasts that wait, as many as are to come.
 func (w *world) waiting(want int) []delivery.Message {
 	w.T.Helper()
-	for deadline := time.Now().Add(browsertest.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Timeout); ; time.Sleep(5 * time.Millisecond) {
 		list, err := w.Messages.List(w.T.Context(), notify.Query{Lanes: []delivery.Lane{delivery.LaneBroadcast}, Limit: 1000,
 			Statuses: []delivery.Status{delivery.StatusQueued}})
 		if err != nil {
@@ -105,7 +105,7 @@ func TestBroadcastIsSentOnceAndOutcomesAreCounted(t *testing.T) {
 		w.end(m.ID, []delivery.Status{delivery.StatusDelivered, delivery.StatusFailed}[i], []string{"", "Telegram knows no such chat."}[i])
 	}
 	var part answer
-	for deadline := time.Now().Add(browsertest.Patience); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(browsertest.Timeout); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		part = c.get(a.location + "?part=progress")
 	}
 	part.want(t, http.StatusOK, "Done", "4 of 4 done", `data-outcome="delivered"`, "1 have no linked chat", "1 have blocked the bot", "1 have a chat that Telegram does not know")

@@ -90,11 +90,11 @@ func inScheme(scheme string) chromedp.Action[chromedp.Void] {
 
 // shot keeps a picture of the page, cut where it is very long.
 func (b *browser) shot(name string) {
-	if !browsertest.KeepsShots() {
+	if !browsertest.WantShots() {
 		return
 	}
 	height := min(max(browsertest.Ask[int64](b.Page, `document.documentElement.scrollHeight`), 600), 1600)
 	width := browsertest.Ask[int64](b.Page, `window.innerWidth`)
 	b.Do("look at "+name, chromedp.EmulateViewport(width, height))
-	b.Keep(name, chromedp.CaptureScreenshot())
+	b.SaveShot(name, chromedp.CaptureScreenshot())
 }

@@ -14,7 +14,7 @@ import (
 	"telegate/internal/telegram"
 )
 
-// botSections are the sections of the configuration that have a bot, one for each.
+// botSections are the sections of the configuration with a bot, one per bot.
 func (d *Doctor) botSections() []config.Telegram {
 	var sections []config.Telegram
 	for _, id := range slices.Sorted(maps.Keys(d.cfg.Domains)) {
@@ -29,8 +29,8 @@ func (d *Doctor) botSections() []config.Telegram {
 // checkBots asks Telegram about each bot.
 func (d *Doctor) checkBots(ctx context.Context) []Finding {
 	sections := d.botSections()
-	if len(sections) == 0 && d.bad == nil {
-		return []Finding{{"bot", Skip, "None is configured. " + api.WithoutBot, ""}}
+	if len(sections) == 0 && d.loadErr == nil {
+		return []Finding{{"bot", Skip, "No bot is configured. " + api.WithoutBot, ""}}
 	}
 	results := make([][]Finding, len(sections))
 	var all sync.WaitGroup
@@ -41,7 +41,7 @@ func (d *Doctor) checkBots(ctx context.Context) []Finding {
 	return slices.Concat(results...)
 }
 
-// askBot looks whether Telegram takes a token, and whether a webhook takes the bot's updates away.
+// askBot checks whether Telegram accepts the token, and whether a webhook takes the bot's updates.
 func askBot(ctx context.Context, t config.Telegram) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
@@ -58,16 +58,16 @@ func askBot(ctx context.Context, t config.Telegram) []Finding {
 		if trouble.State == bot.StateFloodWait {
 			status = Warn
 		}
-		return []Finding{{name, status, "It cannot be asked: " + strings.ReplaceAll(string(trouble.State), "_", " ") + ".", trouble.Detail}}
+		return []Finding{{name, status, "Telegram did not answer for it: " + strings.ReplaceAll(string(trouble.State), "_", " ") + ".", trouble.Detail}}
 	}
-	findings := []Finding{{name, OK, fmt.Sprintf("Telegram takes the token: %s, @%s.", me.Name, me.Username), ""}}
+	findings := []Finding{{name, OK, fmt.Sprintf("Telegram accepts the token: %s, @%s.", me.Name, me.Username), ""}}
 	hook, err := client.Webhook(ctx)
 	switch {
 	case err != nil:
-		findings = append(findings, Finding{"webhook", Skip, "Whether one is set could not be found out.", bot.Diagnose(err).Detail})
+		findings = append(findings, Finding{"webhook", Skip, "The check for a webhook failed.", bot.Diagnose(err).Detail})
 	case hook.Host != "":
 		findings = append(findings, Finding{"webhook", Fail,
-			fmt.Sprintf("@%s has one: Telegram brings what people write to %s, and not to telegate; %d updates wait.", me.Username, hook.Host, hook.Pending),
+			fmt.Sprintf("@%s has one: Telegram sends its updates to %s and not to telegate; %d updates wait.", me.Username, hook.Host, hook.Pending),
 			"If nothing needs it, run telegate setup bot and let it remove the webhook."})
 	default:
 		findings = append(findings, Finding{"webhook", OK, "@" + me.Username + " has none.", ""})

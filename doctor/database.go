@@ -8,57 +8,57 @@ import (
 	"path/filepath"
 )
 
-// checkDatabase tries to write: into the folder, where SQLite keeps its log, and to the file, if there is one.
+// checkDatabase tries to write to the folder, where SQLite keeps its log, and to the file, if it exists.
 func (d *Doctor) checkDatabase(context.Context) []Finding {
 	if d.cfg.Database.Path == "" {
-		return nil // checkConfig says why
+		return nil // checkConfig reports it
 	}
 	return []Finding{databaseFinding(d.cfg.Database.Path)}
 }
 
 func databaseFinding(path string) Finding {
 	folder := folderOf(path)
-	const next = "Make it one that the user telegate runs as may write to, or name another with [database] path."
+	const next = "Let the user telegate runs as write to it, or choose another one with [database] path."
 	info, err := os.Stat(folder)
 	if err != nil || !info.IsDir() {
-		return Finding{"database", Fail, "The folder " + folder + " is not there.", "Make it: mkdir -p " + folder}
+		return Finding{"database", Fail, "The folder " + folder + " does not exist.", "Create it: mkdir -p " + folder}
 	}
 	trial, err := os.CreateTemp(folder, ".telegate-*")
 	if err != nil {
-		return Finding{"database", Fail, "The folder " + folder + " cannot be written to: " + plain(err), next}
+		return Finding{"database", Fail, "The folder " + folder + " is not writable: " + withoutPath(err), next}
 	}
 	_, _ = trial.Close(), os.Remove(trial.Name())
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Finding{"database", OK, path + " is not there yet; telegate serve makes it.", ""}
+		return Finding{"database", OK, path + " does not exist yet; telegate serve creates it.", ""}
 	case err != nil:
-		return Finding{"database", Fail, path + " cannot be written to: " + plain(err), next}
+		return Finding{"database", Fail, path + " is not writable: " + withoutPath(err), next}
 	}
 	_ = file.Close()
-	if isOpen(path) {
-		return Finding{"database", Warn, path + " can be read by everybody on this machine: who has an account is in it.", "Run: chmod 600 " + path}
+	if othersCanAccess(path) {
+		return Finding{"database", Warn, "Everybody on this machine can read " + path + ", which contains the users.", "Run: chmod 600 " + path}
 	}
-	return Finding{"database", OK, path + " can be written to.", ""}
+	return Finding{"database", OK, path + " is writable.", ""}
 }
 
 // folderOf is the folder of the database.
 func folderOf(path string) string {
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return filepath.Dir(path) // the working folder of this process is gone; the checks say so
+		return filepath.Dir(path) // the working folder of this process is gone; the checks report it
 	}
 	return folder
 }
 
-// isOpen tells that others than owner and group have rights to a file.
-func isOpen(path string) bool {
+// othersCanAccess reports whether others than owner and group have rights to a file.
+func othersCanAccess(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&0o007 != 0
 }
 
-// plain is an error of a file without the path, which is said already.
-func plain(err error) string {
+// withoutPath is an error of a file without the path, which the caller has printed.
+func withoutPath(err error) string {
 	var withPath *fs.PathError
 	if errors.As(err, &withPath) {
 		err = withPath.Err

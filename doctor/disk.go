@@ -7,16 +7,16 @@ import (
 	"io/fs"
 )
 
-// How much free space is little, in bytes. The write-ahead log alone takes a few megabytes.
+// Limits of the free space, in bytes. The write-ahead log alone takes a few megabytes.
 const (
 	spaceFail = 50 << 20
 	spaceWarn = 500 << 20
 )
 
-// checkDisk looks at the free space of the database's file system.
+// checkDisk checks the free space on the database's file system.
 func (d *Doctor) checkDisk(context.Context) []Finding {
 	if d.cfg.Database.Path == "" {
-		return nil // checkConfig says why
+		return nil // checkConfig reports it
 	}
 	folder := folderOf(d.cfg.Database.Path)
 	free, err := FreeSpace(folder)
@@ -25,11 +25,11 @@ func (d *Doctor) checkDisk(context.Context) []Finding {
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		f.Status, f.Detail = Warn, "Free space in "+folder+" cannot be found out: "+err.Error()
+		f.Status, f.Detail = Warn, "The free space in "+folder+" is not known: "+err.Error()
 	case free < spaceFail:
-		f.Status, f.Next = Fail, "Free some space: without it nothing can be accepted."
+		f.Status, f.Next = Fail, "Free some space: without it telegate can accept nothing."
 	case free < spaceWarn:
-		f.Status, f.Next = Warn, "Free some space before it is full: then nothing can be accepted."
+		f.Status, f.Next = Warn, "Free some space before the disk is full: then telegate can accept nothing."
 	}
 	return []Finding{f}
 }

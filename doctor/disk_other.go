@@ -4,5 +4,5 @@ package doctor
 
 import "errors"
 
-// FreeSpace is not to be found out here.
+// FreeSpace is not known on this system.
 func FreeSpace(string) (int64, error) { return 0, errors.ErrUnsupported }

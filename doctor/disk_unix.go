@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// FreeSpace is what users without special rights may still write to the disk of a folder, in bytes.
+// FreeSpace is the number of bytes that users without special rights can still write to the disk of a folder.
 func FreeSpace(folder string) (int64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(folder, &s); err != nil {

@@ -1,5 +1,5 @@
-// Package doctor finds out why a telegate does not work. It runs checks, one file each, that change nothing. The command telegate
-// doctor prints what they find, telegate support packs it, and the console shows it on its Status page.
+// Package doctor finds out why telegate does not work. Its checks, one file each, change nothing. The command telegate doctor prints their
+// findings, telegate support packs them, and the console shows them on its page Status.
 package doctor
 
 import (
@@ -15,7 +15,7 @@ import (
 	"telegate/userclient"
 )
 
-// How long everything takes at most, and one check.
+// The longest time of all checks together, and of one check.
 const (
 	Timeout      = 18 * time.Second
 	CheckTimeout = 8 * time.Second
@@ -26,21 +26,21 @@ const (
 	OK   = "ok"
 	Warn = "warn" // it works, but somebody should look at it
 	Fail = "fail"
-	Skip = "skip" // not needed here, or it could not be found out
+	Skip = "skip" // not needed here, or not known
 )
 
 // Finding is one result of a check.
 type Finding struct {
-	Check  string `json:"rung"` // what was looked at
+	Check  string `json:"rung"` // the name of the check
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Next   string `json:"next,omitempty"` // what to do
 }
 
-// Check looks at one thing.
+// Check checks one thing.
 type Check interface {
 	Name() string
-	// Run answers what it found: nothing where there is nothing to look at. It ends by CheckTimeout, or soon after ctx.
+	// Run returns its findings: none if there is nothing to check. It ends within CheckTimeout, or soon after ctx.
 	Run(ctx context.Context) []Finding
 }
 
@@ -53,7 +53,7 @@ type check struct {
 func (c check) Name() string                      { return c.name }
 func (c check) Run(ctx context.Context) []Finding { return c.run(ctx) }
 
-// Options say what to examine.
+// Options are the input of New.
 type Options struct {
 	Path        string // of the configuration
 	Getenv      func(string) string
@@ -61,35 +61,35 @@ type Options struct {
 	DataCentres []userclient.Server // replace Telegram's data centres in tests
 }
 
-// Doctor examines one configuration.
+// Doctor checks one configuration.
 type Doctor struct {
 	path    string
-	cfg     *config.Config // defaults alone where the file cannot be used
-	bad     error          // why the file cannot be used
+	cfg     *config.Config // defaults if the file cannot be used
+	loadErr error          // why the file cannot be used
 	net     Network
 	servers []userclient.Server
 }
 
-// New reads the configuration. If that fails, the doctor examines what it can and says why.
+// New reads the configuration. If that fails, a finding says why, and the other checks use what is known.
 func New(o Options) *Doctor {
 	d := &Doctor{path: o.Path, net: o.Network, servers: o.DataCentres}
-	if d.cfg, d.bad = config.Load(o.Path, o.Getenv); d.bad != nil {
+	if d.cfg, d.loadErr = config.Load(o.Path, o.Getenv); d.loadErr != nil {
 		d.cfg = &config.Config{}
-		d.cfg.Database, _ = config.LoadDatabase(o.Path) // empty where that cannot be used either
+		d.cfg.Database, _ = config.LoadDatabase(o.Path) // empty on an error
 	}
 	return d
 }
 
-// Checks are all checks, in the order in which people read their findings.
+// Checks are all checks, in the order of the output.
 func (d *Doctor) Checks() []Check {
-	looked := make(chan struct{}) // integrity and session each need the database for themselves
-	done := sync.OnceFunc(func() { close(looked) })
+	integrityDone := make(chan struct{}) // integrity and session must not use the database at the same time
+	finish := sync.OnceFunc(func() { close(integrityDone) })
 	integrity := func(ctx context.Context) []Finding {
-		defer done()
+		defer finish()
 		return d.checkIntegrity(ctx)
 	}
 	session := func(ctx context.Context) []Finding {
-		<-looked
+		<-integrityDone
 		return d.checkSession(ctx)
 	}
 	checks := []Check{
@@ -102,14 +102,14 @@ func (d *Doctor) Checks() []Check {
 	return append(checks, check{"bots", d.checkBots}, check{"mtproto", d.checkMTProto}, check{"session", session}, check{"gateway", d.checkGateway})
 }
 
-// LiveChecks are those that a running gateway can make of itself: the others need the database, or the session, for themselves.
+// LiveChecks are the checks that a running gateway can run on itself. The others need exclusive use of the database or of the session.
 func (d *Doctor) LiveChecks() []Check {
 	return slices.DeleteFunc(d.Checks(), func(c Check) bool {
 		return c.Name() == "integrity" || c.Name() == "session" || c.Name() == "gateway"
 	})
 }
 
-// Run runs checks side by side and answers their findings in the order of the checks. No finding shows a secret of the configuration.
+// Run runs checks in parallel and returns their findings in the order of the checks. No finding shows a secret of the configuration.
 func (d *Doctor) Run(ctx context.Context, checks []Check) []Finding {
 	results := make([][]Finding, len(checks))
 	var all sync.WaitGroup
@@ -125,7 +125,7 @@ func (d *Doctor) Run(ctx context.Context, checks []Check) []Finding {
 	return findings
 }
 
-// secrets removes the secrets of the configuration. No check prints one, but an error of the network or of a file might.
+// secrets removes the secrets of the configuration. No check prints one, but an error of the network or of a file could.
 func (d *Doctor) secrets() *strings.Replacer {
 	var pairs []string
 	for _, s := range logging.SecretsOf(d.cfg) {
@@ -142,7 +142,7 @@ func (d *Doctor) secrets() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// Worst is the status of the whole.
+// Worst is the worst status of all findings.
 func Worst(findings []Finding) string {
 	status := OK
 	for _, f := range findings {

@@ -15,10 +15,10 @@ import (
 	"telegate/config"
 )
 
-// askLocal asks the gateway of a configuration on this machine. The caller closes the answer's body.
+// askLocal calls the gateway of a configuration on this machine. The caller closes the answer's body.
 func askLocal(ctx context.Context, a config.API, path string) (*http.Response, error) {
 	base := "http://" + a.Listen
-	// The certificate is not checked: it is the gateway's own, made for another name than this address, and nothing secret is sent.
+	// The certificate is not checked: it is for another name than this address, and nothing secret is sent.
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // see above
 	if socket, ok := strings.CutPrefix(a.Listen, "unix:"); ok {
 		base = "http://telegate"
@@ -35,9 +35,9 @@ func askLocal(ctx context.Context, a config.API, path string) (*http.Response, e
 	return (&http.Client{Transport: transport}).Do(req)
 }
 
-// checkGateway asks a running gateway how it is doing.
+// checkGateway asks a running gateway for its health.
 func (d *Doctor) checkGateway(ctx context.Context) []Finding {
-	if d.bad != nil {
+	if d.loadErr != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout/2)
@@ -53,8 +53,8 @@ func (d *Doctor) checkGateway(ctx context.Context) []Finding {
 		Components []api.Component
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&health); err != nil || health.Status == "" {
-		return []Finding{{"gateway", Fail, "Something that is not telegate answers on " + d.cfg.API.Listen + ".",
-			"Stop it, or give telegate another address with [api] listen."}}
+		return []Finding{{"gateway", Fail, "Another program than telegate answers on " + d.cfg.API.Listen + ".",
+			"Stop it, or choose another address with [api] listen."}}
 	}
 	f := Finding{"gateway", OK, fmt.Sprintf("It runs on %s and is %s.", d.cfg.API.Listen, health.Status), ""}
 	switch health.Status {

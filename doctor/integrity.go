@@ -9,17 +9,17 @@ import (
 	"telegate/db"
 )
 
-// checkIntegrity checks the whole database, as far as the time allows.
+// checkIntegrity checks the whole database, if there is enough time.
 func (d *Doctor) checkIntegrity(ctx context.Context) (findings []Finding) {
 	path := d.cfg.Database.Path
 	if _, err := os.Stat(path); path == "" || err != nil {
-		return nil // checkDatabase says so
+		return nil // checkDatabase reports it
 	}
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
 	i, err := db.Inspect(ctx, path)
 	if err != nil {
-		return []Finding{{"integrity", Fail, "The database cannot be read: " + err.Error() + ".", "Put back a backup: telegate restore FILE"}}
+		return []Finding{{"integrity", Fail, "The database cannot be read: " + err.Error() + ".", "Restore a backup: telegate restore FILE"}}
 	}
 	defer func() {
 		if err := i.Close(); err != nil {
@@ -31,14 +31,14 @@ func (d *Doctor) checkIntegrity(ctx context.Context) (findings []Finding) {
 	case errors.Is(err, db.ErrNewerSchema):
 		return []Finding{{"integrity", Fail, err.Error() + ".", "Install the version of telegate that wrote it."}}
 	case err != nil:
-		return []Finding{{"integrity", Fail, err.Error() + ".", "Name the right file with [database] path, or put back a backup: telegate restore FILE"}}
+		return []Finding{{"integrity", Fail, err.Error() + ".", "Set the right file with [database] path, or restore a backup: telegate restore FILE"}}
 	}
 	err = i.Check(ctx, false)
 	switch {
 	case ctx.Err() != nil:
-		return []Finding{{"integrity", Skip, "The database is too large to be looked over in " + CheckTimeout.String() + ".", ""}}
+		return []Finding{{"integrity", Skip, "The database is too large to check within " + CheckTimeout.String() + ".", ""}}
 	case err != nil:
-		return []Finding{{"integrity", Fail, err.Error() + ".", "Stop telegate, put back the newest good backup with telegate restore FILE, and look at the disk."}}
+		return []Finding{{"integrity", Fail, err.Error() + ".", "Stop telegate, restore the newest good backup with telegate restore FILE, and check the disk."}}
 	}
-	return []Finding{{"integrity", OK, fmt.Sprintf("The database holds together; its schema is %d of %d.", schema, newest), ""}}
+	return []Finding{{"integrity", OK, fmt.Sprintf("The database is consistent; its schema is %d of %d.", schema, newest), ""}}
 }

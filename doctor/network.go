@@ -21,52 +21,52 @@ import (
 	"telegate/config"
 )
 
-// Network is the network as doctor sees it.
+// Network is the doctor's access to the network.
 type Network struct {
 	Lookup      func(ctx context.Context, host string) ([]netip.Addr, error)
 	Dial        func(ctx context.Context, network, address string) (net.Conn, error)
-	Roots       *x509.CertPool // nil: those of the system
-	DataCentres []string       // host:port of Telegram's, in the order of their numbers
+	Roots       *x509.CertPool // nil: the system's
+	DataCentres []string       // host:port, in the order of their numbers
 }
 
-// RealNetwork is the real one. The data centres are those that Telegram's own apps begin with (tdesktop, mtproto_dc_options.cpp).
+// RealNetwork is the real network. The data centres are those that Telegram's own apps start with (tdesktop, mtproto_dc_options.cpp).
 func RealNetwork() Network {
 	return Network{
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
-		Dial: (&net.Dialer{Timeout: CheckTimeout}).DialContext, // net/http lets go of a dial without ending it
+		Dial: (&net.Dialer{Timeout: CheckTimeout}).DialContext, // net/http abandons a dial without ending it
 		DataCentres: []string{
 			"149.154.175.53:443", "149.154.167.41:443", "149.154.175.100:443", "149.154.167.91:443", "91.108.56.191:443",
 		},
 	}
 }
 
-// endpoint is one way to the Bot API.
+// endpoint is a Bot API server and the proxy to it.
 type endpoint struct {
 	net          Network
 	base         *url.URL
-	proxy        *url.URL // nil where there is none
-	needsMTProto bool     // what depends on the clock most
+	proxy        *url.URL // nil: none
+	needsMTProto bool     // needs a correct clock
 }
 
 func (e endpoint) equal(other endpoint) bool {
 	return e.base.String() == other.base.String() && fmt.Sprint(e.proxy) == fmt.Sprint(other.proxy)
 }
 
-// check examines one endpoint: the name, both families of addresses with TLS, the proxy, and the clock.
+// check checks one endpoint: the name, IPv4 and IPv6 with TLS, the proxy, and the clock.
 func (e endpoint) check(ctx context.Context) []Finding {
 	clock := make(chan Finding, 1)
 	go func() { clock <- e.clock(ctx) }()
 	var findings []Finding
 	if e.proxy != nil {
-		addresses, dns := e.names(ctx, e.proxy.Hostname())
+		addresses, dns := e.resolve(ctx, e.proxy.Hostname())
 		findings = append(findings, dns)
 		if len(addresses) > 0 {
 			findings = append(findings, e.throughProxy(ctx))
 		}
 	} else {
-		addresses, dns := e.names(ctx, e.base.Hostname())
+		addresses, dns := e.resolve(ctx, e.base.Hostname())
 		findings = append(findings, dns)
 		if len(addresses) > 0 {
 			findings = append(findings, e.families(ctx, addresses)...)
@@ -75,10 +75,10 @@ func (e endpoint) check(ctx context.Context) []Finding {
 	return append(findings, <-clock)
 }
 
-// names looks a host up.
-func (e endpoint) names(ctx context.Context, host string) ([]netip.Addr, Finding) {
+// resolve looks up a host.
+func (e endpoint) resolve(ctx context.Context, host string) ([]netip.Addr, Finding) {
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr}, Finding{"dns", Skip, host + " is an address and needs no name server.", ""}
+		return []netip.Addr{addr}, Finding{"dns", Skip, host + " is an address and needs no DNS.", ""}
 	}
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout/2)
 	defer cancel()
@@ -93,7 +93,7 @@ func (e endpoint) names(ctx context.Context, host string) ([]netip.Addr, Finding
 	return addresses, Finding{"dns", OK, fmt.Sprintf("%s has %d addresses.", host, len(addresses)), ""}
 }
 
-// families tries IPv4 and IPv6 apart, TLS included: a route may let the first packets through and swallow the rest.
+// families checks IPv4 and IPv6 separately, with TLS: a route may let the first packets pass and drop the rest.
 func (e endpoint) families(ctx context.Context, addresses []netip.Addr) []Finding {
 	findings := []Finding{{Check: "ipv4"}, {Check: "ipv6"}}
 	errs := make([]error, 2)
@@ -107,21 +107,21 @@ func (e endpoint) families(ctx context.Context, addresses []netip.Addr) []Findin
 		switch {
 		case errs[i] == nil:
 		case other.Status == OK && noRoute(errs[i]):
-			f.Status, f.Detail, f.Next = Skip, "This machine has no "+strings.Replace(f.Check, "ip", "IP", 1)+"; the other family does.", ""
+			f.Status, f.Detail, f.Next = Skip, "This machine has no "+strings.Replace(f.Check, "ip", "IP", 1)+"; the other family works.", ""
 		case other.Status == OK:
 			f.Status = Warn
-			f.Next = "Nothing to do: telegate takes the other family. To be rid of the wait, mend this route or turn it off."
+			f.Next = "Nothing to do: telegate uses the other family. To avoid the delay, repair this route or turn it off."
 		}
 	}
 	return findings
 }
 
-// noRoute tells that a machine does not speak a family at all.
+// noRoute reports whether the machine has no route for an address family.
 func noRoute(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
-// family tries the first address of one family.
+// family checks the first address of one family.
 func (e endpoint) family(ctx context.Context, name string, addresses []netip.Addr) (Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout/2)
 	defer cancel()
@@ -142,7 +142,7 @@ func (e endpoint) family(ctx context.Context, name string, addresses []netip.Add
 			detail, next := connectionTrouble(err)
 			return Finding{name, Fail, address + " " + detail, next}, err
 		}
-		return Finding{name, OK, fmt.Sprintf("%s answers, after %d ms.", address, time.Since(start).Milliseconds()), ""}, nil
+		return Finding{name, OK, fmt.Sprintf("%s answers within %d ms.", address, time.Since(start).Milliseconds()), ""}, nil
 	}
 	return Finding{name, Skip, e.base.Hostname() + " has no such address.", ""}, nil
 }
@@ -167,9 +167,9 @@ func portOf(u *url.URL) string {
 	}
 }
 
-// connectionTrouble says what the error of a connection means and what to do.
+// connectionTrouble explains the error of a connection and what to do.
 func connectionTrouble(err error) (detail, next string) {
-	const firewall = "Check the network and the firewall. Where Telegram is blocked, set proxy, or baseurl to a Bot API server of your own."
+	const firewall = "Check the network and the firewall. If Telegram is blocked, set proxy, or baseurl to your own Bot API server."
 	var unknown x509.UnknownAuthorityError
 	var wrongName x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -177,11 +177,11 @@ func connectionTrouble(err error) (detail, next string) {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &wrongName):
-		return "answers with a certificate that is not its own.", "Something on the way opens TLS, such as a firewall. Have it leave Telegram alone, or set a proxy."
+		return "answers with a certificate of another server.", "Something on the way intercepts TLS, such as a firewall. Exclude Telegram there, or set a proxy."
 	case errors.As(err, &invalid):
-		return "answers with a certificate that is not valid now.", "Check the clock of this machine; otherwise something on the way opens TLS."
+		return "answers with a certificate that is not valid now.", "Check the clock of this machine; otherwise something on the way intercepts TLS."
 	case errors.As(err, &record):
-		return "does not speak TLS.", "Check scheme and port of baseurl; otherwise something on the way answers in its place."
+		return "does not speak TLS.", "Check scheme and port of baseurl; otherwise something on the way answers instead."
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, net.ErrClosed), errors.As(err, &timeout) && timeout.Timeout():
 		return "does not answer in time.", firewall
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -197,7 +197,7 @@ func (e endpoint) throughProxy(ctx context.Context) Finding {
 	defer cancel()
 	target := net.JoinHostPort(e.base.Hostname(), portOf(e.base))
 	err := e.net.tunnel(ctx, e.proxy, target)
-	if e.base.Scheme == "http" && strings.HasPrefix(e.proxy.Scheme, "http") { // such requests go to the proxy as they are, without a tunnel
+	if e.base.Scheme == "http" && strings.HasPrefix(e.proxy.Scheme, "http") { // such requests need no tunnel
 		var status int
 		if status, _, err = e.head(ctx); err == nil && status == http.StatusProxyAuthRequired {
 			err = tunnelError{status}
@@ -206,17 +206,17 @@ func (e endpoint) throughProxy(ctx context.Context) Finding {
 	if err != nil {
 		return proxyFinding(e.proxy, target, err)
 	}
-	return Finding{"proxy", OK, fmt.Sprintf("%s lets through to %s.", e.proxy.Host, target), ""}
+	return Finding{"proxy", OK, fmt.Sprintf("%s connects to %s.", e.proxy.Host, target), ""}
 }
 
-// tunnelError is a proxy that says no.
+// tunnelError is a refusal by a proxy.
 type tunnelError struct{ status int }
 
 func (e tunnelError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
-var errTunnel = errors.New("the tunnel is there")
+var errTunnelOpen = errors.New("the tunnel is open")
 
-// tunnel asks a proxy for a connection to an address, and lets go of it again.
+// tunnel opens a connection to an address through a proxy, and closes it.
 func (n Network) tunnel(ctx context.Context, proxy *url.URL, address string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -225,14 +225,14 @@ func (n Network) tunnel(ctx context.Context, proxy *url.URL, address string) err
 		Proxy: http.ProxyURL(proxy), DialContext: n.Dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: n.Roots},
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if status = resp.StatusCode; status == http.StatusOK {
-				return errTunnel
+				return errTunnelOpen
 			}
 			return tunnelError{status}
 		},
 	}
 	defer transport.CloseIdleConnections()
-	if strings.HasPrefix(proxy.Scheme, "socks5") { // TLS begins once the proxy has connected
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { cancel(errTunnel) }})
+	if strings.HasPrefix(proxy.Scheme, "socks5") { // TLS begins when the proxy has connected
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { cancel(errTunnelOpen) }})
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/", nil)
 	if err != nil {
@@ -242,13 +242,13 @@ func (n Network) tunnel(ctx context.Context, proxy *url.URL, address string) err
 	if err == nil {
 		return resp.Body.Close()
 	}
-	if errors.Is(err, errTunnel) || errors.Is(context.Cause(ctx), errTunnel) {
+	if errors.Is(err, errTunnelOpen) || errors.Is(context.Cause(ctx), errTunnelOpen) {
 		return nil
 	}
 	return err
 }
 
-// proxyFinding says what a proxy that lets nothing through is about. Its address is shown, its user and password are not.
+// proxyFinding explains why a proxy does not work. It shows the address, but not user and password.
 func proxyFinding(proxy *url.URL, target string, err error) Finding {
 	f := Finding{"proxy", Fail, "", ""}
 	var refused tunnelError
@@ -256,21 +256,21 @@ func proxyFinding(proxy *url.URL, target string, err error) Finding {
 	switch text := err.Error(); {
 	case errors.As(err, &refused) && refused.status == http.StatusProxyAuthRequired, strings.Contains(text, "username/password"),
 		strings.Contains(text, "no acceptable authentication"):
-		f.Detail, f.Next = proxy.Host+" wants another user and password.", "Check both in proxy; in a URL, special characters are written as %40 and the like."
+		f.Detail, f.Next = proxy.Host+" refuses user and password.", "Check both in proxy; in a URL, special characters are written as %40 and the like."
 	case errors.As(err, &refused):
-		f.Detail = fmt.Sprintf("%s does not let through to %s: it answers %d.", proxy.Host, target, refused.status)
-		f.Next = "Allow that at the proxy."
+		f.Detail = fmt.Sprintf("%s does not connect to %s: it answers %d.", proxy.Host, target, refused.status)
+		f.Next = "Allow it in the proxy."
 	case errors.As(err, &op) && op.Op == "socks connect" && strings.Contains(text, "connection refused"),
 		strings.Contains(text, "host unreachable"), strings.Contains(text, "network unreachable"), strings.Contains(text, "not allowed"):
 		f.Detail, f.Next = fmt.Sprintf("%s cannot or may not connect to %s.", proxy.Host, target), "Look at the proxy's own rules and network."
 	default:
 		detail, _ := connectionTrouble(err)
-		f.Detail, f.Next = proxy.Host+" "+detail, "Check host, port and scheme of proxy, and whether it runs."
+		f.Detail, f.Next = proxy.Host+" "+detail, "Check host, port and scheme of proxy, and whether the proxy runs."
 	}
 	return f
 }
 
-// head asks the Bot API server, or the proxy before it, for the head of the start page.
+// head sends a HEAD request for the start page to the Bot API server, or to the proxy before it.
 func (e endpoint) head(ctx context.Context) (status int, date string, err error) {
 	transport := &http.Transport{DialContext: e.net.Dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: e.net.Roots}}
 	if e.proxy != nil {
@@ -287,7 +287,7 @@ func (e endpoint) head(ctx context.Context) (status int, date string, err error)
 	return resp.StatusCode, resp.Header.Get("Date"), resp.Body.Close()
 }
 
-// maxSkew is how far the clock may be off without a word.
+// maxSkew is the largest difference of the clock that is ok.
 const maxSkew = 30 * time.Second
 
 // clock compares this machine's clock with the Bot API server's.
@@ -312,14 +312,14 @@ func (e endpoint) clock(ctx context.Context) Finding {
 	if skew < 0 {
 		direction = "behind"
 	}
-	f := Finding{"clock", Warn, fmt.Sprintf("This machine is %s %s %s.", skew.Abs(), direction, e.base.Host), "Set the clock, and let it be kept right (chrony, systemd-timesyncd)."}
-	if e.needsMTProto { // which refuses messages with another time
+	f := Finding{"clock", Warn, fmt.Sprintf("This machine is %s %s %s.", skew.Abs(), direction, e.base.Host), "Set the clock, and keep it right with chrony or systemd-timesyncd."}
+	if e.needsMTProto { // MTProto refuses messages with a wrong time
 		f.Status = Fail
 	}
 	return f
 }
 
-// endpoints are the different endpoints of the Bot API in the configuration, usually one. The shared one comes first.
+// endpoints are the different endpoints in the configuration, usually one. The shared one comes first.
 func (d *Doctor) endpoints() []endpoint {
 	sections := []config.Telegram{d.cfg.Messaging.Telegram}
 	for _, id := range slices.Sorted(maps.Keys(d.cfg.Domains)) {
@@ -327,22 +327,22 @@ func (d *Doctor) endpoints() []endpoint {
 	}
 	var found []endpoint
 	for _, t := range sections {
-		w := endpoint{net: d.net, needsMTProto: d.needsMTProto()}
+		e := endpoint{net: d.net, needsMTProto: d.needsMTProto()}
 		base := t.BaseURL
 		if base == "" {
 			base = "https://api.telegram.org"
 		}
 		var err error
-		if w.base, err = url.Parse(base); err != nil {
+		if e.base, err = url.Parse(base); err != nil {
 			continue // config has checked it
 		}
 		if t.Proxy != "" {
-			if w.proxy, err = url.Parse(t.Proxy.Reveal()); err != nil {
+			if e.proxy, err = url.Parse(t.Proxy.Reveal()); err != nil {
 				continue
 			}
 		}
-		if !slices.ContainsFunc(found, w.equal) {
-			found = append(found, w)
+		if !slices.ContainsFunc(found, e.equal) {
+			found = append(found, e)
 		}
 	}
 	return found

@@ -11,12 +11,11 @@ import (
 	"telegate/userclient"
 )
 
-// checkSession asks Telegram whose the session of the person's account is, unless a gateway uses it right now: Telegram voids one that is used
-// from two places.
+// checkSession asks Telegram whose session it is, unless a gateway is using it: Telegram voids a session that is used from two places.
 func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	t := d.cfg.Messaging.Telegram
-	if d.bad != nil || !userclient.InBuild || t.APIID == 0 || t.APIHash == "" {
-		return nil // other checks say what is missing
+	if d.loadErr != nil || !userclient.InBuild || t.APIID == 0 || t.APIHash == "" {
+		return nil // other checks report what is missing
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
@@ -24,19 +23,19 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	kept, err := db.OpenOffline(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
 	switch {
 	case errors.Is(err, db.ErrInUse):
-		return []Finding{{name, Skip, "The telegate that has the database open is using it, so Telegram is not asked whose it is.",
-			"telegate status, or /healthz, says how it is doing."}}
+		return []Finding{{name, Skip, "A running telegate uses it, so the doctor does not use it too.",
+			"telegate status, or /healthz, shows its state."}}
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return []Finding{{name, Fail, "The database cannot be looked into: " + terminal.Sentence(err.Error()), ""}}
+		return []Finding{{name, Fail, "The database cannot be read: " + terminal.Sentence(err.Error()), ""}}
 	case err == nil:
 		defer kept.Close()
 	}
-	s, err := d.theSession(ctx, kept)
+	s, err := d.currentSession(ctx, kept)
 	switch {
 	case errors.Is(err, userclient.ErrNoSession) && len(d.botSections()) > 0:
-		return nil // the bot works without
+		return nil // the bot works without it
 	case errors.Is(err, userclient.ErrNoSession):
-		return []Finding{{name, Fail, "There is neither a bottoken nor a session.", "Run telegate setup, or keep a session with telegate session import."}}
+		return []Finding{{name, Fail, "There is neither a bottoken nor a session.", "Run telegate setup, or store a session with telegate session import."}}
 	case err != nil:
 		return []Finding{{name, Fail, terminal.Sentence(err.Error()), "Run telegate setup user to sign in again."}}
 	}
@@ -49,13 +48,13 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	case errors.Is(err, userclient.ErrDead), errors.Is(err, userclient.ErrApp):
 		return []Finding{{name, Fail, terminal.Sentence(err.Error()), ""}}
 	case err != nil:
-		return []Finding{{name, Fail, "Whose it is could not be asked: the data centres did not answer in time.", "See mtproto."}}
+		return []Finding{{name, Fail, "It could not be checked: the data centres did not answer in time.", "See mtproto."}}
 	}
 	return []Finding{{name, OK, "It signs in as " + who.String() + ".", ""}}
 }
 
-// theSession is the session that the gateway would use; kept is nil where there is no database yet.
-func (d *Doctor) theSession(ctx context.Context, kept *db.OfflineDB) (userclient.Session, error) {
+// currentSession is the session that the gateway would use. kept is nil if there is no database yet.
+func (d *Doctor) currentSession(ctx context.Context, kept *db.OfflineDB) (userclient.Session, error) {
 	if text := d.cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}

@@ -19,32 +19,32 @@ import (
 	"telegate/internal/version"
 )
 
-// What of each source is packed at most.
+// How much of each source is packed.
 const (
 	maxSupportPart  = 4 << 20
 	maxLogLines     = 5000
 	supportFailures = 500
 )
 
-// File is one file of the bundle.
+// File is one file of the support bundle.
 type File struct{ Name, Text string }
 
-// Bundle gathers what helps others to help. log is the end of a log, "" for none. No file holds a secret or says who somebody is.
+// Bundle collects the files of the support bundle. log is the end of a log, "" for none. No file holds a secret or identifies a person.
 func (d *Doctor) Bundle(ctx context.Context, log string, now time.Time) []File {
 	files := []File{
-		{"README.txt", "What telegate support has packed on " + now.Format(time.RFC3339) + ", with secrets and users' names removed.\n"},
+		{"README.txt", "Made by telegate support on " + now.Format(time.RFC3339) + ", with secrets and users' names removed.\n"},
 		{"version.txt", fmt.Sprintf("telegate %s\n%s %s/%s, %d processors\n", version.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())},
 		d.supportConfig(),
 		d.supportFindings(ctx),
 	}
-	if d.bad == nil {
-		health := d.answerOf(ctx, "health.json", "/healthz")
+	if d.loadErr == nil {
+		health := d.gatewayFile(ctx, "health.json", "/healthz")
 		health.Text = withoutHandles(health.Text)
-		files = append(files, health, d.answerOf(ctx, "metrics.txt", "/metrics"))
+		files = append(files, health, d.gatewayFile(ctx, "metrics.txt", "/metrics"))
 		files = append(files, d.supportDatabase(ctx)...)
 	}
 	if log != "" {
-		files = append(files, File{"log.txt", nameless(log)})
+		files = append(files, File{"log.txt", scrubLog(log)})
 	}
 	for i := range files {
 		files[i].Text = d.cfg.RedactSecrets(d.secrets().Replace(files[i].Text))
@@ -60,10 +60,10 @@ func jsonFile(name string, v any) File {
 	return File{name, string(data) + "\n"}
 }
 
-// supportConfig is the configuration as telegate understands it, without whom its keys belong to, or why it does not.
+// supportConfig is the configuration as telegate understands it, without the owners of its keys; or the error.
 func (d *Doctor) supportConfig() File {
-	if d.bad != nil {
-		return File{"config.txt", withoutHandles(d.bad.Error()) + "\n"}
+	if d.loadErr != nil {
+		return File{"config.txt", withoutHandles(d.loadErr.Error()) + "\n"}
 	}
 	cfg := *d.cfg
 	cfg.API.Keys = slices.Clone(cfg.API.Keys)
@@ -82,7 +82,7 @@ func (d *Doctor) supportConfig() File {
 	return File{"config.toml", text.String()}
 }
 
-// supportFindings are those of telegate doctor, without whose account the session is.
+// supportFindings are the findings of telegate doctor, without the owner of the session.
 func (d *Doctor) supportFindings(ctx context.Context) File {
 	findings := d.Run(ctx, d.Checks())
 	for i, f := range findings {
@@ -95,8 +95,8 @@ func (d *Doctor) supportFindings(ctx context.Context) File {
 	return file
 }
 
-// answerOf is what a running gateway answers.
-func (d *Doctor) answerOf(ctx context.Context, name, path string) File {
+// gatewayFile is an answer of a running gateway.
+func (d *Doctor) gatewayFile(ctx context.Context, name, path string) File {
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
 	resp, err := askLocal(ctx, d.cfg.API, path)
@@ -106,14 +106,14 @@ func (d *Doctor) answerOf(ctx context.Context, name, path string) File {
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxSupportPart))
 	if err != nil {
-		return File{name, "the answer broke off: " + err.Error() + "\n"}
+		return File{name, "the answer was cut off: " + err.Error() + "\n"}
 	}
 	return File{name, string(data)}
 }
 
-// supportDatabase is the database in numbers, and the last failures.
+// supportDatabase are the numbers of the database, and the last failures.
 func (d *Doctor) supportDatabase(ctx context.Context) []File {
-	about := struct {
+	summary := struct {
 		Schema    int64            `json:"schema"`
 		Newest    int64            `json:"newest_known"`
 		Bytes     int64            `json:"bytes"`
@@ -123,28 +123,28 @@ func (d *Doctor) supportDatabase(ctx context.Context) []File {
 	}{Integrity: "ok"}
 	note := func(err error) {
 		if err != nil {
-			about.Faults = append(about.Faults, err.Error())
+			summary.Faults = append(summary.Faults, err.Error())
 		}
 	}
 	i, err := db.Inspect(ctx, d.cfg.Database.Path)
 	if err != nil {
 		note(err)
-		return []File{jsonFile("database.json", about)}
+		return []File{jsonFile("database.json", summary)}
 	}
 	if info, err := os.Stat(d.cfg.Database.Path); err == nil {
-		about.Bytes = info.Size()
+		summary.Bytes = info.Size()
 	}
-	about.Schema, about.Newest, err = i.Schema()
+	summary.Schema, summary.Newest, err = i.Schema()
 	note(err)
-	about.Rows, err = i.Counts()
+	summary.Rows, err = i.Counts()
 	note(err)
 	if err := i.Check(ctx, false); err != nil {
-		about.Integrity = err.Error()
+		summary.Integrity = err.Error()
 	}
 	failures, err := i.Failures(supportFailures)
 	note(err)
 	note(i.Close())
-	return []File{jsonFile("database.json", about), jsonFile("failures.json", failures)}
+	return []File{jsonFile("database.json", summary), jsonFile("failures.json", failures)}
 }
 
 // EndOfLog reads the last lines of a file, or of standard input ("-").
@@ -172,29 +172,29 @@ func EndOfLog(path string, stdin io.Reader) (string, error) {
 	return strings.Join(lines[max(0, len(lines)-maxLogLines-1):], ""), nil
 }
 
-// What of a log line says who somebody is, as text and as JSON, and what looks like a secret: nothing of it should be there.
+// Parts of a log line that identify a person, as text and as JSON, and parts that look like a secret.
 var (
 	personal     = regexp.MustCompile(`\b(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)=("(?:[^"\\]|\\.)*"|\S+)`)
 	personalJSON = regexp.MustCompile(`"(user|username|handle|to|name|label|display_name|ip|address|query|title|token|session|session_binding|binding|key|secret|password|code|text)":"(?:[^"\\]|\\.)*"`)
-	shortened    = `(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*(?:\.[0-9]{1,3}){0,3})?` // an address of IPv6 with ::
-	tokenlike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
-	codelike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
-	addresslike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|` + shortened + `|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
-	handlelike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
+	shortIPv6    = `(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*)?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})*(?:\.[0-9]{1,3}){0,3})?` // an IPv6 address with ::
+	tokenLike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{40,}`)
+	codeLike     = regexp.MustCompile(`\b(code|pin)(["=: ]+)[0-9]{4,8}\b`)
+	addressLike  = regexp.MustCompile(`\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|` + shortIPv6 + `|\b(?:[0-9A-Fa-f]{0,4}:){4,7}[0-9A-Fa-f]{1,4}\b`)
+	handleLike   = regexp.MustCompile(`@[A-Za-z][A-Za-z0-9_]{3,31}\b`)
 )
 
-// nameless is a log without people and secrets.
-func nameless(text string) string {
+// scrubLog removes people and secrets from a log.
+func scrubLog(text string) string {
 	text = personal.ReplaceAllString(text, "$1=(removed)")
 	text = personalJSON.ReplaceAllString(text, `"$1":"(removed)"`)
-	text = codelike.ReplaceAllString(text, "$1$2(removed)")
-	text = addresslike.ReplaceAllString(text, "(removed)")
-	return tokenlike.ReplaceAllString(withoutHandles(text), "(removed)")
+	text = codeLike.ReplaceAllString(text, "$1$2(removed)")
+	text = addressLike.ReplaceAllString(text, "(removed)")
+	return tokenLike.ReplaceAllString(withoutHandles(text), "(removed)")
 }
 
-// withoutHandles takes people's handles out of a text. A bot's stays: it ends with "bot", as no person's does.
+// withoutHandles removes people's handles from a text. It keeps those of bots, which end with "bot"; no person's does.
 func withoutHandles(text string) string {
-	return handlelike.ReplaceAllStringFunc(text, func(handle string) string {
+	return handleLike.ReplaceAllStringFunc(text, func(handle string) string {
 		if strings.HasSuffix(strings.ToLower(handle), "bot") {
 			return handle
 		}
@@ -202,14 +202,14 @@ func withoutHandles(text string) string {
 	})
 }
 
-// WriteBundle writes the files into a new archive that only its owner can read.
+// WriteBundle writes the files to a new archive that only its owner can read.
 func WriteBundle(path string, files []File, now time.Time) (err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already; name another file with --out", path)
+		return fmt.Errorf("%s already exists; choose another file with --out", path)
 	}
 	if err != nil {
-		return fmt.Errorf("make the bundle: %w", err)
+		return fmt.Errorf("create the bundle: %w", err)
 	}
 	defer func() {
 		if err != nil {

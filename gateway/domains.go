@@ -17,125 +17,124 @@ import (
 	"telegate/userclient"
 )
 
-// needsBot is what a domain without a bot does not have, as callers see it.
+// needsBot are the features that a domain without a bot lacks, as the API names them.
 var needsBot = []string{"deep_link", "buttons", "commands"}
 
-// domains answers what the rooms ask about domains and their bots.
+// domains answers the rooms' questions about domains and their bots.
 type domains struct {
-	current atomic.Pointer[domainSet]
-	bots    map[int64]*bot.Poller // filled in before anything runs
-	mtproto *mtproto
-	chats   linking.Store       // likewise
-	general language.Catalogues // of domains without texts of their own
+	current    atomic.Pointer[domainSet]
+	bots       map[int64]*bot.Poller // filled before anything runs
+	mtproto    *mtproto
+	links      linking.Store       // set before anything runs
+	catalogues language.Catalogues // for domains without their own texts
 }
 
 func newDomains(cfg *config.Config, m *mtproto) *domains {
-	t := &domains{bots: map[int64]*bot.Poller{}, mtproto: m, general: language.New()}
-	t.set(cfg.Domains)
-	return t
+	ds := &domains{bots: map[int64]*bot.Poller{}, mtproto: m, catalogues: language.New()}
+	ds.set(cfg.Domains)
+	return ds
 }
 
-// domainSet is what one configuration says of the domains.
+// domainSet are the domains of one configuration.
 type domainSet struct {
-	domains map[string]config.Domain
-	texts   map[string]language.Catalogues // of domains with texts of their own
-	homes   map[int64]string               // the domain that a bot belongs to, or the first of them
+	domains       map[string]config.Domain
+	texts         map[string]language.Catalogues // of domains with their own texts
+	defaultDomain map[int64]string               // by bot: its domain, or the first of several
 }
 
-// set puts domains in force, from the next question on.
-func (t *domains) set(domains map[string]config.Domain) {
-	r := &domainSet{domains: domains, texts: map[string]language.Catalogues{}, homes: map[int64]string{}}
+// set replaces the domains.
+func (ds *domains) set(domains map[string]config.Domain) {
+	set := &domainSet{domains: domains, texts: map[string]language.Catalogues{}, defaultDomain: map[int64]string{}}
 	for _, id := range slices.Sorted(maps.Keys(domains)) {
 		d := domains[id]
 		if len(d.Texts) > 0 {
-			r.texts[id] = t.general.With(d.Texts)
+			set.texts[id] = ds.catalogues.With(d.Texts)
 		}
-		botID := delivery.UserSession // where there is one, it stands in for the bot
+		botID := delivery.UserSession // replaces the bot, if there is a user session
 		if token := d.Telegram.BotToken; token != "" {
 			botID = config.BotID(token)
 		}
-		if _, known := r.homes[botID]; !known {
-			r.homes[botID] = id
+		if _, known := set.defaultDomain[botID]; !known {
+			set.defaultDomain[botID] = id
 		}
 	}
-	t.current.Store(r)
+	ds.current.Store(set)
 }
 
-// domain is a domain; false where there is none of that name.
-func (t *domains) domain(id string) (config.Domain, bool) {
-	d, ok := t.current.Load().domains[id]
+// domain finds a domain; false if it does not exist.
+func (ds *domains) domain(id string) (config.Domain, bool) {
+	d, ok := ds.current.Load().domains[id]
 	return d, ok
 }
 
-// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
-func (t *domains) Words(domain, call, person string) *language.Words {
-	r := t.current.Load()
-	texts, ok := r.texts[domain]
+// Words are the texts of a domain for people, in the language of the call, or else of the person's Telegram, or else of the domain.
+func (ds *domains) Words(domain, call, person string) *language.Words {
+	set := ds.current.Load()
+	texts, ok := set.texts[domain]
 	if !ok {
-		texts = t.general
+		texts = ds.catalogues
 	}
-	return texts[language.Pick(call, person, r.domains[domain].Language)]()
+	return texts[language.Pick(call, person, set.domains[domain].Language)]()
 }
 
-// BotWords are what a bot says where it speaks of no domain: it speaks as its own does.
-func (t *domains) BotWords(botID int64, person string) *language.Words {
-	return t.Words(t.current.Load().homes[botID], "", person)
+// BotWords are a bot's texts where no domain is known: those of its default domain.
+func (ds *domains) BotWords(botID int64, person string) *language.Words {
+	return ds.Words(ds.current.Load().defaultDomain[botID], "", person)
 }
 
-// Title is a domain's title; false where there is no such domain.
-func (t *domains) Title(domain string) (string, bool) {
-	d, ok := t.domain(domain)
+// Title is a domain's title; false if the domain does not exist.
+func (ds *domains) Title(domain string) (string, bool) {
+	d, ok := ds.domain(domain)
 	return d.Title, ok
 }
 
-// Msg2Factor is a domain's switch; off where there is no such domain.
-func (t *domains) Msg2Factor(domain string) bool {
-	d, _ := t.domain(domain)
+// Msg2Factor is a domain's switch; off if the domain does not exist.
+func (ds *domains) Msg2Factor(domain string) bool {
+	d, _ := ds.domain(domain)
 	return d.Msg2Factor
 }
 
-// Bot is a domain's bot, delivery.UserSession where the user session stands in for one, 0 where it has neither.
-func (t *domains) Bot(domain string) (id int64, username string) {
-	d, ok := t.domain(domain)
+// Bot is a domain's bot; delivery.UserSession if the user session replaces it, 0 if the domain has neither.
+func (ds *domains) Bot(domain string) (id int64, username string) {
+	d, ok := ds.domain(domain)
 	token := d.Telegram.BotToken
 	switch {
-	case token == "" && ok && t.mtproto.alone:
+	case token == "" && ok && ds.mtproto.replacesBot:
 		return delivery.UserSession, ""
 	case token == "":
 		return 0, ""
 	}
 	id = config.BotID(token)
-	return id, t.botName(id)
+	return id, ds.botName(id)
 }
 
-// botName is a bot's username, empty until Telegram has told it once.
-func (t *domains) botName(botID int64) string {
-	if b, ok := t.bots[botID]; ok {
+// botName is a bot's username, empty until Telegram has told it.
+func (ds *domains) botName(botID int64) string {
+	if b, ok := ds.bots[botID]; ok {
 		return b.Status().Username
 	}
 	return ""
 }
 
-// HasBot tells whether a bot is configured.
-func (t *domains) HasBot(botID int64) bool {
-	_, ok := t.bots[botID]
-	return ok || botID == delivery.UserSession && t.mtproto.alone
+// HasBot reports whether a bot is configured.
+func (ds *domains) HasBot(botID int64) bool {
+	_, ok := ds.bots[botID]
+	return ok || botID == delivery.UserSession && ds.mtproto.replacesBot
 }
 
-// CanSend tells whether a bot has a way to Telegram right now, be it the fallback.
-func (t *domains) CanSend(botID int64) bool {
-	b, ok := t.bots[botID]
-	return ok && b.CanSend() || t.HasBot(botID) && t.mtproto.up(botID)
+// CanSend reports whether a bot can send now, also by the fallback.
+func (ds *domains) CanSend(botID int64) bool {
+	b, ok := ds.bots[botID]
+	return ok && b.CanSend() || ds.HasBot(botID) && ds.mtproto.canSend(botID)
 }
 
-// ResolveUsername makes sure that whoever has a username now is known under it, where that can be asked: through a user session that
-// stands in for a bot. A bot knows only those who have pressed Start. False where nobody has it; the error is a *delivery.SendError
-// or the database's.
-func (t *domains) ResolveUsername(ctx context.Context, botID int64, username string) (bool, error) {
+// ResolveUsername asks who has a username now and stores the chat, if a user session replaces the bot. A bot cannot ask: it knows only people who have
+// pressed Start. It returns false if nobody has the name. The error is a *delivery.SendError or the database's.
+func (ds *domains) ResolveUsername(ctx context.Context, botID int64, username string) (bool, error) {
 	if botID != delivery.UserSession {
 		return true, nil
 	}
-	p, err := t.mtproto.person.Resolve(ctx, username)
+	p, err := ds.mtproto.user.Resolve(ctx, username)
 	if errors.Is(err, userclient.ErrNobody) {
 		return false, nil
 	}
@@ -143,33 +142,33 @@ func (t *domains) ResolveUsername(ctx context.Context, botID int64, username str
 		return false, err
 	}
 	chat := linking.Chat{BotID: botID, ID: p.ID, Type: "private", Username: username, FirstName: p.Name}
-	return true, t.chats.UpdateLinks(ctx, func(tx linking.Tx) error { return tx.SaveChat(chat) })
+	return true, ds.links.UpdateLinks(ctx, func(tx linking.Tx) error { return tx.SaveChat(chat) })
 }
 
-// Domain is a domain as callers see it.
-func (t *domains) Domain(id string) (api.Domain, bool) {
-	d, ok := t.domain(id)
+// Domain is a domain as the API shows it.
+func (ds *domains) Domain(id string) (api.Domain, bool) {
+	d, ok := ds.domain(id)
 	if !ok {
 		return api.Domain{}, false
 	}
 	view := api.Domain{ID: id, Title: d.Title, Msg2Factor: d.Msg2Factor}
-	botID, username := t.Bot(id)
+	botID, username := ds.Bot(id)
 	view.Bot = username
-	if b, ok := t.bots[botID]; ok {
+	if b, ok := ds.bots[botID]; ok {
 		view.BotState = string(b.Status().State)
 	}
 	if botID == delivery.UserSession {
-		view.BotState = string(t.mtproto.person.Status().State)
+		view.BotState = string(ds.mtproto.user.Status().State)
 		view.Unavailable = needsBot
 	}
 	return view, true
 }
 
-// Domains lists all domains in the order of their ids.
-func (t *domains) Domains() []api.Domain {
+// Domains lists all domains, ordered by id.
+func (ds *domains) Domains() []api.Domain {
 	list := []api.Domain{}
-	for id := range t.current.Load().domains {
-		if d, ok := t.Domain(id); ok { // it may go meanwhile
+	for id := range ds.current.Load().domains {
+		if d, ok := ds.Domain(id); ok { // a reload may remove it meanwhile
 			list = append(list, d)
 		}
 	}

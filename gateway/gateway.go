@@ -32,34 +32,34 @@ import (
 	"telegate/userclient"
 )
 
-// Gateway is everything that runs, wired together.
+// Gateway holds all parts of a running gateway.
 type Gateway struct {
-	cfg        atomic.Pointer[config.Config]
-	source     func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
-	reloading  sync.Mutex                     // one reload at a time
-	check      func(ctx context.Context) []doctor.Finding
-	checking   sync.Mutex // one run of the checks at a time
-	log        *slog.Logger
-	started    time.Time
-	db         *db.DB
-	domains    *domains
-	clients    map[int64]*bot.Client
-	tables     map[int64]config.Telegram // by which they were made
-	mtproto    *mtproto
-	desks      []*bot.UpdateHandler
-	dispatcher *delivery.Dispatcher
-	broadcasts *notify.Broadcaster
-	codes      *twofa.Service
-	metrics    *metrics
-	server     *api.Server
-	console    *pages.Console
-	listener   net.Listener
+	cfg         atomic.Pointer[config.Config]
+	source      func() (*config.Config, error) // reads the configuration again; nil if there is no file
+	reloading   sync.Mutex                     // one reload at a time
+	check       func(ctx context.Context) []doctor.Finding
+	checking    sync.Mutex // one run of the checks at a time
+	log         *slog.Logger
+	started     time.Time
+	db          *db.DB
+	domains     *domains
+	clients     map[int64]*bot.Client
+	botSections map[int64]config.Telegram // by bot: the section that its client was made from
+	mtproto     *mtproto
+	handlers    []*bot.UpdateHandler
+	dispatcher  *delivery.Dispatcher
+	broadcasts  *notify.Broadcaster
+	codes       *twofa.Service
+	metrics     *metrics
+	server      *api.Server
+	console     *pages.Console
+	listener    net.Listener
 }
 
-// Options are what a gateway is made of.
+// Options are the input of Open.
 type Options struct {
 	Config *config.Config
-	Source func() (*config.Config, error) // reads the configuration again; nil where there is nothing to read
+	Source func() (*config.Config, error) // reads the configuration again; nil if there is no file
 	// Check runs the checks of telegate doctor for the console; nil without them.
 	Check  func(ctx context.Context) []doctor.Finding
 	Logger *slog.Logger
@@ -67,11 +67,11 @@ type Options struct {
 	DataCentres []userclient.Server
 }
 
-// Open builds the gateway of a configuration and opens its database and its address. It uses no other network: trouble with
-// Telegram is a state of the running gateway, not a failure to start. The error is one of exit.Status where the configuration is at fault.
+// Open builds the gateway of a configuration and opens its database and its address. It does not call Telegram: trouble there is a state of
+// the running gateway, not a failure to start. If the configuration is wrong, the error is a usage error (exit.Status).
 func Open(ctx context.Context, o Options) (*Gateway, error) {
 	g := &Gateway{
-		source: o.Source, check: o.Check, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, tables: map[int64]config.Telegram{},
+		source: o.Source, check: o.Check, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, botSections: map[int64]config.Telegram{},
 		mtproto: &mtproto{servers: o.DataCentres},
 	}
 	g.cfg.Store(o.Config)
@@ -85,19 +85,19 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 // DB is the gateway's open database.
 func (g *Gateway) DB() *db.DB { return g.db }
 
-// Bot is the bot with an id; nil where no domain has it.
+// Bot is the bot with an id; nil if no domain has it.
 func (g *Gateway) Bot(id int64) *bot.Poller { return g.domains.bots[id] }
 
-// UserSession is the client of a person's account; nil without one.
-func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.person }
+// UserSession is the client of the user session; nil if there is none.
+func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.user }
 
-// OverMTProto is the client by which a bot uses MTProto; nil without the fallback.
+// OverMTProto is a bot's client for MTProto; nil without the fallback.
 func (g *Gateway) OverMTProto(botID int64) *userclient.Client { return g.mtproto.bots[botID] }
 
 func (g *Gateway) open(ctx context.Context) error {
 	cfg, log := g.cfg.Load(), g.log
 	transports := map[int64]delivery.Transport{}
-	if err := g.makeClients(transports); err != nil {
+	if err := g.newClients(transports); err != nil {
 		return err
 	}
 	var err error
@@ -107,7 +107,7 @@ func (g *Gateway) open(ctx context.Context) error {
 		OnAudited: func(entries []audit.Entry) { g.metrics.audited(entries) },
 		OnEnded: func(ended []delivery.Message) {
 			for _, m := range ended {
-				g.metrics.ended(m)
+				g.metrics.messageEnded(m)
 			}
 		},
 	})
@@ -115,17 +115,17 @@ func (g *Gateway) open(ctx context.Context) error {
 		return err
 	}
 	if err := g.db.AuditBroken(); err != nil {
-		log.Error("the audit was tampered with, or damaged", "error", err)
+		log.Error("the audit was changed from outside, or is damaged", "error", err)
 	}
 	if g.db.Unchecked() {
-		log.Info("the database is too large to be looked over whole at the start; telegate doctor does that while telegate runs")
+		log.Info("the database is too large to check completely at the start; telegate doctor checks it while telegate runs")
 	}
 	if err := g.mtproto.open(ctx, g); err != nil {
 		return err
 	}
 	fallbacks := map[int64][]delivery.Fallback{}
 	g.mtproto.connect(transports, fallbacks)
-	g.domains.chats = g.db
+	g.domains.links = g.db
 	links := linking.New(g.db, g.domains, g.db.MACKey("confirm code"), time.Now, log)
 	g.codes = twofa.New(g.db, g.domains, g.db.MACKey("code"),
 		codeSettings(cfg), time.Now, log)
@@ -134,7 +134,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
 		Store: g.db, Transports: transports, Fallbacks: fallbacks,
 		Limits: sendingLimits(cfg),
-		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // a person's pace (userclient)
+		OwnLimits: map[int64]delivery.Limits{delivery.UserSession: { // slow, as a person sends (userclient)
 			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: userBroadcasts.PerSecond,
 		}},
 		Listener: delivery.Listener{
@@ -144,8 +144,8 @@ func (g *Gateway) open(ctx context.Context) error {
 				}
 				return links.ChatBlocked(ctx, m.BotID, m.ChatID)
 			},
-			Ended: g.metrics.ended,
-			Tried: g.metrics.tried,
+			Ended: g.metrics.messageEnded,
+			Tried: g.metrics.sendTried,
 		},
 		Now: time.Now, Logger: log,
 	})
@@ -156,7 +156,7 @@ func (g *Gateway) open(ctx context.Context) error {
 		OwnPace: map[int64]notify.Pace{delivery.UserSession: userBroadcasts},
 	})
 	topics := notify.NewTopics(g.db, g.db.MACKey("topic"), time.Now)
-	g.makeBots(links, messages, topics)
+	g.newBots(links, messages, topics)
 
 	g.console = pages.New(pages.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.domains}, Store: g.db,
@@ -172,8 +172,8 @@ func (g *Gateway) open(ctx context.Context) error {
 	return err
 }
 
-// makeClients makes one client for each bot; domains may share one.
-func (g *Gateway) makeClients(transports map[int64]delivery.Transport) error {
+// newClients makes one client per bot. Domains may share a bot.
+func (g *Gateway) newClients(transports map[int64]delivery.Transport) error {
 	tokens := map[int64]config.Secret{}
 	for id, d := range g.cfg.Load().Domains {
 		t := d.Telegram
@@ -186,27 +186,27 @@ func (g *Gateway) makeClients(transports map[int64]delivery.Transport) error {
 		}
 		if known, ok := tokens[c.ID()]; ok {
 			if known != t.BotToken {
-				return fmt.Errorf("domain %q has another token of a bot that is configured already; one of the two is out of date", id)
+				return fmt.Errorf("domain %q has another token for a bot that is already configured; one of the two is out of date", id)
 			}
 			c.Close()
 			continue
 		}
-		tokens[c.ID()], g.tables[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, t, c, c
+		tokens[c.ID()], g.botSections[c.ID()], g.clients[c.ID()], transports[c.ID()] = t.BotToken, t, c, c
 	}
 	return nil
 }
 
-func (g *Gateway) makeBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
+func (g *Gateway) newBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
 	for id, c := range g.clients {
-		desk := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
+		handler := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
 			Title: func(domain string) string { title, _ := g.domains.Title(domain); return title },
 			Words: func(person string) *language.Words { return g.domains.BotWords(id, person) },
 		})
-		g.desks = append(g.desks, desk)
+		g.handlers = append(g.handlers, handler)
 		g.domains.bots[id] = bot.NewPoller(bot.PollerOptions{
-			Client: c, Store: g.db, Handler: desk, Logger: g.log, Now: time.Now,
-			OnConnected: func() { g.dispatcher.Resume(id); desk.PublishCommands() },
+			Client: c, Store: g.db, Handler: handler, Logger: g.log, Now: time.Now,
+			OnConnected: func() { g.dispatcher.Resume(id); handler.PublishCommands() },
 		})
 	}
 }
@@ -222,29 +222,28 @@ func (g *Gateway) Address() string {
 	return scheme + g.listener.Addr().String()
 }
 
-// Run works until the context ends: requests are finished, then what is on its way to Telegram, then the database is
-// closed.
+// Run runs the gateway until the context ends. Then it finishes requests and sends, and closes the database.
 func (g *Gateway) Run(ctx context.Context) error {
 	if n, err := g.codes.ApplyPolicy(ctx, slices.Sorted(maps.Keys(g.cfg.Load().Domains))); ctx.Err() != nil {
-		return g.close() // stopped before it began
+		return g.close() // stopped before the start
 	} else if err != nil {
 		return errors.Join(err, g.close())
 	} else if n > 0 {
 		g.log.Info("pending verifications canceled: msg2factor is off", "canceled", n)
 	}
-	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return g.dispatcher.Run(ctx) })
-	work.Go(func() error { return g.broadcasts.Run(ctx) })
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.dispatcher.Run(ctx) })
+	group.Go(func() error { return g.broadcasts.Run(ctx) })
 	for _, b := range g.domains.bots {
-		work.Go(func() error { return b.Run(ctx) })
+		group.Go(func() error { return b.Run(ctx) })
 	}
 	for _, c := range g.mtproto.clients() {
-		work.Go(func() error { return c.Run(ctx) })
+		group.Go(func() error { return c.Run(ctx) })
 	}
-	work.Go(func() error { return g.server.Run(ctx, g.listener) })
-	work.Go(func() error { return g.prune(ctx) })
-	err := work.Wait()
-	for _, d := range g.desks {
+	group.Go(func() error { return g.server.Run(ctx, g.listener) })
+	group.Go(func() error { return g.prune(ctx) })
+	err := group.Wait()
+	for _, d := range g.handlers {
 		d.Close()
 	}
 	return errors.Join(err, g.close())
@@ -255,7 +254,7 @@ func (g *Gateway) close() error {
 		c.Close()
 	}
 	var errs []error
-	if g.listener != nil { // a server that has run has closed it
+	if g.listener != nil { // the server has closed it, if it has run
 		if err := g.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
@@ -266,13 +265,13 @@ func (g *Gateway) close() error {
 	return errors.Join(errs...)
 }
 
-// prune deletes what is past its time, now and every hour.
+// prune deletes old rows, now and every hour.
 func (g *Gateway) prune(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
 		if err := g.db.Prune(ctx, time.Now(), retention(g.cfg.Load())); err != nil && ctx.Err() == nil {
-			g.log.Error("old rows were not deleted; trying again in an hour", "error", err)
+			g.log.Error("deleting old rows failed; retrying in an hour", "error", err)
 		}
 		select {
 		case <-tick.C:

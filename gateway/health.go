@@ -15,17 +15,17 @@ import (
 	"telegate/userclient"
 )
 
-// When waiting is worth a word, and when an alarm. A code is worth nothing after some minutes; a poll takes a minute at most, and its
-// connection is given up soon after.
+// After how long waiting counts as degraded or failing. A code is useless after some minutes. A poll takes a minute at most, and its
+// connection times out soon after.
 const (
-	queueOld    = time.Minute      // the oldest waiting message: degraded
-	queueTooOld = 10 * time.Minute // failing
-	codeTooOld  = time.Minute      // of a sign-in code: failing
-	pollTooOld  = 3 * time.Minute  // since Telegram last answered a poll: failing
+	queueDegradedAfter = time.Minute // the oldest waiting message
+	queueFailingAfter  = 10 * time.Minute
+	codeFailingAfter   = time.Minute     // a sign-in code waits
+	pollFailingAfter   = 3 * time.Minute // since Telegram last answered a poll
 )
 
-// Health tells how each part is doing. It is failing when nothing can be stored, when polling stalls, when what waits is too old, and in
-// a state that only a person can end; other trouble with Telegram degrades telegate.
+// Health is the state of each component. A component is failing if nothing can be stored, if polling stalls, if a message waits too long, or if
+// only a person can repair it. Other trouble with Telegram is degraded.
 func (g *Gateway) Health(ctx context.Context) []api.Component {
 	now := time.Now()
 	parts := []api.Component{g.databaseHealth(ctx), g.outboxHealth(ctx, now)}
@@ -45,13 +45,13 @@ func (g *Gateway) databaseHealth(ctx context.Context) api.Component {
 		c.Status = api.HealthFailing
 		switch {
 		case errors.Is(err, delivery.ErrStorageFull):
-			c.State, c.Detail = "full", "There is no room left on the disk: nothing can be accepted, and what was accepted waits. "+
-				"Free space; it goes on by itself."
+			c.State, c.Detail = "full", "The disk is full: telegate can accept nothing, and accepted messages wait. "+
+				"Free space; then it goes on by itself."
 		case errors.Is(err, delivery.ErrStorageBusy):
-			c.State, c.Detail = "busy", "Another program holds the database, or its disk does not answer: nothing can be accepted. "+
-				"Look at who else has the file open (fuser, lsof), and at the disk; it goes on by itself."
+			c.State, c.Detail = "busy", "Another program locks the database, or its disk does not answer: telegate can accept nothing. "+
+				"Look which program has the file open (fuser, lsof), and at the disk; then it goes on by itself."
 		default:
-			c.Detail = "The database takes nothing: " + err.Error() + ". Look at the disk and at the permissions of the file."
+			c.Detail = "telegate cannot write to the database: " + err.Error() + ". Look at the disk and at the permissions of the file."
 		}
 	}
 	return c
@@ -70,8 +70,8 @@ func (g *Gateway) outboxHealth(ctx context.Context, now time.Time) api.Component
 	return outboxHealth(waiting, code, rest, err, now)
 }
 
-// outboxHealth judges by how many wait, and since when the oldest code and the oldest other message do (zero: none does). Broadcasts take
-// their time.
+// outboxHealth judges the outbox by the times since when the oldest code and the oldest other message wait (zero: none waits). Broadcasts may
+// wait long.
 func outboxHealth(waiting int, code, rest time.Time, err error, now time.Time) api.Component {
 	c := api.Component{Name: "outbox", Status: api.HealthOK, State: strconv.Itoa(waiting) + " waiting"}
 	age := func(t time.Time) time.Duration {
@@ -87,14 +87,14 @@ func outboxHealth(waiting int, code, rest time.Time, err error, now time.Time) a
 	switch {
 	case err != nil:
 		c.Status, c.Detail = api.HealthDegraded, "The outbox cannot be read: "+err.Error()+". Look at the database above."
-	case age(code) > codeTooOld:
+	case age(code) > codeFailingAfter:
 		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "A sign-in code has been waiting since then, so people cannot sign in. "+
-			"The bots below say why; where they are well, telegate messages list --lane code --status queued shows what has been tried."
-	case age(rest) > queueTooOld:
-		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "Messages have been waiting since then. The bots below say why; where they are well, one chat has been sent "+
-			"more than Telegram lets through: telegate messages list --status queued."
-	case age(rest) > queueOld:
-		c.Status, c.Since, c.Detail = api.HealthDegraded, &oldest, "Messages have been waiting since then. The bots below say why; each message ends with its time to live."
+			"The bots below say why; if they are ok, telegate messages list --lane code --status queued shows the attempts."
+	case age(rest) > queueFailingAfter:
+		c.Status, c.Since, c.Detail = api.HealthFailing, &oldest, "Messages have been waiting since then. The bots below say why; if they are ok, one chat gets "+
+			"more than Telegram allows: telegate messages list --status queued."
+	case age(rest) > queueDegradedAfter:
+		c.Status, c.Since, c.Detail = api.HealthDegraded, &oldest, "Messages have been waiting since then. The bots below say why; each message expires after its time to live."
 	}
 	return c
 }
@@ -108,7 +108,7 @@ func accountHealth(name string, s userclient.Status) api.Component {
 		c.Status = api.HealthDegraded
 	}
 	if c.Status != api.HealthOK && c.Detail == "" {
-		c.Detail = "Nothing to do: telegate goes on trying; telegate doctor tests the way to Telegram."
+		c.Detail = "Nothing to do: telegate keeps trying; telegate doctor tests the way to Telegram."
 	}
 	if !s.Until.IsZero() {
 		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
@@ -116,33 +116,33 @@ func accountHealth(name string, s userclient.Status) api.Component {
 	return c
 }
 
-// botHealth judges a bot whose loop has been running since a time. A wait that Telegram has asked for ends by itself.
+// botHealth judges a bot whose poll loop has run since started. A flood wait ends by itself.
 func botHealth(id int64, s bot.Status, started, now time.Time) api.Component {
 	c := api.Component{Name: "bot " + strconv.FormatInt(id, 10), Status: api.HealthOK, State: string(s.State), Detail: s.Detail, Since: &s.Since}
 	if s.Username != "" {
 		c.Name = "bot @" + s.Username
 	}
-	answered := s.LastPoll
-	if answered.Before(started) {
-		answered = started
+	lastPoll := s.LastPoll
+	if lastPoll.Before(started) {
+		lastPoll = started
 	}
-	silent := now.Sub(answered)
+	silence := now.Sub(lastPoll)
 	switch {
 	case s.State == bot.StateUnauthorized:
 		c.Status = api.HealthFailing
 	case s.State == bot.StateFloodWait:
 		c.Status = api.HealthDegraded
 		c.Detail = fmt.Sprintf("%s Until %s.", c.Detail, s.Until.UTC().Format(time.RFC3339))
-	case silent > pollTooOld:
+	case silence > pollFailingAfter:
 		c.Status = api.HealthFailing
 		if c.Detail == "" {
-			c.Detail = "Commands, buttons and links do not come in. telegate doctor tests the way to Telegram; if it finds nothing, restart telegate and keep the log."
+			c.Detail = "Commands, buttons and links do not work. telegate doctor tests the way to Telegram; if it finds nothing, restart telegate and keep the log."
 		}
-		c.Detail = fmt.Sprintf("Telegram has answered no poll for %v. %s", silent.Round(time.Second), c.Detail)
+		c.Detail = fmt.Sprintf("Telegram has answered no poll for %v. %s", silence.Round(time.Second), c.Detail)
 	case s.State != bot.StateConnected:
 		c.Status = api.HealthDegraded
 		if c.Detail == "" {
-			c.Detail = "Wait a moment: telegate is asking Telegram who the bot is."
+			c.Detail = "Wait a moment: telegate is asking Telegram for the bot's name."
 		}
 	}
 	return c

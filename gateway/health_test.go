@@ -12,7 +12,7 @@ import (
 	"telegate/userclient"
 )
 
-// nextStep is a sentence that says what to do.
+// nextStep matches a sentence that says what to do.
 var nextStep = regexp.MustCompile(`(?i)\b(look|free|wait|stop|restart|remove|telegate [a-z]+|nothing to do|get|say why|ask|@botfather|goes on by itself)\b`)
 
 func wantHealth(t *testing.T, name string, c api.Component, status string) {
@@ -25,8 +25,7 @@ func wantHealth(t *testing.T, name string, c api.Component, status string) {
 	}
 }
 
-// A bot turns red when its polling stalls, whatever it calls itself, and when only a person can help; a wait that Telegram has asked for
-// ends by itself.
+// A bot is failing if its polling stalls, in any state, and if only a person can help. A flood wait ends by itself.
 func TestABotIsFailingWhenItsPollingStalls(t *testing.T) {
 	now := time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC)
 	started := now.Add(-time.Hour)
@@ -64,7 +63,7 @@ func TestABotIsFailingWhenItsPollingStalls(t *testing.T) {
 	}
 }
 
-// The queue turns red when what waits is too old; a code is soon, and a broadcast never.
+// The outbox is failing if a message waits too long: a code earlier than others, a broadcast never.
 func TestTheOutboxIsFailingWhenWhatWaitsIsTooOld(t *testing.T) {
 	now := time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
@@ -85,7 +84,7 @@ func TestTheOutboxIsFailingWhenWhatWaitsIsTooOld(t *testing.T) {
 	}
 }
 
-// An account in a final state stays there until somebody signs in again.
+// An account in a final state is failing, because somebody has to sign in again.
 func TestAnAccountIsFailingInAFinalState(t *testing.T) {
 	for _, state := range accountStates {
 		want := api.HealthDegraded

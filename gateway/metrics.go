@@ -18,42 +18,42 @@ import (
 	"telegate/internal/version"
 )
 
-// metrics are telegate's own; docs/operations.md lists them. They name no user and no secret.
+// metrics are telegate's metrics; docs/operations.md lists them. They contain no user and no secret.
 type metrics struct {
-	registry *prometheus.Registry
-	ends     *prometheus.CounterVec
-	took     *prometheus.HistogramVec
-	tries    *prometheus.CounterVec
-	events   *prometheus.CounterVec
-	checks   *prometheus.CounterVec
-	reloads  *prometheus.CounterVec
-	loaded   prometheus.Gauge
+	registry  *prometheus.Registry
+	messages  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	sends     *prometheus.CounterVec
+	events    *prometheus.CounterVec
+	checks    *prometheus.CounterVec
+	reloads   *prometheus.CounterVec
+	loaded    prometheus.Gauge
 }
 
 func newMetrics(g *Gateway) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		ends: prometheus.NewCounterVec(prometheus.CounterOpts{
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "telegate_messages_total", Help: "Messages that have ended, by lane, outcome and reason of a failure.",
 		}, []string{"lane", "status", "reason"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "telegate_message_duration_seconds", Help: "Time from accepting a message to Telegram's taking it.",
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "telegate_message_duration_seconds", Help: "Time from accepting a message until Telegram accepts it.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"lane"}),
-		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_sends_total", Help: "Sends that were tried, by transport and outcome: accepted, unknown, or the class of the error.",
+		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_sends_total", Help: "Attempts to send, by transport and outcome: accepted, unknown, or the class of the error.",
 		}, []string{"transport", "outcome"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "telegate_audit_events_total", Help: "Entries written to the audit, by event.",
 		}, []string{"event"}),
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_code_checks_total", Help: "Codes that were checked, by result.",
+			Name: "telegate_code_checks_total", Help: "Checked codes, by result.",
 		}, []string{"result"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "telegate_config_reloads_total", Help: "Times the configuration was read again while running, by result: ok or refused.",
+			Name: "telegate_config_reloads_total", Help: "Reloads of the configuration, by result: ok or refused.",
 		}, []string{"result"}),
 		loaded: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "telegate_config_loaded_timestamp_seconds", Help: "When the configuration in force was read.",
+			Name: "telegate_config_loaded_timestamp_seconds", Help: "When the current configuration was loaded.",
 		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -61,15 +61,15 @@ func newMetrics(g *Gateway) *metrics {
 	})
 	build.Set(1)
 	m.loaded.SetToCurrentTime()
-	m.begin()
-	m.registry.MustRegister(m.ends, m.took, m.tries, m.events, m.checks, m.reloads, m.loaded, build, Gauges{g},
+	m.initSeries()
+	m.registry.MustRegister(m.messages, m.durations, m.sends, m.events, m.checks, m.reloads, m.loaded, build, Gauges{g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// begin makes the series that contrib's alerts count, with nothing in them: in the eyes of Prometheus one that appears with its first event
-// has not increased by it.
-func (m *metrics) begin() {
+// initSeries creates the series that the alerts in contrib count, with 0: for Prometheus a series that appears with its first event has not
+// increased.
+func (m *metrics) initSeries() {
 	for _, result := range []string{"ok", "refused"} {
 		m.reloads.WithLabelValues(result)
 	}
@@ -77,32 +77,34 @@ func (m *metrics) begin() {
 		m.events.WithLabelValues(string(e))
 	}
 	for _, transport := range []string{"bot", "bot-mtproto", "user"} {
-		m.tries.WithLabelValues(transport, delivery.Flood.String())
+		m.sends.WithLabelValues(transport, delivery.Flood.String())
 	}
-	m.took.WithLabelValues(string(delivery.LaneCode))
+	m.durations.WithLabelValues(string(delivery.LaneCode))
 	for _, status := range []delivery.Status{delivery.StatusFailed, delivery.StatusExpired} {
 		for _, reason := range delivery.Reasons {
-			m.ends.WithLabelValues(string(delivery.LaneCode), string(status), string(reason))
+			m.messages.WithLabelValues(string(delivery.LaneCode), string(status), string(reason))
 		}
 	}
 }
 
-// ended counts a message's outcome.
-func (m *metrics) ended(msg delivery.Message) {
+// messageEnded counts a message's outcome.
+func (m *metrics) messageEnded(msg delivery.Message) {
 	reason := ""
 	if msg.Failure != nil {
 		reason = string(msg.Failure.Reason)
 	}
-	m.ends.WithLabelValues(string(msg.Lane), string(msg.Status), reason).Inc()
+	m.messages.WithLabelValues(string(msg.Lane), string(msg.Status), reason).Inc()
 	if msg.Status == delivery.StatusDelivered {
-		m.took.WithLabelValues(string(msg.Lane)).Observe(msg.Ended.Sub(msg.Created).Seconds())
+		m.durations.WithLabelValues(string(msg.Lane)).Observe(msg.Ended.Sub(msg.Created).Seconds())
 	}
 }
 
-// tried counts a send.
-func (m *metrics) tried(a delivery.Attempt) { m.tries.WithLabelValues(a.Transport, a.Outcome).Inc() }
+// sendTried counts an attempt.
+func (m *metrics) sendTried(a delivery.Attempt) {
+	m.sends.WithLabelValues(a.Transport, a.Outcome).Inc()
+}
 
-// audited counts what the audit was told.
+// audited counts audit entries.
 func (m *metrics) audited(entries []audit.Entry) {
 	for _, e := range entries {
 		m.events.WithLabelValues(string(e.Event)).Inc()
@@ -122,18 +124,18 @@ func (m *metrics) reloaded(err error) {
 	m.loaded.SetToCurrentTime()
 }
 
-// Gauges are read when somebody asks.
+// Gauges are collected on request.
 type Gauges struct{ g *Gateway }
 
 var (
-	healthDesc   = prometheus.NewDesc("telegate_health", "How a component is: 0 ok, 1 degraded, 2 failing, as in /healthz.", []string{"component"}, nil)
+	healthDesc   = prometheus.NewDesc("telegate_health", "State of a component: 0 ok, 1 degraded, 2 failing, as in /healthz.", []string{"component"}, nil)
 	waitingDesc  = prometheus.NewDesc("telegate_queue_messages", "Messages waiting to be sent, by lane.", []string{"lane"}, nil)
-	oldestDesc   = prometheus.NewDesc("telegate_queue_oldest_age_seconds", "How long the oldest waiting message has waited, by lane; 0 where none waits.", []string{"lane"}, nil)
-	stateDesc    = prometheus.NewDesc("telegate_bot_state", "1 for the state a bot is in.", []string{"bot", "state"}, nil)
-	accountDesc  = prometheus.NewDesc("telegate_account_state", "1 for the state a Telegram account over MTProto is in.", []string{"account", "state"}, nil)
+	oldestDesc   = prometheus.NewDesc("telegate_queue_oldest_age_seconds", "Age of the oldest waiting message, by lane; 0 if none waits.", []string{"lane"}, nil)
+	stateDesc    = prometheus.NewDesc("telegate_bot_state", "1 for the current state of a bot.", []string{"bot", "state"}, nil)
+	accountDesc  = prometheus.NewDesc("telegate_account_state", "1 for the current state of a Telegram account over MTProto.", []string{"account", "state"}, nil)
 	pollDesc     = prometheus.NewDesc("telegate_bot_last_poll_timestamp_seconds", "When Telegram last answered a poll.", []string{"bot"}, nil)
-	databaseDesc = prometheus.NewDesc("telegate_database_bytes", "Size of the database, and of its log.", []string{"file"}, nil)
-	freeDesc     = prometheus.NewDesc("telegate_disk_free_bytes", "Room left where the database lies.", nil, nil)
+	databaseDesc = prometheus.NewDesc("telegate_database_bytes", "Size of the database and of its write-ahead log.", []string{"file"}, nil)
+	freeDesc     = prometheus.NewDesc("telegate_disk_free_bytes", "Free space on the disk of the database.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -143,7 +145,7 @@ func (Gauges) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// gaugesTimeout is how long the database may take to answer whoever collects.
+// gaugesTimeout limits the queries of one collection.
 const gaugesTimeout = 2 * time.Second
 
 // Collect implements prometheus.Collector.
@@ -166,17 +168,17 @@ func (c Gauges) Collect(ch chan<- prometheus.Metric) {
 			gauge(oldestDesc, age, string(lane))
 		}
 	}
-	c.files(gauge)
+	c.fileGauges(gauge)
 	for name, client := range c.g.mtproto.clients() {
 		now := client.Status().State
 		for _, s := range accountStates {
-			gauge(accountDesc, truth(s == now), name, string(s))
+			gauge(accountDesc, boolGauge(s == now), name, string(s))
 		}
 	}
 	for id, b := range c.g.domains.bots {
 		name, now := strconv.FormatInt(id, 10), b.Status()
 		for _, s := range botStates {
-			gauge(stateDesc, truth(s == now.State), name, string(s))
+			gauge(stateDesc, boolGauge(s == now.State), name, string(s))
 		}
 		if !now.LastPoll.IsZero() {
 			gauge(pollDesc, float64(now.LastPoll.UnixMilli())/1000, name)
@@ -184,8 +186,8 @@ func (c Gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// files tells of the disk, where it can be asked.
-func (c Gauges) files(gauge func(*prometheus.Desc, float64, ...string)) {
+// fileGauges are the sizes of the database files and the free space, if known.
+func (c Gauges) fileGauges(gauge func(*prometheus.Desc, float64, ...string)) {
 	path := c.g.cfg.Load().Database.Path
 	for name, file := range map[string]string{"database": path, "log": path + "-wal"} {
 		if info, err := os.Stat(file); err == nil {
@@ -202,7 +204,7 @@ var botStates = []bot.State{
 	bot.StateConnecting, bot.StateConnected, bot.StateUnreachable, bot.StateUnauthorized, bot.StateConflict, bot.StateWebhookSet, bot.StateFloodWait,
 }
 
-func truth(b bool) float64 {
+func boolGauge(b bool) float64 {
 	if b {
 		return 1
 	}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"telegate/config"
@@ -14,22 +13,22 @@ import (
 	"telegate/userclient"
 )
 
-// mtproto is the gateway's ways over MTProto.
+// mtproto holds the gateway's MTProto clients.
 type mtproto struct {
-	servers []userclient.Server // in place of Telegram's, in tests
+	servers []userclient.Server // replace Telegram's in tests
 
-	person *userclient.Client           // the user session; nil without one
-	bots   map[int64]*userclient.Client // the bots themselves, where they are the first fallback
-	alone  bool                         // person stands in for the bot of at least one domain
+	user        *userclient.Client           // the user session; nil if there is none
+	bots        map[int64]*userclient.Client // the bots themselves, as first route of the fallback
+	replacesBot bool                         // user replaces the bot of at least one domain
 
-	fallback bool // bots and person help out where a bot fails
+	fallback bool // bots and user are routes of the fallback
 }
 
-// clients are all of them, by the name of their part of the health.
+// clients are all clients, by the name of their component in the health.
 func (m *mtproto) clients() map[string]*userclient.Client {
 	all := map[string]*userclient.Client{}
-	if m.person != nil {
-		all["user session"] = m.person
+	if m.user != nil {
+		all["user session"] = m.user
 	}
 	for id, c := range m.bots {
 		all["bot "+strconv.FormatInt(id, 10)+" over MTProto"] = c
@@ -37,60 +36,60 @@ func (m *mtproto) clients() map[string]*userclient.Client {
 	return all
 }
 
-// open makes the clients that the configuration asks for; g.db is open. It touches no network.
+// open makes the clients of the configuration; g.db is open. It uses no network.
 func (m *mtproto) open(ctx context.Context, g *Gateway) error {
-	shared, lacking := g.cfg.Load().Messaging.Telegram, false
+	shared, missingBot := g.cfg.Load().Messaging.Telegram, false
 	m.bots, m.fallback = map[int64]*userclient.Client{}, shared.Fallback.Enabled
 	for id, d := range g.cfg.Load().Domains {
 		t := d.Telegram
 		bot := config.BotID(t.BotToken)
 		if bot == 0 {
-			lacking = true
+			missingBot = true
 			continue
 		}
 		if !m.fallback || m.bots[bot] != nil {
 			continue
 		}
-		c, err := m.client(g, t, userclient.Options{BotToken: t.BotToken.Reveal()})
+		c, err := m.newClient(g, t, userclient.Options{BotToken: t.BotToken.Reveal()})
 		if err != nil {
-			return exit.AsUsage(fmt.Errorf("domain %q: %w", id, err))
+			return exit.Usagef("domain %q: %w", id, err)
 		}
 		m.bots[bot] = c
 	}
-	if !lacking && !m.fallback {
+	if !missingBot && !m.fallback {
 		return nil
 	}
-	there, err := hasSession(ctx, shared, g.db)
+	hasUser, err := hasSession(ctx, shared, g.db)
 	switch {
 	case err != nil:
 		return err
-	case !there && len(g.clients) == 0:
-		return exit.AsUsage(errNoWay)
-	case !there:
+	case !hasUser && len(g.clients) == 0:
+		return exit.AsUsage(errNoTransport)
+	case !hasUser:
 		return nil
 	}
-	m.alone = lacking
+	m.replacesBot = missingBot
 	o := userclient.Options{Session: shared.Session.Reveal(), DailyCap: shared.Fallback.PerDay}
-	if m.alone {
+	if m.replacesBot {
 		o.DailyCap, o.Broadcasts = g.cfg.Load().Limits.UserPerDay, true
 	}
-	c, err := m.client(g, shared, o)
+	c, err := m.newClient(g, shared, o)
 	if err != nil {
-		return exit.AsUsage(fmt.Errorf("messaging.telegram.session: %w", err))
+		return exit.Usagef("messaging.telegram.session: %w", err)
 	}
-	m.person = c
+	m.user = c
 	return nil
 }
 
-var errNoWay = errors.New("there is no way to Telegram: the configuration has neither a bottoken nor a session, and the database keeps no session; " +
-	"run telegate setup, or keep a session with telegate session import")
+var errNoTransport = errors.New("no way to Telegram: the configuration has neither a bottoken nor a session, and the database has no session; " +
+	"run telegate setup, or store a session with telegate session import")
 
-// hasSession tells whether there is a session of a person's account: in the configuration, or kept in the database.
+// hasSession reports whether a user session exists, in the configuration or in the database.
 func hasSession(ctx context.Context, shared config.Telegram, d *db.DB) (bool, error) {
 	if shared.Session != "" {
 		return true, nil
 	}
-	if shared.APIID == 0 || shared.APIHash == "" { // one of the database could not be used
+	if shared.APIID == 0 || shared.APIHash == "" { // a session in the database could not be used
 		return false, nil
 	}
 	_, err := userclient.StoredSession(ctx, d)
@@ -100,7 +99,7 @@ func hasSession(ctx context.Context, shared config.Telegram, d *db.DB) (bool, er
 	return err == nil, err
 }
 
-func (m *mtproto) client(g *Gateway, t config.Telegram, o userclient.Options) (*userclient.Client, error) {
+func (m *mtproto) newClient(g *Gateway, t config.Telegram, o userclient.Options) (*userclient.Client, error) {
 	app, err := telegram.NewApp(t, g.log, m.servers...)
 	if err != nil {
 		return nil, err
@@ -113,10 +112,10 @@ func (m *mtproto) client(g *Gateway, t config.Telegram, o userclient.Options) (*
 	return userclient.New(o)
 }
 
-// connect puts the clients where the dispatcher takes them from.
+// connect adds the clients to the dispatcher's transports and fallbacks.
 func (m *mtproto) connect(transports map[int64]delivery.Transport, fallbacks map[int64][]delivery.Fallback) {
-	if m.alone {
-		transports[delivery.UserSession] = m.person
+	if m.replacesBot {
+		transports[delivery.UserSession] = m.user
 	}
 	for id := range transports {
 		if !m.fallback {
@@ -125,21 +124,21 @@ func (m *mtproto) connect(transports map[int64]delivery.Transport, fallbacks map
 		if c := m.bots[id]; c != nil {
 			fallbacks[id] = append(fallbacks[id], delivery.Fallback{Transport: c, Up: func() bool { return connected(c) }})
 		}
-		if c := m.person; c != nil && id != delivery.UserSession {
+		if c := m.user; c != nil && id != delivery.UserSession {
 			fallbacks[id] = append(fallbacks[id], delivery.Fallback{Transport: c, Person: true, Up: func() bool { return connected(c) }})
 		}
 	}
 }
 
-// connected tells whether messages can leave by an account.
+// connected reports whether an account can send.
 func connected(c *userclient.Client) bool { return c.Status().State == userclient.StateConnected }
 
-// up tells whether a bot that is configured has a way over MTProto right now.
-func (m *mtproto) up(botID int64) bool {
+// canSend reports whether a configured bot can send over MTProto now.
+func (m *mtproto) canSend(botID int64) bool {
 	if c := m.bots[botID]; c != nil && connected(c) {
 		return true
 	}
-	return m.person != nil && (m.fallback || botID == delivery.UserSession) && connected(m.person)
+	return m.user != nil && (m.fallback || botID == delivery.UserSession) && connected(m.user)
 }
 
 // accountStates are all states of an account.

@@ -22,66 +22,66 @@ import (
 	"telegate/twofa"
 )
 
-// proveTimeout is how long Telegram may take to say whose a fresh token is.
-const proveTimeout = 15 * time.Second
+// verifyTimeout limits the check of a new token at Telegram.
+const verifyTimeout = 15 * time.Second
 
-// needsRestart matches what is read once, at the start. A bot's token is another matter: a fresh one of the same bot is taken up.
+// needsRestart matches keys that are read only at the start. A new token of the same bot needs no restart.
 var needsRestart = regexp.MustCompile(`^(api\.(listen|tls_cert|tls_key)|database\.path|log\.format|limits\.user_\w+|` +
 	`messaging\.telegram\.(apiid|apihash|session|baseurl|proxy|fallback\..*)|domains\..*\.messaging\.telegram\.(baseurl|proxy))$`)
 
-// Reload reads the configuration again and puts in force what can be without a restart: all of it, or after any error nothing. The error
-// is an *api.ReloadError, or says why the audit could not be written.
+// Reload reads the configuration again and applies what needs no restart: all of it, or nothing after any error. The error is an
+// *api.ReloadError, or says why the audit could not be written.
 func (g *Gateway) Reload(ctx context.Context) (api.Reloaded, error) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	done, err := g.tryReload(ctx)
 	g.metrics.reloaded(err)
 	if err != nil {
-		g.log.ErrorContext(ctx, "the configuration was not read again; the old one stays in force", "error", err)
+		g.log.ErrorContext(ctx, "configuration not reloaded; the old one is kept", "error", err)
 		return done, err
 	}
-	g.log.InfoContext(ctx, "the configuration was read again", "changed", inShort(done.Changed),
-		"needs_restart", inShort(done.NeedsRestart), "canceled", done.Canceled)
+	g.log.InfoContext(ctx, "configuration reloaded", "changed", shortList(done.Changed),
+		"needs_restart", shortList(done.NeedsRestart), "canceled", done.Canceled)
 	return done, nil
 }
 
 func (g *Gateway) tryReload(ctx context.Context) (api.Reloaded, error) {
 	if g.source == nil {
-		return api.Reloaded{}, &api.ReloadError{Detail: "This gateway was started without a configuration file, so there is nothing to read again."}
+		return api.Reloaded{}, &api.ReloadError{Detail: "This gateway was started without a configuration file, so there is nothing to reload."}
 	}
 	fresh, err := g.source()
 	if err != nil {
-		return api.Reloaded{}, faultsOf(err)
+		return api.Reloaded{}, reloadError(err)
 	}
 	old := g.cfg.Load()
-	cfg, done := g.settle(old, fresh)
-	grants, err := g.prove(ctx, old, cfg)
+	cfg, done := g.merge(old, fresh)
+	verified, err := g.verifyTokens(ctx, old, cfg)
 	if err != nil {
 		return api.Reloaded{}, err
 	}
 	showCertificate, err := api.Renew(g.listener, cfg.API.TLSCert, cfg.API.TLSKey)
 	if err != nil {
-		return api.Reloaded{}, &api.ReloadError{Detail: err.Error() + ". The old configuration stays in force."}
+		return api.Reloaded{}, &api.ReloadError{Detail: err.Error() + ". The old configuration is kept."}
 	}
 	if len(done.Changed) > 0 || !reflect.DeepEqual(old.Domains, cfg.Domains) {
-		if done.Canceled, err = g.changeDomains(ctx, old, cfg, done.Changed); err != nil {
+		if done.Canceled, err = g.applyDomains(ctx, old, cfg, done.Changed); err != nil {
 			return api.Reloaded{}, err
 		}
 	}
 	showCertificate()
-	g.adopt(cfg, grants)
+	g.apply(cfg, verified)
 	return done, nil
 }
 
-// faultsOf tells an error of the configuration line by line.
-func faultsOf(err error) error {
-	e := &api.ReloadError{Detail: "The configuration cannot be read. The old one stays in force.", Err: err}
+// reloadError turns an error of the configuration into one with its lines.
+func reloadError(err error) error {
+	e := &api.ReloadError{Detail: "The configuration cannot be read. The old one is kept.", Err: err}
 	var faults *config.Error
 	if !errors.As(err, &faults) {
 		e.Faults = []api.Fault{{Pointer: "configuration", Detail: err.Error()}}
 		return e
 	}
-	e.Detail = "The configuration has faults. The old one stays in force; mend them and reload again."
+	e.Detail = "The configuration has errors. The old one is kept; correct the errors and reload again."
 	for _, f := range faults.Faults {
 		where, what, _ := strings.Cut(f.String(), ": ")
 		e.Faults = append(e.Faults, api.Fault{Pointer: where, Detail: what})
@@ -89,27 +89,27 @@ func faultsOf(err error) error {
 	return e
 }
 
-// settle answers what of a fresh configuration can be in force now, and names what has changed.
-func (g *Gateway) settle(old, fresh *config.Config) (*config.Config, api.Reloaded) {
+// merge returns the new configuration without the changes that need a restart, and the names of all changes.
+func (g *Gateway) merge(old, fresh *config.Config) (*config.Config, api.Reloaded) {
 	cfg := *fresh
 	done := api.Reloaded{Changed: []string{}, NeedsRestart: []string{}, Warnings: append([]string{}, fresh.Warnings...)}
-	later := map[string]bool{} // what has to do with a bot that is not running yet, or is reached in another way
+	restart := map[string]bool{} // keys of bots that are not running yet, or whose address or proxy changes
 	cfg.Domains = map[string]config.Domain{}
 	for id, d := range fresh.Domains {
 		before, known := old.Domains[id]
-		table := config.DomainTable(id)
-		inUse, runs := g.inUse(old, d.Telegram)
+		domainSection := config.DomainTable(id)
+		current, running := g.currentSection(old, d.Telegram)
 		switch {
-		case runs:
-			way := d.Telegram
-			later[table+".messaging"] = way.BaseURL != inUse.BaseURL || way.Proxy != inUse.Proxy || way.MTProxy != inUse.MTProxy
-			inUse.BotToken = d.Telegram.BotToken
-			d.Telegram = inUse
+		case running:
+			section := d.Telegram
+			restart[domainSection+".messaging"] = section.BaseURL != current.BaseURL || section.Proxy != current.Proxy || section.MTProxy != current.MTProxy
+			current.BotToken = d.Telegram.BotToken
+			d.Telegram = current
 		case known:
 			d.Telegram = before.Telegram
-			later[table+".messaging"], later[table+".messaging.telegram.bottoken"], later["messaging.telegram.bottoken"] = true, true, true
+			restart[domainSection+".messaging"], restart[domainSection+".messaging.telegram.bottoken"], restart["messaging.telegram.bottoken"] = true, true, true
 		default:
-			later[table] = true
+			restart[domainSection] = true
 			continue
 		}
 		cfg.Domains[id] = d
@@ -119,21 +119,21 @@ func (g *Gateway) settle(old, fresh *config.Config) (*config.Config, api.Reloade
 	if config.BotID(token) == config.BotID(old.Messaging.Telegram.BotToken) {
 		cfg.Messaging.Telegram.BotToken = token
 	} else {
-		later["messaging.telegram.bottoken"] = true
+		restart["messaging.telegram.bottoken"] = true
 	}
-	certs := cmp.Compare(old.API.TLSCert, "") == cmp.Compare(fresh.API.TLSCert, "") // renewed, not begun or ended
+	renewed := cmp.Compare(old.API.TLSCert, "") == cmp.Compare(fresh.API.TLSCert, "") // a new certificate, but TLS is not switched on or off
 	cfg.API.Listen = old.API.Listen
-	if !certs {
+	if !renewed {
 		cfg.API.TLSCert, cfg.API.TLSKey = old.API.TLSCert, old.API.TLSKey
 	}
 	cfg.Database, cfg.Log.Format = old.Database, old.Log.Format
 	cfg.Limits.UserPerDay, cfg.Limits.UserBroadcastsPerMinute = old.Limits.UserPerDay, old.Limits.UserBroadcastsPerMinute
 	for _, name := range fresh.Changes(old) {
-		restart := needsRestart.MatchString(name) || later[name]
-		if strings.HasPrefix(name, "api.tls_") && certs {
-			restart = false
+		later := needsRestart.MatchString(name) || restart[name]
+		if strings.HasPrefix(name, "api.tls_") && renewed {
+			later = false
 		}
-		if restart {
+		if later {
 			done.NeedsRestart = append(done.NeedsRestart, name)
 		} else {
 			done.Changed = append(done.Changed, name)
@@ -142,42 +142,42 @@ func (g *Gateway) settle(old, fresh *config.Config) (*config.Config, api.Reloade
 	return &cfg, done
 }
 
-// inUse is the table by which the bot of another table is reached now; runs is false where it is not running. A domain without a bot has
-// the user session, if that stands in for bots.
-func (g *Gateway) inUse(old *config.Config, t config.Telegram) (found config.Telegram, runs bool) {
+// currentSection is the section that t's bot runs with now; running is false if the bot does not run. A domain without a bot has the user
+// session, if that replaces bots.
+func (g *Gateway) currentSection(old *config.Config, t config.Telegram) (section config.Telegram, running bool) {
 	id := config.BotID(t.BotToken)
 	if id == 0 {
-		found = old.Messaging.Telegram
-		found.BotToken = ""
-		return found, g.mtproto.alone || old.Messaging.Telegram.Session == "" && t.Session == ""
+		section = old.Messaging.Telegram
+		section.BotToken = ""
+		return section, g.mtproto.replacesBot || old.Messaging.Telegram.Session == "" && t.Session == ""
 	}
 	if g.clients[id] == nil {
 		return config.Telegram{}, false
 	}
-	return g.tables[id], true
+	return g.botSections[id], true
 }
 
-// prove asks Telegram about each token that has changed.
-func (g *Gateway) prove(ctx context.Context, old, cfg *config.Config) (map[int64]*bot.VerifiedToken, error) {
+// verifyTokens checks each new token at Telegram.
+func (g *Gateway) verifyTokens(ctx context.Context, old, cfg *config.Config) (map[int64]*bot.VerifiedToken, error) {
 	before, now := tokens(old), tokens(cfg)
-	grants := map[int64]*bot.VerifiedToken{}
+	verified := map[int64]*bot.VerifiedToken{}
 	for id, token := range now {
 		if before[id] == token || g.clients[id] == nil {
 			continue
 		}
-		asking, cancel := context.WithTimeout(ctx, proveTimeout)
-		grant, err := g.clients[id].VerifyToken(asking, token.Reveal())
+		asking, cancel := context.WithTimeout(ctx, verifyTimeout)
+		token, err := g.clients[id].VerifyToken(asking, token.Reveal())
 		cancel()
 		if err != nil {
-			return nil, &api.ReloadError{Detail: fmt.Sprintf("Telegram was asked whose the new token of bot %d is, and it cannot be used (%v). The old configuration, "+
-				"with the old token, stays in force; look at the token, or reload again once Telegram can be reached.", id, err), Err: err}
+			return nil, &api.ReloadError{Detail: fmt.Sprintf("The new token of bot %d could not be verified at Telegram (%v). The old configuration "+
+				"with the old token is kept; check the token, or reload again when Telegram can be reached.", id, err), Err: err}
 		}
-		grants[id] = grant
+		verified[id] = token
 	}
-	return grants, nil
+	return verified, nil
 }
 
-// tokens are those of a configuration by the id of the bot.
+// tokens are the tokens of a configuration, by bot id.
 func tokens(cfg *config.Config) map[int64]config.Secret {
 	all := map[int64]config.Secret{}
 	for _, d := range cfg.Domains {
@@ -188,9 +188,9 @@ func tokens(cfg *config.Config) map[int64]config.Secret {
 	return all
 }
 
-// changeDomains puts the domains of a configuration in force, ends what is pending where msg2factor is off now, and writes that down. If
-// it cannot be written, the old ones are in force again.
-func (g *Gateway) changeDomains(ctx context.Context, old, cfg *config.Config, changed []string) (canceled int, err error) {
+// applyDomains applies the domains of a configuration, cancels pending verifications where msg2factor is now off, and writes an audit entry. If
+// that fails, it restores the old domains.
+func (g *Gateway) applyDomains(ctx context.Context, old, cfg *config.Config, changed []string) (canceled int, err error) {
 	domains := slices.Collect(maps.Keys(cfg.Domains))
 	for id := range old.Domains {
 		if _, stays := cfg.Domains[id]; !stays {
@@ -200,7 +200,7 @@ func (g *Gateway) changeDomains(ctx context.Context, old, cfg *config.Config, ch
 	slices.Sort(domains)
 	g.domains.set(cfg.Domains)
 	canceled, err = g.codes.ApplyPolicy(ctx, domains, audit.Entry{
-		Time: time.Now(), Event: audit.ConfigReloaded, Outcome: inShort(changed),
+		Time: time.Now(), Event: audit.ConfigReloaded, Outcome: shortList(changed),
 	})
 	if err != nil {
 		g.domains.set(old.Domains)
@@ -208,8 +208,8 @@ func (g *Gateway) changeDomains(ctx context.Context, old, cfg *config.Config, ch
 	return canceled, err
 }
 
-// inShort are the first of many names.
-func inShort(names []string) string {
+// shortList joins names, at most the first 20.
+func shortList(names []string) string {
 	const most = 20
 	if len(names) > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], " "), len(names)-most)
@@ -217,11 +217,11 @@ func inShort(names []string) string {
 	return strings.Join(names, " ")
 }
 
-// adopt puts the rest of a configuration in force; nothing here can fail.
-func (g *Gateway) adopt(cfg *config.Config, grants map[int64]*bot.VerifiedToken) {
+// apply applies the rest of a configuration. It cannot fail.
+func (g *Gateway) apply(cfg *config.Config, verified map[int64]*bot.VerifiedToken) {
 	logging.Reconfigure(g.log, cfg)
-	for id, grant := range grants {
-		g.clients[id].UseToken(grant)
+	for id, token := range verified {
+		g.clients[id].UseToken(token)
 		g.domains.bots[id].RetryNow()
 	}
 	g.server.SetKeys(apiKeys(cfg))

@@ -15,7 +15,7 @@ import (
 	"telegate/doctor"
 )
 
-// consoleDomains are the domains as the administrators' pages show them.
+// consoleDomains are the domains as the console shows them.
 type consoleDomains struct{ *domains }
 
 // Domain implements pages.Domains.
@@ -36,11 +36,11 @@ func (d consoleDomains) Domains() []pages.Domain {
 	return list
 }
 
-// Status is what the page Status shows.
+// Status is the content of the console's page Status.
 func (g *Gateway) Status(ctx context.Context) (pages.Status, error) {
 	var s pages.Status
 	for _, c := range g.Health(ctx) {
-		if c.Name == "outbox" { // the page shows each of its lanes
+		if c.Name == "outbox" { // the page shows its lanes
 			continue
 		}
 		p := pages.Part{Name: c.Name, Tone: tones[c.Status], State: c.State, Detail: c.Detail}
@@ -66,10 +66,10 @@ func (g *Gateway) Status(ctx context.Context) (pages.Status, error) {
 	}
 	for _, p := range pauses {
 		if p.Until.After(time.Now()) {
-			s.Pauses = append(s.Pauses, pages.Pause{Bot: g.nameOf(p.BotID), ChatID: p.ChatID, Until: p.Until})
+			s.Pauses = append(s.Pauses, pages.Pause{Bot: g.botLabel(p.BotID), ChatID: p.ChatID, Until: p.Until})
 		}
 	}
-	slices.SortFunc(s.Pauses, func(a, b pages.Pause) int { // those of whole bots first, then the longest
+	slices.SortFunc(s.Pauses, func(a, b pages.Pause) int { // bots before chats, then the longest first
 		return cmp.Or(cmp.Compare(min(1, max(a.ChatID, -a.ChatID)), min(1, max(b.ChatID, -b.ChatID))), b.Until.Compare(a.Until))
 	})
 	s.Limits = consoleLimits(g.cfg.Load().Limits)
@@ -79,7 +79,7 @@ func (g *Gateway) Status(ctx context.Context) (pages.Status, error) {
 // checkTones are the tones of findings. A skipped check has none.
 var checkTones = map[string]string{doctor.OK: "good", doctor.Warn: "warn", doctor.Fail: "bad"}
 
-// consoleChecks runs the checks of telegate doctor for the page Status, once at a time; nil without them.
+// consoleChecks runs the checks of telegate doctor for the page Status, one run at a time; nil without them.
 func (g *Gateway) consoleChecks() func(context.Context) []pages.Check {
 	if g.check == nil {
 		return nil
@@ -97,7 +97,7 @@ func (g *Gateway) consoleChecks() func(context.Context) []pages.Check {
 	}
 }
 
-// queue is what GET /v1/status tells: the same as the page.
+// queue is the content of GET /v1/status: the same as the page's.
 func (g *Gateway) queue(ctx context.Context) (api.Queue, error) {
 	s, err := g.Status(ctx)
 	q := api.Queue{}
@@ -119,8 +119,8 @@ func (g *Gateway) queue(ctx context.Context) (api.Queue, error) {
 
 var tones = map[string]string{api.HealthOK: "good", api.HealthDegraded: "warn", api.HealthFailing: "bad"}
 
-// nameOf is a bot as people know it.
-func (g *Gateway) nameOf(botID int64) string {
+// botLabel names a bot for people.
+func (g *Gateway) botLabel(botID int64) string {
 	if botID == delivery.UserSession {
 		return "the user session"
 	}
@@ -137,10 +137,10 @@ func consoleLimits(l config.Limits) []pages.Limit {
 		{Name: "bot_per_second", Value: fmt.Sprint(l.BotPerSecond), Words: "messages of a bot in a second, to all chats together"},
 		{Name: "chat_per_second", Value: fmt.Sprint(l.ChatPerSecond), Words: "messages to one person in a second"},
 		{Name: "group_per_minute", Value: fmt.Sprint(l.GroupPerMinute), Words: "messages to one group in a minute"},
-		{Name: "user_per_day", Value: fmt.Sprint(l.UserPerDay), Words: "messages of the user session in a day, where it stands in for a bot"},
-		{Name: "user_broadcasts_per_minute", Value: fmt.Sprint(l.UserBroadcastsPerMinute), Words: "broadcasts' messages of the user session in a minute"},
+		{Name: "user_per_day", Value: fmt.Sprint(l.UserPerDay), Words: "messages of the user session in a day, if it replaces a bot"},
+		{Name: "user_broadcasts_per_minute", Value: fmt.Sprint(l.UserBroadcastsPerMinute), Words: "broadcast messages of the user session in a minute"},
 		{Name: "code_digits", Value: fmt.Sprint(l.CodeDigits), Words: "digits of a sign-in code"},
-		{Name: "code_ttl", Value: l.CodeTTL.String(), Words: "how long a sign-in code is good for"},
+		{Name: "code_ttl", Value: l.CodeTTL.String(), Words: "how long a sign-in code is valid"},
 	}
 }
 

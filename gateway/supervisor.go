@@ -11,52 +11,52 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// tellSupervisor says to systemd how telegate is doing (sd_notify(3)); where nobody listens it does nothing. A message that is lost is
-// not worth more than that: systemd acts on what it does not hear.
-func tellSupervisor(state string) { _, _ = daemon.SdNotify(false, state) }
+// notifySystemd sends a state to systemd (sd_notify(3)). Without systemd it does nothing. Errors are ignored: systemd acts on missing
+// messages.
+func notifySystemd(state string) { _, _ = daemon.SdNotify(false, state) }
 
-// RunSupervised runs a gateway under the eyes of systemd: it says when it is ready, when it stops and, while the watchdog is on, that it is
-// alive. SIGHUP has the configuration read again.
+// RunSupervised runs a gateway and tells systemd when it is ready, when it stops and, for the watchdog, that it is alive. SIGHUP reloads the
+// configuration.
 func RunSupervised(ctx context.Context, g *Gateway) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	work, done := context.WithCancel(ctx)
 	defer done()
-	defer context.AfterFunc(ctx, func() { tellSupervisor(daemon.SdNotifyStopping) })()
+	defer context.AfterFunc(ctx, func() { notifySystemd(daemon.SdNotifyStopping) })()
 	go g.watchdog(work)
 	go func() {
 		for {
 			select {
 			case <-hangup:
-				g.reloadForSupervisor(work)
+				g.reloadOnSignal(work)
 			case <-work.Done():
 				return
 			}
 		}
 	}()
-	tellSupervisor(daemon.SdNotifyReady)
+	notifySystemd(daemon.SdNotifyReady)
 	return g.Run(ctx)
 }
 
-// reloadForSupervisor is a reload that nobody waits for: the log has what came of it, and so has systemctl status.
-func (g *Gateway) reloadForSupervisor(ctx context.Context) {
+// reloadOnSignal reloads. The log and systemctl status show the result.
+func (g *Gateway) reloadOnSignal(ctx context.Context) {
 	state := daemon.SdNotifyReloading
-	if stamp := daemon.SdNotifyMonotonicUsec(); stamp != "" { // what Type=notify-reload asks for
+	if stamp := daemon.SdNotifyMonotonicUsec(); stamp != "" { // for Type=notify-reload
 		state += "\n" + stamp
 	}
-	tellSupervisor(state)
-	status := "The configuration was read again."
+	notifySystemd(state)
+	status := "Configuration reloaded."
 	if done, err := g.Reload(ctx); err != nil {
-		status = "The configuration was not read again, the old one stays in force; the log says why."
+		status = "Configuration not reloaded, the old one is kept; the log says why."
 	} else if len(done.NeedsRestart) > 0 {
-		status += fmt.Sprintf(" %d changes need a restart; the log names them.", len(done.NeedsRestart))
+		status += fmt.Sprintf(" %d changes need a restart; the log lists them.", len(done.NeedsRestart))
 	}
-	tellSupervisor(daemon.SdNotifyReady + "\nSTATUS=" + status)
+	notifySystemd(daemon.SdNotifyReady + "\nSTATUS=" + status)
 }
 
-// watchdog tells systemd that telegate is alive, twice as often as it asks for. Alive means that the one goroutine that writes answers,
-// be it that the disk is full: a restart would make no room.
+// watchdog tells systemd that telegate is alive, twice in each interval. Alive means that the database's writer answers, even that the disk is
+// full: a restart would free no space.
 func (g *Gateway) watchdog(ctx context.Context) {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every <= 0 {
@@ -66,7 +66,7 @@ func (g *Gateway) watchdog(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if g.alive(ctx, every/2) {
-			tellSupervisor(daemon.SdNotifyWatchdog)
+			notifySystemd(daemon.SdNotifyWatchdog)
 		}
 		select {
 		case <-tick.C:

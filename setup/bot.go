@@ -15,31 +15,31 @@ import (
 
 const botIntro = `
 To get a token, open https://t.me/BotFather in Telegram and send /newbot. It
-asks for a name, which people will see, and for a username that ends in "bot",
-and answers with the token: a number, a colon and about 35 letters. Whoever has
-the token is the bot; show it to nobody.
+asks for a name, which people will see, and for a username that ends in "bot".
+It answers with the token: a number, a colon and about 35 letters. The token
+gives full control of the bot; show it to nobody.
 `
 
-// sampleToken stands for the one that is to come.
+// sampleToken is a placeholder for the token that setup asks for.
 var sampleToken = "100000:" + strings.Repeat("A", 35)
 
-// setUpBot gets a token that Telegram takes.
+// setUpBot gets a valid token.
 func (w *wizard) setUpBot(ctx context.Context) error {
-	// How to reach Telegram does not depend on the token, and faults of the rest show before anybody has typed one.
+	// baseurl and proxy do not depend on the token, and errors in the rest show before the user has typed one.
 	_, cfg, err := w.preview(config.Change{Key: "bottoken_file"}, config.Change{Key: "bottoken", Value: sampleToken})
 	if err != nil {
 		return err
 	}
-	way := cfg.Messaging.Telegram
-	token, file, err := w.given(ctx, w.BottokenFile, "bottoken")
+	section := cfg.Messaging.Telegram
+	token, file, err := w.provided(ctx, w.BottokenFile, "bottoken")
 	if err != nil {
 		return err
 	}
 	if token != "" {
-		return w.takeToken(ctx, token, file, way)
+		return w.useToken(ctx, token, file, section)
 	}
 	if w.Yes {
-		return exit.AsUsage(errors.New("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN"))
+		return exit.Usagef("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN")
 	}
 	w.Say("%s", botIntro)
 	for {
@@ -47,8 +47,8 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = w.takeToken(ctx, token, "", way)
-		var refused refusedError
+		err = w.useToken(ctx, token, "", section)
+		var refused invalidError
 		if !errors.As(err, &refused) {
 			return err
 		}
@@ -56,23 +56,23 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 	}
 }
 
-// takeToken checks a token and what hangs on it, and notes it for the configuration.
-func (w *wizard) takeToken(ctx context.Context, token, file string, way config.Telegram) error {
+// useToken checks a token, its bot and webhook, and records it for the configuration.
+func (w *wizard) useToken(ctx context.Context, token, file string, section config.Telegram) error {
 	if fault := config.BotTokenFault(token); fault != "" {
-		return refusedError{errors.New("this " + fault)}
+		return invalidError{errors.New("this " + fault)}
 	}
-	way.BotToken = config.Secret(token)
-	client, err := telegram.NewBotClient(way, nil)
+	section.BotToken = config.Secret(token)
+	client, err := telegram.NewBotClient(section, nil)
 	if err != nil {
 		return err
 	}
-	w.closing = append(w.closing, client.Close)
-	if err := w.askWho(ctx, client, way.BaseURL); err != nil {
+	w.closers = append(w.closers, client.Close)
+	if err := w.identifyBot(ctx, client, section.BaseURL); err != nil {
 		return err
 	}
-	if old, err := config.Parse(w.Config, w.old, w.Getenv); err == nil {
+	if old, err := config.Parse(w.Config, w.current, w.Getenv); err == nil {
 		if id := config.BotID(old.Messaging.Telegram.BotToken); id != 0 && id != client.ID() {
-			w.Say("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with this one everybody has to link again.", id)
+			w.Say("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with the new bot everybody has to link again.", id)
 		}
 	}
 	if err := w.checkWebhook(ctx, client); err != nil {
@@ -81,14 +81,13 @@ func (w *wizard) takeToken(ctx context.Context, token, file string, way config.T
 	return w.set("bottoken", token, file)
 }
 
-// refusedError is an answer that another one may do better than.
-type refusedError struct{ error }
+// invalidError is a wrong answer; setup asks again.
+type invalidError struct{ error }
 
-func (e refusedError) Unwrap() error { return e.error }
+func (e invalidError) Unwrap() error { return e.error }
 
-// askWho asks Telegram who the bot is. Trouble on the way is no fault of the token: it is tried again for as long as the person wants
-// that.
-func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) error {
+// identifyBot asks Telegram who the bot is. If Telegram cannot be reached, it tries again as long as the user wants.
+func (w *wizard) identifyBot(ctx context.Context, client *bot.Client, server string) error {
 	for {
 		w.Say("Asking %s about bot %d…", server, client.ID())
 		me, err := client.GetMe(ctx)
@@ -101,7 +100,7 @@ func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) 
 		}
 		trouble := bot.Diagnose(err)
 		if trouble.State == bot.StateUnauthorized {
-			return refusedError{errors.New("this is the token of no bot that Telegram knows: compare it with what @BotFather shows under /mybots, API Token")}
+			return invalidError{errors.New("Telegram knows no bot with this token: compare it with the token that @BotFather shows under /mybots, API Token")}
 		}
 		if w.Yes {
 			return fmt.Errorf("the token could not be checked, and nothing was changed: %s", trouble.Detail)
@@ -117,29 +116,29 @@ func (w *wizard) askWho(ctx context.Context, client *bot.Client, server string) 
 	}
 }
 
-// checkWebhook looks for a webhook, which would take the bot's updates away from telegate. It is removed when the configuration is
-// written, and only if somebody wants that.
+// checkWebhook looks for a webhook, which would take the bot's updates from telegate. If the user agrees, it is removed after the configuration
+// is written.
 func (w *wizard) checkWebhook(ctx context.Context, client *bot.Client) error {
 	hook, err := client.Webhook(ctx)
 	if err != nil {
-		w.Say("Whether a webhook is set could not be found out: %s", bot.Diagnose(err).Detail)
+		w.Say("The check for a webhook failed: %s", bot.Diagnose(err).Detail)
 		return nil
 	}
 	if hook.Host == "" {
 		return nil
 	}
-	w.Say("\nA webhook is set for this bot: Telegram brings what people write to %s, and not to telegate.", hook.Host)
+	w.Say("\nThis bot has a webhook: Telegram sends its updates to %s and not to telegate.", hook.Host)
 	remove := w.DeleteWebhook
 	if !remove && !w.Yes {
-		if remove, err = w.Confirm(ctx, "Remove it? Whatever listens there hears nothing of the bot any more.", false); err != nil {
+		if remove, err = w.Confirm(ctx, "Remove it? The program there then gets no more updates of the bot.", false); err != nil {
 			return err
 		}
 	}
 	if !remove {
-		w.Say("It stays. Messages will go out; links, commands and buttons will not work until it is gone.")
+		w.Say("It stays. telegate can send messages; links, commands and buttons do not work until the webhook is removed.")
 		return nil
 	}
-	w.after = append(w.after, func(ctx context.Context) {
+	w.afterWrite = append(w.afterWrite, func(ctx context.Context) {
 		if err := client.DeleteWebhook(ctx); err != nil {
 			w.Say("The webhook could not be removed: %s Run the same command again.", bot.Diagnose(err).Detail)
 			return

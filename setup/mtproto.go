@@ -8,17 +8,17 @@ import (
 	"telegate/userclient"
 )
 
-// sessionAccounts is MTProto as the setup needs it.
-type sessionAccounts struct{ app userclient.App }
+// mtprotoAccounts implements Accounts by userclient.
+type mtprotoAccounts struct{ app userclient.App }
 
-// Telegram makes the accounts of a configuration for the setup, where the library's oddities are nobody's business.
+// Telegram makes Accounts for a configuration.
 func Telegram(t config.Telegram, servers ...userclient.Server) (Accounts, error) {
 	app, err := telegram.NewApp(t, nil, servers...)
-	return sessionAccounts{app}, err
+	return mtprotoAccounts{app}, err
 }
 
-// CheckSession implements accounts.
-func (a sessionAccounts) CheckSession(ctx context.Context, session string) (userclient.Person, error) {
+// CheckSession implements Accounts.
+func (a mtprotoAccounts) CheckSession(ctx context.Context, session string) (userclient.Person, error) {
 	s, err := userclient.Decode(session)
 	if err != nil {
 		return userclient.Person{}, err
@@ -26,8 +26,8 @@ func (a sessionAccounts) CheckSession(ctx context.Context, session string) (user
 	return userclient.Verify(ctx, a.app, s)
 }
 
-// LogOut implements accounts.
-func (a sessionAccounts) LogOut(ctx context.Context, session string) error {
+// LogOut implements Accounts.
+func (a mtprotoAccounts) LogOut(ctx context.Context, session string) error {
 	s, err := userclient.Decode(session)
 	if err != nil {
 		return err
@@ -35,39 +35,39 @@ func (a sessionAccounts) LogOut(ctx context.Context, session string) error {
 	return userclient.LogOut(ctx, a.app, s)
 }
 
-// SignIn implements accounts.
-func (a sessionAccounts) SignIn(ctx context.Context) (SignIn, error) {
+// SignIn implements Accounts.
+func (a mtprotoAccounts) SignIn(ctx context.Context) (SignIn, error) {
 	s, _, err := userclient.StartSignIn(ctx, a.app)
 	if err != nil {
 		return nil, err
 	}
-	return sessionSignIn{s}, nil
+	return mtprotoSignIn{s}, nil
 }
 
-// sessionSignIn tells setup of the steps in its own words.
-type sessionSignIn struct{ s *userclient.SignIn }
+// mtprotoSignIn implements SignIn.
+type mtprotoSignIn struct{ s *userclient.SignIn }
 
-func (i sessionSignIn) Phone(ctx context.Context, number string) (Step, error) {
+func (i mtprotoSignIn) Phone(ctx context.Context, number string) (Step, error) {
 	return stepOf(i.s.Phone(ctx, number))
 }
 
-func (i sessionSignIn) Code(ctx context.Context, code string) (Step, error) {
+func (i mtprotoSignIn) Code(ctx context.Context, code string) (Step, error) {
 	return stepOf(i.s.Code(ctx, code))
 }
 
-func (i sessionSignIn) Resend(ctx context.Context) (Step, error) {
+func (i mtprotoSignIn) Resend(ctx context.Context) (Step, error) {
 	return stepOf(i.s.Resend(ctx))
 }
 
-func (i sessionSignIn) Password(ctx context.Context, password string) (Step, error) {
+func (i mtprotoSignIn) Password(ctx context.Context, password string) (Step, error) {
 	return stepOf(i.s.Password(ctx, password))
 }
 
-func (i sessionSignIn) QR(ctx context.Context) (Step, error) { return stepOf(i.s.QR(ctx)) }
-func (i sessionSignIn) Scanned(ctx context.Context) (Step, error) {
+func (i mtprotoSignIn) QR(ctx context.Context) (Step, error) { return stepOf(i.s.QR(ctx)) }
+func (i mtprotoSignIn) Scanned(ctx context.Context) (Step, error) {
 	return stepOf(i.s.Scanned(ctx))
 }
-func (i sessionSignIn) Cancel() { i.s.Cancel() }
+func (i mtprotoSignIn) Cancel() { i.s.Cancel() }
 
 func stepOf(s userclient.Step, err error) (Step, error) {
 	step := Step{Want: s.Want, Problem: s.Problem, Hint: s.Hint, URL: s.URL, Expires: s.Expires}

@@ -17,60 +17,60 @@ import (
 	"telegate/internal/terminal"
 )
 
-// Options say what to set up, and what setup has of the process.
+// Options are the input of Run.
 type Options struct {
 	Config        string // the configuration file
 	Kind          string // "bot" or "user"; empty: ask
 	Print         bool   // print the lines for the configuration instead of writing them
-	Yes           bool   // ask nothing: everything comes from the files below and the environment
+	Yes           bool   // ask nothing: take everything from the files below and the environment
 	BottokenFile  string // "-" is a line of standard input
-	DeleteWebhook bool   // remove a webhook that is set for the bot
+	DeleteWebhook bool   // remove the bot's webhook, if it has one
 	APIID         int
 	APIHashFile   string
 	SessionFile   string
-	ByFile        bool // write the names of the files instead of what they hold
+	ByFile        bool // write the names of the files instead of their contents
 
 	Getenv         func(string) string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	OpenAccounts   OpenAccounts // nil where the build has no MTProto
+	OpenAccounts   OpenAccounts // nil if the build has no MTProto
 }
 
-// telegramTable is where everything goes that setup writes.
-var telegramTable = []string{"messaging", "telegram"}
+// telegramSection is the section that setup writes.
+var telegramSection = []string{"messaging", "telegram"}
 
 // wizard is one run of setup.
 type wizard struct {
 	*terminal.Terminal
 	Options
-	old     []byte // the configuration as it is; nil where there is none
-	changes []config.Change
-	after   []func(context.Context) // what is left to do once the file is written
-	closing []func()                // what has to be let go at the end
-	through string                  // how Telegram's data centres are reached, in words
-	// logOut ends the login that this run has made at Telegram; nil where there is none, or its session is kept.
+	current     []byte // the configuration file; nil if it does not exist
+	changes     []config.Change
+	afterWrite  []func(context.Context) // actions after the file is written
+	closers     []func()                // called at the end
+	connectNote string                  // how setup connects to Telegram's data centres, in words
+	// logOut ends the login that this run has made at Telegram; nil if there is none, or if its session is stored.
 	logOut func(context.Context) error
 }
 
-// Run asks, checks the answers with Telegram and writes the configuration at the end, or nothing.
+// Run asks, checks the answers with Telegram and writes the configuration at the end. If it fails before, it changes nothing.
 func Run(ctx context.Context, o Options) error {
 	w := &wizard{Terminal: terminal.New(o.Stdin, o.Stdout), Options: o}
-	if o.Print { // only the lines go to standard output
+	if o.Print { // standard output gets only the lines of the configuration
 		w.Terminal = terminal.New(o.Stdin, o.Stderr)
 	}
 	defer func() {
-		for _, closeIt := range w.closing {
+		for _, closeIt := range w.closers {
 			closeIt()
 		}
 	}()
-	defer w.endLogin(ctx)
+	defer w.logOutUnused(ctx)
 	if err := w.open(); err != nil {
 		return err
 	}
 	w.Say("%s", setupIntro)
 	if w.Kind == "" {
 		if w.Yes {
-			return exit.AsUsage(errors.New("--yes needs to know which: telegate setup bot, or telegate setup user"))
+			return exit.Usagef("with --yes name the kind: telegate setup bot, or telegate setup user")
 		}
 		kind, err := w.Choose(ctx, "Set up a 1) bot or a 2) user?", "bot", "user")
 		if err != nil {
@@ -78,51 +78,51 @@ func Run(ctx context.Context, o Options) error {
 		}
 		w.Kind = kind
 	}
-	walk := w.setUpBot
+	questions := w.setUpBot
 	if w.Kind == "user" {
-		walk = w.setUpUser
+		questions = w.setUpUser
 	}
-	if err := walk(ctx); err != nil {
+	if err := questions(ctx); err != nil {
 		return err
 	}
-	return w.finish(ctx)
+	return w.write(ctx)
 }
 
-const setupIntro = `telegate reaches Telegram as a bot or as a user.
+const setupIntro = `telegate uses Telegram as a bot or as a user.
 
-  bot   Recommended. It needs one thing: a token, which @BotFather gives out
-        in Telegram. apiid and apihash are not needed.
-  user  A person's own account writes the messages. It needs apiid and apihash
+  bot   Recommended. It needs only a token, which @BotFather gives you in
+        Telegram. It needs no apiid and apihash.
+  user  A person's own account sends the messages. It needs apiid and apihash
         from https://my.telegram.org/apps, and a sign-in. Telegram may limit or
         close such an account.
 `
 
-// open reads the configuration and makes sure that it can be changed, before anybody types anything.
+// open reads the configuration and checks that it can be changed, before it asks anything.
 func (w *wizard) open() error {
 	var err error
-	w.old, err = os.ReadFile(w.Config)
+	w.current, err = os.ReadFile(w.Config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		w.old = nil
+		w.current = nil
 	case err != nil:
 		return fmt.Errorf("read the configuration: %w", err)
-	case w.old == nil:
-		w.old = []byte{}
+	case w.current == nil:
+		w.current = []byte{}
 	}
-	if _, err := config.Edit(w.Config, w.old, telegramTable, nil); err != nil {
-		return exit.AsUsage(fmt.Errorf("%w\nMend that first; nothing was changed", err))
+	if _, err := config.Edit(w.Config, w.current, telegramSection, nil); err != nil {
+		return exit.Usagef("%w\nCorrect that first; nothing was changed", err)
 	}
 	if w.Print {
 		return nil
 	}
 	if err := config.CheckWritable(w.Config); err != nil {
-		return fmt.Errorf("%s cannot be written: %w\nRun it as the user who owns the folder, name another file with --config, or use --print", w.Config, err)
+		return fmt.Errorf("%s cannot be written: %w\nRun it as the user who owns the folder, choose another file with --config, or use --print", w.Config, err)
 	}
 	return nil
 }
 
-// set notes a secret for the configuration, by value or, with --by-file, by the file it came from. Its twin goes, since two sources of
-// one secret are a fault.
+// set records a secret for the configuration: its value or, with --by-file, the name of its file. It removes the other key, because two sources
+// of one secret are an error.
 func (w *wizard) set(key, value, file string) error {
 	if file != "" && w.ByFile {
 		path, err := filepath.Abs(file)
@@ -136,14 +136,14 @@ func (w *wizard) set(key, value, file string) error {
 	return nil
 }
 
-// given returns a secret that needs no asking: from the file a flag names, or from the variable or its _FILE twin. file is the file it
-// came from, where that is one that will still be there.
-func (w *wizard) given(ctx context.Context, flag, key string) (value, file string, err error) {
+// provided returns a secret from the file of a flag, or from the variable or its _FILE variant; empty if there is none. file is the name of a
+// permanent file that it came from.
+func (w *wizard) provided(ctx context.Context, flag, key string) (value, file string, err error) {
 	variable := config.SharedEnv + strings.ToUpper(key)
 	file = flag
 	if file == "" {
 		if value = strings.TrimSpace(w.Getenv(variable)); value != "" {
-			w.Say("Taking %s from %s.", key, variable)
+			w.Say("Using %s from %s.", key, variable)
 			return value, "", nil
 		}
 		if file = strings.TrimSpace(w.Getenv(variable + "_FILE")); file == "" {
@@ -157,19 +157,19 @@ func (w *wizard) given(ctx context.Context, flag, key string) (value, file strin
 		value, err = w.AskHidden(ctx, key+":")
 		return value, "", err
 	}
-	data, err := readSmall(file)
+	data, err := readSecretFile(file)
 	if err != nil {
-		return "", "", exit.AsUsage(fmt.Errorf("%s: %w", key, err))
+		return "", "", exit.Usagef("%s: %w", key, err)
 	}
 	if value = strings.TrimSpace(data); value == "" {
-		return "", "", exit.AsUsage(fmt.Errorf("%s: %s is empty", key, file))
+		return "", "", exit.Usagef("%s: %s is empty", key, file)
 	}
-	w.Say("Taking %s from %s.", key, file)
+	w.Say("Using %s from %s.", key, file)
 	return value, file, nil
 }
 
-// readSmall reads a file that holds a secret: a line, not a disk.
-func readSmall(file string) (string, error) {
+// readSecretFile reads at most one line's worth of a file.
+func readSecretFile(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
@@ -179,12 +179,12 @@ func readSmall(file string) (string, error) {
 	return string(data), err
 }
 
-// preview returns the configuration as it would be with some changes. The variables of the keys that change do not count in it, so that
-// the answers are checked and not what the environment holds.
+// preview returns the configuration with some changes. It ignores the environment variables of the changed keys, so that it checks the answers
+// and not the environment.
 func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, error) {
-	content, err := config.Edit(w.Config, w.old, telegramTable, changes)
+	content, err := config.Edit(w.Config, w.current, telegramSection, changes)
 	if err != nil {
-		return nil, nil, exit.AsUsage(fmt.Errorf("%s: %w", w.Config, err))
+		return nil, nil, exit.Usagef("%s: %w", w.Config, err)
 	}
 	cfg, err := config.Parse(w.Config, content, func(name string) string {
 		key := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(name, config.SharedEnv), "_FILE"))
@@ -194,31 +194,31 @@ func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, erro
 		return w.Getenv(name)
 	})
 	if err != nil {
-		return nil, nil, exit.AsUsage(fmt.Errorf("%w\nMend that first; nothing was changed", err))
+		return nil, nil, exit.Usagef("%w\nCorrect that first; nothing was changed", err)
 	}
 	return content, cfg, nil
 }
 
-// finish checks the whole configuration, asks for the last time and writes.
-func (w *wizard) finish(ctx context.Context) error {
+// write checks the whole configuration, asks for confirmation and writes it.
+func (w *wizard) write(ctx context.Context) error {
 	content, cfg, err := w.preview(w.changes...)
 	if err != nil {
 		return err
 	}
 	if w.Print {
-		lines, err := config.Edit("", nil, telegramTable, w.changes)
+		lines, err := config.Edit("", nil, telegramSection, w.changes)
 		if err != nil {
 			return err
 		}
-		w.Say("\nThese lines belong into %s, which only the user telegate runs as should be able to read (chmod 600):\n", w.Config)
+		w.Say("\nAdd these lines to %s. Only the user telegate runs as should be able to read it (chmod 600):\n", w.Config)
 		if _, err = w.Stdout.Write(lines); err == nil {
-			w.logOut = nil // the session is in somebody's hands
+			w.logOut = nil // the user has the session now
 		}
 		return err
 	}
-	question := fmt.Sprintf("Write %s, with %s?", w.Config, w.keys())
-	if w.old != nil {
-		question = fmt.Sprintf("Change %s in %s? The rest of it stays, and the old file is kept.", w.keys(), w.Config)
+	question := fmt.Sprintf("Write %s, with %s?", w.Config, w.changedKeys())
+	if w.current != nil {
+		question = fmt.Sprintf("Change %s in %s? The rest stays unchanged, and the old file is kept.", w.changedKeys(), w.Config)
 	}
 	if !w.Yes {
 		ok, err := w.Confirm(ctx, "\n"+question, true)
@@ -233,7 +233,7 @@ func (w *wizard) finish(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return terminal.ErrInterrupted
 	}
-	backup, err := config.Save(w.Config, w.old, content, time.Now())
+	backup, err := config.Save(w.Config, w.current, content, time.Now())
 	if err != nil {
 		return err
 	}
@@ -244,12 +244,12 @@ func (w *wizard) finish(ctx context.Context) error {
 	}
 	w.Say("\n%s is written, with mode %04o.", w.Config, info.Mode().Perm())
 	if backup != "" {
-		w.Say("The old one is %s.", backup)
+		w.Say("The old file is %s.", backup)
 	}
 	if real, err := config.Parse(w.Config, content, w.Getenv); err != nil || real.Messaging != cfg.Messaging {
-		w.Say("Attention: variables that begin with %s are set here, say something else, and beat the file.", config.SharedEnv)
+		w.Say("Attention: environment variables that begin with %s are set here and override the file.", config.SharedEnv)
 	}
-	for _, do := range w.after {
+	for _, do := range w.afterWrite {
 		do(ctx)
 	}
 	for _, warning := range w.newWarnings(cfg) {
@@ -259,28 +259,28 @@ func (w *wizard) finish(ctx context.Context) error {
 	return nil
 }
 
-// logOutTimeout is how long a person waits for the end of a login that is of no use.
+// logOutTimeout limits the end of a login that is not needed.
 const logOutTimeout = 15 * time.Second
 
-// endLogin ends the login of a sign-in whose session was kept nowhere: it would stay open in the account's list of devices.
-func (w *wizard) endLogin(ctx context.Context) {
+// logOutUnused ends the login of a sign-in whose session is not stored. It would stay open in the account's list of devices.
+func (w *wizard) logOutUnused(ctx context.Context) {
 	if w.logOut == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logOutTimeout)
 	defer cancel()
-	w.Say("Ending the login at Telegram, since its session is kept nowhere…")
+	w.Say("Ending the login at Telegram, because its session is not stored…")
 	if err := w.logOut(ctx); err != nil {
-		w.Say("It could not be ended and is still open. End it in Telegram: Settings, Devices, telegate.")
+		w.Say("That failed: the login is still open. End it in Telegram: Settings, Devices, telegate.")
 		return
 	}
-	w.Say("It is ended.")
+	w.Say("The login is ended.")
 }
 
-// newWarnings are those that the configuration did not give before, but for that about keys, which the next steps speak of.
+// newWarnings are the warnings that the configuration did not have before, except the one about keys, which the next steps cover.
 func (w *wizard) newWarnings(cfg *config.Config) []string {
 	var before []string
-	if old, err := config.Parse(w.Config, w.old, w.Getenv); err == nil {
+	if old, err := config.Parse(w.Config, w.current, w.Getenv); err == nil {
 		before = old.Warnings
 	}
 	return slices.DeleteFunc(slices.Clone(cfg.Warnings), func(text string) bool {
@@ -288,11 +288,11 @@ func (w *wizard) newWarnings(cfg *config.Config) []string {
 	})
 }
 
-// command prints a command to copy, in one line however long.
-func (w *wizard) command(args string) { fmt.Fprintln(w.Out, "  telegate "+args) }
+// printCommand prints a command to copy, in one line.
+func (w *wizard) printCommand(args string) { fmt.Fprintln(w.Out, "  telegate "+args) }
 
-// keys names what is to be written.
-func (w *wizard) keys() string {
+// changedKeys are the names of the keys to write.
+func (w *wizard) changedKeys() string {
 	var keys []string
 	for _, c := range w.changes {
 		if c.Value != nil {
@@ -302,7 +302,7 @@ func (w *wizard) keys() string {
 	return strings.Join(keys, ", ")
 }
 
-// nextSteps says how to go on.
+// nextSteps prints the next commands.
 func (w *wizard) nextSteps(cfg *config.Config) {
 	flag := ""
 	if w.Config != "telegate.toml" {
@@ -310,10 +310,10 @@ func (w *wizard) nextSteps(cfg *config.Config) {
 	}
 	w.Say("\nNext:")
 	if len(cfg.API.Keys) == 0 {
-		w.command("key create --name my-server")
-		w.Say("      prints a key for your server, and the table to add to %s", w.Config)
+		w.printCommand("key create --name my-server")
+		w.Say("      prints a key for your server, and the section to add to %s", w.Config)
 	}
-	w.command("config check" + flag)
-	w.command("serve" + flag)
+	w.printCommand("config check" + flag)
+	w.printCommand("serve" + flag)
 	w.Say("If something does not work, telegate doctor%s says why.", flag)
 }

@@ -17,19 +17,18 @@ import (
 const userRisk = `
 Before you use a person's account, know this:
   - Telegram limits or closes accounts that write to many people who do not
-    know them, sometimes right after the first sign-in by a program, and there
-    is no way to prevent that for sure. Use an account you can do without, not
-    your own.
-  - Whoever reads the session in the configuration can read and write
-    everything in that account.
+    know them, sometimes right after the first sign-in by a program. Nothing
+    prevents that for sure. Use an account that you do not need, not your own.
+  - The session in the configuration gives full access to that account: to
+    read and write everything.
   - A session is for one program. If MeshCentral uses the same one, stop it
     first: Telegram voids a session that is used from two places.
-As a bot telegate has none of these troubles.
+A bot has none of these problems.
 `
 
 const appIntro = `
-A user session needs the apiid and apihash of an application (one for
-everything is enough, and the same as in MeshCentral does). To get them, sign in
+A user session needs the apiid and apihash of an application (one is enough
+for everything; you can use the same as in MeshCentral). To get them, sign in
 at https://my.telegram.org with the phone number of the account, open "API
 development tools", and create an application with any title and name. The page
 then shows "App api_id", a number, and "App api_hash", 32 characters.
@@ -39,7 +38,7 @@ const sessionIntro = `
 How does the account sign in?
   1) phone     with its phone number, the code Telegram sends, and its two-step
                password if it has one
-  2) qr        by scanning a code with a phone that is signed in already
+  2) qr        by scanning a code with a phone that is already signed in
   3) session   with a session string you have: MeshCentral's (GramJS),
                Telethon's or telegate's own
 `
@@ -49,7 +48,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	if w.OpenAccounts == nil {
 		return errors.New("this build of telegate has no MTProto and cannot sign in as a user; telegate setup bot works")
 	}
-	way, err := w.userWay()
+	section, err := w.currentUser()
 	if err != nil {
 		return err
 	}
@@ -63,23 +62,23 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 			return errors.New("nothing was changed; telegate setup bot sets up a bot")
 		}
 	}
-	if err := w.takeApp(ctx, &way); err != nil {
+	if err := w.askApp(ctx, &section); err != nil {
 		return err
 	}
-	w.through = through(way)
-	telegram, err := w.OpenAccounts(way)
+	w.connectNote = connectNote(section)
+	telegram, err := w.OpenAccounts(section)
 	if err != nil {
 		return err
 	}
-	session, file, err := w.given(ctx, w.SessionFile, "session")
+	session, file, err := w.provided(ctx, w.SessionFile, "session")
 	if err != nil {
 		return err
 	}
 	if session != "" || w.Yes {
 		if session == "" {
-			return exit.AsUsage(errors.New("signing in needs a person: leave --yes away, or give --session-file or the variable " + config.SharedEnv + "SESSION"))
+			return exit.Usagef("a sign-in asks questions: omit --yes, or give --session-file or the variable " + config.SharedEnv + "SESSION")
 		}
-		return w.takeSession(ctx, telegram, session, file)
+		return w.useSession(ctx, telegram, session, file)
 	}
 	w.Say("%s", sessionIntro)
 	method, err := w.Choose(ctx, "Which one?", "phone", "qr", "session")
@@ -92,8 +91,8 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	return w.signIn(ctx, telegram, method == "qr")
 }
 
-// userWay returns what the configuration has for a user already: apiid and apihash where they are good, and the proxy.
-func (w *wizard) userWay() (config.Telegram, error) {
+// currentUser returns the configuration's section for a user: apiid and apihash if they are valid, and the proxy.
+func (w *wizard) currentUser() (config.Telegram, error) {
 	sample := []config.Change{{Key: "session_file"}, {Key: "session", Value: "1" + strings.Repeat("A", 352)}}
 	if _, cfg, err := w.preview(sample...); err == nil && cfg.Messaging.Telegram.APIID != 0 && cfg.Messaging.Telegram.APIHash != "" {
 		return cfg.Messaging.Telegram, nil
@@ -104,41 +103,41 @@ func (w *wizard) userWay() (config.Telegram, error) {
 	if err != nil {
 		return config.Telegram{}, err
 	}
-	way := cfg.Messaging.Telegram
-	way.APIID, way.APIHash = 0, ""
-	return way, nil
+	section := cfg.Messaging.Telegram
+	section.APIID, section.APIHash = 0, ""
+	return section, nil
 }
 
-// through says by which proxy Telegram is connected to, and how long that takes where nothing answers. It shows no secret.
-func through(way config.Telegram) string {
-	if u, err := url.Parse(way.MTProtoProxy().Reveal()); err == nil && u.Host != "" {
+// connectNote names the proxy, and says how long connecting takes if nothing answers. It shows no secret.
+func connectNote(section config.Telegram) string {
+	if u, err := url.Parse(section.MTProtoProxy().Reveal()); err == nil && u.Host != "" {
 		return " through the proxy " + u.Host + ", for up to a minute"
 	}
 	return ", for up to a minute"
 }
 
-// takeApp gets apiid and apihash. Telegram checks them with the first call of the sign-in.
-func (w *wizard) takeApp(ctx context.Context, way *config.Telegram) error {
-	hash, file, err := w.given(ctx, w.APIHashFile, "apihash")
+// askApp gets apiid and apihash. Telegram checks them with the first call of the sign-in.
+func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
+	hash, file, err := w.provided(ctx, w.APIHashFile, "apihash")
 	if err != nil {
 		return err
 	}
 	id := w.APIID
 	if text := w.Getenv(config.SharedEnv + "APIID"); id == 0 && text != "" {
-		id, _ = strconv.Atoi(strings.TrimSpace(text)) // what is none has been reported
+		id, _ = strconv.Atoi(strings.TrimSpace(text)) // config.Parse has reported a wrong one
 	}
-	if id == 0 && hash == "" && way.APIID != 0 {
+	if id == 0 && hash == "" && section.APIID != 0 {
 		w.Say("Using the apiid and apihash of the configuration.")
 		return nil
 	}
 	if hash != "" {
 		if fault := config.APIHashFault(hash); fault != "" {
-			return exit.AsUsage(errors.New("the apihash " + fault))
+			return exit.Usagef("the apihash %s", fault)
 		}
 	}
 	if w.Yes && (id == 0 || hash == "") {
-		return exit.AsUsage(errors.New("apiid and apihash are needed: give --apiid and --apihash-file, or the variables " +
-			config.SharedEnv + "APIID and " + config.SharedEnv + "APIHASH"))
+		return exit.Usagef("apiid and apihash are needed: give --apiid and --apihash-file, or the variables " +
+			config.SharedEnv + "APIID and " + config.SharedEnv + "APIHASH")
 	}
 	if id == 0 || hash == "" {
 		w.Say("%s", appIntro)
@@ -167,20 +166,20 @@ func (w *wizard) takeApp(ctx context.Context, way *config.Telegram) error {
 		}
 		hash = text
 	}
-	way.APIID, way.APIHash = id, config.Secret(hash)
+	section.APIID, section.APIHash = id, config.Secret(hash)
 	w.changes = append(w.changes, config.Change{Key: "apiid", Value: id})
 	return w.set("apihash", hash, file)
 }
 
-// askSession takes a session string that somebody has.
+// askSession asks for a session string.
 func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 	for {
 		session, err := w.AskHidden(ctx, "Paste the session (it is not shown):")
 		if err != nil {
 			return err
 		}
-		err = w.takeSession(ctx, telegram, session, "")
-		var refused refusedError
+		err = w.useSession(ctx, telegram, session, "")
+		var refused invalidError
 		if !errors.As(err, &refused) {
 			return err
 		}
@@ -188,17 +187,17 @@ func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 	}
 }
 
-// takeSession asks Telegram whose session it is, and notes it for the configuration.
-func (w *wizard) takeSession(ctx context.Context, telegram Accounts, session, file string) error {
+// useSession asks Telegram whose session it is, and records it for the configuration.
+func (w *wizard) useSession(ctx context.Context, telegram Accounts, session, file string) error {
 	if fault := config.SessionFault(session); fault != "" {
-		return refusedError{errors.New("this " + fault)}
+		return invalidError{errors.New("this " + fault)}
 	}
 	var who userclient.Person
-	err := w.reach(ctx, func() (err error) {
-		w.Say("Asking Telegram whose session it is%s…", w.through)
+	err := w.retryUnreachable(ctx, func() (err error) {
+		w.Say("Asking Telegram whose session it is%s…", w.connectNote)
 		who, err = telegram.CheckSession(ctx, session)
 		if err != nil && !errors.Is(err, userclient.ErrUnreachable) {
-			return refusedError{err}
+			return invalidError{err}
 		}
 		return err
 	})
@@ -209,9 +208,8 @@ func (w *wizard) takeSession(ctx context.Context, telegram Accounts, session, fi
 	return w.set("session", session, file)
 }
 
-// reach does what needs Telegram, again for as long as Telegram cannot be reached and the person wants that: all that was answered up
-// to here would have to be answered again.
-func (w *wizard) reach(ctx context.Context, do func() error) error {
+// retryUnreachable calls do, again as long as Telegram cannot be reached and the user wants it, so that the earlier answers are not lost.
+func (w *wizard) retryUnreachable(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		if err != nil && ctx.Err() != nil {
@@ -231,11 +229,11 @@ func (w *wizard) reach(ctx context.Context, do func() error) error {
 	}
 }
 
-// signIn walks through the steps of a sign-in. It is canceled on every way out.
+// signIn goes through the steps of a sign-in.
 func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error {
 	var s SignIn
-	err := w.reach(ctx, func() (err error) {
-		w.Say("Connecting to Telegram%s…", w.through)
+	err := w.retryUnreachable(ctx, func() (err error) {
+		w.Say("Connecting to Telegram%s…", w.connectNote)
 		s, err = telegram.SignIn(ctx)
 		return err
 	})
@@ -256,7 +254,7 @@ func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error
 			step, err = w.answer(ctx, s, step)
 			continue
 		}
-		if drawn, err = w.draw(step.URL, drawn); err == nil {
+		if drawn, err = w.drawQR(step.URL, drawn); err == nil {
 			step, err = s.Scanned(ctx)
 		}
 	}
@@ -273,7 +271,7 @@ func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error
 	return w.set("session", step.Session, "")
 }
 
-// answer asks for what a step wants.
+// answer asks the question of a step.
 func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) {
 	switch step.Want {
 	case userclient.WantPhone:
@@ -286,7 +284,7 @@ func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) 
 		if step.Hint != "" {
 			w.Say("%s", step.Hint)
 		}
-		code, err := w.AskHidden(ctx, "The code (it is not shown; Enter alone has it sent in another way):")
+		code, err := w.AskHidden(ctx, "The code (it is not shown; press only Enter to get it in another way):")
 		if err != nil {
 			return step, err
 		}
@@ -305,18 +303,18 @@ func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) 
 		}
 		return s.Password(ctx, password)
 	default:
-		return step, fmt.Errorf("telegate does not know what Telegram asks for (%s); sign in another way", step.Want)
+		return step, fmt.Errorf("telegate does not know this step of Telegram (%s); sign in another way", step.Want)
 	}
 }
 
-// draw draws a QR code, over the one before, which has drawn lines. It returns how many lines the new one has.
-func (w *wizard) draw(link string, drawn int) (int, error) {
+// drawQR draws a QR code over the one before, which has drawn lines, and returns the number of its lines.
+func (w *wizard) drawQR(link string, drawn int) (int, error) {
 	picture, err := terminal.DrawQR(link, w.Escape)
 	if err != nil {
 		return 0, err
 	}
 	if drawn == 0 {
-		w.Say("\nOn a phone that is signed in: Telegram, Settings, Devices, Link Desktop Device. The code changes every half minute.\n")
+		w.Say("\nOn a phone that is signed in, open Telegram: Settings, Devices, Link Desktop Device. The code changes every half minute.\n")
 	} else if w.Escape {
 		fmt.Fprintf(w.Out, "\x1b[%dA\x1b[J", drawn)
 	}

@@ -68,5 +68,5 @@ func (p *page) choose(selector, value string) {
 // value returns the result of a script.
 func (p *page) value(script string) string { return browsertest.Ask[string](p.Page, script) }
 
-// shot saves a screenshot.
-func (p *page) shot(name string) { p.Keep(name, chromedp.CaptureScreenshot()) }
+// shot keeps a picture of what is on the screen.
+func (p *page) shot(name string) { p.SaveShot(name, chromedp.CaptureScreenshot()) }

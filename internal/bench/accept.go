@@ -20,15 +20,15 @@ import (
 	"telegate/api"
 )
 
-// callers are how many call at the same time, each over a connection of its own.
+// callers are the numbers of parallel callers, each with its own connection.
 var callers = []int{1, 16, 64, 256}
 
-// acceptPeople share the load, so that no chat's own order or limit is what is measured.
-const acceptPeople = 1000
+// acceptUsers share the load, so that the order or limit of one chat does not matter.
+const acceptUsers = 1000
 
 func acceptScenario() scenario {
 	s := scenario{name: "accept", run: runAccept}
-	peers := map[int]string{ // ntfy with its advised settings, which do not sync each commit; its batched writes lose messages
+	peers := map[int]string{ // ntfy with its recommended settings, which do not sync each commit; its batched writes lose messages
 		1:  "3,480/s (ntfy, synchronous=NORMAL), 930/s (gotify)",
 		16: "3,800/s (ntfy, synchronous=NORMAL), 1,050/s (gotify)",
 		64: "3,630/s (ntfy, synchronous=NORMAL), 1,000/s (gotify)",
@@ -38,12 +38,12 @@ func acceptScenario() scenario {
 		if c == 1 {
 			who = "1 caller"
 		}
-		ratio := goal{}
+		ratio := target{}
 		if c == 64 {
 			ratio = atLeast(0.5)
 		}
 		s.figures = append(s.figures,
-			figure{key: "ratio" + n, what: who + ": POST /v1/messages, against a handler that does nothing", unit: "×", goal: ratio},
+			figure{key: "ratio" + n, what: who + ": POST /v1/messages, against a handler that does nothing", unit: "×", target: ratio},
 			figure{key: "rate" + n, what: "messages accepted, each on disk before the answer", unit: "/s", peer: peers[c]},
 			figure{key: "noop" + n, what: "the handler that does nothing", unit: "/s"},
 			figure{key: "p50-" + n, what: "time to accept, p50", unit: "ms"},
@@ -53,13 +53,13 @@ func acceptScenario() scenario {
 	return s
 }
 
-// acceptTurns is how often the two take turns for each number of callers, so that whatever else the machine does slows both.
-const acceptTurns = 4
+// acceptRounds is how often the two alternate for each number of callers, so that other load on the machine slows both.
+const acceptRounds = 4
 
-// runAccept measures how fast messages are accepted beside a handler that does nothing, in a process of the same program
-// and with the same client.
-func runAccept(ctx context.Context, l *lab) (outcome, error) {
-	idle, err := l.startNoop(ctx)
+// runAccept compares how fast the gateway accepts messages with a handler that does nothing, which is a process of the same program with the same
+// client.
+func runAccept(ctx context.Context, su *suite) (outcome, error) {
+	idle, err := su.startNoop(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -67,47 +67,46 @@ func runAccept(ctx context.Context, l *lab) (outcome, error) {
 	values := map[string]float64{}
 	for _, c := range callers {
 		n := strconv.Itoa(c)
-		noop, real, err := l.inTurns(ctx, idle.address, c)
+		noop, real, err := su.alternate(ctx, idle.address, c)
 		if err != nil {
 			return outcome{}, fmt.Errorf("%d callers: %w", c, err)
 		}
 		values["noop"+n], values["rate"+n], values["ratio"+n] = noop.rate(), real.rate(), real.rate()/noop.rate()
-		values["p50-"+n], values["p99-"+n] = percentile(real.took, 0.5), percentile(real.took, 0.99)
+		values["p50-"+n], values["p99-"+n] = percentile(real.latencies, 0.5), percentile(real.latencies, 0.99)
 	}
 	return outcome{values: values}, nil
 }
 
-// inTurns puts the load on the no-op handler and on a gateway of its own, so that no number of callers finds the queue of
-// another.
-func (l *lab) inTurns(ctx context.Context, idle string, callers int) (noop, real load, err error) {
-	st, err := l.everybody(ctx, acceptPeople, telegramLimits)
+// alternate loads the no-op handler and a new gateway in turn. With a new gateway each number of callers starts with an empty queue.
+func (su *suite) alternate(ctx context.Context, idle string, callers int) (noop, real loadResult, err error) {
+	env, err := su.environmentFor(ctx, acceptUsers, telegramLimits)
 	if err != nil {
 		return noop, real, err
 	}
-	defer st.clear()
-	turn := l.size.acceptFor / acceptTurns
-	for range acceptTurns {
+	defer env.close()
+	turn := su.size.acceptFor / acceptRounds
+	for range acceptRounds {
 		if err := noop.add(ctx, idle, "", callers, turn); err != nil {
 			return noop, real, fmt.Errorf("no-op handler: %w", err)
 		}
-		if err := real.add(ctx, st.gateway.address, st.gateway.key, callers, turn); err != nil {
+		if err := real.add(ctx, env.gateway.address, env.gateway.key, callers, turn); err != nil {
 			return noop, real, err
 		}
 	}
 	return noop, real, nil
 }
 
-// load is what a closed loop has measured.
-type load struct {
-	took []float64 // milliseconds of each call
-	span time.Duration
+// loadResult is the result of a load test.
+type loadResult struct {
+	latencies []float64 // milliseconds of each call
+	duration  time.Duration
 }
 
-// rate is answers a second.
-func (l load) rate() float64 { return float64(len(l.took)) / l.span.Seconds() }
+// rate is the answers per second.
+func (l loadResult) rate() float64 { return float64(len(l.latencies)) / l.duration.Seconds() }
 
-// add lets callers call for a while, each again as soon as it has its answer.
-func (l *load) add(ctx context.Context, address, key string, callers int, span time.Duration) error {
+// add lets callers send messages for span, each in a loop.
+func (l *loadResult) add(ctx context.Context, address, key string, callers int, span time.Duration) error {
 	work, ctx := errgroup.WithContext(ctx)
 	took := make([][]float64, callers)
 	began := time.Now()
@@ -120,7 +119,7 @@ func (l *load) add(ctx context.Context, address, key string, callers int, span t
 			}
 			defer c.close()
 			for i := n; time.Now().Before(ends) && ctx.Err() == nil; i += callers {
-				body, err := json.Marshal(api.SendMessage{User: userNumber(i % acceptPeople).user, Text: "The backup of server " + strconv.Itoa(i) + " is done."})
+				body, err := json.Marshal(api.SendMessage{User: userNumber(i % acceptUsers).user, Text: "The backup of server " + strconv.Itoa(i) + " is done."})
 				if err != nil {
 					return err
 				}
@@ -140,13 +139,13 @@ func (l *load) add(ctx context.Context, address, key string, callers int, span t
 	if err := work.Wait(); err != nil {
 		return err
 	}
-	l.span += time.Since(began)
-	l.took = slices.Concat(append(took, l.took)...)
+	l.duration += time.Since(began)
+	l.latencies = slices.Concat(append(took, l.latencies)...)
 	return nil
 }
 
-// ServeNoop answers every call like POST /v1/messages and does nothing, on an address of its own choice, which is the first
-// line of out. It ends with the context.
+// ServeNoop answers every call like POST /v1/messages and does nothing else. It chooses an address and prints it as the first line of out. It ends
+// with the context.
 func ServeNoop(ctx context.Context, out io.Writer) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -160,7 +159,7 @@ func ServeNoop(ctx context.Context, out io.Writer) error {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)
-		_ = json.NewEncoder(w).Encode(api.AcceptedMessage{ID: "msg_of_nobody", Status: "queued"}) // a caller that has gone is no concern
+		_ = json.NewEncoder(w).Encode(api.AcceptedMessage{ID: "msg_of_nobody", Status: "queued"}) // the caller may have gone
 	})}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
@@ -177,8 +176,8 @@ type noop struct {
 	stop    func()
 }
 
-func (l *lab) startNoop(ctx context.Context) (noop, error) {
-	command := l.command(ctx, NoopCommand)
+func (su *suite) startNoop(ctx context.Context) (noop, error) {
+	command := su.command(ctx, NoopCommand)
 	out, err := command.StdoutPipe()
 	if err != nil {
 		return noop{}, err

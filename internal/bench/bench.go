@@ -1,8 +1,7 @@
-// Package bench measures telegate as people run it: each scenario starts the real program on a database of its own, against
-// a simulated Telegram with Telegram's limits, and looks at what arrives there.
+// Package bench measures telegate: each scenario starts the real program on its own database, against a simulated Telegram with Telegram's
+// limits, and checks what arrives there.
 //
-// Nothing here fails by time. A figure that misses its target is told so in the table; a message that was accepted and did
-// not arrive is a failure (ErrLost).
+// Nothing here fails by time: the table shows figures that miss their target. An accepted message that does not arrive is a failure (ErrLost).
 package bench
 
 import (
@@ -18,33 +17,33 @@ import (
 	"time"
 )
 
-// ErrLost says that an accepted message did not arrive.
+// ErrLost means that an accepted message did not arrive.
 var ErrLost = errors.New("accepted messages were lost")
 
-// Options say what is measured.
+// Options are the input of Run.
 type Options struct {
 	// Command runs telegate itself with these arguments.
 	Command func(ctx context.Context, args ...string) *exec.Cmd
-	Runs    int       // how often each scenario is run; at least 1
-	Only    []string  // names of scenarios, as in Names; none: all
-	Quick   bool      // a small size of everything, to see that it works; its times are not judged
-	Log     io.Writer // hears of each step, a line each
+	Runs    int       // of each scenario; at least 1
+	Only    []string  // names of scenarios, as in Names; empty: all
+	Quick   bool      // small sizes, to see that it works; times are not judged
+	Log     io.Writer // one line per step
 }
 
-// scenario is something to measure. One run of it gives a value for each of its figures.
+// scenario is a benchmark. One run gives a value for each of its figures.
 type scenario struct {
 	name    string
 	figures []figure
-	run     func(context.Context, *lab) (outcome, error)
+	run     func(context.Context, *suite) (outcome, error)
 }
 
-// outcome is what one run has given: values by the keys of the figures. A figure without a value was not available.
+// outcome is the result of one run: values by the keys of the figures. A figure without a value was not available.
 type outcome struct {
 	values map[string]float64
-	trace  *trace // for the chart; nil: there is none
+	trace  *trace // for the chart; nil: no chart
 }
 
-// Names are the scenarios in the order in which they are run.
+// Names are the names of the scenarios, in the order of running.
 func Names() []string {
 	var names []string
 	for _, s := range scenarios() {
@@ -53,7 +52,7 @@ func Names() []string {
 	return names
 }
 
-// Check tells whether all names are those of scenarios.
+// Check returns an error if a name is not that of a scenario.
 func Check(names []string) error {
 	for _, name := range names {
 		if !slices.Contains(Names(), name) {
@@ -63,8 +62,8 @@ func Check(names []string) error {
 	return nil
 }
 
-// Run measures and reports. A run that cannot be made does not keep others from being made: the report holds what was
-// measured, and the error says what was not. ErrLost is among the errors where a message was lost.
+// Run runs the scenarios. After a failed run it continues with the others: the report holds what was measured, and the error says what failed. The
+// error includes ErrLost if a message was lost.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := Check(o.Only); err != nil {
 		return nil, err
@@ -82,9 +81,9 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	l := &lab{dir: dir, size: full, command: o.Command, log: o.Log, seeds: map[string]string{}}
+	su := &suite{dir: dir, size: full, command: o.Command, log: o.Log, databases: map[string]string{}}
 	if o.Quick {
-		l.size = quick
+		su.size = quick
 	}
 	report := newReport(o)
 	var failed []error
@@ -92,7 +91,7 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 		if ctx.Err() != nil {
 			break
 		}
-		outcomes, err := l.measure(ctx, s, o)
+		outcomes, err := su.measure(ctx, s, o)
 		failed = append(failed, err)
 		report.add(s, outcomes)
 	}
@@ -105,14 +104,14 @@ func run(ctx context.Context, o Options, chosen []scenario) (_ *Report, err erro
 	return report, errors.Join(failed...)
 }
 
-// measure runs a scenario as often as it is asked for.
-func (l *lab) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
+// measure runs a scenario o.Runs times.
+func (su *suite) measure(ctx context.Context, s scenario, o Options) (outcomes []outcome, failed error) {
 	for n := range o.Runs {
 		name := fmt.Sprintf("%-7s run %d of %d", s.name, n+1, o.Runs)
 		fmt.Fprintf(o.Log, "%s …\n", name)
 		began := time.Now()
-		one, err := s.run(ctx, l)
-		if ctx.Err() != nil { // what went wrong went wrong because of it
+		one, err := s.run(ctx, su)
+		if ctx.Err() != nil { // err is only a consequence
 			return outcomes, failed
 		}
 		if err != nil {
@@ -126,7 +125,7 @@ func (l *lab) measure(ctx context.Context, s scenario, o Options) (outcomes []ou
 	return outcomes, failed
 }
 
-// brief is a run in a line.
+// brief is a run in one line.
 func (s scenario) brief(o outcome) string {
 	var parts []string
 	for _, f := range s.figures {
@@ -137,21 +136,21 @@ func (s scenario) brief(o outcome) string {
 	return strings.Join(parts, ", ")
 }
 
-// lab is where scenarios run: a folder that is deleted at the end, and the databases that have been made so far.
-type lab struct {
-	dir     string
-	size    size
-	command func(ctx context.Context, args ...string) *exec.Cmd
-	log     io.Writer
-	seeds   map[string]string // folders with databases to copy, by name
+// suite runs scenarios in a folder, which is deleted at the end, and keeps the databases made so far.
+type suite struct {
+	dir       string
+	size      size
+	command   func(ctx context.Context, args ...string) *exec.Cmd
+	log       io.Writer
+	databases map[string]string // folders of databases to copy, by name
 }
 
-// size is how much of everything there is.
+// size is the size of each scenario.
 type size struct {
 	messages, chats int           // of A, U, K and F; of B
 	perChat         int           // messages to each chat of B
-	hot             int           // messages to the hot chat of H
-	otherAfter      time.Duration // … and when the one to another chat comes
+	hot             int           // messages to the one chat of H
+	otherAfter      time.Duration // of H: when the message to another chat is sent
 	killAfter       time.Duration // of K
 	acceptFor       time.Duration // for each number of callers
 	codes           int           // of wire
@@ -159,7 +158,7 @@ type size struct {
 	idleFor         time.Duration
 	fewLinks, links int // of scale
 	queued          int // of scale
-	calls           int // of scale, for each thing that is compared; of report, for each thing that is asked for
+	calls           int // of scale, for each comparison; of report, in all
 	bots            int
 	signIns         int // of report
 }
@@ -177,35 +176,35 @@ var (
 	}
 )
 
-// database is a fresh folder with a database of that content. Databases of the same name are made once and copied.
-func (l *lab) database(ctx context.Context, name string, content filler) (string, error) {
-	seeded, err := l.seeded(ctx, name, content)
+// copyDatabase makes a new folder with a copy of the named database.
+func (su *suite) copyDatabase(ctx context.Context, name string, content seedFunc) (string, error) {
+	seeded, err := su.seedDatabase(ctx, name, content)
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp(l.dir, "run-")
+	dir, err := os.MkdirTemp(su.dir, "run-")
 	if err != nil {
 		return "", err
 	}
 	return dir, os.CopyFS(dir, os.DirFS(seeded))
 }
 
-// seeded is the folder of the database of that name, to be copied.
-func (l *lab) seeded(ctx context.Context, name string, content filler) (string, error) {
-	if dir, ok := l.seeds[name]; ok {
+// seedDatabase is the folder of the named database. The first call creates the database with that content.
+func (su *suite) seedDatabase(ctx context.Context, name string, content seedFunc) (string, error) {
+	if dir, ok := su.databases[name]; ok {
 		return dir, nil
 	}
-	dir, err := os.MkdirTemp(l.dir, "seed-")
+	dir, err := os.MkdirTemp(su.dir, "seed-")
 	if err != nil {
 		return "", err
 	}
 	began := time.Now()
-	if err := seed(ctx, filepath.Join(dir, "telegate.db"), content); err != nil {
+	if err := createDatabase(ctx, filepath.Join(dir, "telegate.db"), content); err != nil {
 		return "", err
 	}
 	if took := time.Since(began); took > time.Second {
-		fmt.Fprintf(l.log, "        made a database of %s in %s\n", name, took.Round(time.Second))
+		fmt.Fprintf(su.log, "        made a database of %s in %s\n", name, took.Round(time.Second))
 	}
-	l.seeds[name] = dir
+	su.databases[name] = dir
 	return dir, nil
 }

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// trace is what a chart shows of a run: when everything arrived, and how long it had waited.
+// trace is the data of a chart: when each message arrived, and after how long.
 type trace struct {
-	title     string
-	limit     float64 // sends a second that Telegram allows
-	limitName string
-	waitsOf   string // the one series whose waiting is shown; "": all
-	series    []series
+	title       string
+	limit       float64 // sends per second that Telegram allows
+	limitName   string
+	latenciesOf string // the series whose latencies are shown; "": all
+	series      []series
 }
 
 type series struct {
@@ -24,30 +24,29 @@ type series struct {
 	points []point
 }
 
-// point is an arrival: seconds since the beginning, and seconds since it was handed over.
-type point struct{ at, wait float64 }
+// point is an arrival: seconds since the start, and seconds since it was sent.
+type point struct{ at, latency float64 }
 
-func (t *trace) add(name string, began time.Time, counted tally, messages []sent) {
+func (t *trace) add(name string, began time.Time, counted counts, messages []sent) {
 	s := series{name: name}
 	for _, m := range messages {
 		if a, ok := counted.first[m.key()]; ok {
-			s.points = append(s.points, point{a.at.Sub(began).Seconds(), a.at.Sub(m.began).Seconds()})
+			s.points = append(s.points, point{a.at.Sub(began).Seconds(), a.at.Sub(m.sentAt).Seconds()})
 		}
 	}
 	t.series = append(t.series, s)
 }
 
-// The chart's shape, in pixels.
+// The layout of the chart, in pixels.
 const (
-	chartWidth, chartHeight = 800, 470
-	plotLeft, plotRight     = 64, 784
-	ratesTop, ratesBottom   = 64, 224
-	waitsTop, waitsBottom   = 276, 426
-	mostTicks               = 6
+	chartWidth, chartHeight   = 800, 470
+	plotLeft, plotRight       = 64, 784
+	ratesTop, ratesBottom     = 64, 224
+	latencyTop, latencyBottom = 276, 426
+	maxTicks                  = 6
 )
 
-// The background is the chart's own, so that it can be read wherever it is shown; its colours follow the reader's choice of
-// light or dark.
+// The chart has its own background, so that it is readable on every page. Its colours follow the reader's choice of light or dark.
 const chartStyle = `
   .page { fill: #fcfcfb } .ink { fill: #0b0b0b } .quiet { fill: #52514e } .grid { stroke: #e1e0d9 } .axis { stroke: #898781 }
   .limit { stroke: #c93636; stroke-dasharray: 6 4; stroke-width: 1.5 } .limit-name { fill: #c93636 }
@@ -59,39 +58,39 @@ const chartStyle = `
   text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif } .title { font-size: 15px; font-weight: 600 }
 `
 
-// drawing is an SVG that is being written.
-type drawing struct{ strings.Builder }
+// svg builds an SVG.
+type svg struct{ strings.Builder }
 
-func (d *drawing) put(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
+func (d *svg) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
 
-func (d *drawing) text(x, y float64, class, anchor, words string) {
+func (d *svg) text(x, y float64, class, anchor, words string) {
 	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(words)) // a Builder takes everything
-	d.put(`<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>`, x, y, class, anchor, escaped.String())
+	_ = xml.EscapeText(&escaped, []byte(words)) // a Builder returns no error
+	d.line(`<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>`, x, y, class, anchor, escaped.String())
 }
 
-// plane is a pair of axes: values of x and y, and where they are drawn.
-type plane struct {
+// axes is a pair of axes: the ranges of x and y, and where they are drawn.
+type axes struct {
 	top, bottom float64
 	xMax, yMax  float64
 }
 
-func (p plane) x(v float64) float64 { return plotLeft + v/p.xMax*(plotRight-plotLeft) }
-func (p plane) y(v float64) float64 { return p.bottom - v/p.yMax*(p.bottom-p.top) }
+func (p axes) x(v float64) float64 { return plotLeft + v/p.xMax*(plotRight-plotLeft) }
+func (p axes) y(v float64) float64 { return p.bottom - v/p.yMax*(p.bottom-p.top) }
 
-// tickStep is the distance of round numbers of which no more than mostTicks fit below a maximum.
+// tickStep is a round distance with at most maxTicks steps below a maximum.
 func tickStep(most float64) float64 {
-	magnitude := math.Pow(10, math.Floor(math.Log10(most/mostTicks)))
+	magnitude := math.Pow(10, math.Floor(math.Log10(most/maxTicks)))
 	for _, m := range []float64{1, 2, 5} {
-		if most/(m*magnitude) <= mostTicks {
+		if most/(m*magnitude) <= maxTicks {
 			return m * magnitude
 		}
 	}
 	return 10 * magnitude
 }
 
-// axes draws grid, numbers and the name of the upright axis.
-func (p plane) axes(d *drawing, name string) {
+// draw draws the grid, the numbers and the name of the y axis.
+func (p axes) draw(d *svg, name string) {
 	d.text(plotLeft, p.top-10, "ink", "start", name)
 	step := tickStep(p.yMax)
 	for i := 0; float64(i)*step <= p.yMax; i++ {
@@ -100,7 +99,7 @@ func (p plane) axes(d *drawing, name string) {
 		if i == 0 {
 			class = "axis"
 		}
-		d.put(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="%s"/>`, plotLeft, plotRight, p.y(v), p.y(v), class)
+		d.line(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="%s"/>`, plotLeft, plotRight, p.y(v), p.y(v), class)
 		d.text(plotLeft-8, p.y(v)+4, "quiet", "end", number(v))
 	}
 	step = tickStep(p.xMax)
@@ -111,24 +110,24 @@ func (p plane) axes(d *drawing, name string) {
 
 func number(v float64) string { return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64) }
 
-// chart writes the trace as an SVG: how many sends arrived in each second, and how long each had waited.
+// chart writes the trace as an SVG: the sends in each second, and the latency of each.
 func (t *trace) chart(w io.Writer) error {
-	d := &drawing{}
-	d.put(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, chartWidth, chartHeight, chartWidth, chartHeight)
-	d.put("<style>%s</style>", chartStyle)
-	d.put(`<rect width="%d" height="%d" class="page"/>`, chartWidth, chartHeight)
+	d := &svg{}
+	d.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, chartWidth, chartHeight, chartWidth, chartHeight)
+	d.line("<style>%s</style>", chartStyle)
+	d.line(`<rect width="%d" height="%d" class="page"/>`, chartWidth, chartHeight)
 	d.text(16, 26, "ink title", "start", t.title)
-	t.legend(d)
-	t.rates(d)
-	t.waits(d)
+	t.drawLegend(d)
+	t.drawRates(d)
+	t.drawLatencies(d)
 	d.text((plotLeft+plotRight)/2, chartHeight-10, "quiet", "middle", "seconds since the first was handed over")
-	d.put("</svg>")
+	d.line("</svg>")
 	_, err := io.WriteString(w, d.String())
 	return err
 }
 
-// legend names the series where there are several.
-func (t *trace) legend(d *drawing) {
+// drawLegend draws the names of the series, if there are several.
+func (t *trace) drawLegend(d *svg) {
 	if len(t.series) < 2 {
 		return
 	}
@@ -137,13 +136,13 @@ func (t *trace) legend(d *drawing) {
 		x -= legendWidth(s)
 	}
 	for i, s := range t.series {
-		d.put(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x, i)
+		d.line(`<circle cx="%.1f" cy="22" r="5" class="s%d"/>`, x, i)
 		d.text(x+10, 26, "ink", "start", s.name)
 		x += legendWidth(s)
 	}
 }
 
-// legendWidth is the room for a dot and a name: letters are 6.5 pixels wide on average.
+// legendWidth is the width of a dot and a name: letters are 6.5 pixels wide on average.
 func legendWidth(s series) float64 { return float64(len(s.name))*6.5 + 26 }
 
 func (t *trace) lastArrival() float64 {
@@ -156,8 +155,8 @@ func (t *trace) lastArrival() float64 {
 	return last
 }
 
-// rates draws a bar for each second, the series on top of each other, and the line of the limit.
-func (t *trace) rates(d *drawing) {
+// drawRates draws a stacked bar for each second, and the line of the limit.
+func (t *trace) drawRates(d *svg) {
 	seconds := int(t.lastArrival()) + 1
 	counts := make([][]float64, len(t.series))
 	totals := make([]float64, seconds)
@@ -171,30 +170,30 @@ func (t *trace) rates(d *drawing) {
 			most = max(most, totals[at])
 		}
 	}
-	p := plane{ratesTop, ratesBottom, float64(seconds), most * 1.18}
-	p.axes(d, "sends in each second")
+	p := axes{ratesTop, ratesBottom, float64(seconds), most * 1.18}
+	p.draw(d, "sends in each second")
 	for second := range seconds {
 		below := 0.0
 		for i := range t.series {
 			n := counts[i][second]
 			if n > 0 {
-				d.put(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="s%d page-edge"/>`,
+				d.line(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="s%d page-edge"/>`,
 					p.x(float64(second))+1, p.y(below+n), p.x(1)-p.x(0)-2, p.y(below)-p.y(below+n), i)
 			}
 			below += n
 		}
 	}
-	d.put(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="limit"/>`, plotLeft, plotRight, p.y(t.limit), p.y(t.limit))
+	d.line(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" class="limit"/>`, plotLeft, plotRight, p.y(t.limit), p.y(t.limit))
 	d.text(plotRight, p.top-10, "limit-name", "end", t.limitName)
 }
 
-// waits draws a dot for each arrival.
-func (t *trace) waits(d *drawing) {
+// drawLatencies draws a dot for each arrival.
+func (t *trace) drawLatencies(d *svg) {
 	longest := 0.0
 	for _, s := range t.series {
 		for _, p := range s.points {
-			if t.waitsOf == "" || s.name == t.waitsOf {
-				longest = max(longest, p.wait)
+			if t.latenciesOf == "" || s.name == t.latenciesOf {
+				longest = max(longest, p.latency)
 			}
 		}
 	}
@@ -202,24 +201,24 @@ func (t *trace) waits(d *drawing) {
 	if longest < 1 {
 		unit, factor = "milliseconds", 1000
 	}
-	longest = max(longest*factor, 1e-3) // nothing has waited at all: some scale all the same
-	p := plane{waitsTop, waitsBottom, math.Floor(t.lastArrival()) + 1, longest * 1.1}
+	longest = max(longest*factor, 1e-3) // avoid an empty scale
+	p := axes{latencyTop, latencyBottom, math.Floor(t.lastArrival()) + 1, longest * 1.1}
 	of := "each"
-	if t.waitsOf != "" {
-		of = "each " + t.waitsOf
+	if t.latenciesOf != "" {
+		of = "each " + t.latenciesOf
 	}
-	p.axes(d, unit+" from handing over to arrival, of "+of)
+	p.draw(d, unit+" from handing over to arrival, of "+of)
 	for i, s := range t.series {
-		if t.waitsOf != "" && s.name != t.waitsOf {
+		if t.latenciesOf != "" && s.name != t.latenciesOf {
 			continue
 		}
 		for _, at := range s.points {
-			d.put(`<circle cx="%.1f" cy="%.1f" r="%s" class="s%d"/>`, p.x(max(0, at.at)), p.y(max(0, at.wait*factor)), radius(len(s.points)), i)
+			d.line(`<circle cx="%.1f" cy="%.1f" r="%s" class="s%d"/>`, p.x(max(0, at.at)), p.y(max(0, at.latency*factor)), radius(len(s.points)), i)
 		}
 	}
 }
 
-// radius is that of a dot: smaller where there are many.
+// radius is the radius of a dot: smaller if there are many.
 func radius(dots int) string {
 	if dots > 100 {
 		return "1.6"

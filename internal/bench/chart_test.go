@@ -10,7 +10,7 @@ import (
 	"telegate/internal/bench"
 )
 
-// A chart is well-formed XML whatever it shows, and every number in it is one.
+// A chart is well-formed XML without NaN or infinite numbers, for any data.
 func TestChartsAreWellFormed(t *testing.T) {
 	tests := map[string]struct {
 		names   []string
@@ -55,7 +55,7 @@ func TestChartsAreWellFormed(t *testing.T) {
 	}
 }
 
-// A second's bar is as high as its sends are many, on the scale of the limit's line.
+// The bar of a second has the height of its sends, on the scale of the limit's line.
 func TestBarsAreMeasuredByTheLimit(t *testing.T) {
 	var thirty [][2]float64
 	for i := range 30 {

@@ -14,16 +14,15 @@ import (
 	"time"
 )
 
-// answerTime is how long a call may take before the run counts as failed.
-const answerTime = 30 * time.Second
+// callTimeout limits a call. After it the run counts as failed.
+const callTimeout = 30 * time.Second
 
-// conn is one kept-alive HTTP connection for one goroutine. It does far less than http.Client, which on two cores would
-// take most of the time that is to be measured.
+// conn is one HTTP connection for one goroutine. It does much less than http.Client, which on two cores would take most of the measured time.
 type conn struct {
 	net  net.Conn
 	in   *bufio.Reader
 	out  []byte
-	head string // what is the same in every request
+	head string // the same in every request
 }
 
 // dial connects to an address such as 127.0.0.1:8080. The caller must close.
@@ -38,7 +37,7 @@ func dial(ctx context.Context, address, key string) (*conn, error) {
 
 func (c *conn) close() { _ = c.net.Close() }
 
-// do makes one call; a body is JSON, nil is none.
+// do makes one call. The body is JSON; nil: none.
 func (c *conn) do(method, path string, body []byte) (status int, answer []byte, err error) {
 	c.out = append(append(append(append(c.out[:0], method...), ' '), path...), c.head...)
 	if body != nil {
@@ -46,7 +45,7 @@ func (c *conn) do(method, path string, body []byte) (status int, answer []byte, 
 		c.out = append(strconv.AppendInt(c.out, int64(len(body)), 10), "\r\n"...)
 	}
 	c.out = append(append(c.out, "\r\n"...), body...)
-	if err := c.net.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := c.net.SetDeadline(time.Now().Add(callTimeout)); err != nil {
 		return 0, nil, err
 	}
 	if _, err := c.net.Write(c.out); err != nil {
@@ -61,7 +60,7 @@ func (c *conn) do(method, path string, body []byte) (status int, answer []byte, 
 	return resp.StatusCode, answer, err
 }
 
-// ask makes one call that must be answered with that status, and reads the answer into out unless it is nil.
+// ask makes one call, expects the status want, and reads the answer into out unless that is nil.
 func (c *conn) ask(want int, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -86,7 +85,7 @@ func (c *conn) ask(want int, method, path string, in, out any) error {
 	return nil
 }
 
-// statusError is an answer nobody wanted.
+// statusError is an answer with an unexpected status.
 type statusError struct {
 	call   string
 	status int

@@ -19,15 +19,15 @@ import (
 
 var fallbackScenarios = []scenario{
 	{name: "fallback", run: runFallback, figures: []figure{
-		{key: "p99", what: "a code while the Bot API is down, by the bot over MTProto: from handing it over to its arrival at Telegram, p99", unit: "ms", goal: atMost(1000)},
+		{key: "p99", what: "a code while the Bot API is down, by the bot over MTProto: from handing it over to its arrival at Telegram, p99", unit: "ms", target: atMost(1000)},
 		{key: "p50", what: "p50", unit: "ms"},
-		{key: "lost", what: "lost", goal: atMost(0), loss: true},
-		{key: "twice", what: "sent twice", goal: atMost(0)},
-		{key: "mb", what: "memory with the bot and a user session connected over MTProto", unit: "MB", goal: atMost(60)},
+		{key: "lost", what: "lost", target: atMost(0), loss: true},
+		{key: "twice", what: "sent twice", target: atMost(0)},
+		{key: "mb", what: "memory with the bot and a user session connected over MTProto", unit: "MB", target: atMost(60)},
 	}},
 }
 
-// The application and the person's account of the simulated data centre.
+// The application and the user's account in the simulated data centre.
 const (
 	appID   = 1
 	appHash = "00000000000000000000000000000000"
@@ -36,19 +36,19 @@ const (
 
 var helper = datacenter.Account{ID: 4_000_000_000, AccessHash: 1, Username: "bench_helper", Name: "Helper", Phone: "+34600000000"}
 
-// ServeCommand is the hidden command that serves with other data centres than Telegram's.
+// ServeCommand is the hidden command that serves with simulated data centres.
 const ServeCommand = "bench-serve"
 
-// FormatServer writes a data centre for the command line: its number, its address and its public key.
+// FormatServer formats a data centre for the command line: number, address and public key.
 func FormatServer(s userclient.Server) string {
 	return fmt.Sprintf("%d,%s,%s", s.DC, s.Address, base64.RawURLEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(s.Key)))
 }
 
-// ParseServer reads what FormatServer has written.
+// ParseServer parses the format of FormatServer.
 func ParseServer(text string) (userclient.Server, error) {
 	parts := strings.Split(text, ",")
 	if len(parts) != 3 {
-		return userclient.Server{}, errors.New("a server is its number, address and key, with commas between them")
+		return userclient.Server{}, errors.New("a server is its number, address and key, separated by commas")
 	}
 	number, err := strconv.Atoi(parts[0])
 	if err != nil {
@@ -65,22 +65,10 @@ func ParseServer(text string) (userclient.Server, error) {
 	return userclient.Server{DC: number, Address: parts[1], Key: key}, nil
 }
 
-// runFallback hands over codes one by one, each to a chat of its own, while nobody listens where the Bot API was. Bot and person
-// are connected to a simulated data centre, which answers at once.
-func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
-	people := slices.Collect(users(l.size.codes))
-	dir, err := l.database(ctx, usersName(len(people)), linked(users(len(people))))
-	if err != nil {
-		return outcome{}, err
-	}
-	t, err := newTelegram(ctx, telegramLimits)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer t.stop()
-	if err := t.addBot(ctx, botNumber(0), nil); err != nil {
-		return outcome{}, err
-	}
+// runFallback sends codes one by one, each to its own chat, while the Bot API is down. Bot and user account are connected to a simulated data
+// centre, which answers at once.
+func runFallback(ctx context.Context, su *suite) (_ outcome, err error) {
+	people := slices.Collect(users(su.size.codes))
 	centre, err := dataCentre(people)
 	if err != nil {
 		return outcome{}, err
@@ -90,27 +78,29 @@ func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("sign in at the simulated data centre: %w", err)
 	}
-	g, err := l.startConnected(ctx, dir, setup{
-		telegram: t, bots: []benchBot{botNumber(0)}, account: &accountSetup{session: session, servers: centre.Servers()},
+	env, err := su.open(ctx, usersName(len(people)), seedLinks(users(len(people))), telegramLimits, func(env *environment) error {
+		env.setup.account = &accountSetup{session: session, servers: centre.Servers()}
+		return env.telegram.addBot(ctx, botNumber(0), nil)
 	})
 	if err != nil {
 		return outcome{}, err
 	}
-	defer g.stop()
+	defer env.close()
+	g := env.gateway
 	if err := g.accountsConnected(ctx); err != nil {
 		return outcome{}, fmt.Errorf("the accounts are not connected: %w\n%s", err, g.lastLines())
 	}
-	t.stop()
+	env.telegram.stop()
 	accepted := make([]sent, len(people))
 	for i, to := range people {
-		if err := pause(ctx, wireEvery); err != nil {
+		if err := sleep(ctx, codeGap); err != nil {
 			return outcome{}, err
 		}
-		if accepted[i], err = g.send(g.conn, to, api.SendMessage{Text: fmt.Sprintf("%06d is your code", i), Lane: "code", Purpose: "login"}); err != nil {
+		if accepted[i], err = g.send(g.conn, to, codeMessage(i)); err != nil {
 			return outcome{}, err
 		}
 	}
-	if err := g.emptied(ctx); err != nil {
+	if err := g.waitQueueEmpty(ctx); err != nil {
 		return outcome{}, err
 	}
 	mb, err := g.memory()
@@ -126,7 +116,7 @@ func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 			continue
 		}
 		values["twice"] += float64(len(arrived) - 1)
-		waits = append(waits, millis(arrived[0].At.Sub(m.began)))
+		waits = append(waits, millis(arrived[0].At.Sub(m.sentAt)))
 	}
 	if len(waits) > 0 {
 		values["p50"], values["p99"] = percentile(waits, 0.5), percentile(waits, 0.99)
@@ -134,7 +124,7 @@ func runFallback(ctx context.Context, l *lab) (_ outcome, err error) {
 	return outcome{values: values}, nil
 }
 
-// dataCentre is a simulated one where the first bot, the helper and these people have accounts. The caller must close it.
+// dataCentre is a simulated data centre with accounts for the first bot, the helper and people. The caller must close it.
 func dataCentre(people []account) (*datacenter.Telegram, error) {
 	centre, err := datacenter.Open(dc)
 	if err != nil {
@@ -168,9 +158,9 @@ func signIn(ctx context.Context, centre *datacenter.Telegram) (string, error) {
 	return step.Done.Session.Encode(), nil
 }
 
-// accountsConnected waits until the gateway's two accounts are.
+// accountsConnected waits until the gateway's two accounts are connected.
 func (g *gateway) accountsConnected(ctx context.Context) error {
-	return eventually(ctx, upTime, 20*time.Millisecond, func() (bool, error) {
+	return waitUntil(ctx, startTimeout, 20*time.Millisecond, func() (bool, error) {
 		var health api.Health
 		err := g.conn.ask(http.StatusOK, "GET", "/healthz", nil, &health)
 		connected := 0
@@ -183,9 +173,9 @@ func (g *gateway) accountsConnected(ctx context.Context) error {
 	})
 }
 
-// emptied waits until nothing is in the outbox any more.
-func (g *gateway) emptied(ctx context.Context) error {
-	err := eventually(ctx, drainTime, drainCheck, func() (bool, error) {
+// waitQueueEmpty waits until the outbox is empty.
+func (g *gateway) waitQueueEmpty(ctx context.Context) error {
+	err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) {
 		m, err := g.metrics()
 		return m["telegate_queue_messages"] == 0, err
 	})

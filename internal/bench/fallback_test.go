@@ -9,7 +9,7 @@ import (
 	"telegate/userclient"
 )
 
-// A data centre passes the command line whole; what is none is an error.
+// FormatServer and ParseServer keep a data centre unchanged; a wrong text is an error.
 func TestADataCentreOnTheCommandLine(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -23,23 +23,23 @@ import (
 )
 
 const (
-	upTime      = 2 * time.Minute // how long a gateway may take to come up: long, because benchmarks do not fail by time
-	downTime    = time.Minute     // … and to end
-	logLines    = 20              // of a gateway that went wrong are shown
-	longestLine = 1 << 20
+	startTimeout = 2 * time.Minute // long, because benchmarks do not fail by time
+	stopTimeout  = time.Minute
+	logLines     = 20 // shown of a gateway that failed
+	longestLine  = 1 << 20
 )
 
-// setup says how a gateway is configured. Limits that are not given are those of Telegram.
+// setup is the configuration of a gateway. The default limits are Telegram's.
 type setup struct {
 	telegram  *telegram
-	bots      []benchBot // the first is the default domain's; the others have domains of their own
-	perSecond int        // messages a second; 0: the default
+	bots      []benchBot // the first is the default domain's; each other one has its own domain
+	perSecond int        // messages per second; 0: the default
 	account   *accountSetup
 }
 
-// accountSetup is what a gateway needs to know of MTProto; nil: it knows nothing of it.
+// accountSetup is the MTProto part of a configuration; nil: none.
 type accountSetup struct {
-	session string // of a person's account
+	session string // of a user's account
 	servers []userclient.Server
 }
 
@@ -78,16 +78,15 @@ type gateway struct {
 	started    time.Time
 	readyAfter time.Duration // from the start of the process until /readyz answered 200
 	command    *exec.Cmd
-	ended      chan struct{} // closed when the process has ended
-	conn       *conn         // of the scenario's own goroutine
+	exited     chan struct{} // closed when the process has ended
+	conn       *conn         // for the goroutine of the scenario
 
 	mu  sync.Mutex
 	log []string // the last lines; guarded by mu
 }
 
-// start runs telegate on the database that lies in dir, and returns when it can accept messages. The caller must stop or
-// kill it.
-func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) {
+// start runs telegate on the database in dir, and returns when it accepts messages. The caller must stop or kill it.
+func (su *suite) start(ctx context.Context, dir string, s setup) (*gateway, error) {
 	key, err := config.NewAPIKey()
 	if err != nil {
 		return nil, err
@@ -96,7 +95,7 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 	if err := os.WriteFile(file, []byte(s.config(key)), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	g := &gateway{key: key, ended: make(chan struct{})}
+	g := &gateway{key: key, exited: make(chan struct{})}
 	command := []string{"serve", "--config", file}
 	if s.account != nil {
 		command[0] = ServeCommand
@@ -104,7 +103,7 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 			command = append(command, "--server", FormatServer(server))
 		}
 	}
-	lines, err := g.run(l.command(ctx, command...))
+	lines, err := g.run(su.command(ctx, command...))
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +111,8 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 	go g.follow(lines, up)
 	select {
 	case <-up:
-	case <-g.ended:
-		return nil, fmt.Errorf("telegate has ended instead of listening:\n%s", g.lastLines())
+	case <-g.exited:
+		return nil, fmt.Errorf("telegate ended before it listened:\n%s", g.lastLines())
 	case <-ctx.Done():
 		g.kill()
 		return nil, ctx.Err()
@@ -126,13 +125,13 @@ func (l *lab) start(ctx context.Context, dir string, s setup) (*gateway, error) 
 	return g, nil
 }
 
-// startConnected is start, and waits until all its bots are connected.
-func (l *lab) startConnected(ctx context.Context, dir string, s setup) (*gateway, error) {
-	g, err := l.start(ctx, dir, s)
+// startConnected is start, and also waits until all bots are connected.
+func (su *suite) startConnected(ctx context.Context, dir string, s setup) (*gateway, error) {
+	g, err := su.start(ctx, dir, s)
 	if err != nil {
 		return nil, err
 	}
-	err = eventually(ctx, upTime, 20*time.Millisecond, func() (bool, error) {
+	err = waitUntil(ctx, startTimeout, 20*time.Millisecond, func() (bool, error) {
 		var list api.DomainList
 		if err := g.conn.ask(http.StatusOK, "GET", "/v1/domains", nil, &list); err != nil {
 			return false, err
@@ -146,7 +145,7 @@ func (l *lab) startConnected(ctx context.Context, dir string, s setup) (*gateway
 	return g, nil
 }
 
-// run starts the process and returns what it logs.
+// run starts the process and returns its log.
 func (g *gateway) run(command *exec.Cmd) (io.Reader, error) {
 	g.command = command
 	lines, err := command.StderrPipe()
@@ -160,9 +159,9 @@ func (g *gateway) run(command *exec.Cmd) (io.Reader, error) {
 	return lines, nil
 }
 
-// follow reads the log until the process ends; up is closed when it says where it listens.
+// follow reads the log until the process ends. It closes up when the log has the address.
 func (g *gateway) follow(lines io.Reader, up chan<- struct{}) {
-	defer close(g.ended)
+	defer close(g.exited)
 	scan := bufio.NewScanner(lines)
 	scan.Buffer(nil, longestLine)
 	for scan.Scan() {
@@ -176,8 +175,8 @@ func (g *gateway) follow(lines io.Reader, up chan<- struct{}) {
 		g.log = g.log[max(0, len(g.log)-logLines):]
 		g.mu.Unlock()
 	}
-	_, _ = io.Copy(io.Discard, lines) // after a longer line: nobody must wait for a reader
-	_ = g.command.Wait()              // how it ended is the scenario's affair
+	_, _ = io.Copy(io.Discard, lines) // after a too long line: the process must not block
+	_ = g.command.Wait()              // the scenario judges how it ended
 }
 
 func (g *gateway) lastLines() string {
@@ -190,13 +189,13 @@ func (g *gateway) ready(ctx context.Context) (err error) {
 	if g.conn, err = dial(ctx, g.address, g.key); err != nil {
 		return err
 	}
-	return eventually(ctx, upTime, time.Millisecond, func() (bool, error) {
+	return waitUntil(ctx, startTimeout, time.Millisecond, func() (bool, error) {
 		status, _, err := g.conn.do("GET", "/readyz", nil)
 		return status == http.StatusOK, err
 	})
 }
 
-// reconnect gives the scenario a fresh connection.
+// reconnect makes a new connection for the scenario.
 func (g *gateway) reconnect(ctx context.Context) error {
 	c, err := dial(ctx, g.address, g.key)
 	if err != nil {
@@ -210,7 +209,7 @@ func (g *gateway) reconnect(ctx context.Context) error {
 // kill ends the process as a power cut would.
 func (g *gateway) kill() {
 	_ = g.command.Process.Kill() // it may have ended by itself
-	<-g.ended
+	<-g.exited
 	if g.conn != nil {
 		g.conn.close()
 	}
@@ -220,14 +219,14 @@ func (g *gateway) kill() {
 func (g *gateway) stop() {
 	if g.command.Process.Signal(os.Interrupt) == nil { // else it has ended, or the system knows no such signal
 		select {
-		case <-g.ended:
-		case <-time.After(downTime):
+		case <-g.exited:
+		case <-time.After(stopTimeout):
 		}
 	}
 	g.kill()
 }
 
-// metrics are the samples of GET /metrics, summed over their labels; those with labels also each for itself.
+// metrics are the values of GET /metrics: the sum over all labels, and each labeled value.
 func (g *gateway) metrics() (map[string]float64, error) {
 	status, text, err := g.conn.do("GET", "/metrics", nil)
 	if err != nil {
@@ -239,7 +238,7 @@ func (g *gateway) metrics() (map[string]float64, error) {
 	return sumMetrics(string(text))
 }
 
-// sumMetrics reads the text format of Prometheus, without time stamps.
+// sumMetrics reads Prometheus' text format without time stamps.
 func sumMetrics(text string) (map[string]float64, error) {
 	sums := map[string]float64{}
 	for line := range strings.Lines(text) {
@@ -247,7 +246,7 @@ func sumMetrics(text string) (map[string]float64, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		end := strings.LastIndexByte(line, ' ') // label values may hold blanks, too
+		end := strings.LastIndexByte(line, ' ') // label values may contain spaces
 		v, err := strconv.ParseFloat(line[end+1:], 64)
 		if err != nil || end < 0 {
 			return nil, fmt.Errorf("metrics: cannot read %q", line)
@@ -269,7 +268,7 @@ func (g *gateway) memory() (float64, error) {
 	}
 	rss, ok := m["process_resident_memory_bytes"]
 	if !ok {
-		return 0, errors.New("this system does not tell how much memory a process has")
+		return 0, errors.New("this system does not report the memory of a process")
 	}
 	return rss / 1e6, nil
 }

@@ -16,27 +16,26 @@ import (
 	"time"
 )
 
-// figure is one number of a scenario: what it is, what it should be and what others reach. The targets and the peers'
-// figures are those of docs/benchmarks.md.
+// figure is one number of a scenario, with its target and the value of others. Targets and others' values are from docs/benchmarks.md.
 type figure struct {
-	key  string // in an outcome
-	what string
-	unit string // "ms", "s", "MB", "/s", "×" or "": a count
-	goal goal
-	peer string // the best of others, "" where nobody compares
-	loss bool   // a value over 0 is a loss of accepted messages
+	key    string // in an outcome
+	what   string
+	unit   string // "ms", "s", "MB", "/s", "×" or "": a count
+	target target
+	peer   string // the best of others; "": no comparison
+	loss   bool   // a value above 0 means lost messages
 }
 
-// goal is a bound that a figure has to keep to; the zero goal bounds nothing.
-type goal struct {
+// target is a bound of a figure; the zero target has none.
+type target struct {
 	sense string // "≤", "≥" or ""
 	bound float64
 }
 
-func atMost(bound float64) goal  { return goal{"≤", bound} }
-func atLeast(bound float64) goal { return goal{"≥", bound} }
+func atMost(bound float64) target  { return target{"≤", bound} }
+func atLeast(bound float64) target { return target{"≥", bound} }
 
-func (g goal) met(v float64) bool {
+func (g target) met(v float64) bool {
 	switch g.sense {
 	case "≤":
 		return v <= g.bound
@@ -47,7 +46,7 @@ func (g goal) met(v float64) bool {
 	}
 }
 
-// format is a value with three significant digits, and no more than it needs; counts are whole.
+// format formats a value with at most three significant digits; counts are integers.
 func (f figure) format(v float64) string {
 	if math.IsNaN(v) {
 		return "–"
@@ -70,29 +69,29 @@ func (f figure) withUnit(s string) string {
 	}
 }
 
-// Line is a figure as it was measured.
+// Line is a measured figure.
 type Line struct {
 	Row     string    `json:"row"` // the name of the scenario
 	What    string    `json:"what"`
 	Unit    string    `json:"unit,omitempty"`
-	Values  []float64 `json:"values"` // one of each run
+	Values  []float64 `json:"values"` // one per run
 	Min     float64   `json:"min"`
 	Median  float64   `json:"median"`
 	Max     float64   `json:"max"`
 	Target  string    `json:"target,omitempty"`
-	Verdict string    `json:"verdict,omitempty"`   // Met, Missed, or "" where there is nothing to judge
+	Verdict string    `json:"verdict,omitempty"`   // Met, Missed, or "" without a target
 	Peer    string    `json:"best_peer,omitempty"` // the best of others
 	lost    bool
 	figure  figure
 }
 
-// The verdicts. A time or a rate is judged by its median, a count by its worst run.
+// The verdicts. They use the median of a time or rate, and the worst run of a count.
 const (
 	Met    = "ok"
 	Missed = "MISSED"
 )
 
-// Report is what was measured.
+// Report is the result of all runs.
 type Report struct {
 	Date    time.Time         `json:"date"`
 	Machine Machine           `json:"machine"`
@@ -102,10 +101,10 @@ type Report struct {
 	charts  map[string]*trace // by the name of the scenario
 }
 
-// release is the part of a kernel's version that says something of how fast it is: what follows names the machine.
+// release matches the relevant part of a kernel's version. The rest may name the machine.
 var release = regexp.MustCompile(`^\d+\.\d+`)
 
-// Machine is where it was measured.
+// Machine is the machine of the runs.
 type Machine struct {
 	System string `json:"system"` // such as linux/amd64
 	Kernel string `json:"kernel,omitempty"`
@@ -116,7 +115,7 @@ type Machine struct {
 
 func newReport(o Options) *Report {
 	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version()}
-	if data, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil { // where there is none, the report does without
+	if data, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil { // if there is none, the report omits it
 		m.Kernel = release.FindString(string(data))
 	}
 	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -127,33 +126,33 @@ func newReport(o Options) *Report {
 	return &Report{Date: time.Now().UTC().Truncate(time.Second), Machine: m, Runs: o.Runs, Quick: o.Quick, charts: map[string]*trace{}}
 }
 
-// add takes in the outcomes of a scenario's runs. The chart is that of the run with the median of the first figure.
+// add adds the outcomes of a scenario's runs. The chart shows the run that is closest to the median of the first figure.
 func (r *Report) add(s scenario, outcomes []outcome) {
 	for i, f := range s.figures {
 		line := Line{Row: s.name, What: f.what, Unit: f.unit, Values: []float64{}, Peer: f.peer, figure: f}
 		for _, o := range outcomes {
-			if v, ok := o.values[f.key]; ok && !math.IsNaN(v) { // a percentile of nothing
+			if v, ok := o.values[f.key]; ok && !math.IsNaN(v) { // a percentile without values
 				line.Values = append(line.Values, v)
 			}
 		}
-		if f.goal.sense != "" {
-			line.Target = f.withUnit(f.goal.sense + " " + strconv.FormatFloat(f.goal.bound, 'f', -1, 64))
+		if f.target.sense != "" {
+			line.Target = f.withUnit(f.target.sense + " " + strconv.FormatFloat(f.target.bound, 'f', -1, 64))
 		}
 		if len(line.Values) > 0 {
-			sp := spreadOf(line.Values)
+			sp := summarize(line.Values)
 			line.Min, line.Median, line.Max = sp.Min, sp.Median, sp.Max
 			line.lost = f.loss && sp.Max > 0
 			line.Verdict = r.judge(f, sp)
 			if i == 0 {
-				r.charts[s.name] = nearest(f.key, sp.Median, outcomes)
+				r.charts[s.name] = closestTrace(f.key, sp.Median, outcomes)
 			}
 		}
 		r.Lines = append(r.Lines, line)
 	}
 }
 
-// nearest is the trace of the run whose figure comes nearest to a value.
-func nearest(key string, value float64, outcomes []outcome) *trace {
+// closestTrace is the trace of the run whose figure is closest to a value.
+func closestTrace(key string, value float64, outcomes []outcome) *trace {
 	best := outcomes[0]
 	for _, o := range outcomes[1:] {
 		if math.Abs(o.values[key]-value) < math.Abs(best.values[key]-value) {
@@ -163,15 +162,15 @@ func nearest(key string, value float64, outcomes []outcome) *trace {
 	return best.trace
 }
 
-func (r *Report) judge(f figure, s spread) string {
+func (r *Report) judge(f figure, s summary) string {
 	v := s.Median
 	if f.unit == "" {
 		v = s.Max
 	}
 	switch {
-	case f.goal.sense == "" || r.Quick && f.unit != "":
+	case f.target.sense == "" || r.Quick && f.unit != "":
 		return ""
-	case f.goal.met(v):
+	case f.target.met(v):
 		return Met
 	default:
 		return Missed
@@ -187,7 +186,7 @@ func (r *Report) lost() bool {
 	return false
 }
 
-// result is min/median/max, or the one value where all are the same.
+// result is min / median / max, or one value if all are equal.
 func (l Line) result() string {
 	if len(l.Values) == 0 {
 		return "not available"
@@ -271,8 +270,7 @@ func (r *Report) JSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// Save writes results.json, table.md and a chart NAME.svg for each scenario that has one into a folder, which is made if
-// it is not there.
+// Save writes results.json, table.md and the charts (NAME.svg) into a folder, which it creates if needed.
 func (r *Report) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("save the report: %w", err)

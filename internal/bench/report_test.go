@@ -21,7 +21,7 @@ func options(runs int, quick bool) bench.Options {
 	return bench.Options{Runs: runs, Quick: quick, Log: io.Discard}
 }
 
-// sample is a report with a figure of every kind.
+// sample is a report with each kind of figure.
 func sample(t *testing.T, quick bool) *bench.Report {
 	t.Helper()
 	r, err := bench.RunFigures(t.Context(), options(3, quick), "A", -1,
@@ -62,14 +62,14 @@ A    time      19.1 / 19.2 / 30.0 s  ≤ 19.6 s  ok       20 s
 		t.Error(d)
 	}
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	for _, line := range lines[3:7] { // the columns stand under each other
+	for _, line := range lines[3:7] { // the columns are aligned
 		if at := runeIndex(lines[2], "target"); !strings.HasPrefix(string([]rune(line)[at:]), "≤") && !strings.HasPrefix(string([]rune(line)[at:]), "≥") {
 			t.Errorf("no target in column %d of %q", at, line)
 		}
 	}
 }
 
-// squeeze makes every run of blanks one, and drops those at the end of a line.
+// squeeze joins repeated spaces and drops those at the end of a line.
 func squeeze(s string) string {
 	var lines []string
 	for line := range strings.Lines(s) {
@@ -80,7 +80,7 @@ func squeeze(s string) string {
 
 func runeIndex(s, part string) int { return len([]rune(s[:strings.Index(s, part)])) }
 
-// A quick run judges what does not hang on the size: counts, not times.
+// A quick run judges only what does not depend on the size: counts, not times.
 func TestQuickJudgesNoTimes(t *testing.T) {
 	verdicts := map[string]string{}
 	for _, l := range sample(t, true).Lines {
@@ -92,7 +92,7 @@ func TestQuickJudgesNoTimes(t *testing.T) {
 	}
 }
 
-// A lost message is a failure, in a quick run too; slowness and floods are not. The report comes all the same.
+// A lost message is a failure, also in a quick run; slowness and 429 are not. The report is written anyway.
 func TestALossIsAFailure(t *testing.T) {
 	for _, quick := range []bool{false, true} {
 		r, err := bench.RunFigures(t.Context(), options(2, quick), "K", -1, bench.Figure{What: "lost", Sense: "≤", Loss: true, Values: []float64{0, 1}})
@@ -105,7 +105,7 @@ func TestALossIsAFailure(t *testing.T) {
 	}
 }
 
-// A run that cannot be made is an error, and what the others have measured is reported all the same.
+// A failed run is an error, but the results of the others are reported.
 func TestAFailedRunDoesNotSpoilTheOthers(t *testing.T) {
 	r, err := bench.RunFigures(t.Context(), options(3, false), "A", 1, bench.Figure{What: "time", Unit: "s", Values: []float64{1, 2, 3}})
 	if !errors.Is(err, bench.ErrFailing) || !strings.Contains(err.Error(), "A, run 2") {

@@ -2,13 +2,10 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,70 +15,70 @@ import (
 
 var scaleScenarios = []scenario{
 	{name: "scale", run: runScale, figures: []figure{
-		{key: "accept", what: "1,000,000 links against 1,000: time to accept a message", unit: "×", goal: atMost(1.2)},
-		{key: "capability", what: "time of GET /v1/messaging", unit: "×", goal: atMost(1.2)},
-		{key: "verification", what: "time to create a verification and check a code", unit: "×", goal: atMost(1.2)},
-		{key: "check", what: "time to check a code", unit: "×", goal: atMost(1.2)},
-		{key: "wire", what: "time until a code has arrived, p50", unit: "×", goal: atMost(1.2)},
-		{key: "start", what: "from the start of the process to /readyz 200, with 1,000,000 links", unit: "ms", goal: atMost(150)},
-		{key: "idle", what: "memory 5 s after the start", unit: "MB", goal: atMost(128)},
-		{key: "queued-accept", what: "with 100,000 queued as well, against 1,000 links: time to accept a message", unit: "×", goal: atMost(1.2)},
-		{key: "queued-check", what: "time to check a code", unit: "×", goal: atMost(1.2)},
-		{key: "queued-wire", what: "until a code has arrived, p99", unit: "ms", goal: atMost(84)},
-		{key: "queued-mb", what: "memory", unit: "MB", goal: atMost(128), peer: "121 MB (BullMQ + Redis) with 600 queued"},
-		{key: "queued-start", what: "from the start of the process to /readyz 200", unit: "ms", goal: atMost(150)},
+		{key: "accept", what: "1,000,000 links against 1,000: time to accept a message", unit: "×", target: atMost(1.2)},
+		{key: "capability", what: "time of GET /v1/messaging", unit: "×", target: atMost(1.2)},
+		{key: "verification", what: "time to create a verification and check a code", unit: "×", target: atMost(1.2)},
+		{key: "check", what: "time to check a code", unit: "×", target: atMost(1.2)},
+		{key: "wire", what: "time until a code has arrived, p50", unit: "×", target: atMost(1.2)},
+		{key: "start", what: "from the start of the process to /readyz 200, with 1,000,000 links", unit: "ms", target: atMost(150)},
+		{key: "idle", what: "memory 5 s after the start", unit: "MB", target: atMost(128)},
+		{key: "queued-accept", what: "with 100,000 queued as well, against 1,000 links: time to accept a message", unit: "×", target: atMost(1.2)},
+		{key: "queued-check", what: "time to check a code", unit: "×", target: atMost(1.2)},
+		{key: "queued-wire", what: "until a code has arrived, p99", unit: "ms", target: atMost(84)},
+		{key: "queued-mb", what: "memory", unit: "MB", target: atMost(128), peer: "121 MB (BullMQ + Redis) with 600 queued"},
+		{key: "queued-start", what: "from the start of the process to /readyz 200", unit: "ms", target: atMost(150)},
 	}},
 	{name: "bots", run: runBots, figures: []figure{
 		{key: "up", what: "1,000 bots in one process: from its start until all are connected", unit: "s"},
 		{key: "sent", what: "one message of each, handed over at once: until the last has arrived", unit: "s"},
 		{key: "mb", what: "memory", unit: "MB"},
 		{key: "goroutines", what: "goroutines"},
-		{key: "lost", what: "lost", goal: atMost(0), loss: true},
+		{key: "lost", what: "lost", target: atMost(0), loss: true},
 	}},
 }
 
-// runScale runs a gateway with few links and one with many side by side, and gives the same calls to both in turn, so that
-// whatever else the machine does slows both. Ratios are of the medians.
-func runScale(ctx context.Context, l *lab) (outcome, error) {
-	if _, err := l.seeded(ctx, usersName(l.size.links), linked(users(l.size.links))); err != nil { // it takes its time: before anything runs
+// runScale runs a gateway with few links and one with many, and makes the same calls to both in turn, so that other load on the machine slows
+// both. It compares the medians.
+func runScale(ctx context.Context, su *suite) (outcome, error) {
+	if _, err := su.seedDatabase(ctx, usersName(su.size.links), seedLinks(users(su.size.links))); err != nil { // takes long: before anything runs
 		return outcome{}, err
 	}
-	few, err := l.scaled(ctx, l.size.fewLinks)
+	few, err := su.scaleEnvironment(ctx, su.size.fewLinks)
 	if err != nil {
 		return outcome{}, err
 	}
-	defer few.clear()
-	many, err := l.scaled(ctx, l.size.links)
+	defer few.close()
+	many, err := su.scaleEnvironment(ctx, su.size.links)
 	if err != nil {
 		return outcome{}, err
 	}
-	defer many.clear()
-	s := &scaling{lab: l, few: few, many: many, values: map[string]float64{}, asked: map[*gateway]map[string]string{few.gateway: {}, many.gateway: {}}}
+	defer many.close()
+	s := &scaleRun{suite: su, few: few, many: many, values: map[string]float64{}, verifications: map[*gateway]map[string]string{few.gateway: {}, many.gateway: {}}}
 	if err := s.links(ctx); err != nil {
 		return outcome{}, err
 	}
 	return outcome{values: s.values}, s.queued(ctx)
 }
 
-// scaling is a run of the scenario.
-type scaling struct {
-	lab       *lab
-	few, many *stage
-	values    map[string]float64
-	asked     map[*gateway]map[string]string // the verification of each user
+// scaleRun is one run of the scenario.
+type scaleRun struct {
+	suite         *suite
+	few, many     *environment
+	values        map[string]float64
+	verifications map[*gateway]map[string]string // by user
 }
 
-// links measures what many links cost.
-func (s *scaling) links(ctx context.Context) (err error) {
+// links measures the cost of many links.
+func (s *scaleRun) links(ctx context.Context) (err error) {
 	g := s.many.gateway
 	s.values["start"] = millis(g.readyAfter)
-	if err := pause(ctx, time.Until(g.started.Add(s.lab.size.idleFor))); err != nil {
+	if err := sleep(ctx, time.Until(g.started.Add(s.suite.size.idleFor))); err != nil {
 		return err
 	}
 	if s.values["idle"], err = g.memory(); err != nil {
 		return err
 	}
-	waits, err := s.codesInTurn(ctx, 0, s.few, s.many)
+	waits, err := s.compareCodes(ctx, 0, s.few, s.many)
 	if err != nil {
 		return err
 	}
@@ -94,17 +91,17 @@ func (s *scaling) links(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		s.asked[g][who.user] = v.ID
+		s.verifications[g][who.user] = v.ID
 		return s.check(g, who, i)
 	}
 	return s.compare(ctx, comparison{"accept", s.accept}, comparison{"capability", capability}, comparison{"verification", verification}, comparison{"check", s.check})
 }
 
-// queued measures what a long queue costs besides.
-func (s *scaling) queued(ctx context.Context) (err error) {
-	g, people := s.many.gateway, s.lab.sample(s.lab.size.links)
-	if err := g.atOnce(ctx, s.lab.size.queued, func(c *conn, i int) error {
-		_, err := g.send(c, people[i%len(people)], api.SendMessage{Text: "Message " + strconv.Itoa(i)})
+// queued measures the additional cost of a long queue.
+func (s *scaleRun) queued(ctx context.Context) (err error) {
+	g, people := s.many.gateway, s.suite.samplePeople(s.suite.size.links)
+	if err := g.parallel(ctx, s.suite.size.queued, func(c *conn, i int) error {
+		_, err := g.send(c, people[i%len(people)], api.SendMessage{Text: numbered(i)})
 		return err
 	}); err != nil {
 		return err
@@ -115,20 +112,20 @@ func (s *scaling) queued(ctx context.Context) (err error) {
 	if err := s.compare(ctx, comparison{"queued-accept", s.accept}, comparison{"queued-check", s.check}); err != nil {
 		return err
 	}
-	// The codes of the verifications have their turn first.
-	if err := eventually(ctx, drainTime, drainCheck, func() (bool, error) {
+	// The codes of the verifications are sent first.
+	if err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) {
 		m, err := g.metrics()
 		return m[`telegate_queue_messages{lane="code"}`] == 0, err
 	}); err != nil {
 		return fmt.Errorf("wait for the codes to be sent: %w", err)
 	}
-	waits, err := s.codesInTurn(ctx, s.lab.size.codes, s.many)
+	waits, err := s.compareCodes(ctx, s.suite.size.codes, s.many)
 	if err != nil {
 		return err
 	}
 	s.values["queued-wire"] = percentile(waits[0], 0.99)
 	g.stop()
-	if g, err = s.lab.startConnected(ctx, s.many.dir, s.many.setup); err != nil {
+	if g, err = s.suite.startConnected(ctx, s.many.dir, s.many.setup); err != nil {
 		return err
 	}
 	s.many.gateway = g
@@ -136,30 +133,29 @@ func (s *scaling) queued(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *scaling) accept(g *gateway, who account, i int) error {
-	_, err := g.send(g.conn, who, api.SendMessage{Text: "Message " + strconv.Itoa(i)})
+func (s *scaleRun) accept(g *gateway, who account, i int) error {
+	_, err := g.send(g.conn, who, api.SendMessage{Text: numbered(i)})
 	return err
 }
 
-// check checks a wrong code, which costs what a right one does.
-func (s *scaling) check(g *gateway, who account, _ int) error {
-	return g.conn.ask(http.StatusOK, "POST", "/v1/verifications/"+s.asked[g][who.user]+"/check", api.CheckCode{Code: "1234567", SessionBinding: "session"}, nil)
+// check checks a wrong code, which costs as much as a right one.
+func (s *scaleRun) check(g *gateway, who account, _ int) error {
+	return g.conn.ask(http.StatusOK, "POST", "/v1/verifications/"+s.verifications[g][who.user]+"/check", api.CheckCode{Code: "1234567", SessionBinding: "session"}, nil)
 }
 
-// codesInTurn hands codes over one by one to each stage, numbered from a first one, and answers how many milliseconds each
-// took to arrive there.
-func (s *scaling) codesInTurn(ctx context.Context, first int, stages ...*stage) ([][]float64, error) {
+// compareCodes sends codes one by one to each environment, numbered from first, and returns the milliseconds until each arrived.
+func (s *scaleRun) compareCodes(ctx context.Context, first int, stages ...*environment) ([][]float64, error) {
 	accepted := make([][]sent, len(stages))
-	for i := range s.lab.size.codes {
-		if err := pause(ctx, wireEvery); err != nil {
+	for i := range s.suite.size.codes {
+		if err := sleep(ctx, codeGap); err != nil {
 			return nil, err
 		}
 		for j := range stages {
-			n := (i + j) % len(stages) // each is first as often as the other
-			st := stages[n]
-			people := s.people(st)
-			m, err := st.gateway.send(st.gateway.conn, people[i%len(people)],
-				api.SendMessage{Text: fmt.Sprintf("%06d is your code", first+i), Lane: "code", Purpose: "login"})
+			n := (i + j) % len(stages) // each goes first equally often
+			env := stages[n]
+			people := s.people(env)
+			m, err := env.gateway.send(env.gateway.conn, people[i%len(people)],
+				codeMessage(first+i))
 			if err != nil {
 				return nil, err
 			}
@@ -167,57 +163,56 @@ func (s *scaling) codesInTurn(ctx context.Context, first int, stages ...*stage) 
 		}
 	}
 	waits := make([][]float64, len(stages))
-	for n, st := range stages {
-		if err := eventually(ctx, drainTime, drainCheck, func() (bool, error) { return st.tally(accepted[n]).lost == 0, nil }); err != nil {
+	for n, env := range stages {
+		if err := waitUntil(ctx, deliveryTimeout, deliveryPoll, func() (bool, error) { return env.count(accepted[n]).lost == 0, nil }); err != nil {
 			return nil, fmt.Errorf("wait for the codes to arrive: %w", err)
 		}
-		waits[n] = st.tally(accepted[n]).waits(accepted[n])
+		waits[n] = env.count(accepted[n]).latencies(accepted[n])
 	}
 	return waits, nil
 }
 
-// people are whom the calls at a stage are about.
-func (s *scaling) people(st *stage) []account {
-	if st == s.few {
-		return s.lab.sample(s.lab.size.fewLinks)
+// people are the users of the calls in an environment.
+func (s *scaleRun) people(env *environment) []account {
+	if env == s.few {
+		return s.suite.samplePeople(s.suite.size.fewLinks)
 	}
-	return s.lab.sample(s.lab.size.links)
+	return s.suite.samplePeople(s.suite.size.links)
 }
 
-// sample are the people of a gateway with so many links whom the calls are about: as many with few links as with many,
-// evenly spread over all of them.
-func (l *lab) sample(links int) []account {
+// samplePeople are users for the calls: always the same number, spread evenly over all links.
+func (su *suite) samplePeople(links int) []account {
 	var people []account
-	for n := range l.size.fewLinks {
-		people = append(people, userNumber(n*(links/l.size.fewLinks)))
+	for n := range su.size.fewLinks {
+		people = append(people, userNumber(n*(links/su.size.fewLinks)))
 	}
 	return people
 }
 
-func (l *lab) scaled(ctx context.Context, links int) (*stage, error) {
-	return l.stage(ctx, links, l.sample(links), 0, telegramLimits)
+func (su *suite) scaleEnvironment(ctx context.Context, links int) (*environment, error) {
+	return su.newEnvironment(ctx, links, su.samplePeople(links), 0, telegramLimits)
 }
 
-// comparison is a call whose time with many links is compared with that with few.
+// comparison is a call to compare with many and with few links.
 type comparison struct {
 	key  string
 	call func(g *gateway, who account, i int) error
 }
 
-// compare makes the same calls at both gateways in turn, and notes how many times longer they take with many links.
-func (s *scaling) compare(ctx context.Context, comparisons ...comparison) error {
-	stages := []*stage{s.few, s.many}
+// compare makes the same calls to both gateways in turn, and records the ratio of their times.
+func (s *scaleRun) compare(ctx context.Context, comparisons ...comparison) error {
+	stages := []*environment{s.few, s.many}
 	people := [][]account{s.people(s.few), s.people(s.many)}
 	for _, c := range comparisons {
-		for _, st := range stages {
-			if err := st.gateway.reconnect(ctx); err != nil { // it may have been idle for longer than the gateway keeps a connection
+		for _, env := range stages {
+			if err := env.gateway.reconnect(ctx); err != nil { // the gateway may have closed it as idle
 				return err
 			}
 		}
 		took := make([][]float64, 2)
-		for i := range s.lab.size.calls {
+		for i := range s.suite.size.calls {
 			for j := range stages {
-				at := (i + j) % 2 // each is first as often as the other
+				at := (i + j) % 2 // each goes first equally often
 				began := time.Now()
 				if err := c.call(stages[at].gateway, people[at][i%len(people[at])], i); err != nil {
 					return err
@@ -230,58 +225,44 @@ func (s *scaling) compare(ctx context.Context, comparisons ...comparison) error 
 	return nil
 }
 
-// runBots runs many bots at once, each of a domain of its own with one linked user.
-func runBots(ctx context.Context, l *lab) (_ outcome, err error) {
+// runBots runs many bots, each in its own domain with one linked user.
+func runBots(ctx context.Context, su *suite) (outcome, error) {
 	var people []account
-	s := setup{}
-	for n := range l.size.bots {
+	var bots []benchBot
+	for n := range su.size.bots {
 		b := botNumber(n)
-		s.bots = append(s.bots, b)
+		bots = append(bots, b)
 		people = append(people, account{domainNumber(n), "user//alice", b.id, userNumber(n).chat})
 	}
-	dir, err := l.database(ctx, fmt.Sprintf("%d bots", l.size.bots), linked(slices.Values(people)))
-	if err != nil {
-		return outcome{}, err
-	}
-	if s.telegram, err = newTelegram(ctx, telegramLimits); err != nil {
-		return outcome{}, err
-	}
-	st := &stage{telegram: s.telegram, dir: dir, setup: s}
-	defer func() {
-		if st.gateway != nil {
-			st.clear()
-		} else {
-			err = errors.Join(err, os.RemoveAll(dir))
-			st.telegram.stop()
+	env, err := su.open(ctx, fmt.Sprintf("%d bots", su.size.bots), seedLinks(slices.Values(people)), telegramLimits, func(env *environment) error {
+		env.setup.bots = bots
+		work, ctx := errgroup.WithContext(ctx)
+		work.SetLimit(connections)
+		for n, b := range bots {
+			work.Go(func() error { return env.telegram.addBot(ctx, b, []int64{people[n].chat}) })
 		}
-	}()
-	work, workCtx := errgroup.WithContext(ctx)
-	work.SetLimit(handing)
-	for n, b := range s.bots {
-		work.Go(func() error { return s.telegram.addBot(workCtx, b, []int64{people[n].chat}) })
-	}
-	if err := work.Wait(); err != nil {
+		return work.Wait()
+	})
+	if err != nil {
 		return outcome{}, err
 	}
-	if st.gateway, err = l.startConnected(ctx, dir, s); err != nil {
-		return outcome{}, err
-	}
-	up := time.Since(st.gateway.started)
+	defer env.close()
+	up := time.Since(env.gateway.started)
 	began := time.Now()
-	accepted, err := st.gateway.handOver(ctx, people, func(i int) string { return "Message " + strconv.Itoa(i) })
+	accepted, err := env.gateway.sendAll(ctx, people, numbered)
 	if err != nil {
 		return outcome{}, err
 	}
-	t, err := st.drained(ctx, accepted)
+	t, err := env.waitDelivered(ctx, accepted)
 	if err != nil {
 		return outcome{}, err
 	}
-	m, err := st.gateway.metrics()
+	m, err := env.gateway.metrics()
 	if err != nil {
 		return outcome{}, err
 	}
-	mb, err := st.gateway.memory()
+	mb, err := env.gateway.memory()
 	return outcome{values: map[string]float64{
-		"up": up.Seconds(), "sent": t.last.Sub(began).Seconds(), "mb": mb, "goroutines": m["go_goroutines"], "lost": float64(t.lost),
+		"up": up.Seconds(), "sent": t.lastArrival.Sub(began).Seconds(), "mb": mb, "goroutines": m["go_goroutines"], "lost": float64(t.lost),
 	}}, err
 }

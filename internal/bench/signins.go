@@ -18,31 +18,31 @@ import (
 )
 
 var signInsScenario = scenario{name: "report", run: runSignIns, figures: []figure{
-	{key: "console", what: "a page of the login report of 1,000,000 sign-ins, with its chart, in the console: time to answer, p99", unit: "ms", goal: atMost(50)},
+	{key: "console", what: "a page of the login report of 1,000,000 sign-ins, with its chart, in the console: time to answer, p99", unit: "ms", target: atMost(50)},
 	{key: "console p50", what: "p50", unit: "ms"},
-	{key: "api", what: "a page of GET /v1/logins: time to answer, p99", unit: "ms", goal: atMost(50)},
+	{key: "api", what: "a page of GET /v1/logins: time to answer, p99", unit: "ms", target: atMost(50)},
 	{key: "api p50", what: "p50", unit: "ms"},
 	{key: "mb", what: "memory afterwards", unit: "MB"},
 }}
 
 const (
-	signInUsers = 100_000
-	signInDays  = 390 // of the 400 that the audit is kept
-	signInBatch = 100_000
-	busyEvery   = 100    // sign-ins, one is of the user who signs in most
-	failedEvery = 10     // … one fails
-	deniedEvery = 10_000 // … one is denied: a rare outcome must not cost a look at all others
+	signInUsers   = 100_000
+	signInDays    = 390 // the audit keeps 400
+	signInBatch   = 100_000
+	busyUserEvery = 100    // sign-ins is one of the busiest user
+	failedEvery   = 10     // sign-ins fails one
+	deniedEvery   = 10_000 // sign-ins is one denied: a rare outcome must not need a full scan
 )
 
-// browsers are what sign-ins come with.
+// browsers are the browsers of the sign-ins.
 var browsers = []string{
 	"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0",
 	"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 	"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
 }
 
-// signedIn is a database with that many sign-ins of the default domain, spread over the last days and over its users.
-func signedIn(count int) filler {
+// seedSignIns adds that many sign-ins to the default domain, spread over the last days and over its users.
+func seedSignIns(count int) seedFunc {
 	return func(ctx context.Context, d *db.DB) error {
 		now := time.Now()
 		began := now.AddDate(0, 0, -signInDays)
@@ -62,12 +62,12 @@ func signedIn(count int) filler {
 				case n%failedEvery == 0:
 					e.Outcome = string(twofa.ResultIncorrect)
 				}
-				if n%busyEvery == 3 {
+				if n%busyUserEvery == 3 {
 					e.User = userNumber(0).user
 				}
 				entries = append(entries, e)
 			}
-			// In the order of the indexes by user, which are too large to be kept in memory: that makes it several times as quick.
+			// Sorted as in the indexes by user, which do not fit in memory: that is several times faster.
 			slices.SortStableFunc(entries, func(a, b audit.Entry) int { return strings.Compare(a.User, b.User) })
 			err := d.UpdateVerifications(ctx, func(tx twofa.Tx) error {
 				for _, e := range entries {
@@ -85,48 +85,37 @@ func signedIn(count int) filler {
 	}
 }
 
-// runSignIns asks for pages of the login report in every way one can, in turn, from the API and from the console.
-func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
-	dir, err := l.database(ctx, fmt.Sprintf("%d sign-ins", l.size.signIns), signedIn(l.size.signIns))
+// runSignIns asks for pages of the login report with all kinds of queries, in turn from the API and from the console.
+func runSignIns(ctx context.Context, su *suite) (outcome, error) {
+	env, err := su.open(ctx, fmt.Sprintf("%d sign-ins", su.size.signIns), seedSignIns(su.size.signIns), telegramLimits, func(env *environment) error {
+		return env.telegram.addBot(ctx, botNumber(0), nil)
+	})
 	if err != nil {
 		return outcome{}, err
 	}
-	t, err := newTelegram(ctx, telegramLimits)
-	if err != nil {
-		return outcome{}, err
-	}
-	st := &stage{telegram: t, dir: dir, setup: setup{telegram: t, bots: []benchBot{botNumber(0)}}}
-	if err := t.addBot(ctx, botNumber(0), nil); err != nil {
-		t.stop()
-		return outcome{}, err
-	}
-	if st.gateway, err = l.startConnected(ctx, dir, st.setup); err != nil {
-		t.stop()
-		return outcome{}, err
-	}
-	defer st.clear()
-	pages, err := dial(ctx, st.gateway.address, st.gateway.key)
+	defer env.close()
+	pages, err := dial(ctx, env.gateway.address, env.gateway.key)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer pages.close()
-	cookie, err := st.gateway.consoleCookie(ctx)
+	cookie, err := env.gateway.consoleCookie(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
 	pages.head += "Cookie: " + cookie + "\r\n"
-	asked, err := signInQueries(st.gateway)
+	asked, err := reportQueries(env.gateway)
 	if err != nil {
 		return outcome{}, err
 	}
 	took := map[string][]float64{}
-	for i := range l.size.calls {
+	for i := range su.size.calls {
 		query := asked[i%len(asked)]
 		for _, page := range []struct {
 			key, path, holds string
 			conn             *conn
 		}{
-			{"api", "/v1/logins?limit=50&", `"logins":[{`, st.gateway.conn},
+			{"api", "/v1/logins?limit=50&", `"logins":[{`, env.gateway.conn},
 			{"console", "/console/logins?", `data-testid="login"`, pages},
 		} {
 			began := time.Now()
@@ -144,13 +133,13 @@ func runSignIns(ctx context.Context, l *lab) (_ outcome, err error) {
 	for key, list := range took {
 		values[key], values[key+" p50"] = percentile(list, 0.99), percentile(list, 0.5)
 	}
-	values["mb"], err = st.gateway.memory()
+	values["mb"], err = env.gateway.memory()
 	return outcome{values: values}, err
 }
 
-// signInQueries are the ways to ask: all, the user's who signs in most, some other's, a frequent and a rare outcome, user and
-// outcome, a month, a single day, everything with 390 days to draw, and a page deep inside.
-func signInQueries(g *gateway) ([]string, error) {
+// reportQueries are the kinds of queries: all, the busiest user, another user, a frequent and a rare outcome, user and outcome, a month, one day,
+// everything with a chart of 390 days, and a page deep inside.
+func reportQueries(g *gateway) ([]string, error) {
 	var first api.LoginList
 	if err := g.conn.ask(http.StatusOK, "GET", "/v1/logins?limit=1&outcome=incorrect", nil, &first); err != nil {
 		return nil, err
@@ -179,7 +168,7 @@ func signInQueries(g *gateway) ([]string, error) {
 	return asked, nil
 }
 
-// consoleCookie signs in to the console and answers the session's cookie.
+// consoleCookie signs in to the console and returns the session cookie.
 func (g *gateway) consoleCookie(ctx context.Context) (string, error) {
 	form := strings.NewReader(url.Values{"key": {g.key}}.Encode())
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.address+"/console/sign-in", form)
@@ -187,7 +176,7 @@ func (g *gateway) consoleCookie(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r) // not on to the page it leads to
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r) // without following the redirect
 	if err != nil {
 		return "", fmt.Errorf("sign in to the console: %w", err)
 	}

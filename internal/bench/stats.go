@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// percentile is the nearest-rank percentile of values in any order: the smallest of them that at least p of 1 do not
-// exceed. NaN where there are none.
+// percentile is the nearest-rank percentile of values in any order, with p from 0 to 1. NaN without values.
 func percentile(values []float64, p float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -17,18 +16,17 @@ func percentile(values []float64, p float64) float64 {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// spread is what a table shows of a figure that was measured several times.
-type spread struct{ Min, Median, Max float64 }
+// summary summarizes the values of several runs.
+type summary struct{ Min, Median, Max float64 }
 
-// spreadOf is the spread of values in any order; all NaN where there are none. The median of an even number of values is
-// the mean of the two in the middle.
-func spreadOf(values []float64) spread {
+// summarize summarizes values in any order; all NaN without values. The median of an even number of values is the mean of the two in the middle.
+func summarize(values []float64) summary {
 	n := len(values)
 	if n == 0 {
-		return spread{math.NaN(), math.NaN(), math.NaN()}
+		return summary{math.NaN(), math.NaN(), math.NaN()}
 	}
 	sorted := slices.Sorted(slices.Values(values))
-	return spread{sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]}
+	return summary{sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]}
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

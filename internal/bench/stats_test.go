@@ -9,7 +9,7 @@ import (
 	"telegate/internal/bench"
 )
 
-// A percentile is a value that was measured, by nearest rank, whatever the order.
+// A percentile is one of the values, by nearest rank, in any order.
 func TestPercentile(t *testing.T) {
 	var hundred []float64
 	for i := range 100 {
@@ -54,14 +54,14 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// A message counts as lost unless Telegram has put it into its chat, and as sent twice for each time more; an arrival in
-// another chat, or a send that was refused, is none.
+// A message is lost unless Telegram has put it into its chat; each further arrival is a duplicate. An arrival in another chat or a refused send
+// does not count.
 func TestTallyTellsLostFromTwice(t *testing.T) {
 	accepted := []bench.Send{{Chat: 1, Text: "a"}, {Chat: 1, Text: "b"}, {Chat: 2, Text: "a"}, {Chat: 3}, {Chat: 4, Text: "x"}}
 	seen := []bench.Send{
 		{1, "a", 429, false}, {1, "a", 0, true}, {1, "a", 200, true}, // its answer was lost, so it came twice
-		{1, "b", 500, false}, {1, "b", 200, true}, // refused, then taken
-		{3, "something", 200, true},              // whatever comes there
+		{1, "b", 500, false}, {1, "b", 200, true}, // refused, then accepted
+		{3, "something", 200, true},              // any text counts
 		{9, "x", 200, true}, {4, "y", 200, true}, // not the message to chat 4
 	}
 	lost, twice, floods, cut := bench.Tally(accepted, seen)

@@ -13,30 +13,30 @@ import (
 	"telegate/sandbox"
 )
 
-// latency is how long the simulated Telegram takes to answer, as in the comparison with other senders.
+// latency is the time that the simulated Telegram needs to answer, as in the comparison with others.
 const latency = 50 * time.Millisecond
 
-// The limits of the comparison: 30 messages a second with a burst of 30, 1 a second in a chat with a burst of 3. A bucket
-// that runs dry answers 429 until its retry_after of 1 s is over.
+// The limits of the comparison: 30 messages per second with a burst of 30; in a chat 1 per second with a burst of 3. An empty bucket answers 429
+// until its retry_after of 1 s is over.
 var (
 	telegramLimits = sandbox.Limits{
 		BotPerSecond: 30, BotBurst: 30, ChatPerSecond: 1, ChatBurst: 3, RetryAfter: time.Second, Latency: latency,
 	}
-	promptLimits = func() sandbox.Limits { l := telegramLimits; l.Latency = 0; return l }() // the same, answered at once
+	promptLimits = func() sandbox.Limits { l := telegramLimits; l.Latency = 0; return l }() // the same, without latency
 	noLimits     = sandbox.Limits{Off: true}
 )
 
-// arrival is a send as Telegram saw it.
+// arrival is a send that reached Telegram.
 type arrival struct {
-	at        time.Time // when the request was taken
+	at        time.Time // when the request arrived
 	bot       string
 	chat      int64
 	text      string
-	code      int  // the HTTP status; 0: the answer was cut off
-	delivered bool // the message is in its chat
+	code      int  // the HTTP status; 0: the answer was lost
+	delivered bool // the message is in the chat
 }
 
-// telegram is a simulated Telegram that listens on the loopback, and everything that arrived there.
+// telegram is a simulated Telegram on the loopback, with everything that arrived there.
 type telegram struct {
 	*sandbox.Telegram
 	url  string
@@ -75,15 +75,14 @@ func (t *telegram) note(c sandbox.Call) {
 	t.arrivals = append(t.arrivals, arrival{c.Time, c.Bot, c.ChatID, c.Params["text"], c.Code, c.Delivered})
 }
 
-// seen are the sends so far, in the order in which they were answered.
+// seen are the sends so far, in the order of their answers.
 func (t *telegram) seen() []arrival {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.arrivals[:len(t.arrivals):len(t.arrivals)]
 }
 
-// addBot registers a bot whose people have all pressed Start, long ago: the updates of that are forgotten, so that the
-// gateway has nothing to answer.
+// addBot adds a bot and people who have pressed Start. It drops those updates, so that the gateway has nothing to answer.
 func (t *telegram) addBot(ctx context.Context, b benchBot, chats []int64) error {
 	if _, err := t.AddBot(b.token, b.username, ""); err != nil {
 		return err
@@ -102,11 +101,11 @@ func (t *telegram) addBot(ctx context.Context, b benchBot, chats []int64) error 
 	}
 	resp, err := t.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("forget the updates: %w", err)
+		return fmt.Errorf("drop the updates: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("forget the updates: %s", resp.Status)
+		return fmt.Errorf("drop the updates: %s", resp.Status)
 	}
 	return nil
 }

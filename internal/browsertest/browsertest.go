@@ -1,4 +1,4 @@
-// Package browsertest drives a real, headless Chromium in tests. Where there is none a test is skipped; under CI=true it fails.
+// Package browsertest controls a real, headless Chromium in tests. Without Chromium it skips the test; with CI=true it fails the test.
 package browsertest
 
 import (
@@ -13,11 +13,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Patience is how long anything in a browser may take on a busy machine.
-const Patience = 30 * time.Second
+// Timeout limits every step in a browser. It is long enough for a busy machine.
+const Timeout = 30 * time.Second
 
-// Start starts a browser, which ends with the test, and answers the context that chromedp knows it by. A few more options may be
-// given.
+// Start starts a browser and returns its chromedp context. The browser ends with the test.
 func Start(t testing.TB, width, height int, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -48,14 +47,13 @@ func binary(t testing.TB) string {
 	return ""
 }
 
-// Page is a page in a browser, as somebody uses it. What does not come about within Patience fails the test, after a picture named
-// "failed".
+// Page is a page in a browser. A step that takes longer than Timeout saves a picture named "failed" and fails the test.
 type Page struct {
 	T   testing.TB
 	Ctx context.Context
 }
 
-// Open starts a browser with one page in it, which is empty.
+// Open starts a browser with an empty page.
 func Open(t testing.TB, width, height int) *Page {
 	t.Helper()
 	p := &Page{T: t, Ctx: Start(t, width, height)}
@@ -63,10 +61,10 @@ func Open(t testing.TB, width, height int) *Page {
 	return p
 }
 
-// Do bounds one step and names it, so that a failure does.
+// Do runs a step within Timeout. A failure shows what.
 func (p *Page) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.T.Helper()
-	ctx, cancel := context.WithTimeout(p.Ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.Ctx, Timeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		p.Shot("failed")
@@ -74,7 +72,7 @@ func (p *Page) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Visit opens an address.
+// Visit opens a URL.
 func (p *Page) Visit(url string) {
 	p.T.Helper()
 	p.Do("open "+url, chromedp.Navigate(url))
@@ -86,13 +84,13 @@ func (p *Page) See(selector string) {
 	p.Do("see "+selector, chromedp.WaitVisible(selector))
 }
 
-// Click clicks an element, once it is there and enabled.
+// Click clicks an element when it is visible and enabled.
 func (p *Page) Click(selector string) {
 	p.T.Helper()
 	p.Do("click "+selector, chromedp.WaitVisible(selector), chromedp.WaitEnabled(selector), chromedp.Click(selector))
 }
 
-// Type puts a text in the place of what a field holds.
+// Type replaces the text of a field.
 func (p *Page) Type(selector, text string) {
 	p.T.Helper()
 	p.Do("find "+selector, chromedp.WaitEnabled(selector))
@@ -100,28 +98,28 @@ func (p *Page) Type(selector, text string) {
 	p.Do("type into "+selector, chromedp.SendKeys(selector, text))
 }
 
-// Reads waits until an element's text holds a phrase.
+// Reads waits until an element's text contains a phrase.
 func (p *Page) Reads(selector, phrase string) {
 	p.T.Helper()
 	p.Until(selector+" reads "+phrase, Says(selector, phrase))
 }
 
-// Says is a script that tells whether an element's text holds a phrase.
+// Says is a script that checks whether an element's text contains a phrase.
 func Says(selector, phrase string) string {
 	return fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").includes(%q)`, selector, phrase)
 }
 
-// Until waits until a script answers true, and does something between two questions where it is told what.
+// Until waits until a script returns true. Between two checks it calls the functions in between.
 func (p *Page) Until(what, script string, between ...func()) {
 	p.T.Helper()
-	for deadline := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(Timeout); ; time.Sleep(20 * time.Millisecond) {
 		holds, err := chromedp.Run(p.Ctx, chromedp.Evaluate[bool]("Boolean("+script+")"))
-		if err == nil && holds { // an error: the page is making way for the next one
+		if err == nil && holds { // an error: the page is being replaced
 			return
 		}
 		if time.Now().After(deadline) {
 			p.Shot("failed")
-			p.T.Fatalf("waited in vain until %s (%v)", what, err)
+			p.T.Fatalf("timed out waiting until %s (%v)", what, err)
 		}
 		for _, do := range between {
 			do()
@@ -129,7 +127,7 @@ func (p *Page) Until(what, script string, between ...func()) {
 	}
 }
 
-// Ask runs a script in the page and answers its value.
+// Ask runs a script in the page and returns its value.
 func Ask[V any](p *Page, script string) V {
 	p.T.Helper()
 	v, err := chromedp.Run(p.Ctx, chromedp.Evaluate[V](script))
@@ -139,18 +137,18 @@ func Ask[V any](p *Page, script string) V {
 	return v
 }
 
-// Shot keeps a picture of the whole page where TELEGATE_SCREENSHOTS names a folder.
-func (p *Page) Shot(name string) { p.Keep(name, chromedp.FullScreenshot(100)) }
+// Shot saves a picture of the whole page in the folder TELEGATE_SCREENSHOTS, if that is set.
+func (p *Page) Shot(name string) { p.SaveShot(name, chromedp.FullScreenshot(100)) }
 
-// shots is the folder for pictures; empty where none are wanted.
-func shots() string { return os.Getenv("TELEGATE_SCREENSHOTS") }
+// shotsDir is the folder for pictures; empty: save none.
+func shotsDir() string { return os.Getenv("TELEGATE_SCREENSHOTS") }
 
-// KeepsShots tells whether pictures are wanted.
-func KeepsShots() bool { return shots() != "" }
+// WantShots reports whether pictures are saved.
+func WantShots() bool { return shotsDir() != "" }
 
-// Keep keeps a picture, taken as told, where TELEGATE_SCREENSHOTS names a folder.
-func (p *Page) Keep(name string, take chromedp.Action[[]byte]) {
-	dir := shots()
+// SaveShot takes a picture and saves it in the folder TELEGATE_SCREENSHOTS, if that is set.
+func (p *Page) SaveShot(name string, take chromedp.Action[[]byte]) {
+	dir := shotsDir()
 	if dir == "" {
 		return
 	}

@@ -42,10 +42,10 @@ func TestDoctorTellsTheFamiliesApart(t *testing.T) {
 		"both work":        {"192.0.2.1 2001:db8::1", nil, "ok", "ok", trusted, "ipv6", doctor.OK, "[2001:db8::1]:443 answers", "ipv4", doctor.OK},
 		"no IPv6 address":  {"192.0.2.1", nil, "ok", "ok", trusted, "ipv6", doctor.Skip, "has no such address", "ipv4", doctor.OK},
 		"no IPv6 here":     {"192.0.2.1 2001:db8::1", nil, "ok", "none", trusted, "ipv6", doctor.Skip, "This machine has no IPv6", "ipv4", doctor.OK},
-		"IPv6 swallowed":   {"192.0.2.1 2001:db8::1", nil, "ok", "hung", trusted, "ipv6", doctor.Warn, "does not answer in time. → Nothing to do: telegate takes the other", "ipv4", doctor.OK},
+		"IPv6 swallowed":   {"192.0.2.1 2001:db8::1", nil, "ok", "hung", trusted, "ipv6", doctor.Warn, "does not answer in time. → Nothing to do: telegate uses the other", "ipv4", doctor.OK},
 		"IPv4 blocked":     {"192.0.2.1 2001:db8::1", nil, "refused", "ok", trusted, "ipv4", doctor.Warn, "refuses the connection", "ipv6", doctor.OK},
 		"both blocked":     {"192.0.2.1 2001:db8::1", nil, "refused", "refused", trusted, "ipv4", doctor.Fail, "set proxy, or baseurl", "ipv6", doctor.Fail},
-		"foreign TLS":      {"192.0.2.1", nil, "ok", "", x509.NewCertPool(), "ipv4", doctor.Fail, "a certificate that is not its own", "ipv6", doctor.Skip},
+		"foreign TLS":      {"192.0.2.1", nil, "ok", "", x509.NewCertPool(), "ipv4", doctor.Fail, "a certificate of another server", "ipv6", doctor.Skip},
 		"no TLS":           {"192.0.2.1", nil, "plain", "", trusted, "ipv4", doctor.Fail, "does not speak TLS", "ipv6", doctor.Skip},
 		"unknown name":     {"", &net.DNSError{IsNotFound: true}, "", "", trusted, "dns", doctor.Fail, "No name server knows example.com", "clock", doctor.Skip},
 		"silent resolver":  {"", &net.DNSError{IsTimeout: true}, "", "", trusted, "dns", doctor.Fail, "does not answer for example.com", "clock", doctor.Skip},
@@ -134,7 +134,7 @@ func TestDoctorLooksAtTheProxy(t *testing.T) {
 		way := "baseurl = 'https://example.com'\nproxy = " + kind.url(proxy.address)
 		p.write(way)
 		_, text, by := p.examine()
-		finds(t, by, "proxy", doctor.OK, proxy.address+" lets through to example.com:443.")
+		finds(t, by, "proxy", doctor.OK, proxy.address+" connects to example.com:443.")
 		finds(t, by, "clock", doctor.OK, "It agrees with example.com.")
 		finds(t, by, "mtproto", doctor.OK, "All 2 data centres can be reached.")
 		if _, ok := by["ipv4"]; ok {
@@ -147,7 +147,7 @@ func TestDoctorLooksAtTheProxy(t *testing.T) {
 		}
 		p.write(strings.Replace(way, proxyPassword, "drink-me-now", 1))
 		_, wrong, by := p.examine()
-		finds(t, by, "proxy", doctor.Fail, proxy.address+" wants another user and password.")
+		finds(t, by, "proxy", doctor.Fail, proxy.address+" refuses user and password.")
 		if strings.Contains(text+wrong, proxyPassword) || strings.Contains(wrong, "drink-me-now") || strings.Contains(text+wrong, proxyUser) {
 			t.Errorf("%s: the proxy's user or password is shown:\n%s%s", name, text, wrong)
 		}

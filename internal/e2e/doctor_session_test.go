@@ -55,7 +55,7 @@ func TestDoctorLooksAtTheSession(t *testing.T) {
 	p.clientConnected(g.UserSession())
 	asked := tel.Calls("users.getUsers")
 	_, _, by = p.examine()
-	finds(t, by, "session", doctor.Skip, "is using it")
+	finds(t, by, "session", doctor.Skip, "A running telegate uses it")
 	if n := tel.Calls("users.getUsers"); n != asked {
 		t.Errorf("a session that is in use was used %d times more", n-asked)
 	}
@@ -75,7 +75,7 @@ func TestDoctorTriesTheSecretOfAnMTProxy(t *testing.T) {
 	p.text = p.alone(session, "")
 	for secret, want := range map[string]string{
 		fmt.Sprintf("%x", "0123456789abcdef"): "ok A data centre answers through " + proxy.Address,
-		fmt.Sprintf("%x", "fedcba9876543210"): "fail The MTProxy " + proxy.Address + " takes connections, and nothing of Telegram's comes through it. Compare the secret",
+		fmt.Sprintf("%x", "fedcba9876543210"): "fail The MTProxy " + proxy.Address + " accepts connections, but Telegram does not answer through it. Compare the secret",
 	} {
 		p.write("baseurl = '" + p.botAPI + "'\nproxy = 'mtproxy://" + secret + "@" + proxy.Address + "'")
 		_, text, by := p.examine()

@@ -139,7 +139,7 @@ func TestDoctorFindsAHealthyTelegateWell(t *testing.T) {
 	for _, line := range []string{
 		"ok    config          " + p.file + " is valid.", "ok    database        ", "ok    key file        ", "ok    disk            ",
 		"skip  dns             127.0.0.1 is an address", "ok    ipv4            127.0.0.1:", "skip  ipv6            ",
-		"ok    clock           It agrees with 127.0.0.1:", "ok    bot 2000000002  Telegram takes the token: Test Bot, @TestBot.",
+		"ok    clock           It agrees with 127.0.0.1:", "ok    bot 2000000002  Telegram accepts the token: Test Bot, @TestBot.",
 		"ok    webhook         @TestBot has none.", "ok    mtproto         All 2 data centres can be reached.",
 		"ok    gateway         It runs on " + p.listen + " and is ok.",
 	} {
@@ -166,13 +166,13 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 	p.write("baseurl = " + strconv.Quote(p.botAPI) + "\nbottokn = 'x'")
 	_, _, by = p.examine()
 	finds(t, by, "config", doctor.Fail, `telegate.toml:5: unknown key "bottokn"`)
-	finds(t, by, "database", doctor.OK, "is not there yet") // it is looked at whatever else is wrong
+	finds(t, by, "database", doctor.OK, "does not exist yet") // it is looked at whatever else is wrong
 
 	p.write("")
 	_, _, by = p.examine()
 	finds(t, by, "config", doctor.OK, "is valid")
-	finds(t, by, "database", doctor.OK, "is not there yet")
-	finds(t, by, "key file", doctor.OK, "is not there yet")
+	finds(t, by, "database", doctor.OK, "does not exist yet")
+	finds(t, by, "key file", doctor.OK, "does not exist yet")
 	finds(t, by, "gateway", doctor.Skip, "No gateway answers on "+p.listen)
 
 	for _, file := range []string{p.file, database, database + ".key"} {
@@ -192,7 +192,7 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, by = p.examine()
-	finds(t, by, "key file", doctor.Fail, "Put back the file that was made with this database.")
+	finds(t, by, "key file", doctor.Fail, "Restore the key file of this database.")
 
 	p.text = strings.Replace(p.text, strconv.Quote(database), strconv.Quote(filepath.Join(p.dir, "gone", "telegate.db")), 1)
 	p.write("")
@@ -246,7 +246,7 @@ func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 		{app, []string{good, "127.0.0.1:1"}, doctor.Warn, "Data centres 2 cannot be reached"},
 		{app, []string{"127.0.0.1:1", "127.0.0.1:1"}, doctor.Fail, "None of Telegram's data centres"},
 		{"", []string{"127.0.0.1:1", "127.0.0.1:1"}, doctor.Skip, "only apiid, apihash and session need them"},
-		{"baseurl = " + strconv.Quote(p.botAPI) + "\nproxy = 'mtproxy://" + secret + "@" + good + "'", nil, doctor.Skip, "The MTProxy " + good + " takes connections"},
+		{"baseurl = " + strconv.Quote(p.botAPI) + "\nproxy = 'mtproxy://" + secret + "@" + good + "'", nil, doctor.Skip, "The MTProxy " + good + " accepts connections"},
 		{app + "proxy = 'mtproxy://" + secret + "@127.0.0.1:1'", nil, doctor.Fail, "The MTProxy 127.0.0.1:1 refuses the connection"},
 	} {
 		p.net.DataCentres = test.dataCentres
@@ -267,15 +267,15 @@ func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
 	p.servers[0].Address = p.net.DataCentres[0] // which hangs up on everybody
 	proxy := newTestProxy(t, p.net.DataCentres[0], proxied["socks5"].serve)
 	for way, next := range map[string]string{
-		"": "Something on the way lets no MTProto through: set a proxy.",
-		"\nproxy = " + proxied["socks5"].url(proxy.address): "The proxy, or something behind it, lets no MTProto through: set another one.",
+		"": "Something on the way blocks MTProto: set a proxy.",
+		"\nproxy = " + proxied["socks5"].url(proxy.address): "The proxy, or something behind it, blocks MTProto: set another one.",
 	} {
 		p.write("baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'" + way)
 		checks := slices.DeleteFunc(p.doctor().Checks(), func(c doctor.Check) bool { return c.Name() != "mtproto" })
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		findings := checks[0].Run(ctx)
 		cancel()
-		want := doctor.Finding{Check: "mtproto", Status: doctor.Fail, Detail: "The data centres take connections, and nothing of Telegram's comes back.", Next: next}
+		want := doctor.Finding{Check: "mtproto", Status: doctor.Fail, Detail: "The data centres accept connections, but Telegram does not answer.", Next: next}
 		if len(findings) != 1 || findings[0] != want {
 			t.Errorf("it found %+v", findings)
 		}
@@ -293,7 +293,7 @@ func TestDoctorAsksTheRunningGateway(t *testing.T) {
 	}
 	go func() { _ = stranger.Serve(l) }()
 	_, _, by := p.examine()
-	finds(t, by, "gateway", doctor.Fail, "Something that is not telegate answers")
+	finds(t, by, "gateway", doctor.Fail, "Another program than telegate answers")
 	if err := stranger.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestDoctorLooksTheDatabaseOver(t *testing.T) {
 	path := filepath.Join(p.dir, "telegate.db")
 	dbtest.OpenAt(t, path, time.Now, nil).Close()
 	_, _, by := p.examine()
-	finds(t, by, "integrity", doctor.OK, "holds together")
+	finds(t, by, "integrity", doctor.OK, "is consistent")
 	before, err := os.ReadDir(p.dir)
 	if err != nil {
 		t.Fatal(err)

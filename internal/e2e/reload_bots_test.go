@@ -17,7 +17,7 @@ func TestATokenIsRotatedWithoutARestart(t *testing.T) {
 	f := newFiled(t)
 	f.link("", "alice")
 	f.change(testToken, freshToken)
-	if p := f.refused(); !strings.Contains(p.Detail, "2000000002") || !strings.Contains(p.Detail, "stays in force") { // Telegram does not know it yet
+	if p := f.refused(); !strings.Contains(p.Detail, "2000000002") || !strings.Contains(p.Detail, "is kept") { // Telegram does not know it yet
 		t.Errorf("%+v", p)
 	}
 	f.signIn("alice", "s") // with the old one

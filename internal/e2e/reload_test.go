@@ -158,7 +158,7 @@ func TestAFaultyFileLeavesTheOldConfigurationInForce(t *testing.T) {
 			if p.Type != "/problems/configuration-refused" || len(p.Errors) == 0 || !strings.Contains(p.Errors[0].Detail, c.says) || !strings.HasPrefix(p.Errors[0].Pointer, line) {
 				t.Errorf("%+v", p)
 			}
-			if log := f.log.String()[before:]; !strings.Contains(log, line) || !strings.Contains(log, "stays in force") {
+			if log := f.log.String()[before:]; !strings.Contains(log, line) || !strings.Contains(log, "is kept") {
 				t.Errorf("the log does not name the line:\n%s", log)
 			}
 			if got := f.title(""); got != "My Server" {
@@ -292,14 +292,14 @@ func TestSystemdIsToldAndSighupReloads(t *testing.T) {
 	if s := heard("RELOADING=1"); !strings.Contains(s, "MONOTONIC_USEC=") {
 		t.Errorf("%q", s)
 	}
-	if s := heard("READY=1"); !strings.Contains(s, "STATUS=The configuration was read again.") {
+	if s := heard("READY=1"); !strings.Contains(s, "STATUS=Configuration reloaded.") {
 		t.Errorf("%q", s)
 	}
 	if err := os.WriteFile(p.config, []byte("[nonsense]\n"+text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	hangUp()
-	if s := heard("READY=1"); !strings.Contains(s, "was not read again") {
+	if s := heard("READY=1"); !strings.Contains(s, "not reloaded") {
 		t.Errorf("%q", s)
 	}
 	p.eventually("the log names the line", func() bool { return strings.Contains(p.out.String(), "telegate.toml:1") })
@@ -392,15 +392,15 @@ func TestReloadCommandTellsWhatCameOfIt(t *testing.T) {
 		status = cli.Main(t.Context(), append([]string{"reload"}, args...), func(name string) string { return env[name] }, strings.NewReader(""), &stdout, &stderr)
 		return status, stdout.String(), stderr.String()
 	}
-	if status, out, errs := command(); status != 0 || !strings.Contains(out, "nothing that can change while telegate runs has changed") {
+	if status, out, errs := command(); status != 0 || !strings.Contains(out, "Nothing that telegate can change while it runs has changed") {
 		t.Errorf("%d %s %s", status, out, errs)
 	}
 	f.change(`"My Server"`, `"My House"`, "telegate.db", "other.db")
-	if status, out, errs := command(); status != 0 || !strings.Contains(out, `In force now: domains."".title`) || !strings.Contains(out, "after a restart only: database.path") {
+	if status, out, errs := command(); status != 0 || !strings.Contains(out, `Changed: domains."".title`) || !strings.Contains(out, "need a restart: database.path") {
 		t.Errorf("%d %s %s", status, out, errs)
 	}
 	f.change("[limits]", "[limits]\nnonsense = 1")
-	if status, out, errs := command(); status != 1 || out != "" || !strings.Contains(errs, "stays in force") || !strings.Contains(errs, f.file+":") || !strings.Contains(errs, "nonsense") {
+	if status, out, errs := command(); status != 1 || out != "" || !strings.Contains(errs, "is kept") || !strings.Contains(errs, f.file+":") || !strings.Contains(errs, "nonsense") {
 		t.Errorf("%d %s %s", status, out, errs)
 	}
 }

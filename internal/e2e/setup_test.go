@@ -206,17 +206,17 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 	s.reads("Paste the token (it is not shown):")
 	stranger := "123456789:" + strings.Repeat("x", 35)
 	s.types(stranger + "\n")
-	s.reads("This is the token of no bot that Telegram knows")
+	s.reads("Telegram knows no bot with this token")
 	s.reads("Paste the token (it is not shown):")
 	s.types("  " + testToken + " \n")
 	s.reads("It is Test Bot, https://t.me/TestBot")
-	s.reads("A webhook is set for this bot: Telegram brings what people write to example.com")
+	s.reads("This bot has a webhook: Telegram sends its updates to example.com")
 	s.reads("[y/N]")
 	if !w.telegram.Faults().WebhookSet {
 		t.Error("the webhook was removed before anybody wanted that")
 	}
 	s.types("yes\n")
-	s.reads("Change bottoken in telegate.toml? The rest of it stays, and the old file is kept. [Y/n]")
+	s.reads("Change bottoken in telegate.toml? The rest stays unchanged, and the old file is kept. [Y/n]")
 	s.types("what\n")
 	s.reads("Please answer y or n.")
 	if !w.telegram.Faults().WebhookSet {
@@ -224,7 +224,7 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 	}
 	s.types("\n")
 	s.reads("telegate.toml is written, with mode 0600.")
-	s.reads("The old one is telegate.toml.")
+	s.reads("The old file is telegate.toml.")
 	s.reads("The webhook is removed.")
 	s.reads("telegate key create")
 	s.reads("telegate config check")
@@ -347,7 +347,7 @@ func TestSetupWarnsBeforeAnotherBotTakesTheOldOnesPlace(t *testing.T) {
 		if status := cli.Run(t.Context(), []string{"setup", "bot", "--yes", "--bottoken-file", tokenFile, "-c", file}, con); status != exit.OK {
 			t.Fatalf("exit status %d:\n%s", status, &out)
 		}
-		if got := strings.Contains(out.String(), "TELEGATE_MESSAGING_TELEGRAM_ are set here, say something else, and beat the file"); got != (token == other) {
+		if got := strings.Contains(out.String(), "TELEGATE_MESSAGING_TELEGRAM_ are set here and override the file"); got != (token == other) {
 			t.Errorf("attention %v:\n%s", got, &out)
 		}
 	}

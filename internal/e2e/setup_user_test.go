@@ -224,14 +224,14 @@ func TestALoginThatIsNotKeptIsEnded(t *testing.T) {
 		stays bool
 		says  string
 	}{
-		"declined":    {func(s *seat, _ string, _ func()) { s.types("n\n") }, false, "Nothing was changed.\nEnding the login at Telegram, since its session is kept nowhere…\nIt is ended."},
-		"interrupted": {func(_ *seat, _ string, interrupt func()) { interrupt() }, false, "It is ended.\ntelegate: interrupted"},
+		"declined":    {func(s *seat, _ string, _ func()) { s.types("n\n") }, false, "Nothing was changed.\nEnding the login at Telegram, because its session is not stored…\nThe login is ended."},
+		"interrupted": {func(_ *seat, _ string, interrupt func()) { interrupt() }, false, "The login is ended.\ntelegate: interrupted"},
 		"changed meanwhile": {func(s *seat, dir string, _ func()) {
 			if err := os.WriteFile(filepath.Join(dir, "telegate.toml"), []byte("# somebody else's\n"), 0o600); err != nil {
 				s.t.Error(err)
 			}
 			s.types("y\n")
-		}, false, "It is ended."},
+		}, false, "The login is ended."},
 		"still open": {func(s *seat, _ string, _ func()) { s.types("n\n") }, true, "still open. End it in Telegram: Settings, Devices, telegate."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -358,7 +358,7 @@ func TestSetupOfAUserAsksNothingWithYes(t *testing.T) {
 	for missing, says := range map[string]string{
 		"TELEGATE_MESSAGING_TELEGRAM_APIID":   "apiid and apihash are needed: give --apiid and --apihash-file",
 		"TELEGATE_MESSAGING_TELEGRAM_APIHASH": "apiid and apihash are needed: give --apiid and --apihash-file",
-		"session":                             "signing in needs a person: leave --yes away, or give --session-file",
+		"session":                             "a sign-in asks questions: omit --yes, or give --session-file",
 	} {
 		variables = map[string]string{"TELEGATE_MESSAGING_TELEGRAM_APIID": "5", "TELEGATE_MESSAGING_TELEGRAM_APIHASH": madeUpHash}
 		delete(variables, missing)

@@ -41,7 +41,7 @@ func TestHealthForSupervisors(t *testing.T) {
 		{`{"status":"degraded"}`, 200, 200, exit.OK, ""},
 		{`{"status":"failing"}`, 503, 200, exit.OK, ""}, // a fresh start would not mend what Telegram does
 		{`{"status":"failing"}`, 503, 503, exit.Failed, "the gateway is failing"},
-		{`{"hello":"there"}`, 200, 200, exit.Failed, "what answers there is no telegate"},
+		{`{"hello":"there"}`, 200, 200, exit.Failed, "the answer is not from telegate"},
 		{`nonsense`, 200, 200, exit.Failed, "read the gateway's answer"},
 		{``, 404, 200, exit.Failed, "404"},
 	} {

@@ -109,7 +109,7 @@ func TestUserModeSaysOnTheCommandLineWhatItLacks(t *testing.T) {
 		{[]string{"status"}, "no links to open (people link by handle), no buttons such as Not me, and no commands such as /mute"},
 		{[]string{"users", "show", "alice"}, "sign-in codes  yes"},
 		{[]string{"broadcast", "--everyone", "--dry-run", "Maintenance tonight."}, "takes about 10s.\n"},
-		{[]string{"broadcast", "--everyone", "--dry-run", "--ttl", "10s", strings.Repeat("Long news. ", 400)}, "takes about 20s. It is worth sending for 10s only"},
+		{[]string{"broadcast", "--everyone", "--dry-run", "--ttl", "10s", strings.Repeat("Long news. ", 400)}, "takes about 20s. Messages that are not sent within 10s are dropped"},
 	} {
 		args := append(test.args, "--api", p.url, "--key", p.key)
 		if status, out := p.telegate("", args...); status != exit.OK || !strings.Contains(out, test.says) {

@@ -71,7 +71,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 	w.tap("bob", question, "Not me")
 	w.message("bob", "Nothing was connected", question.ID)
 	fmt.Fprintln(answers, "000000")
-	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "ask whether it was the right one") {
+	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "ask whether it was the right person") {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	_, out, done = w.linking("--domain", "nowhere", "bob")

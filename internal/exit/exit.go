@@ -1,8 +1,9 @@
-// Package exit says how a command ends: the statuses, and which error leads to which.
+// Package exit has the exit statuses, and says which error leads to which.
 package exit
 
 import (
 	"errors"
+	"fmt"
 
 	"telegate/config"
 )
@@ -10,17 +11,20 @@ import (
 // Exit statuses.
 const (
 	OK     = 0
-	Failed = 1 // it was tried and failed
+	Failed = 1 // the command ran and failed
 	Usage  = 2 // the command line or the configuration is wrong
 )
 
-// usageError is a mistake in the command line or the configuration that was found before anything was tried.
+// usageError is a mistake in the command line or the configuration, found before the command did anything.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// AsUsage marks an error as a mistake of the command line or the configuration.
+// AsUsage marks an error as a mistake in the command line or the configuration.
 func AsUsage(err error) error { return usageError{err} }
+
+// Usagef makes such an error.
+func Usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // Status is the exit status of a command that ended with err; nil is success.
 func Status(err error) int {

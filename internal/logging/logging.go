@@ -1,3 +1,4 @@
+// Package logging makes the log: slog without secrets.
 package logging
 
 import (
@@ -13,35 +14,34 @@ import (
 	"telegate/delivery"
 )
 
-// New makes the log of a configuration. Nothing that is written to it shows a secret of the configuration, even
-// if some error has carried one this far (F28).
+// New makes the log of a configuration. The log replaces the secrets of the configuration, also inside errors (F28).
 func New(w io.Writer, cfg *config.Config) *slog.Logger {
-	c := &logControl{}
+	c := &settings{}
 	c.set(cfg)
 	options := &slog.HandlerOptions{Level: &c.level}
 	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.Log.Format == "json" {
 		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(scrubbing{h, c})
+	return slog.New(scrubHandler{h, c})
 }
 
-// Reconfigure has a log of newLogger's, and every log made from it, go by another configuration. The old secrets stay hidden.
+// Reconfigure changes the configuration of a log made by New, and of every log made from it. The old secrets stay hidden.
 func Reconfigure(log *slog.Logger, cfg *config.Config) {
-	if h, ok := log.Handler().(scrubbing); ok {
-		h.control.set(cfg)
+	if h, ok := log.Handler().(scrubHandler); ok {
+		h.settings.set(cfg)
 	}
 }
 
-// logControl is what can change about a log while it is written to.
-type logControl struct {
+// settings are the settings that can change while the log is in use.
+type settings struct {
 	level   slog.LevelVar
 	secrets atomic.Pointer[strings.Replacer]
 
-	pairs []string // only set uses it, which is for one goroutine at a time
+	pairs []string // only for set, which one goroutine at a time may call
 }
 
-func (c *logControl) set(cfg *config.Config) {
+func (c *settings) set(cfg *config.Config) {
 	c.level.Set(cfg.Log.Level)
 	for _, s := range SecretsOf(cfg) {
 		if s != "" && !slices.Contains(c.pairs, s.Reveal()) {
@@ -51,6 +51,7 @@ func (c *logControl) set(cfg *config.Config) {
 	c.secrets.Store(strings.NewReplacer(c.pairs...))
 }
 
+// SecretsOf are all secrets of a configuration.
 func SecretsOf(cfg *config.Config) []config.Secret {
 	shared := cfg.Messaging.Telegram
 	secrets := []config.Secret{shared.BotToken, shared.APIHash, shared.Session, shared.Proxy, shared.MTProxy.Secret}
@@ -60,21 +61,21 @@ func SecretsOf(cfg *config.Config) []config.Secret {
 	return secrets
 }
 
-// scrubbing takes secrets out of whatever is logged, and says which request it belongs to.
-type scrubbing struct {
+// scrubHandler removes secrets from log records and adds the request id.
+type scrubHandler struct {
 	slog.Handler
-	control *logControl
+	settings *settings
 }
 
-func (h scrubbing) replace(text string) string { return h.control.secrets.Load().Replace(text) }
+func (h scrubHandler) replace(text string) string { return h.settings.secrets.Load().Replace(text) }
 
 // Handle implements slog.Handler.
-func (h scrubbing) Handle(ctx context.Context, r slog.Record) error {
+func (h scrubHandler) Handle(ctx context.Context, r slog.Record) error {
 	clean := slog.NewRecord(r.Time, r.Level, h.replace(r.Message), r.PC)
 	request := delivery.Request(ctx)
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "request" {
-			request = "" // it says so itself
+			request = "" // the record already has it
 		}
 		clean.AddAttrs(h.scrub(a))
 		return true
@@ -86,20 +87,20 @@ func (h scrubbing) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements slog.Handler.
-func (h scrubbing) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h scrubHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	clean := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
 		clean[i] = h.scrub(a)
 	}
-	return scrubbing{h.Handler.WithAttrs(clean), h.control}
+	return scrubHandler{h.Handler.WithAttrs(clean), h.settings}
 }
 
 // WithGroup implements slog.Handler.
-func (h scrubbing) WithGroup(name string) slog.Handler {
-	return scrubbing{h.Handler.WithGroup(name), h.control}
+func (h scrubHandler) WithGroup(name string) slog.Handler {
+	return scrubHandler{h.Handler.WithGroup(name), h.settings}
 }
 
-func (h scrubbing) scrub(a slog.Attr) slog.Attr {
+func (h scrubHandler) scrub(a slog.Attr) slog.Attr {
 	switch v := a.Value.Resolve(); v.Kind() {
 	case slog.KindString:
 		return slog.String(a.Key, h.replace(v.String()))

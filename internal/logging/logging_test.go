@@ -11,8 +11,7 @@ import (
 	"telegate/config"
 )
 
-// Whatever somebody has typed, he cannot write lines of his own into the log, nor steer the terminal of whoever reads it
-// (OWASP ASVS 16.4.1).
+// Text from outside cannot add lines to the log or control the terminal of its reader (OWASP ASVS 16.4.1).
 func TestLogLinesCannotBeForged(t *testing.T) {
 	const typed = "alice\r\ntime=2026-01-01 level=ERROR msg=forged\x1b[2J\u2028{\"level\":\"ERROR\"}\x00"
 	for _, format := range []string{"text", "json"} {
@@ -36,8 +35,8 @@ type typedError string
 
 func (e typedError) Error() string { return string(e) }
 
-// A log that is told of another configuration goes by its level and hides its secrets, and those of before.
-func TestALogGoesByAnotherConfiguration(t *testing.T) {
+// After Reconfigure a log has the new level, and hides the new secrets and the old ones.
+func TestReconfigureChangesLevelAndSecrets(t *testing.T) {
 	var out bytes.Buffer
 	cfg := &config.Config{}
 	cfg.Messaging.Telegram.BotToken = "the-old-token"

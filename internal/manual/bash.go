@@ -8,12 +8,12 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Bash writes the completion for bash, which needs no other file. It also works in bash 3.2, macOS's own.
+// Bash writes the completion for bash. It needs no other file and works in bash 3.2 too, the version of macOS.
 func Bash(w io.Writer, app *kong.Application) error {
 	var paths, values, offers strings.Builder
-	for _, p := range points(app) {
+	for _, p := range positions(app) {
 		if p.path != "" {
-			fmt.Fprintf(&paths, "        %s) command=%[1]s ;;\n", quoted(p.path))
+			fmt.Fprintf(&paths, "        %s) command=%[1]s ;;\n", shellQuote(p.path))
 		}
 		var commands, flags []string
 		for _, c := range p.commands {
@@ -24,7 +24,7 @@ func Bash(w io.Writer, app *kong.Application) error {
 			if takesValue(f) {
 				var here []string
 				for _, name := range spellings(f) {
-					here = append(here, quoted(strings.TrimSpace(p.path+" "+name)))
+					here = append(here, shellQuote(strings.TrimSpace(p.path+" "+name)))
 				}
 				fmt.Fprintf(&values, "    %s) %s; return ;;\n", strings.Join(here, " | "), bashValues(f.Value, flagKind(f)))
 			}
@@ -34,17 +34,17 @@ func Bash(w io.Writer, app *kong.Application) error {
 			args = bashValues(a, argKind(a))
 		}
 		fmt.Fprintf(&offers, "    %s) commands=%s flags=%s; [[ $cur == -* ]] || %s ;;\n",
-			quoted(p.path), quoted(strings.Join(commands, " ")), quoted(strings.Join(flags, " ")), args)
+			shellQuote(p.path), shellQuote(strings.Join(commands, " ")), shellQuote(strings.Join(flags, " ")), args)
 	}
 	_, err := fmt.Fprintf(w, bashScript, paths.String(), values.String(), offers.String())
 	return err
 }
 
-// bashValues is the command that offers the values there are; ":" offers none.
+// bashValues is the command that offers the values; ":" offers none.
 func bashValues(v *kong.Value, k kind) string {
 	switch k {
 	case oneOf:
-		return "_telegate_words " + quoted(strings.Join(v.EnumSlice(), " "))
+		return "_telegate_words " + shellQuote(strings.Join(v.EnumSlice(), " "))
 	case file:
 		return "_telegate_files -f"
 	case folder:
@@ -54,7 +54,7 @@ func bashValues(v *kong.Value, k kind) string {
 	}
 }
 
-// Words are broken at "=" as well, so that --format=csv comes as three.
+// bash also splits words at "=": --format=csv is three words.
 const bashScript = `# bash completion for telegate, made by: telegate completion bash
 
 _telegate_words() {

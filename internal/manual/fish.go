@@ -11,13 +11,13 @@ import (
 // Fish writes the completion for fish.
 func Fish(w io.Writer, app *kong.Application) error {
 	var paths, offers strings.Builder
-	for _, p := range points(app) {
+	for _, p := range positions(app) {
 		if p.path != "" {
-			fmt.Fprintf(&paths, "            case %s\n                set command %[1]s\n", fishQuoted(p.path))
+			fmt.Fprintf(&paths, "            case %s\n                set command %[1]s\n", fishQuote(p.path))
 		}
-		here := "complete -c telegate -n " + fishQuoted("__telegate_at "+fishQuoted(p.path))
+		here := "complete -c telegate -n " + fishQuote("__telegate_at "+fishQuote(p.path))
 		for _, c := range p.commands {
-			fmt.Fprintf(&offers, "%s -a %s -d %s\n", here, c.Name, fishQuoted(brief(c.Help)))
+			fmt.Fprintf(&offers, "%s -a %s -d %s\n", here, c.Name, fishQuote(shortHelp(c.Help)))
 		}
 		for _, f := range p.flags {
 			offers.WriteString(here)
@@ -28,7 +28,7 @@ func Fish(w io.Writer, app *kong.Application) error {
 			if takesValue(f) {
 				offers.WriteString(" -x" + fishValues(f.Value, flagKind(f)))
 			}
-			fmt.Fprintf(&offers, " -d %s\n", fishQuoted(brief(f.Help)))
+			fmt.Fprintf(&offers, " -d %s\n", fishQuote(shortHelp(f.Help)))
 		}
 		for _, a := range p.args {
 			if v := fishValues(a, argKind(a)); v != "" {
@@ -40,11 +40,11 @@ func Fish(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// fishValues are the options that offer the values there are.
+// fishValues are the options that offer the values.
 func fishValues(v *kong.Value, k kind) string {
 	switch k {
 	case oneOf:
-		return " -a " + fishQuoted(strings.Join(v.EnumSlice(), " "))
+		return " -a " + fishQuote(strings.Join(v.EnumSlice(), " "))
 	case file:
 		return " -a '(__fish_complete_path (commandline -ct))'"
 	case folder:
@@ -54,8 +54,8 @@ func fishValues(v *kong.Value, k kind) string {
 	}
 }
 
-// fishQuoted is a text as one word for fish, which knows escapes inside single quotes.
-func fishQuoted(s string) string {
+// fishQuote quotes a text as one word for fish, which allows escapes in single quotes.
+func fishQuote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 

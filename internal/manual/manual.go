@@ -1,5 +1,4 @@
-// Package manual writes down what the command line can do: a manual page, and completions for bash, zsh and fish. All of it comes
-// from kong's tree of commands, so it says what the program does.
+// Package manual writes the manual page and the completions for bash, zsh and fish, from kong's tree of commands.
 package manual
 
 import (
@@ -9,21 +8,21 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// point is a place on the command line: the start, a group of commands, or a command.
-type point struct {
-	path     string       // the words that lead here: "", "users", "users list"
-	commands []*kong.Node // what can follow
+// position is a place on the command line: the start, a group of commands, or a command.
+type position struct {
+	path     string       // the words before it: "", "users", "users list"
+	commands []*kong.Node // that can follow
 	flags    []*kong.Flag // with --help
 	args     []*kong.Positional
 }
 
-// points are all places that can be reached, in the order of the help. Hidden commands and flags are left out.
-func points(app *kong.Application) []point {
-	var all []point
+// positions are all positions in the order of the help, without hidden commands and flags.
+func positions(app *kong.Application) []position {
+	var all []position
 	var visit func(n *kong.Node, path []string)
 	visit = func(n *kong.Node, path []string) {
-		p := point{path: strings.Join(path, " "), args: n.Positional, flags: slices.Concat(n.AllFlags(true)...)}
-		if n.DefaultCmd != nil { // its name may be left out
+		p := position{path: strings.Join(path, " "), args: n.Positional, flags: slices.Concat(n.AllFlags(true)...)}
+		if n.DefaultCmd != nil { // its name may be omitted
 			p.flags, p.args = append(p.flags, n.DefaultCmd.Flags...), n.DefaultCmd.Positional
 		}
 		for _, c := range n.Children {
@@ -50,17 +49,17 @@ func spellings(f *kong.Flag) []string {
 
 func takesValue(f *kong.Flag) bool { return !f.IsBool() && !f.IsCounter() }
 
-// kind is what a value is, as far as a shell can help with it.
+// kind is what a shell can complete for a value.
 type kind int
 
 const (
-	anything kind = iota
-	oneOf         // of some words
+	anyValue kind = iota
+	oneOf         // one of the words of an enum
 	file
 	folder
 )
 
-// kindOf says what a flag's or an argument's value is. Files and folders are known by the placeholder that the help shows.
+// kindOf is the kind of a flag's or argument's value. The placeholder FILE or DIR in the help marks files and folders.
 func kindOf(v *kong.Value, placeholder string) kind {
 	switch {
 	case v.Enum != "":
@@ -70,18 +69,18 @@ func kindOf(v *kong.Value, placeholder string) kind {
 	case placeholder == "DIR":
 		return folder
 	}
-	return anything
+	return anyValue
 }
 
 func flagKind(f *kong.Flag) kind      { return kindOf(f.Value, f.PlaceHolder) }
 func argKind(a *kong.Positional) kind { return kindOf(a, a.Tag.PlaceHolder) }
 
-// brief is a help text as a list of completions shows it: the first sentence, without what stands in brackets and the full stop.
-func brief(help string) string {
+// shortHelp shortens a help text for a list of completions: it cuts at a bracket or semicolon, and drops the full stop.
+func shortHelp(help string) string {
 	help, _, _ = strings.Cut(help, " (")
 	help, _, _ = strings.Cut(help, "; ")
 	return strings.TrimSuffix(help, ".")
 }
 
-// quoted is a text as one word for bash, zsh and the like.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// shellQuote quotes a text as one word for bash and zsh.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

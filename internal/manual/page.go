@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Page is a manual page: what the tree of commands says, and what it does not.
+// Page is a manual page: the tree of commands, and more sections.
 type Page struct {
 	App      *kong.Application
 	Version  string
@@ -18,22 +18,22 @@ type Page struct {
 	Sections []Section // at the end
 }
 
-// Section is a part of the page with a heading of its own.
+// Section is a section of the page.
 type Section struct {
 	Title string
 	Items []Item
 }
 
-// Item is a term and what it means.
+// Item is a term and its meaning.
 type Item struct{ Term, Text string }
 
-// Write writes the page in the language of man(7).
+// Write writes the page in the format of man(7).
 func (p Page) Write(w io.Writer) error {
 	var r roff
 	about, _, _ := strings.Cut(p.App.Help, ".")
 	about = strings.TrimPrefix(about, p.App.Name+" ")
 	r.line(`.TH %s 1 "%s" "%s %s"`, strings.ToUpper(p.App.Name), p.Date.UTC().Format(time.DateOnly), p.App.Name, escape(p.Version))
-	r.line(".nh\n.ad l") // names of flags and variables stay whole
+	r.line(".nh\n.ad l") // do not break names of flags and variables
 	r.line(".SH NAME\n%s \\- %s", p.App.Name, escape(about))
 	r.line(".SH SYNOPSIS\n.B %s\n.I command\n[\\fIflags\\fR]", p.App.Name)
 	r.line(".SH DESCRIPTION")
@@ -54,12 +54,12 @@ func (p Page) Write(w io.Writer) error {
 	return err
 }
 
-// Environment are the variables that flags take their values from.
-func Environment(app *kong.Application) []Item {
+// EnvironmentItems are the variables that set flags.
+func EnvironmentItems(app *kong.Application) []Item {
 	var items []Item
-	for _, p := range points(app) {
+	for _, p := range positions(app) {
 		for _, f := range p.flags {
-			i := Item{Term: f.Tag.Get("getenv"), Text: "What --" + f.Name + " is where the command line does not say: " + f.Help}
+			i := Item{Term: f.Tag.Get("getenv"), Text: "The default of --" + f.Name + ": " + f.Help}
 			if i.Term != "" && !slices.ContainsFunc(items, func(have Item) bool { return have.Term == i.Term }) {
 				items = append(items, i)
 			}
@@ -68,7 +68,7 @@ func Environment(app *kong.Application) []Item {
 	return items
 }
 
-// roff is a page as it grows.
+// roff builds a page.
 type roff struct{ strings.Builder }
 
 func (r *roff) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
@@ -100,7 +100,7 @@ func (r *roff) flags(flags []*kong.Flag, skipHelp bool) {
 	}
 }
 
-// text writes paragraphs as the help has them: what is indented by four blanks stays as it is.
+// text writes paragraphs. Text that is indented by four spaces keeps its lines.
 func (r *roff) text(s string) {
 	before := ""
 	for paragraph := range strings.SplitSeq(strings.Trim(s, "\n"), "\n\n") {
@@ -117,7 +117,7 @@ func (r *roff) text(s string) {
 	}
 }
 
-// escape is a text that man shows as it is, and that can be copied from there into a shell.
+// escape escapes a text so that man shows it unchanged, and that it can be copied into a shell.
 func escape(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`).Replace(s)
 	lines := strings.Split(s, "\n")

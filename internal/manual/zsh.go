@@ -8,18 +8,18 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Zsh writes the completion for zsh, a file _telegate in a folder of $fpath.
+// Zsh writes the completion for zsh, for a file _telegate in a folder of $fpath.
 func Zsh(w io.Writer, app *kong.Application) error {
 	var paths, offers strings.Builder
-	for _, p := range points(app) {
+	for _, p := range positions(app) {
 		if p.path != "" {
-			fmt.Fprintf(&paths, "            %s) command=%[1]s ;;\n", quoted(p.path))
+			fmt.Fprintf(&paths, "            %s) command=%[1]s ;;\n", shellQuote(p.path))
 		}
-		fmt.Fprintf(&offers, "        %s)\n", quoted(p.path))
+		fmt.Fprintf(&offers, "        %s)\n", shellQuote(p.path))
 		if len(p.commands) > 0 {
 			offers.WriteString("            commands=(\n")
 			for _, c := range p.commands {
-				fmt.Fprintf(&offers, "                %s\n", quoted(c.Name+":"+brief(c.Help)))
+				fmt.Fprintf(&offers, "                %s\n", shellQuote(c.Name+":"+shortHelp(c.Help)))
 			}
 			offers.WriteString("            )\n")
 		}
@@ -30,7 +30,7 @@ func Zsh(w io.Writer, app *kong.Application) error {
 			}
 		}
 		for _, a := range p.args {
-			fmt.Fprintf(&offers, "                %s\n", quoted("*:"+zshText(a.Name)+":"+zshValues(a, argKind(a))))
+			fmt.Fprintf(&offers, "                %s\n", shellQuote("*:"+zshEscape(a.Name)+":"+zshValues(a, argKind(a))))
 		}
 		offers.WriteString("            )\n            ;;\n")
 	}
@@ -38,28 +38,28 @@ func Zsh(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// zshSpellings are the specifications of a flag for _arguments, one for each way to write it.
+// zshSpellings are the specifications of a flag for _arguments, one per spelling.
 func zshSpellings(f *kong.Flag) []string {
 	names := spellings(f)
-	before := "(" + strings.Join(names, " ") + ")" // what need not be offered any more
+	before := "(" + strings.Join(names, " ") + ")" // not offered after this flag
 	if f.IsCumulative() {
 		before = "*"
 	}
 	var specs []string
 	for _, name := range names {
-		about := "[" + zshText(brief(f.Help)) + "]"
+		about := "[" + zshEscape(shortHelp(f.Help)) + "]"
 		if takesValue(f) {
 			if strings.HasPrefix(name, "--") {
-				name += "=" // or a blank
+				name += "=" // or a space
 			}
-			about += ":" + zshText(f.FormatPlaceHolder()) + ":" + zshValues(f.Value, flagKind(f))
+			about += ":" + zshEscape(f.FormatPlaceHolder()) + ":" + zshValues(f.Value, flagKind(f))
 		}
-		specs = append(specs, quoted(before+name+about))
+		specs = append(specs, shellQuote(before+name+about))
 	}
 	return specs
 }
 
-// zshValues is the action that offers the values there are.
+// zshValues is the action that offers the values.
 func zshValues(v *kong.Value, k kind) string {
 	switch k {
 	case oneOf:
@@ -73,8 +73,8 @@ func zshValues(v *kong.Value, k kind) string {
 	}
 }
 
-// zshText is a text inside a specification.
-func zshText(s string) string {
+// zshEscape escapes a text inside a specification.
+func zshEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `[`, `\[`, `]`, `\]`, `:`, `\:`).Replace(s)
 }
 

@@ -1,4 +1,4 @@
-// Package telegram makes the clients of Telegram that a section of the configuration describes.
+// Package telegram makes Telegram clients from a section of the configuration.
 package telegram
 
 import (
@@ -12,7 +12,7 @@ import (
 	"telegate/userclient"
 )
 
-// NewBotClient makes the client of a section of the configuration. A nil logger logs nothing.
+// NewBotClient makes the Bot API client of a section. A nil logger logs nothing.
 func NewBotClient(t config.Telegram, log *slog.Logger) (*bot.Client, error) {
 	o := bot.Options{Token: t.BotToken.Reveal(), BaseURL: t.BaseURL, Logger: log}
 	if t.Proxy != "" {
@@ -25,7 +25,7 @@ func NewBotClient(t config.Telegram, log *slog.Logger) (*bot.Client, error) {
 	return bot.NewClient(o)
 }
 
-// NewApp makes the MTProto application of a section of the configuration. servers take the place of Telegram's data centres in tests.
+// NewApp makes the MTProto application of a section. servers replace Telegram's data centres in tests.
 func NewApp(t config.Telegram, log *slog.Logger, servers ...userclient.Server) (userclient.App, error) {
 	a := userclient.App{ID: t.APIID, Hash: t.APIHash.Reveal(), Version: version.Version, Logger: log, Servers: servers}
 	if address := t.MTProtoProxy(); address != "" {

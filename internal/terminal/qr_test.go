@@ -7,7 +7,7 @@ import (
 	"rsc.io/qr"
 )
 
-// What is drawn is the code, module by module, in an empty frame that a scanner needs; with colours of its own in each line.
+// The drawing shows every module of the code inside the empty frame that a scanner needs. With escape, each line sets its colours.
 func TestQRCodeIsDrawnWhole(t *testing.T) {
 	const link = "tg://login?token=AQIDBAUGBwgJCgsMDQ4PEA"
 	code, err := qr.Encode(link, qr.L)
@@ -29,7 +29,7 @@ func TestQRCodeIsDrawnWhole(t *testing.T) {
 				inner, ok := strings.CutPrefix(line, "\x1b[38;5;16;48;5;231m")
 				inner, okEnd := strings.CutSuffix(inner, "\x1b[0m")
 				if !ok || !okEnd {
-					t.Fatalf("line %d leaves its colours to the terminal: %q", row, line)
+					t.Fatalf("line %d does not set its colours: %q", row, line)
 				}
 				line = inner
 			}

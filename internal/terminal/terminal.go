@@ -1,3 +1,4 @@
+// Package terminal asks questions at a terminal, or reads the answers from a pipe.
 package terminal
 
 import (
@@ -16,24 +17,25 @@ import (
 	"golang.org/x/term"
 )
 
-// The ways in which a conversation ends early.
+// Errors of questions without an answer.
 var (
 	ErrInterrupted = errors.New("interrupted; nothing was changed")
 	errInputEnded  = errors.New("the input ended before everything was answered; nothing was changed")
 )
 
-// MaxLine bounds a line of input, in bytes. A session has about 370, and a terminal hands on 4,095 at most.
+// MaxLine limits a line of input, in bytes. A session has about 370, and a terminal passes on 4,095 at most.
 const MaxLine = 4096
 
-// Terminal asks questions, at a terminal or over a pipe that holds the answers, one a line.
+// Terminal asks questions at a terminal, or reads the answers from a pipe, one per line.
 type Terminal struct {
 	Out    io.Writer
 	in     *bufio.Reader
-	tty    *os.File // the input where that is a terminal; nil otherwise
-	Escape bool     // the output understands colours and cursor movements
-	width  int      // of a line of the output, in characters; 0: as long as it likes
+	tty    *os.File // the input, if it is a terminal
+	Escape bool     // the output supports colours and cursor movements
+	width  int      // of a line of the output, in characters; 0: no limit
 }
 
+// New makes a Terminal.
 func New(in io.Reader, out io.Writer) *Terminal {
 	t := &Terminal{Out: out, in: bufio.NewReaderSize(in, MaxLine)}
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -41,20 +43,20 @@ func New(in io.Reader, out io.Writer) *Terminal {
 	}
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		t.Escape = true
-		t.width, _, _ = term.GetSize(int(f.Fd())) // one that does not know is left to itself
+		t.width, _, _ = term.GetSize(int(f.Fd())) // 0 if it is not known
 	}
 	return t
 }
 
-// Say prints a paragraph or a line.
+// Say prints lines, wrapped to the width of the terminal.
 func (t *Terminal) Say(format string, args ...any) {
 	fmt.Fprintln(t.Out, wrap(fmt.Sprintf(format, args...), t.width))
 }
 
-// label is what stands before the text of a line, under which its continuation begins: "  - ", "  bot   " or "  1) phone     ".
+// label matches the start of a list item: "  - ", "  bot   " or "  1) phone     ". The next line is indented by its length.
 var label = regexp.MustCompile(`^ *(- |(\d\) )?\S+ {2,})?`)
 
-// wrap breaks lines that are longer than width at blanks; a word that is longer by itself stays whole.
+// wrap breaks lines longer than width at spaces. It does not break words.
 func wrap(text string, width int) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -86,13 +88,13 @@ func wrap(text string, width int) string {
 	return strings.Join(lines, "\n")
 }
 
-// Ask asks for a line and returns it without the blanks around it.
+// Ask asks for a line and returns it without the spaces around it.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	answer, err := t.askLine(ctx, question)
 	return strings.TrimSpace(answer), err
 }
 
-// AskHidden is ask for what must not be seen over a shoulder: a terminal shows nothing of it.
+// AskHidden is Ask for secrets: a terminal does not show the answer.
 func (t *Terminal) AskHidden(ctx context.Context, question string) (string, error) {
 	answer, err := t.AskPassword(ctx, question)
 	return strings.TrimSpace(answer), err
@@ -100,10 +102,10 @@ func (t *Terminal) AskHidden(ctx context.Context, question string) (string, erro
 
 func (t *Terminal) askLine(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(t.Out, wrap(question, t.width)+" ")
-	return t.await(ctx, startReading(func() (string, error) {
+	return t.awaitLine(ctx, startReading(func() (string, error) {
 		line, err := t.in.ReadString('\n')
 		if t.tty == nil {
-			fmt.Fprintln(t.Out) // nobody has pressed Enter
+			fmt.Fprintln(t.Out) // there was no Enter key
 		}
 		if line != "" && errors.Is(err, io.EOF) {
 			err = nil
@@ -112,7 +114,7 @@ func (t *Terminal) askLine(ctx context.Context, question string) (string, error)
 	}))
 }
 
-// AskPassword is askHidden with the blanks around it, which may be part of a password.
+// AskPassword is AskHidden, but keeps the spaces around the answer: they may be part of a password.
 func (t *Terminal) AskPassword(ctx context.Context, question string) (string, error) {
 	if t.tty == nil || t.in.Buffered() > 0 {
 		return t.askLine(ctx, question)
@@ -126,19 +128,19 @@ func (t *Terminal) AskPassword(ctx context.Context, question string) (string, er
 		line, err := term.ReadPassword(fd)
 		return string(line), err
 	})
-	awaitMute(fd, before, done)
+	awaitEchoOff(fd, before, done)
 	fmt.Fprint(t.Out, wrap(question, t.width)+" ")
-	answer, err := t.await(ctx, done)
+	answer, err := t.awaitLine(ctx, done)
 	if ctx.Err() != nil {
-		_ = term.Restore(fd, before) // the reader is still there, and would leave the terminal mute
+		_ = term.Restore(fd, before) // the reader still runs and would leave the echo off
 	}
 	fmt.Fprintln(t.Out)
 	return answer, err
 }
 
-// awaitMute waits until a reader has turned the terminal's echo off: nothing that is typed at the question is seen then, and whoever
-// interrupts it gets a terminal with its echo back. One that echoed nothing before delays the question by a second.
-func awaitMute(fd int, before *term.State, done <-chan reading) {
+// awaitEchoOff waits until a reader has turned off the terminal's echo: then the terminal shows nothing that is typed, and after an interrupt the
+// echo can be restored. If the echo was already off, this delays the question by a second.
+func awaitEchoOff(fd int, before *term.State, done <-chan lineRead) {
 	for range 1000 {
 		if now, err := term.GetState(fd); err != nil || !reflect.DeepEqual(now, before) || len(done) > 0 {
 			return
@@ -147,24 +149,24 @@ func awaitMute(fd int, before *term.State, done <-chan reading) {
 	}
 }
 
-// reading is what came of reading a line.
-type reading struct {
+// lineRead is the result of reading a line.
+type lineRead struct {
 	line string
 	err  error
 }
 
-// startReading reads in the background, since a read from a terminal cannot be taken back: one that is left behind ends with the process.
-func startReading(read func() (string, error)) <-chan reading {
-	done := make(chan reading, 1)
+// startReading reads in the background, because a read from a terminal cannot be canceled. An abandoned one ends with the process.
+func startReading(read func() (string, error)) <-chan lineRead {
+	done := make(chan lineRead, 1)
 	go func() {
 		line, err := read()
-		done <- reading{line, err}
+		done <- lineRead{line, err}
 	}()
 	return done
 }
 
-// await waits for a line until the context ends.
-func (t *Terminal) await(ctx context.Context, done <-chan reading) (string, error) {
+// awaitLine waits for a line until the context ends.
+func (t *Terminal) awaitLine(ctx context.Context, done <-chan lineRead) (string, error) {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(t.Out)
@@ -182,7 +184,7 @@ func (t *Terminal) await(ctx context.Context, done <-chan reading) (string, erro
 	}
 }
 
-// Confirm asks a question that yes or no answers; Enter means the fallback.
+// Confirm asks a yes-or-no question. Enter means fallback.
 func (t *Terminal) Confirm(ctx context.Context, question string, fallback bool) (bool, error) {
 	hint := "[y/N]"
 	if fallback {
@@ -205,7 +207,7 @@ func (t *Terminal) Confirm(ctx context.Context, question string, fallback bool) 
 	}
 }
 
-// Choose asks for one of a few words; the number of the word does as well, and Enter means the first.
+// Choose asks for one of a few words. Its number works too; Enter means the first.
 func (t *Terminal) Choose(ctx context.Context, question string, words ...string) (string, error) {
 	for {
 		answer, err := t.Ask(ctx, question+" ["+words[0]+"]")

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// Lines are broken at blanks, and go on below where their text began.
+// Long lines break at spaces. The next line is indented to the start of the text.
 func TestLinesAreBrokenAtWords(t *testing.T) {
 	for _, test := range []struct {
 		text  string

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/term"
 )
 
-// Sentence makes one of an error's text.
+// Sentence turns an error's text into a sentence.
 func Sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + strings.TrimRight(text[size:], ".") + "."
 }
 
-// IsTerminal tells whether a person sits at the other end.
+// IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -1,3 +1,4 @@
+// Package version says what the build is.
 package version
 
 import (
@@ -6,15 +7,15 @@ import (
 	"time"
 )
 
-// What the build is; "make build" has the linker write it here (-X telegate/internal/version.Version=…). A plain "go build" leaves the commit and its time
-// to what go itself knows of the checkout.
+// "make build" sets these with the linker (-X telegate/internal/version.Version=…). A plain "go build" sets only the version; Current then takes
+// the commit and its time from Go's build information.
 var (
 	Version = "0.1.0-dev"
 	Commit  = ""
 	Date    = "" // of the commit, RFC 3339
 )
 
-// Build is what there is to say about a build.
+// Build describes a build.
 type Build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
@@ -23,6 +24,7 @@ type Build struct {
 	Platform string `json:"platform"`
 }
 
+// Current is this build.
 func Current() Build {
 	b := Build{Version: Version, Commit: Commit, Date: Date, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok && b.Commit == "" {
@@ -38,7 +40,7 @@ func Current() Build {
 	return b
 }
 
-// Time is when the build's commit was made; the zero time where that is not known.
+// Time is the time of the build's commit, or zero if it is not known.
 func (b Build) Time() time.Time {
 	t, _ := time.Parse(time.RFC3339, b.Date)
 	return t

@@ -11,7 +11,7 @@ import (
 	"telegate/linking"
 )
 
-// benchBot is a bot of the simulated Telegram. Its token opens nothing outside of it.
+// benchBot is a bot of the simulated Telegram. Its token is no real one.
 type benchBot struct {
 	id              int64
 	username, token string
@@ -44,14 +44,14 @@ func users(count int) iter.Seq[account] {
 	}
 }
 
-// filler puts something into a database.
-type filler func(ctx context.Context, d *db.DB) error
+// seedFunc fills a database.
+type seedFunc func(ctx context.Context, d *db.DB) error
 
-// seedBatch is how many rows of a kind share a transaction.
+// seedBatch is the number of links per transaction.
 const seedBatch = 10_000
 
-// seed makes a database of that content.
-func seed(ctx context.Context, path string, content filler) (err error) {
+// createDatabase creates a database and fills it.
+func createDatabase(ctx context.Context, path string, content seedFunc) (err error) {
 	d, err := db.Open(ctx, db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
 	if err != nil {
 		return err
@@ -60,9 +60,8 @@ func seed(ctx context.Context, path string, content filler) (err error) {
 	return content(ctx, d)
 }
 
-// linked is a database in which these accounts are linked, a month ago. It goes through the database's own transactions, so
-// that the rows are those of the product.
-func linked(accounts iter.Seq[account]) filler {
+// seedLinks links these accounts, a month ago. It uses the database's own transactions, so that the rows are real.
+func seedLinks(accounts iter.Seq[account]) seedFunc {
 	return func(ctx context.Context, d *db.DB) error {
 		since := time.Now().AddDate(0, -1, 0)
 		next, stop := iter.Pull(accounts)
@@ -89,7 +88,7 @@ func linked(accounts iter.Seq[account]) filler {
 				return nil
 			})
 			if err != nil {
-				return fmt.Errorf("make %d links: %w", n, err)
+				return fmt.Errorf("create %d links: %w", n, err)
 			}
 		}
 		return nil
