@@ -33,7 +33,7 @@ type rig struct {
 	*testing.T
 	tg       *telegram
 	bots     map[int64]delivery.Transport
-	routes     []delivery.Fallback       // of botID
+	routes   []delivery.Fallback       // of botID
 	limits   map[int64]delivery.Limits // of bots with limits of their own
 	path     string
 	listener delivery.Listener // called besides the rig's own
