@@ -9,7 +9,7 @@ import (
 	"telegate/delivery"
 )
 
-// A message that finds no way in its time ends as expired, says what held it up, and never leaves.
+// A message that cannot be sent in time expires, says what delayed it, and never leaves.
 func TestExpiredMessageNeverLeavesAndSaysWhy(t *testing.T) {
 	for _, scenario := range []struct {
 		name   string

@@ -85,8 +85,8 @@ func TestBroadcastsOfOneDomainInterleave(t *testing.T) {
 	})
 }
 
-// A flow that was away takes the turns of the present, none of the past.
-func TestLateFlowGetsNoCreditForThePast(t *testing.T) {
+// A fair queue that was idle shares from now on and gets nothing for the past.
+func TestLateFairQueueGetsNoCreditForThePast(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long: thousands of messages")
 	}
@@ -108,8 +108,8 @@ func TestLateFlowGetsNoCreditForThePast(t *testing.T) {
 	})
 }
 
-// What holds up one chat of a flow is not held against its other chats: turns are paid when something leaves.
-func TestHotChatCostsItsFlowNoTurns(t *testing.T) {
+// A blocked chat does not slow the other chats of its fair queue: only a send is charged.
+func TestHotChatCostsItsFairQueueNothing(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
 		r.accept(of("A", "", queueSet(delivery.LaneAlert, 1000, 5000))...)
@@ -148,7 +148,7 @@ func TestCanceledMessagesCostNoTime(t *testing.T) {
 	})
 }
 
-func TestCodeGoesBeforeAllFlows(t *testing.T) {
+func TestCodeGoesBeforeAllFairQueues(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.run()
 		for i := range 20 {
@@ -165,7 +165,7 @@ func TestCodeGoesBeforeAllFlows(t *testing.T) {
 }
 
 // Whose turn it is decides when a chat is written to, not in which order.
-func TestOrderOfAChatIsKeptAcrossFlows(t *testing.T) {
+func TestOrderOfAChatIsKeptAcrossFairQueues(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long: random orders")
 	}
@@ -187,8 +187,8 @@ func TestOrderOfAChatIsKeptAcrossFlows(t *testing.T) {
 	})
 }
 
-// Within a flow the order of acceptance decides, and what has failed keeps its place.
-func TestOrderWithinAFlow(t *testing.T) {
+// Within a fair queue the order of acceptance decides, and a failed message keeps its position.
+func TestOrderWithinAFairQueue(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long: thousands of messages")
 	}

@@ -10,13 +10,13 @@ import (
 	"telegate/delivery"
 )
 
-// fallback gives the rig's bot itself over MTProto and a person's account as further ways. The dispatcher must not run yet.
+// fallback adds the bot itself over MTProto and a user account as routes. The dispatcher must not run yet.
 func (r *rig) fallback() (bot, person *telegram) {
 	r.Helper()
 	bot = &telegram{name: "bot-mtproto", latency: 50 * time.Millisecond}
 	person = &telegram{name: "user", latency: 50 * time.Millisecond}
 	up := func() bool { return true }
-	r.ways = []delivery.Fallback{{Transport: bot, Up: up}, {Transport: person, Person: true, Up: up}}
+	r.routes = []delivery.Fallback{{Transport: bot, Up: up}, {Transport: person, Person: true, Up: up}}
 	r.reopen()
 	return bot, person
 }
@@ -65,7 +65,7 @@ var troubles = map[string]struct {
 	"hanging":      {fault{hang: true}, 3200 * time.Millisecond},
 }
 
-// A code that the bot cannot bring takes the bot's other way at once, whatever is wrong, and so does each that follows.
+// A code that the bot cannot send takes the bot's other route at once, whatever the error, and so does each later code.
 func TestACodeTakesTheOtherWayAtOnce(t *testing.T) {
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestADirectMessageGoesWhenItsTimeIsInDanger(t *testing.T) {
 	}
 }
 
-// Alerts and broadcasts never take another way, whatever becomes of them.
+// Alerts and broadcasts never use a fallback.
 func TestAlertsAndBroadcastsNeverTakeTheOtherWay(t *testing.T) {
 	for name, trouble := range troubles {
 		for _, lane := range []delivery.Lane{delivery.LaneAlert, delivery.LaneBroadcast} {
@@ -218,7 +218,7 @@ func TestWhereTheBotMayNotWrite(t *testing.T) {
 	}
 }
 
-// What Telegram refuses for the message's own sake, or asks to wait for, is no case for another way.
+// A refusal because of the message itself, or a flood wait, does not use a fallback.
 func TestOtherErrorsTakeNoOtherWay(t *testing.T) {
 	for name, e := range map[string]*delivery.SendError{"message": refusedMessage(), "flood": flood(time.Second)} {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestOtherErrorsTakeNoOtherWay(t *testing.T) {
 	}
 }
 
-// A way that fails is passed over for the next, and left alone for as long as it asks.
+// If a route fails, the next one is tried, and the failed one rests as long as it asks.
 func TestAFailingWayIsPassedOver(t *testing.T) {
 	for name, e := range map[string]*delivery.SendError{
 		"flood": flood(time.Minute), "revoked": notConnected(), "no network": lineDown(), "no answer": noAnswer(),
@@ -261,11 +261,11 @@ func TestAFailingWayIsPassedOver(t *testing.T) {
 	}
 }
 
-// A way that is not up costs no time.
+// A route that is not up costs no time.
 func TestAWayThatIsDownIsNotAsked(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		bot, person := r.fallback()
-		r.ways[0].Up = func() bool { return false }
+		r.routes[0].Up = func() bool { return false }
 		r.reopen()
 		r.tg.fault = func(call) fault { return fault{hang: true} }
 		bot.fault = func(call) fault { return fault{hang: true} }
@@ -279,12 +279,12 @@ func TestAWayThatIsDownIsNotAsked(t *testing.T) {
 	})
 }
 
-// Without a way that is up, a hanging Bot API is given the time it always had.
+// Without a route that is up, a hanging Bot API gets its normal time.
 func TestWithoutAnotherWayNothingChanges(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.fallback()
-		for i := range r.ways {
-			r.ways[i].Up = func() bool { return false }
+		for i := range r.routes {
+			r.routes[i].Up = func() bool { return false }
 		}
 		r.reopen()
 		r.tg.fault = first(1, fault{hang: true})
@@ -299,7 +299,7 @@ func TestWithoutAnotherWayNothingChanges(t *testing.T) {
 	})
 }
 
-// Where no way helps the message goes on waiting, takes the first that opens, and says at its end what was tried.
+// If no route helps, the message waits, takes the first route that opens, and lists at its end what was tried.
 func TestWhereNoWayHelps(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		bot, person := r.fallback()
@@ -330,7 +330,7 @@ func TestWhereNoWayHelps(t *testing.T) {
 	})
 }
 
-// A person whom a way may not write to is its affair alone: others go on by it, and it is not asked for the same message again.
+// If a route may not write to a user, only that message skips it: others still use it.
 func TestAWayThatRefusesAPersonServesOthers(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		bot, person := r.fallback()
@@ -355,7 +355,7 @@ func TestAWayThatRefusesAPersonServesOthers(t *testing.T) {
 	})
 }
 
-// A code that is canceled while the bot hangs does not go by the other way.
+// A code that is canceled while the bot hangs does not go by a fallback.
 func TestACanceledCodeTakesNoOtherWay(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		bot, person := r.fallback()
@@ -379,7 +379,7 @@ func (r *rig) mustHaveStatus(id string, status delivery.Status) {
 	}
 }
 
-// Of a long message each part goes by the way that is open, in order, and after a restart it goes on behind what was taken.
+// Each part of a long message goes by an open route, in order, and after a restart it resumes after the accepted parts.
 func TestALongMessageOverTwoWaysAndARestart(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		bot, _ := r.fallback()
@@ -390,7 +390,7 @@ func TestALongMessageOverTwoWaysAndARestart(t *testing.T) {
 			return fault{err: lineDown()}
 		}
 		bot.fault = first(1, fault{hang: true})
-		r.ways = r.ways[:1]
+		r.routes = r.routes[:1]
 		r.reopen()
 		r.run()
 		r.accept(parts(delivery.LaneCode, 1000, "a", "one", "two", "three"))
@@ -405,11 +405,11 @@ func TestALongMessageOverTwoWaysAndARestart(t *testing.T) {
 	})
 }
 
-// Many codes over a slow way: it is not flooded, and nothing of the queue is lost.
+// Many codes over a slow route: no flood, and nothing of the queue is lost.
 func TestTheOtherWayIsNotOverrun(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		_, person := r.fallback()
-		r.ways = r.ways[1:]
+		r.routes = r.routes[1:]
 		r.reopen()
 		person.latency = time.Second
 		r.tg.fault = func(call) fault { return fault{err: lineDown()} }

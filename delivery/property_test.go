@@ -37,7 +37,7 @@ func TestAnyScheduleOverSeveralWays(t *testing.T) {
 				s := newSchedule(r, seed)
 				for i, tg := range []*telegram{bot, person} {
 					w := &passage{tg: tg, calm: &s.calm, faults: rand.New(rand.NewPCG(seed, uint64(10+i))), uncertain: map[string]int{}}
-					s.passages, tg.fault, r.ways[i].Up = append(s.passages, w), w.fault, w.up
+					s.passages, tg.fault, r.routes[i].Up = append(s.passages, w), w.fault, w.up
 				}
 				r.reopen()
 				s.play()

@@ -33,7 +33,7 @@ type rig struct {
 	*testing.T
 	tg       *telegram
 	bots     map[int64]delivery.Transport
-	ways     []delivery.Fallback       // of botID
+	routes   []delivery.Fallback       // of botID
 	limits   map[int64]delivery.Limits // of bots with limits of their own
 	path     string
 	listener delivery.Listener // called besides the rig's own
@@ -85,7 +85,7 @@ func (r *rig) open() {
 	r.db = dbtest.OpenAt(r, r.path, r.now, func(queued []delivery.Queued) { dispatcher.Wake(queued) })
 	r.store = &plug{Store: r.db}
 	dispatcher = delivery.NewDispatcher(delivery.Options{
-		Store: r.store, Transports: r.bots, Fallbacks: map[int64][]delivery.Fallback{botID: r.ways}, OwnLimits: r.limits, Now: r.now, Logger: slog.New(slog.DiscardHandler),
+		Store: r.store, Transports: r.bots, Fallbacks: map[int64][]delivery.Fallback{botID: r.routes}, OwnLimits: r.limits, Now: r.now, Logger: slog.New(slog.DiscardHandler),
 		Limits:   delivery.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20},
 		Listener: delivery.Listener{Failed: r.failed, Ended: r.endedWith},
 	})

@@ -15,8 +15,8 @@ var botFailures = map[string]fault{
 	"never started": {err: stranger(delivery.ReasonNeverStarted)}, "blocked": {err: blocked()},
 }
 
-// wayFailures are those of another way; "down" has it say so before anybody asks.
-var wayFailures = map[string]fault{
+// routeFailures are the failures of a route; "down": it reports itself as down.
+var routeFailures = map[string]fault{
 	"works": {}, "down": {}, "flood": {err: flood(5 * time.Minute)}, "revoked": {err: notConnected()}, "no network": {err: lineDown()},
 	"hanging": {hang: true}, "answer lost after delivery": {err: noAnswer(), taken: true}, "may not write": {err: stranger(delivery.ReasonNoRights)},
 }
@@ -26,15 +26,15 @@ var wayFailures = map[string]fault{
 // first way that works, nobody sees a message oftener than answers were lost, and alerts and broadcasts take no other way.
 func TestEveryLaneWithEveryFailureOfEveryWay(t *testing.T) {
 	for botName, botFault := range botFailures {
-		for wayName, wayFault := range wayFailures {
+		for wayName, wayFault := range routeFailures {
 			for _, rescue := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%s/%t", botName, wayName, rescue), func(t *testing.T) {
 					inBubble(t, func(r *rig) {
 						bot, person := r.fallback()
 						up := func() bool { return wayName != "down" }
-						bot.fault, r.ways[0].Up = func(call) fault { return wayFault }, up
+						bot.fault, r.routes[0].Up = func(call) fault { return wayFault }, up
 						if !rescue {
-							person.fault, r.ways[1].Up = bot.fault, up
+							person.fault, r.routes[1].Up = bot.fault, up
 						}
 						r.tg.fault = func(call) fault { return botFault }
 						r.reopen()
@@ -95,10 +95,10 @@ func (r *rig) mustHold(lane delivery.Lane, ways ...*telegram) {
 	}
 }
 
-// mustArrive checks that a message went by the first way that could take it, and in which time.
+// mustArrive checks that a message went by the first route that could send it, and in time.
 func (r *rig) mustArrive(lane delivery.Lane, stranger, bot, person bool) {
 	r.Helper()
-	limit := 10 * time.Second // the bot and its other way may both hang, for 3 s each
+	limit := 10 * time.Second // the bot and its other route may both hang, for 3 s each
 	if lane == delivery.LaneDirect && !stranger {
 		limit = time.Minute // it waits for the bot first
 	}
