@@ -196,26 +196,18 @@ func (c *Client) getMe(ctx context.Context, g *VerifiedToken) (Me, error) {
 // AnswerCallback answers a callback query with a text of at most 200 characters: a short notice, or a dialog if alert is set.
 // A query that Telegram has forgotten is not an error.
 func (c *Client) AnswerCallback(ctx context.Context, callbackID, text string, alert bool) error {
-	err := c.call(ctx, func(ctx context.Context) error {
+	return ignoreStale(c.call(ctx, func(ctx context.Context) error {
 		_, err := c.lib().AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: callbackID, Text: text, ShowAlert: alert})
 		return err
-	})
-	if nothingToDo(err) {
-		return nil
-	}
-	return err
+	}))
 }
 
 // RemoveButtons removes the buttons of a message of the bot. A message without buttons, or a deleted one, is not an error.
 func (c *Client) RemoveButtons(ctx context.Context, chatID int64, messageID int) error {
-	err := c.call(ctx, func(ctx context.Context) error {
+	return ignoreStale(c.call(ctx, func(ctx context.Context) error {
 		_, err := c.lib().EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chatID, MessageID: messageID})
 		return err
-	})
-	if nothingToDo(err) {
-		return nil
-	}
-	return err
+	}))
 }
 
 // Command is an entry of the bot's command menu in Telegram.

@@ -174,17 +174,17 @@ func (e *networkError) detail() string {
 	return sayNetwork
 }
 
-// nothingToDo reports whether the error only means that there was nothing to do: the message has changed or is deleted, or
+// ignoreStale returns nil if the error only means that there was nothing to do: the message has changed or is deleted, or
 // Telegram has forgotten the callback query (TBA Client.cpp:109, 148, 151).
-func nothingToDo(err error) bool {
+func ignoreStale(err error) error {
 	var answer *answerError
 	if !errors.As(err, &answer) || answer.code != http.StatusBadRequest {
-		return false
+		return err
 	}
 	for _, words := range []string{"message is not modified", "message to edit not found", "message can't be edited", "query is too old"} {
 		if answer.says(words) {
-			return true
+			return nil
 		}
 	}
-	return false
+	return err
 }

@@ -85,28 +85,18 @@ func (c *Client) checkAllowed(to delivery.Recipient) error {
 func (c *Client) deliver(ctx context.Context, api *tg.Client, peer tg.InputPeerClass, to delivery.Recipient, part delivery.Part) error {
 	id, format, markup := randomID(to.MessageID, to.Part), entities(part.Text.Entities), keyboard(part.Buttons)
 	var err error
-	if part.File != nil {
-		var media tg.InputMediaClass
-		if media, err = uploadFile(ctx, api, *part.File); err != nil {
-			return notSent(err)
-		}
-		req := &tg.MessagesSendMediaRequest{Peer: peer, Media: media, Message: part.Text.Text, RandomID: id, Silent: to.Silent}
-		if len(format) > 0 {
-			req.SetEntities(format)
-		}
-		if markup != nil {
-			req.SetReplyMarkup(markup)
-		}
-		_, err = api.MessagesSendMedia(ctx, req)
+	if part.File == nil {
+		_, err = api.MessagesSendMessage(ctx, &tg.MessagesSendMessageRequest{
+			Peer: peer, Message: part.Text.Text, Entities: format, ReplyMarkup: markup, RandomID: id, Silent: to.Silent, NoWebpage: true,
+		})
 	} else {
-		req := &tg.MessagesSendMessageRequest{Peer: peer, Message: part.Text.Text, RandomID: id, Silent: to.Silent, NoWebpage: true}
-		if len(format) > 0 {
-			req.SetEntities(format)
+		media, uerr := uploadFile(ctx, api, *part.File)
+		if uerr != nil {
+			return notSent(uerr)
 		}
-		if markup != nil {
-			req.SetReplyMarkup(markup)
-		}
-		_, err = api.MessagesSendMessage(ctx, req)
+		_, err = api.MessagesSendMedia(ctx, &tg.MessagesSendMediaRequest{
+			Peer: peer, Media: media, Message: part.Text.Text, Entities: format, ReplyMarkup: markup, RandomID: id, Silent: to.Silent,
+		})
 	}
 	if tgerr.Is(err, "RANDOM_ID_DUPLICATE") {
 		return nil // an earlier try has succeeded

@@ -140,14 +140,18 @@ func (st *sessionStore) save(ctx context.Context, owner int64, dc int) {
 		return
 	}
 	st.stored.Owner = owner
+	if err := st.write(ctx, st.store.SaveSession); err != nil && ctx.Err() == nil {
+		st.log.Error("the Telegram session could not be stored; a restart may have to sign in again", "error", err)
+	}
+}
+
+func (st *sessionStore) write(ctx context.Context, save func(context.Context, string, []byte) error) error {
 	st.stored.State, _ = st.LoadSession(ctx)
 	data, err := json.Marshal(st.stored)
 	if err == nil {
-		err = st.store.SaveSession(ctx, st.name, data)
+		err = save(ctx, st.name, data)
 	}
-	if err != nil && ctx.Err() == nil {
-		st.log.Error("the Telegram session could not be stored; a restart may have to sign in again", "error", err)
-	}
+	return err
 }
 
 // SaveSession stores a person's session for clients without a configured one, and deletes all data of the session before. If
@@ -157,12 +161,7 @@ func SaveSession(ctx context.Context, store account.Store, s Session, me Person)
 	if err := s.save(ctx, st.memorySession); err != nil {
 		return err
 	}
-	st.stored.State, _ = st.LoadSession(ctx)
-	data, err := json.Marshal(st.stored)
-	if err != nil {
-		return fmt.Errorf("write session: %w", err)
-	}
-	if err := store.ReplaceSession(ctx, nameUser, data); err != nil {
+	if err := st.write(ctx, store.ReplaceSession); err != nil {
 		return fmt.Errorf("write session: %w", err)
 	}
 	return nil

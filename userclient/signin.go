@@ -183,7 +183,7 @@ func (s *SignIn) Code(ctx context.Context, code string) (Step, error) {
 		if code == "" || len(code) > 64 {
 			return s.repeat("Enter the code that Telegram has sent.")
 		}
-		a, err := s.conn.library.API().AuthSignIn(ctx, signInRequest(s.phone, s.hash, code))
+		a, err := s.conn.library.API().AuthSignIn(ctx, &tg.AuthSignInRequest{PhoneNumber: s.phone, PhoneCodeHash: s.hash, PhoneCode: code})
 		switch {
 		case tgerr.Is(err, "PHONE_CODE_INVALID", "PHONE_CODE_EMPTY"):
 			return s.repeat("The code is wrong. Enter the one that came last.")
@@ -196,12 +196,6 @@ func (s *SignIn) Code(ctx context.Context, code string) (Step, error) {
 		}
 		return s.done(ctx, a)
 	})
-}
-
-func signInRequest(phone, hash, code string) *tg.AuthSignInRequest {
-	r := &tg.AuthSignInRequest{PhoneNumber: phone, PhoneCodeHash: hash}
-	r.SetPhoneCode(code)
-	return r
 }
 
 // password asks for the 2-step password.

@@ -148,12 +148,12 @@ func TestWhatIsNoPhoneNumberIsNamed(t *testing.T) {
 	r := newRig(t)
 	s, _ := r.startSignIn()
 	for typed, problem := range map[string]string{
-		testToken:                "bot token",
-		"alice":                  "not a phone number",
-		"0600000001":             "not a phone number", // no country's code
-		"":                       "not a phone number",
-		"+34 600":                "not a phone number",
-		"+1 555 000 0000":        "Telegram knows no such phone number",
+		testToken:                 "bot token",
+		"alice":                   "not a phone number",
+		"0600000001":              "not a phone number", // no country's code
+		"":                        "not a phone number",
+		"+34 600":                 "not a phone number",
+		"+1 555 000 0000":         "Telegram knows no such phone number",
 		r.session(carol).Encode(): "This is a session",
 	} {
 		step, err := s.Phone(t.Context(), typed)

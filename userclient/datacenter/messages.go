@@ -20,13 +20,7 @@ func timeout() (context.Context, context.CancelFunc) {
 
 // user is an account as seen by others, or by itself.
 func (s *Telegram) user(a *Account, self bool) *tg.User {
-	u := &tg.User{ID: a.ID, Bot: a.Token != "", Self: self}
-	u.SetAccessHash(a.AccessHash)
-	u.SetFirstName(a.Name)
-	if a.Username != "" {
-		u.SetUsername(a.Username)
-	}
-	return u
+	return &tg.User{ID: a.ID, AccessHash: a.AccessHash, FirstName: a.Name, Username: a.Username, Bot: a.Token != "", Self: self}
 }
 
 // getUsers returns the caller and, for a bot also without access hash, other accounts.
