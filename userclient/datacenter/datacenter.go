@@ -121,6 +121,8 @@ func Shared(t testing.TB, dcs ...int) *Telegram {
 	for n := len(idle.list[numbers]); n > 0 && s == nil; n-- {
 		if last := idle.list[numbers][n-1]; last.alive() {
 			s = last
+		} else if err := last.Close(); err != nil && !errors.Is(err, io.EOF) {
+			t.Error(err)
 		}
 		idle.list[numbers] = idle.list[numbers][:n-1]
 	}
@@ -150,7 +152,7 @@ func (s *Telegram) alive() bool {
 			return false
 		}
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 		const size = 32
 		// The tag of MTProto's intermediate transport, the length, and the message, which begins with the key's id.
 		message := append([]byte{0xee, 0xee, 0xee, 0xee, size, 0, 0, 0}, bytes.Repeat([]byte{1}, size)...)
