@@ -63,7 +63,7 @@ func TestBroadcastFromAcceptanceToItsEnd(t *testing.T) {
 	g.call("GET", "/v1/messages/"+message.ID, nil).is(200, `{"id":"`+message.ID+`","domain":"","user":"alice","lane":"broadcast",
 		"status":"queued","attempts":0,"failure":null,"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T10:00:00Z","delivered_at":null,
 		"ended_at":null,"suppressed":0,"broadcast":"`+id+`","resendable":false,"history":[{"time":"2026-11-02T09:00:00Z","event":"accepted",
-		"detail":"Accepted in the lane broadcast, on disk; expires at 2026-11-02T10:00:00Z."}]}`)
+		"detail":"Accepted in the lane broadcast and stored; it expires at 2026-11-02T10:00:00Z."}]}`)
 
 	g.ended(message.ID, delivery.StatusDelivered, nil)
 	done := `{"id":"` + id + `","status":"done","ended_at":"2026-11-02T09:00:00Z",` + same +

@@ -73,7 +73,7 @@ func historyEntries(m delivery.Message, attempts []delivery.Attempt) []HistoryEn
 }
 
 func acceptedDetail(m delivery.Message) string {
-	return fmt.Sprintf("Accepted in the lane %s, on disk; expires at %s.", m.Lane, m.Expires.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("Accepted in the lane %s and stored; it expires at %s.", m.Lane, m.Expires.UTC().Format(time.RFC3339))
 }
 
 func attemptDetail(a delivery.Attempt) string {

@@ -133,6 +133,9 @@ func TestPageFitsAPhone(t *testing.T) {
 // runSandbox runs the command on free ports and answers where its page is, and its API key.
 func runSandbox(t *testing.T) (page, key string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var out, errs syncBuffer
 	done := make(chan int, 1)

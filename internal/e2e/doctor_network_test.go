@@ -21,6 +21,9 @@ import (
 )
 
 func TestDoctorTellsTheFamiliesApart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for connections that hang")
+	}
 	t.Parallel()
 	p := newPatient(t)
 	server := p.overTLS()

@@ -93,6 +93,9 @@ var matrix = []struct {
 
 // Every lane meets every fault, over the real transport and the simulated Telegram, and ends as the design promises.
 func TestFaultMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("128 simulated courses")
+	}
 	t.Parallel()
 	lanes := []delivery.Lane{delivery.LaneCode, delivery.LaneDirect, delivery.LaneAlert, delivery.LaneBroadcast}
 	for _, row := range matrix {

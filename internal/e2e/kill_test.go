@@ -25,6 +25,9 @@ import (
 //
 // TELEGATE_LONG=1 makes it a hundred kills (make kill); TELEGATE_SEED repeats a course of kills and faults.
 func TestKillLosesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it kills and restarts telegate for seconds")
+	}
 	kills, people, pace := 6, 8, 80*time.Millisecond
 	if os.Getenv("TELEGATE_LONG") != "" {
 		kills, people, pace = 100, 24, 400*time.Millisecond

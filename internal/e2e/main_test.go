@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"telegate/cli"
+	"telegate/userclient/datacenter"
 )
 
 // TestMain makes this test binary a telegate command as well, so that scripts and tests can run it as a process. Most tests here wait
@@ -20,9 +22,22 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(parallel)); err != nil { // -parallel still counts
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"telegate": func() {
+	testscript.Main(closing{m}, map[string]func(){"telegate": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 		os.Exit(cli.Main(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}})
+}
+
+// closing closes the data centres that the tests have shared.
+type closing struct{ *testing.M }
+
+// Run runs the tests.
+func (c closing) Run() int {
+	status := c.M.Run()
+	if err := datacenter.CloseIdle(); err != nil {
+		fmt.Fprintln(os.Stderr, "close the data centres:", err)
+		return 1
+	}
+	return status
 }

@@ -153,6 +153,9 @@ func (d *frontDoor) shut() {
 
 // A stop is in order whenever it comes, also while telegate opens its database for the first time; the next start goes on from there.
 func TestAStopDuringTheStartEndsInOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts telegate fifty times")
+	}
 	w := newWorld(t)
 	p := newProcess(w)
 	for after := time.Duration(0); after < 100*time.Millisecond; after += 2 * time.Millisecond {

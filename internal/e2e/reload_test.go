@@ -179,6 +179,9 @@ func TestAFaultyFileLeavesTheOldConfigurationInForce(t *testing.T) {
 
 // msg2factor counts from the reload on: what was pending opens nothing, and the audit says when it was turned off and on.
 func TestMsg2FactorTakesEffectWithTheReload(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a pause to end")
+	}
 	t.Parallel()
 	f := newFiled(t)
 	f.link("", "alice")

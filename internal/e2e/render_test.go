@@ -33,6 +33,9 @@ func (w *world) delivered(name string, m api.SendMessage) []sandbox.Message {
 // Texts of all scripts reach the phone as they were sent: in parts that fit, cut between characters, each stretch with its
 // formatting; and the longest as a file beside a preview.
 func TestTextsReachThePhoneAsTheyWereSent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is paced by Telegram's limits")
+	}
 	t.Parallel()
 	const (
 		family = "👨‍👩‍👧‍👦" // one character of seven code points

@@ -39,7 +39,7 @@ func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
 	s.types(madeUpSession + "\n")
 	s.reads("[Y/n]")
 	s.types("y\n")
-	s.reads("everything goes through the\nbot; [messaging.telegram.fallback] with enabled = true") // the session does nothing yet, and that is said
+	s.reads("the bot sends everything; to\nuse it as a fallback, set enabled = true in [messaging.telegram.fallback]") // the session does nothing yet, and that is said
 	s.leaves(exit.OK)
 	for line := range strings.Lines(strings.ReplaceAll(s.screen.String(), "\r\n", "\n")) {
 		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && !strings.Contains(line, dir) {
@@ -50,6 +50,9 @@ func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
 
 // In a terminal a broadcast asks, draws how far it is while it runs, and ends with a table.
 func TestABroadcastIsWatchedInATerminal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it watches a broadcast for seconds")
+	}
 	t.Parallel()
 	w := newWorld(t)
 	w.start()

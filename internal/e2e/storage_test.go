@@ -34,6 +34,9 @@ func (w *world) databaseState(status int) string {
 // With no room on the disk nothing is accepted and no sign-in passes, nothing that was accepted is lost, and with room
 // again all goes on by itself: the same process, no restart.
 func TestFullDiskStopsAcceptingAndLosesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fills a quota")
+	}
 	t.Parallel()
 	w := newWorld(t)
 	p := newProcess(w)
@@ -111,6 +114,9 @@ func TestFullDiskStopsAcceptingAndLosesNothing(t *testing.T) {
 // Another program holds the database for longer than telegate waits: calls that store say so, the rest goes on, and it
 // is over when the other one lets go.
 func TestLockedDatabaseHoldsUpOnlyWhatStores(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a lock that is held")
+	}
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
