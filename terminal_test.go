@@ -61,7 +61,7 @@ func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
 	s.types(madeUpSession + "\n")
 	s.reads("[Y/n]")
 	s.types("y\n")
-	s.reads("everything goes through the\nbot; [messaging.telegram.fallback] with enabled = true") // the session does nothing yet, and that is said
+	s.reads("set enabled = true in [messaging.telegram.fallback]") // the session does nothing yet, and that is said
 	s.leaves(exitOK)
 	for line := range strings.Lines(strings.ReplaceAll(s.screen.String(), "\r\n", "\n")) {
 		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 && !strings.Contains(line, dir) {

@@ -78,7 +78,7 @@ func TestABroadcastInUserModeLeavesRoomForCodes(t *testing.T) {
 	w.eventually("the reason why the second waits is told", func() bool {
 		var told api.Trace
 		w.want(http.StatusOK, "GET", "/v1/trace?user=alice", nil, &told)
-		return strings.Contains(fmt.Sprint(told), "kept for codes")
+		return strings.Contains(fmt.Sprint(told), "reserved for codes")
 	})
 	w.signInOver(tel, "alice", "s")
 	if n := len(w.sentTo(tel, "alice", "More news.")); n != 0 {
