@@ -130,7 +130,7 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 	if database.Schema < 5 || database.Rows["links"] != 1 || database.Rows["messages"] == 0 {
 		t.Errorf("%+v", database)
 	}
-	if status := cli.Run(t.Context(), []string{"support", "--config", p.file, "--out", out}, con); status != exit.Failed || !strings.Contains(stderr.String(), "is there already") {
+	if status := cli.Run(t.Context(), []string{"support", "--config", p.file, "--out", out}, con); status != exit.Failed || !strings.Contains(stderr.String(), "already exists") {
 		t.Errorf("onto itself: %d %s", status, &stderr)
 	}
 }
