@@ -28,31 +28,31 @@ type answer struct {
 
 // do sends a request and checks the rules for every answer.
 func (g *gateway) do(r *http.Request) answer {
-	g.t.Helper()
+	g.T.Helper()
 	w := httptest.NewRecorder()
 	g.server.ServeHTTP(w, r)
-	a := answer{g.t, r.Method + " " + r.URL.String(), w.Code, w.Header(), w.Body.String()}
+	a := answer{g.T, r.Method + " " + r.URL.String(), w.Code, w.Header(), w.Body.String()}
 	g.checkAnswer(r, a)
 	return a
 }
 
 // checkAnswer checks an answer against the common rules and the contract.
 func (g *gateway) checkAnswer(r *http.Request, a answer) {
-	g.t.Helper()
+	g.T.Helper()
 	if got := a.header.Get("Cache-Control"); got != "no-store" {
-		g.t.Errorf("%s: Cache-Control is %q", a.asked, got)
+		g.T.Errorf("%s: Cache-Control is %q", a.asked, got)
 	}
 	if a.header.Get("X-Request-Id") == "" {
-		g.t.Errorf("%s: no X-Request-Id", a.asked)
+		g.T.Errorf("%s: no X-Request-Id", a.asked)
 	}
 	if a.status >= 400 {
 		g.checkProblem(a)
 	}
 	if a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") == "" {
-		g.t.Errorf("%s: 429 without Retry-After", a.asked)
+		g.T.Errorf("%s: 429 without Retry-After", a.asked)
 	}
 	if fault := g.contract.check(r, a); fault != "" {
-		g.t.Errorf("%s: %d breaks the contract: %s\n%s", a.asked, a.status, fault, a.body)
+		g.T.Errorf("%s: %d breaks the contract: %s\n%s", a.asked, a.status, fault, a.body)
 	}
 }
 
@@ -60,36 +60,36 @@ func (g *gateway) checkAnswer(r *http.Request, a answer) {
 var sentence = regexp.MustCompile(`^[A-Za-z/].{10,}\.$`)
 
 func (g *gateway) checkProblem(a answer) {
-	g.t.Helper()
+	g.T.Helper()
 	p := a.problem()
 	switch {
 	case a.header.Get("Content-Type") != "application/problem+json":
-		g.t.Errorf("%s: %d with Content-Type %q", a.asked, a.status, a.header.Get("Content-Type"))
+		g.T.Errorf("%s: %d with Content-Type %q", a.asked, a.status, a.header.Get("Content-Type"))
 	case p.Status != a.status || p.Title == "" || !strings.HasPrefix(p.Type, "/problems/"):
-		g.t.Errorf("%s: not a whole problem: %s", a.asked, a.body)
+		g.T.Errorf("%s: not a whole problem: %s", a.asked, a.body)
 	case !sentence.MatchString(p.Detail):
-		g.t.Errorf("%s: the detail is no sentence: %q", a.asked, p.Detail)
+		g.T.Errorf("%s: the detail is no sentence: %q", a.asked, p.Detail)
 	case p.Instance != a.header.Get("X-Request-Id"):
-		g.t.Errorf("%s: instance %q is not the request's id %q", a.asked, p.Instance, a.header.Get("X-Request-Id"))
+		g.T.Errorf("%s: instance %q is not the request's id %q", a.asked, p.Instance, a.header.Get("X-Request-Id"))
 	case (p.Type == "/problems/validation-failed" || p.Type == "/problems/configuration-refused") != (len(p.Errors) > 0):
-		g.t.Errorf("%s: errors do not go with the type: %s", a.asked, a.body)
+		g.T.Errorf("%s: errors do not go with the type: %s", a.asked, a.body)
 	}
 }
 
 // call sends a request with all permissions. The body is JSON text, or a value to encode; headers are names and values.
 func (g *gateway) call(method, path string, body any, headers ...string) answer {
-	g.t.Helper()
+	g.T.Helper()
 	return g.as(keyAll, method, path, body, headers...)
 }
 
 // as sends a request with a key.
 func (g *gateway) as(key, method, path string, body any, headers ...string) answer {
-	g.t.Helper()
+	g.T.Helper()
 	return g.do(g.request(key, method, path, body, headers...))
 }
 
 func (g *gateway) request(key, method, path string, body any, headers ...string) *http.Request {
-	g.t.Helper()
+	g.T.Helper()
 	var content io.Reader
 	switch body := body.(type) {
 	case nil:
@@ -98,11 +98,11 @@ func (g *gateway) request(key, method, path string, body any, headers ...string)
 	default:
 		data, err := json.Marshal(body)
 		if err != nil {
-			g.t.Fatal(err)
+			g.T.Fatal(err)
 		}
 		content = bytes.NewReader(data)
 	}
-	r := httptest.NewRequestWithContext(g.t.Context(), method, path, content)
+	r := httptest.NewRequestWithContext(g.T.Context(), method, path, content)
 	if key != "" {
 		r.Header.Set("Authorization", "Bearer "+key)
 	}

@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"telegate/api"
+	"telegate/internal/gatewaytest"
 )
 
-func TestNobodyGetsInWithoutAKnownKey(t *testing.T) {
+func TestUnknownKeysAreRefused(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for name, header := range map[string]string{
 		"no key":          "",
@@ -18,7 +20,7 @@ func TestNobodyGetsInWithoutAKnownKey(t *testing.T) {
 		"no scheme":       keyAll,
 		"empty key":       "Bearer ",
 		"only the scheme": "Bearer",
-		"the hash":        "Bearer " + hash(keyAll),
+		"the hash":        "Bearer " + gatewaytest.Hash(keyAll),
 		"two keys":        "Bearer " + keyAll + " " + keyCorp,
 		"in quotes":       `Bearer "` + keyAll + `"`,
 		"in capitals":     "Bearer " + strings.ToUpper(keyAll),
@@ -41,6 +43,7 @@ func TestNobodyGetsInWithoutAKnownKey(t *testing.T) {
 }
 
 func TestKeyIsCheckedBeforeTheBodyIsRead(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.as("", "POST", "/v1/messages", "{", "Content-Type", "text/plain").isProblem(401, "invalid-credentials")
 }
@@ -59,7 +62,7 @@ var bodies = map[string]object{
 
 // try calls an endpoint for a domain and an id.
 func (g *gateway) try(key, call, domain, id string) answer {
-	g.t.Helper()
+	g.T.Helper()
 	method, path, _ := strings.Cut(call, " ")
 	path = strings.Replace(path, "{id}", id, 1)
 	switch {
@@ -85,6 +88,7 @@ func (g *gateway) try(key, call, domain, id string) answer {
 }
 
 func TestEachCallNeedsItsScope(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call, scope := range calls {
 		for key, has := range map[string]string{keyLink: "link", keyVerify: "verify", keySend: "send", keyAdmin: "admin"} {
@@ -107,7 +111,8 @@ var instance = regexp.MustCompile(`"instance":"[^"]*"`)
 // unnamed is an answer without its instance.
 func (a answer) unnamed() string { return instance.ReplaceAllString(a.body, "") }
 
-func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
+func TestForeignDomainIsForbiddenWhetherItExistsOrNot(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call := range calls {
 		if call == "GET /v1/domains" || call == "GET /v1/status" || call == "POST /v1/reload" || strings.Contains(call, "{id}") {
@@ -130,6 +135,7 @@ func TestDomainOutsideTheKeyIsForbiddenWhetherItExistsOrNot(t *testing.T) {
 }
 
 func TestReloadNeedsAKeyForEveryDomain(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.as(keyCorp, "POST", "/v1/reload", nil).isProblem(403, "domain-not-allowed")
 	g.as(keySend, "POST", "/v1/reload", nil).isProblem(403, "insufficient-scope")
@@ -137,16 +143,18 @@ func TestReloadNeedsAKeyForEveryDomain(t *testing.T) {
 }
 
 // A removed key stops working as soon as the keys are set, and a new one works.
-func TestKeysCanBeSetWhileTheServerAnswers(t *testing.T) {
+func TestKeysCanBeReplacedWhileRunning(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
-	g.server.SetKeys([]api.Key{{Name: "new", Hash: hash("key-new"), Domains: []string{"*"}, Scopes: []api.Scope{"admin"}}})
+	g.server.SetKeys([]api.Key{{Name: "new", Hash: gatewaytest.Hash("key-new"), Domains: []string{"*"}, Scopes: []api.Scope{"admin"}}})
 	g.as(keyAll, "GET", "/v1/domains", nil).isProblem(401, "invalid-credentials")
 	if a := g.as("key-new", "GET", "/v1/domains", nil); a.status != 200 {
 		t.Errorf("the new key: %d %s", a.status, a.body)
 	}
 }
 
-func TestIdOfAnotherDomainIsNotFoundLikeOneThatIsNot(t *testing.T) {
+func TestIDOfAForeignDomainIsNotFound(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	ids := map[string]string{

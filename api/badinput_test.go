@@ -25,7 +25,8 @@ func with(call, name string, value any) object {
 	return body
 }
 
-func TestBodyThatIsNotOneJSONValueIsMalformed(t *testing.T) {
+func TestInvalidJSONIsMalformed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for name, body := range map[string]string{
 		"nothing":                 "",
@@ -63,20 +64,22 @@ func TestBodyThatIsNotOneJSONValueIsMalformed(t *testing.T) {
 	}
 }
 
-func TestEscapesThatAreWholeAreAccepted(t *testing.T) {
+func TestValidEscapesAreAccepted(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	for text, want := range map[string]string{
 		`\ud83d\ude00`: "😀", `\\ud83d`: `\ud83d`, `\u0041`: "A", `\ufffd`: "\ufffd", `\"\ud83d\ude00\"`: `"😀"`, `a\\`: `a\`,
 	} {
 		g.call("POST", "/v1/messages", `{"user":"alice","text":"`+text+`"}`).is(202, `{"id":"msg_…","status":"queued"}`)
-		if got := g.last(alice).Body.Parts[0].Text.Text; got != want {
+		if got := g.Last(alice).Body.Parts[0].Text.Text; got != want {
 			t.Errorf("%s arrived as %q", text, got)
 		}
 	}
 }
 
-func TestBodyMustBeAnObjectOfKnownMembers(t *testing.T) {
+func TestBodyMustBeAnObjectWithKnownMembers(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
 		method, path := at(call)
@@ -103,7 +106,8 @@ func TestBodyMustBeAnObjectOfKnownMembers(t *testing.T) {
 	}
 }
 
-func TestEachMemberOfAnotherTypeIsPointedAt(t *testing.T) {
+func TestMembersOfTheWrongTypeAreListed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
 		method, path := at(call)
@@ -147,7 +151,8 @@ func roundTrip(t *testing.T, v any) (decoded any) {
 	return decoded
 }
 
-func TestMembersOutOfBoundsArePointedAt(t *testing.T) {
+func TestMembersOutOfRangeAreListed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	long := strings.Repeat("x", 10_000)
 	for _, c := range []struct {
@@ -212,7 +217,8 @@ func TestMembersOutOfBoundsArePointedAt(t *testing.T) {
 	}
 }
 
-func TestRulesOfAMessageArePointedAt(t *testing.T) {
+func TestInvalidMessagesAreExplained(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for body, pointer := range map[string]string{
 		`{"text":"hello"}`:                                                     "#/user",
@@ -231,7 +237,8 @@ func TestRulesOfAMessageArePointedAt(t *testing.T) {
 	}
 }
 
-func TestStrangeButHonestIdsRoundTrip(t *testing.T) {
+func TestUnusualIDsRoundTrip(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for i, user := range []string{
 		"user//alice", "/", "a/../b", "a b", "%2F%00", "名前", "👩‍👩‍👧", "\u202ealice\u202c", "\u200f", "é", "e\u0301", "'; DROP TABLE links; --",
@@ -265,7 +272,8 @@ func TestStrangeButHonestIdsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestIdsThatDifferInOneCharacterAreTwo(t *testing.T) {
+func TestSimilarIDsAreDifferent(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "é", alice)
 	for _, other := range []string{"e\u0301", "É", "e", " é", "é "} {
@@ -273,7 +281,8 @@ func TestIdsThatDifferInOneCharacterAreTwo(t *testing.T) {
 	}
 }
 
-func TestIdInThePathThatCannotBeOne(t *testing.T) {
+func TestImpossibleIDInThePath(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, path := range []string{"/v1/links/", "/v1/verifications/", "/v1/messages/"} {
 		g.call("GET", path+strings.Repeat("x", 10_000), nil).isFault("path/id")
@@ -283,7 +292,8 @@ func TestIdInThePathThatCannotBeOne(t *testing.T) {
 	}
 }
 
-func TestQueryIsReadInOneWayOnly(t *testing.T) {
+func TestAmbiguousQueryIsRefused(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{
 		"":                                    "query/user",

@@ -44,11 +44,13 @@ type AcceptedBroadcast struct {
 	EstimatedSeconds int             `json:"estimated_seconds" doc:"how long sending takes if the bot has no other messages to send"`
 }
 
-func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBroadcast }) (*struct {
+type acceptedBroadcast = struct {
 	Status   int
 	Location string `header:"Location"`
 	Body     AcceptedBroadcast
-}, error) {
+}
+
+func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBroadcast }) (*acceptedBroadcast, error) {
 	b := in.Body
 	if _, err := s.authorizeDomain(ctx, b.Domain); err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBro
 	if err != nil {
 		return nil, err
 	}
-	a := notify.Announcement{
+	a := notify.BroadcastRequest{
 		ID: id, Domain: b.Domain, Users: b.Users, Text: b.Text, HTML: b.Format == "html", Silent: b.Silent,
 		TTL: time.Duration(b.TTL) * time.Second, DryRun: b.DryRun,
 	}
@@ -69,17 +71,13 @@ func (s *Server) createBroadcast(ctx context.Context, in *struct{ Body CreateBro
 			return nil, invalidField("#/send_at", "is in the past; leave it out to send now")
 		}
 	}
-	announced, err := s.o.Broadcasts.Announce(ctx, a)
+	announced, err := s.o.Broadcasts.Create(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	bc := announced.Broadcast
-	out := &struct {
-		Status   int
-		Location string `header:"Location"`
-		Body     AcceptedBroadcast
-	}{Status: http.StatusOK, Body: AcceptedBroadcast{
-		SendAt: bc.SendAt.UTC(), Counts: bc.Audience, EstimatedSeconds: seconds(announced.Takes),
+	out := &acceptedBroadcast{Status: http.StatusOK, Body: AcceptedBroadcast{
+		SendAt: bc.SendAt.UTC(), Counts: bc.Audience, EstimatedSeconds: seconds(announced.Duration),
 	}}
 	if !b.DryRun {
 		out.Status, out.Location = http.StatusAccepted, "/v1/broadcasts/"+bc.ID

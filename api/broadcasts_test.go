@@ -1,19 +1,18 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"telegate/api"
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 	"telegate/linking"
 	"telegate/notify"
 )
@@ -24,28 +23,17 @@ func audience(t *testing.T) *gateway {
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	g.link("", "bob", bob)
-	if err := g.links.Blocked(t.Context(), botID, bob.ID); err != nil {
+	if err := g.Links.ChatBlocked(t.Context(), gatewaytest.BotID, bob.ID); err != nil {
 		t.Fatal(err)
 	}
 	return g
-}
-
-// broadcasting runs the broadcaster until the test ends.
-func (g *gateway) broadcasting() {
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() {
-		if err := g.broadcasts.Run(ctx); err != nil {
-			g.t.Errorf("the broadcaster ended with %v", err)
-		}
-	})
-	g.t.Cleanup(func() { cancel(); done.Wait() })
 }
 
 // nothingYet is the part of a broadcast that has not started.
 const nothingYet = `"queued":0,"sending":0,"delivered":0,"failed":0,"expired":0,"canceled":0,"unknown":0`
 
 func TestBroadcastFromAcceptanceToItsEnd(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	sent := g.call("POST", "/v1/broadcasts", object{
 		"users": []string{"bob", "alice", "nobody", "alice"}, "text": "<b>Maintenance</b> at 20:00", "format": "html", "silent": true, "ttl": 3600,
@@ -60,10 +48,10 @@ func TestBroadcastFromAcceptanceToItsEnd(t *testing.T) {
 	g.call("GET", "/v1/broadcasts/"+id, nil).is(200, `{"id":"`+id+`","status":"scheduled","ended_at":null,`+same+
 		`"outcomes":{"waiting":3,`+nothingYet+`},"reasons":{}}`)
 
-	g.broadcasting()
+	g.RunBroadcasts()
 	var message delivery.Message
 	for message.Broadcast == "" {
-		message = g.last(alice)
+		message = g.Last(alice)
 	}
 	if message.Broadcast != id || message.Lane != delivery.LaneBroadcast || !message.Silent || message.User != "alice" ||
 		message.Body.Parts[0].Text.Text != "Maintenance at 20:00" || message.Expires.Sub(message.Created) != time.Hour {
@@ -75,7 +63,7 @@ func TestBroadcastFromAcceptanceToItsEnd(t *testing.T) {
 	g.call("GET", "/v1/messages/"+message.ID, nil).is(200, `{"id":"`+message.ID+`","domain":"","user":"alice","lane":"broadcast",
 		"status":"queued","attempts":0,"failure":null,"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T10:00:00Z","delivered_at":null,
 		"ended_at":null,"suppressed":0,"broadcast":"`+id+`","resendable":false,"history":[{"time":"2026-11-02T09:00:00Z","event":"accepted",
-		"detail":"Accepted in the lane broadcast, on disk; worth sending until 2026-11-02T10:00:00Z."}]}`)
+		"detail":"Accepted in the lane broadcast and stored; it expires at 2026-11-02T10:00:00Z."}]}`)
 
 	g.ended(message.ID, delivery.StatusDelivered, nil)
 	done := `{"id":"` + id + `","status":"done","ended_at":"2026-11-02T09:00:00Z",` + same +
@@ -89,6 +77,7 @@ func TestBroadcastFromAcceptanceToItsEnd(t *testing.T) {
 }
 
 func TestDryRunCountsAndStoresNothing(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	g.leavesNothing(func() {
 		a := g.call("POST", "/v1/broadcasts", object{"text": "hello", "dry_run": true}).is(200,
@@ -101,6 +90,7 @@ func TestDryRunCountsAndStoresNothing(t *testing.T) {
 }
 
 func TestBroadcastToNobody(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	for name, c := range map[string]struct {
 		body object
@@ -121,7 +111,8 @@ func TestBroadcastToNobody(t *testing.T) {
 	}
 }
 
-func TestBroadcastOutOfBoundsIsPointedAt(t *testing.T) {
+func TestInvalidBroadcastIsExplained(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	long := strings.Repeat("x", 257)
 	for _, c := range []struct {
@@ -182,7 +173,8 @@ func TestBroadcastOutOfBoundsIsPointedAt(t *testing.T) {
 }
 
 // Many invalid members give a short answer.
-func TestOneAnswerPointsAtTwentyFaultsAtMost(t *testing.T) {
+func TestAtMostTwentyInvalidMembersAreListed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	p := g.call("POST", "/v1/broadcasts", object{"users": make([]string, 1000), "text": "hello"}).isProblem(422, "validation-failed")
 	if len(p.Errors) != 20 || p.Errors[19].Pointer != "#/users/19" {
@@ -191,6 +183,9 @@ func TestOneAnswerPointsAtTwentyFaultsAtMost(t *testing.T) {
 }
 
 func TestAMillionAndOneUsersAreRefusedAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends bodies of many megabytes")
+	}
 	g := audience(t)
 	var body strings.Builder
 	body.WriteString(`{"text":"hello","users":["u0"`)
@@ -218,6 +213,9 @@ func TestAMillionAndOneUsersAreRefusedAtOnce(t *testing.T) {
 }
 
 func TestTheLargestListIsAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends bodies of many megabytes")
+	}
 	g := audience(t)
 	users := make([]string, notify.MaxAudience)
 	for i := range users {
@@ -236,6 +234,9 @@ func TestTheLargestListIsAccepted(t *testing.T) {
 }
 
 func TestOnlyABroadcastMayBeLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends bodies of many megabytes")
+	}
 	g := newGateway(t)
 	body := func(size int) string { return `{"text":"` + strings.Repeat("x", size-11) + `"}` }
 	for call, limit := range map[string]int{
@@ -253,6 +254,7 @@ func TestOnlyABroadcastMayBeLarge(t *testing.T) {
 }
 
 func TestSameKeyWithAnotherBroadcastIsAMismatch(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	first := g.call("POST", "/v1/broadcasts", object{"text": "one"}, "Idempotency-Key", "k")
 	g.leavesNothing(func() {
@@ -265,15 +267,16 @@ func TestSameKeyWithAnotherBroadcastIsAMismatch(t *testing.T) {
 
 // After a crash between commit and answer, the repeated call finds the broadcast, whatever happened to its recipients.
 func TestBroadcastRepeatedAfterACrashIsOne(t *testing.T) {
+	t.Parallel()
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
 	store.failSave = true
 	body := object{"users": []string{"alice"}, "text": "hello"}
 	first := g.call("POST", "/v1/broadcasts", body, "Idempotency-Key", "k")
-	if err := g.links.Unlink(t.Context(), "", "alice"); err != nil {
+	if err := g.Links.Unlink(t.Context(), "", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	g.clock.Advance(time.Hour)
+	g.Clock.Advance(time.Hour)
 	if again := g.call("POST", "/v1/broadcasts", body, "Idempotency-Key", "k"); again.status != 202 || again.body != first.body {
 		t.Errorf("again: %d %s, first %s", again.status, again.body, first.body)
 	}
@@ -281,7 +284,7 @@ func TestBroadcastRepeatedAfterACrashIsOne(t *testing.T) {
 	if g.call("GET", "/v1/broadcasts", nil).into(&list); len(list.Broadcasts) != 1 {
 		t.Errorf("%d broadcasts", len(list.Broadcasts))
 	}
-	g.clock.Advance(24 * time.Hour)
+	g.Clock.Advance(24 * time.Hour)
 	g.link("", "alice", alice)
 	if later := g.call("POST", "/v1/broadcasts", body, "Idempotency-Key", "k"); later.status != 202 || later.str("id") == first.str("id") {
 		t.Errorf("a day later: %d %s", later.status, later.body)
@@ -289,6 +292,7 @@ func TestBroadcastRepeatedAfterACrashIsOne(t *testing.T) {
 }
 
 func TestCanceledBroadcastSendsNothingAndIsCanceledOnce(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	id := g.call("POST", "/v1/broadcasts", object{"text": "hello", "send_at": "2026-11-02T20:00:00Z"}).str("id")
 	var b api.Broadcast
@@ -298,22 +302,23 @@ func TestCanceledBroadcastSendsNothingAndIsCanceledOnce(t *testing.T) {
 	if p := g.call("POST", "/v1/broadcasts/"+id+"/cancel", nil).isProblem(409, "broadcast-finished"); p.CurrentStatus != "canceled" {
 		t.Errorf("twice: %+v", p)
 	}
-	g.broadcasting()
+	g.RunBroadcasts()
 	if g.call("GET", "/v1/broadcasts/"+id, nil, "Prefer", "wait=20").into(&b); b.EndedAt == nil || b.Outcomes.Canceled != 2 || b.Total != 2 {
 		t.Errorf("in the end: %+v", b)
 	}
 	for _, who := range []linking.Chat{alice, bob} {
-		if m := g.last(who); m.Broadcast != "" {
+		if m := g.Last(who); m.Broadcast != "" {
 			t.Errorf("queued all the same: %+v", m)
 		}
 	}
 	g.call("POST", "/v1/broadcasts/bc_nothing/cancel", nil).isProblem(404, "not-found")
 }
 
-func TestWhoFollowsABroadcastHearsOfItsCancellation(t *testing.T) {
+func TestWaitEndsWhenABroadcastIsCanceled(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
-	g.broadcasting()
+	g.RunBroadcasts()
 	id := g.call("POST", "/v1/broadcasts", object{"text": "hello", "send_at": "2026-11-02T20:00:00Z"}).str("id")
 	var b api.Broadcast
 	g.whileWaiting(w, g.request(keySend, "GET", "/v1/broadcasts/"+id, nil), func() {
@@ -325,12 +330,13 @@ func TestWhoFollowsABroadcastHearsOfItsCancellation(t *testing.T) {
 }
 
 func TestBroadcastsAreListedNewestFirstAndInPages(t *testing.T) {
+	t.Parallel()
 	g := audience(t)
 	g.link("corp", "alice", alice)
 	var ids []string
 	for range 5 {
 		ids = append(ids, g.call("POST", "/v1/broadcasts", object{"text": "hello"}).str("id"))
-		g.clock.Advance(time.Second)
+		g.Clock.Advance(time.Second)
 	}
 	g.call("POST", "/v1/broadcasts", object{"domain": "corp", "text": "hello"})
 	var seen []string
@@ -351,21 +357,22 @@ func TestBroadcastsAreListedNewestFirstAndInPages(t *testing.T) {
 }
 
 // The text is not in any answer, log or audit entry, and not unencrypted in the files, before and after sending.
-func TestTheTextOfABroadcastIsNowhereInTheClear(t *testing.T) {
+func TestBroadcastTextIsNeverStoredUnencrypted(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	created := g.call("POST", "/v1/broadcasts", object{"text": mark}, "Idempotency-Key", mark)
 	created.silent()
 	g.call("POST", "/v1/broadcasts", object{"text": mark + "<b>", "format": "html"}).refused()
 	g.call("POST", "/v1/broadcasts", object{"text": mark, "users": []string{"nobody"}}).refused()
-	g.broadcasting()
+	g.RunBroadcasts()
 	var m delivery.Message
 	for m.Broadcast == "" {
-		m = g.last(alice)
+		m = g.Last(alice)
 	}
 	search := func() {
 		t.Helper()
-		for _, path := range []string{g.path, g.path + "-wal"} {
+		for _, path := range []string{g.Path, g.Path + "-wal"} {
 			if data, err := os.ReadFile(path); err != nil || strings.Contains(string(data), mark) {
 				t.Errorf("it stands in %s (%v)", path, err)
 			}

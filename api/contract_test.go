@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"telegate/api"
@@ -69,7 +70,19 @@ func (k *types) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(k))
 }
 
+// readContract reads the contract once for all tests: only the version of the server changes it.
 func readContract(t testing.TB, s *api.Server) contract {
+	t.Helper()
+	theContract.Do(func() { theContract.contract = parseContract(t, s) })
+	return theContract.contract
+}
+
+var theContract struct {
+	sync.Once
+	contract
+}
+
+func parseContract(t testing.TB, s *api.Server) contract {
 	t.Helper()
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/openapi.json", nil))
@@ -230,6 +243,7 @@ var calls = map[string]string{
 }
 
 func TestContractListsEveryCallWithItsScope(t *testing.T) {
+	t.Parallel()
 	c := newGateway(t).contract
 	if !strings.HasPrefix(c.OpenAPI, "3.1.") || c.Info.Title != "telegate" || c.Info.Version != "1.2.3" {
 		t.Errorf("not telegate's OpenAPI 3.1 document: %s %+v", c.OpenAPI, c.Info)
@@ -267,6 +281,7 @@ func TestContractListsEveryCallWithItsScope(t *testing.T) {
 }
 
 func TestContractDescribesProblemsAndBodies(t *testing.T) {
+	t.Parallel()
 	c := newGateway(t).contract
 	for path, methods := range c.Paths {
 		for method, op := range methods {

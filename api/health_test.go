@@ -11,7 +11,8 @@ import (
 	"telegate/api"
 )
 
-func TestHealthIsThatOfTheWorstComponent(t *testing.T) {
+func TestHealthIsTheWorstComponent(t *testing.T) {
+	t.Parallel()
 	since := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 	ok := api.Component{Name: "database", Status: api.HealthOK}
 	degraded := api.Component{Name: "bot @SomeBot", Status: api.HealthDegraded, State: "unauthorized", Detail: "Telegram refuses the token.", Since: &since}
@@ -41,7 +42,8 @@ func TestHealthIsThatOfTheWorstComponent(t *testing.T) {
 	}
 }
 
-func TestAwayFromTheMachineDetailsNeedAKey(t *testing.T) {
+func TestHealthDetailsNeedAKeyFromElsewhere(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(o *api.Options) { o.Private = false })
 	const all = `{"status":"ok","version":"1.2.3","components":[{"name":"database","status":"ok"}]}`
 	g.as("", "GET", "/healthz", nil).is(200, `{"status":"ok"}`)
@@ -54,20 +56,22 @@ func TestAwayFromTheMachineDetailsNeedAKey(t *testing.T) {
 	}
 }
 
-func TestReadyIsWhatCanStore(t *testing.T) {
+func TestReadyMeansTheDatabaseCanStore(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
-	g.domains.setOffline(true)
+	g.Domains.SetOffline(true)
 	g.as("", "GET", "/readyz", nil).is(200, `{"status":"ready"}`)
 	g.store.broken.Store(true)
 	a := g.as("", "GET", "/readyz", nil)
 	a.isProblem(503, "storage-unavailable")
-	if strings.Contains(a.body, "disk") || !strings.Contains(g.log.String(), errDisk.Error()) {
-		t.Errorf("the reason is for the log only: %s\n%s", a.body, g.log)
+	if strings.Contains(a.body, "disk") || !strings.Contains(g.Log.String(), errDisk.Error()) {
+		t.Errorf("the reason is for the log only: %s\n%s", a.body, g.Log)
 	}
 }
 
 // Labels with paths or methods from callers would let anyone fill the memory.
-func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
+func TestMetricsCountRequestsByRoute(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for range 3 {
 		g.call("GET", "/v1/links/lnk_482913", nil)
@@ -89,12 +93,13 @@ func TestMetricsCountRequestsByRouteAndNothingElse(t *testing.T) {
 			t.Errorf("no line %s in\n%s", want, metrics)
 		}
 	}
-	if strings.Contains(metrics, "482913") || strings.Contains(g.log.String(), "482913") {
+	if strings.Contains(metrics, "482913") || strings.Contains(g.Log.String(), "482913") {
 		t.Error("metrics or log repeat what was in a path")
 	}
 }
 
-func TestIndexShowsTheWay(t *testing.T) {
+func TestIndexLinksToTheRest(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	a := g.as("", "GET", "/", nil)
 	if a.status != http.StatusOK || !strings.Contains(a.body, `href="/openapi.json"`) || !strings.Contains(a.body, `href="/healthz"`) {

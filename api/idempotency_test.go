@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/internal/gatewaytest"
 )
 
 // answers is the store of answers with faults that can be switched on.
@@ -51,6 +52,7 @@ func newFaultyGateway(t *testing.T) (*gateway, *answers) {
 func (a answer) replayed() bool { return a.header.Get("Idempotent-Replayed") == "true" }
 
 func TestRepeatedRequestGetsTheFirstAnswer(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	for path, body := range map[string]object{
@@ -79,18 +81,19 @@ func TestRepeatedRequestGetsTheFirstAnswer(t *testing.T) {
 	}
 }
 
-func TestRepeatedCheckCostsNoAttempt(t *testing.T) {
+func TestRepeatedCheckUsesNoAttempt(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	id := g.verify("alice", "s")
-	code := g.code(alice)
+	code := g.Code(alice)
 	check := func(code, key string) answer {
 		t.Helper()
 		return g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code, "session_binding": "s"}, "Idempotency-Key", key)
 	}
 	for range 3 {
 		var c api.Check
-		if check(wrong(code), "k1").into(&c); c.Result != "incorrect" || c.AttemptsRemaining != 4 {
+		if check(gatewaytest.WrongCode(code), "k1").into(&c); c.Result != "incorrect" || c.AttemptsRemaining != 4 {
 			t.Errorf("a wrong code: %+v", c)
 		}
 	}
@@ -107,7 +110,8 @@ func TestRepeatedCheckCostsNoAttempt(t *testing.T) {
 	}
 }
 
-func TestKeyUsedWithAnotherBodyIsRefused(t *testing.T) {
+func TestIdempotencyKeyWithAnotherBodyIsRefused(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	g.call("POST", "/v1/messages", object{"user": "alice", "text": "one"}, "Idempotency-Key", "k").is(202, `{"id":"msg_…","status":"queued"}`)
@@ -119,7 +123,8 @@ func TestKeyUsedWithAnotherBodyIsRefused(t *testing.T) {
 	})
 }
 
-func TestKeyCountsPerCallerAndPath(t *testing.T) {
+func TestIdempotencyKeyIsPerCallerAndPath(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	body := object{"user": "alice", "text": "hello"}
@@ -138,7 +143,8 @@ func TestKeyCountsPerCallerAndPath(t *testing.T) {
 	}
 }
 
-func TestRefusalIsNotKept(t *testing.T) {
+func TestRefusedRequestIsNotStored(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	body := object{"to": "@alice", "text": "1234", "lane": "code", "purpose": "link"}
 	g.leavesNothing(func() {
@@ -153,6 +159,7 @@ func TestRefusalIsNotKept(t *testing.T) {
 }
 
 func TestRequestInFlightIsNotRunTwice(t *testing.T) {
+	t.Parallel()
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
 	store.saving, store.release = make(chan struct{}), make(chan struct{})
@@ -175,6 +182,7 @@ func TestRequestInFlightIsNotRunTwice(t *testing.T) {
 
 // A failing store stands for a crash between the commit of a message and storing its answer.
 func TestMessageRepeatedAfterACrashIsTheSameMessage(t *testing.T) {
+	t.Parallel()
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
 	store.failSave = true
@@ -187,10 +195,10 @@ func TestMessageRepeatedAfterACrashIsTheSameMessage(t *testing.T) {
 	for range 23 { // across midnight
 		g.leavesNothing(func() {
 			if id := send(); id != first {
-				t.Errorf("at %s it is a new message", g.clock.Now())
+				t.Errorf("at %s it is a new message", g.Clock.Now())
 			}
 		})
-		g.clock.Advance(time.Hour)
+		g.Clock.Advance(time.Hour)
 	}
 	other := g.call("POST", "/v1/messages", object{"user": "alice", "text": "other"}, "Idempotency-Key", "daily").str("id")
 	if other == first {
@@ -198,7 +206,8 @@ func TestMessageRepeatedAfterACrashIsTheSameMessage(t *testing.T) {
 	}
 }
 
-func TestKeyIsFreeAgainAfter24Hours(t *testing.T) {
+func TestIdempotencyKeyExpiresAfter24Hours(t *testing.T) {
+	t.Parallel()
 	for name, answersLost := range map[string]bool{"answers kept": false, "answers lost": true} {
 		t.Run(name, func(t *testing.T) {
 			g, store := newFaultyGateway(t)
@@ -213,17 +222,18 @@ func TestKeyIsFreeAgainAfter24Hours(t *testing.T) {
 				} else {
 					seen[id] = true
 				}
-				g.clock.Advance(24*time.Hour - time.Millisecond)
+				g.Clock.Advance(24*time.Hour - time.Millisecond)
 				if id := g.call("POST", "/v1/messages", body, "Idempotency-Key", "daily").str("id"); !seen[id] {
 					t.Fatalf("day %d: a second message within 24 hours", day)
 				}
-				g.clock.Advance(time.Millisecond)
+				g.Clock.Advance(time.Millisecond)
 			}
 		})
 	}
 }
 
-func TestAnswersThatCannotBeReadOrKept(t *testing.T) {
+func TestAnswerStoreFails(t *testing.T) {
+	t.Parallel()
 	g, store := newFaultyGateway(t)
 	g.link("", "alice", alice)
 	body := object{"user": "alice", "text": "hello"}
@@ -238,17 +248,18 @@ func TestAnswersThatCannotBeReadOrKept(t *testing.T) {
 		}
 	})
 	for _, line := range []string{"disk full", "disk gone"} {
-		if !strings.Contains(g.log.String(), line) {
+		if !strings.Contains(g.Log.String(), line) {
 			t.Errorf("the log does not say %q", line)
 		}
 	}
 }
 
-func TestKeptAnswerIsSealed(t *testing.T) {
+func TestStoredAnswerIsEncrypted(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	a := g.call("POST", "/v1/links", object{"user": "alice"}, "Idempotency-Key", "a-key-of-the-caller")
 	token := strings.TrimPrefix(a.str("start_command"), "/start ")
-	for _, path := range []string{g.path, g.path + "-wal"} {
+	for _, path := range []string{g.Path, g.Path + "-wal"} {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -39,6 +39,11 @@ type StartedLink struct {
 	ExpiresIn    int       `json:"expires_in" doc:"seconds"`
 }
 
+type startedLink = struct {
+	Location string `header:"Location"`
+	Body     StartedLink
+}
+
 // Link is a link as callers see it.
 type Link struct {
 	ID         string     `json:"id"`
@@ -52,10 +57,7 @@ type Link struct {
 	ExpiresIn  int        `json:"expires_in" doc:"seconds; 0 when it has ended"`
 }
 
-func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*struct {
-	Location string `header:"Location"`
-	Body     StartedLink
-}, error) {
+func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*startedLink, error) {
 	b := in.Body
 	domain, err := s.authorizeDomain(ctx, b.Domain)
 	if err != nil {
@@ -81,17 +83,11 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 			return nil, err
 		}
 	}
-	return &struct {
-		Location string `header:"Location"`
-		Body     StartedLink
-	}{"/v1/links/" + l.ID, out}, nil
+	return &startedLink{"/v1/links/" + l.ID, out}, nil
 }
 
 // linkOnCallersWord links after the caller has checked its own code. Only a key that may send codes can have done that.
-func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*struct {
-	Location string `header:"Location"`
-	Body     StartedLink
-}, error) {
+func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*startedLink, error) {
 	switch {
 	case b.VerifiedBy == "":
 		return nil, invalidField("#/verified_by", "message belongs to verified_by; give both or none")
@@ -106,16 +102,13 @@ func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*struct {
 		p.RequiredScope = string(scopeSend)
 		return nil, p
 	}
-	l, err := s.o.Links.Vouch(ctx, linking.VouchRequest{
+	l, err := s.o.Links.LinkByCaller(ctx, linking.CallerLinkRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Handle: b.Handle, MessageID: b.Message,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &struct {
-		Location string `header:"Location"`
-		Body     StartedLink
-	}{"/v1/links/" + l.ID, StartedLink{
+	return &startedLink{"/v1/links/" + l.ID, StartedLink{
 		ID: l.ID, Status: string(l.Status), Method: string(l.Method), Label: l.Chat.Label(), ExpiresAt: l.Expires,
 	}}, nil
 }

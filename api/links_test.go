@@ -13,10 +13,12 @@ import (
 	"rsc.io/qr"
 
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 	"telegate/linking"
 )
 
-func TestLinkByBotFromStartToProof(t *testing.T) {
+func TestLinkByBotFromStartToConfirmation(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	started := g.call("POST", "/v1/links", object{
 		"domain": "corp", "user": "user//alice", "display_name": "Alice", "locale": "en", "session_binding": "s1",
@@ -36,7 +38,7 @@ func TestLinkByBotFromStartToProof(t *testing.T) {
 		t.Error("the three ways do not carry one token")
 	}
 
-	g.clock.Advance(time.Minute)
+	g.Clock.Advance(time.Minute)
 	g.call("GET", "/v1/links/"+id, nil).is(200, `{
 		"id": "`+id+`", "domain": "corp", "user": "user//alice", "status": "pending", "method": "bot", "expires_in": 540}`)
 	confirm := func(code, binding string) answer {
@@ -45,13 +47,13 @@ func TestLinkByBotFromStartToProof(t *testing.T) {
 	}
 	confirm("123456", "s1").is(200, `{"verified":false,"result":"not_claimed","attempts_remaining":5}`)
 
-	g.open(alice, started.str("start_url"))
+	g.Claim(alice, started.str("start_url"))
 	g.call("GET", "/v1/links/"+id, nil).is(200, `{
 		"id": "`+id+`", "domain": "corp", "user": "user//alice", "status": "claimed", "method": "bot", "label": "Alice (@alice)", "expires_in": 540}`)
 
-	g.accept(alice, id)
-	code := g.code(alice)
-	confirm(wrong(code), "s1").is(200, `{"verified":false,"result":"incorrect","attempts_remaining":4}`)
+	g.Accept(alice, id)
+	code := g.Code(alice)
+	confirm(gatewaytest.WrongCode(code), "s1").is(200, `{"verified":false,"result":"incorrect","attempts_remaining":4}`)
 	confirm(code, "s2").is(200, `{"verified":false,"result":"binding_mismatch","attempts_remaining":3}`)
 	typed := code[:3] + " " + code[3:5] + "-" + code[5:]
 	confirm(typed, "s1").is(200, `{"verified":true,"result":"verified","attempts_remaining":2}`)
@@ -62,32 +64,34 @@ func TestLinkByBotFromStartToProof(t *testing.T) {
 }
 
 func TestLinkByHandle(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.start(alice)
 	a := g.call("POST", "/v1/links", object{"user": "user//alice", "handle": "https://t.me/Alice"}).is(201, `{
 		"id": "lnk_…", "status": "claimed", "method": "handle", "label": "Alice (@alice)",
 		"expires_at": "2026-11-02T09:10:00Z", "expires_in": 600}`)
-	g.call("POST", "/v1/links/"+a.str("id")+"/confirm", object{"code": g.code(alice)}).
+	g.call("POST", "/v1/links/"+a.str("id")+"/confirm", object{"code": g.Code(alice)}).
 		is(200, `{"verified":true,"result":"verified","attempts_remaining":4}`)
 }
 
-func TestEveryWayALinkCanEndIsTold(t *testing.T) {
+func TestEveryEndOfALinkIsReported(t *testing.T) {
+	t.Parallel()
 	const closed = `{"verified":false,"result":"%s","attempts_remaining":%d}`
 	for result, c := range map[string]struct {
 		end       func(g *gateway, id string)
 		status    string
 		remaining int
 	}{
-		"expired": {func(g *gateway, _ string) { g.clock.Advance(linking.Lifetime) }, "expired", 5},
+		"expired": {func(g *gateway, _ string) { g.Clock.Advance(linking.Lifetime) }, "expired", 5},
 		"exhausted": {func(g *gateway, id string) {
-			code := wrong(g.code(alice))
+			code := gatewaytest.WrongCode(g.Code(alice))
 			for range linking.ConfirmAttempts {
 				g.call("POST", "/v1/links/"+id+"/confirm", object{"code": code})
 			}
 		}, "exhausted", 0},
 		"denied": {func(g *gateway, id string) {
-			if err := g.links.NotMe(g.t.Context(), botID, alice.ID, id); err != nil {
-				g.t.Fatal(err)
+			if err := g.Links.NotMe(g.T.Context(), gatewaytest.BotID, alice.ID, id); err != nil {
+				g.T.Fatal(err)
 			}
 		}, "denied", 5},
 		"canceled": {func(g *gateway, _ string) { g.call("POST", "/v1/links", object{"user": "alice"}) }, "canceled", 5},
@@ -96,9 +100,9 @@ func TestEveryWayALinkCanEndIsTold(t *testing.T) {
 			g := newGateway(t)
 			started := g.call("POST", "/v1/links", object{"user": "alice"})
 			id := started.str("id")
-			g.open(alice, started.str("start_url"))
-			g.accept(alice, id)
-			code := g.code(alice)
+			g.Claim(alice, started.str("start_url"))
+			g.Accept(alice, id)
+			code := g.Code(alice)
 			c.end(g, id)
 			g.call("POST", "/v1/links/"+id+"/confirm", object{"code": code}).is(200, fmt.Sprintf(closed, result, c.remaining))
 			a := g.call("GET", "/v1/links/"+id, nil)
@@ -111,6 +115,7 @@ func TestEveryWayALinkCanEndIsTold(t *testing.T) {
 
 // The image is compared module by module with the QR code of the same text.
 func TestQRCodeIsTheStartURL(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	started := g.call("POST", "/v1/links", object{"user": "alice"})
 	svg, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(started.str("qr_svg"), "data:image/svg+xml;base64,"))
@@ -156,6 +161,7 @@ func TestQRCodeIsTheStartURL(t *testing.T) {
 // A server that makes and checks its own codes sends the id of the message with the code. The chat that got it is linked to the
 // user, even if the username changes its owner.
 func TestLinkOnTheCallersWord(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.start(alice)
 	vouch := func(key string, body object) answer {
@@ -201,7 +207,7 @@ func TestLinkOnTheCallersWord(t *testing.T) {
 	g.start(person(999, "alice")) // the username changes its owner
 	g.call("POST", "/v1/messages", object{"domain": "corp", "user": "user/corp/alice", "text": "654321", "lane": "code", "purpose": "login"}).
 		is(202, `{"id":"msg_…","status":"queued"}`)
-	if text := g.last(alice).Body.Parts[0].Text.Text; text != "654321" {
+	if text := g.Last(alice).Body.Parts[0].Text.Text; text != "654321" {
 		t.Errorf("alice's chat got %q", text)
 	}
 }

@@ -26,16 +26,16 @@ import (
 
 // serve runs the gateway at an address until stop is called, which returns the result of Run.
 func (g *gateway) serve(address, cert, key string) (at net.Addr, stop func() error) {
-	g.t.Helper()
-	l, err := api.Listen(g.t.Context(), address, cert, key)
+	g.T.Helper()
+	l, err := api.Listen(g.T.Context(), address, cert, key)
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	return g.serveOn(l)
 }
 
 func (g *gateway) serveOn(l net.Listener) (at net.Addr, stop func() error) {
-	g.t.Helper()
+	g.T.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.server.Run(ctx, l) }()
@@ -43,9 +43,9 @@ func (g *gateway) serveOn(l net.Listener) (at net.Addr, stop func() error) {
 		cancel()
 		return <-ended
 	})
-	g.t.Cleanup(func() {
+	g.T.Cleanup(func() {
 		if err := stop(); err != nil {
-			g.t.Errorf("Run: %v", err)
+			g.T.Errorf("Run: %v", err)
 		}
 	})
 	return l.Addr(), stop
@@ -81,6 +81,7 @@ func newClient(t *testing.T, transport *http.Transport) *http.Client {
 }
 
 func TestServesOnLoopbackAndStopsGracefully(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	at, stop := g.serve("127.0.0.1:0", "", "")
 	client := newClient(t, &http.Transport{})
@@ -106,7 +107,8 @@ func TestServesOnLoopbackAndStopsGracefully(t *testing.T) {
 	}
 }
 
-func TestRunEndsWithAnErrorWhenItsListenerDoes(t *testing.T) {
+func TestRunFailsWhenItsListenerFails(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	l, err := api.Listen(t.Context(), "127.0.0.1:0", "", "")
 	if err != nil {
@@ -119,6 +121,7 @@ func TestRunEndsWithAnErrorWhenItsListenerDoes(t *testing.T) {
 }
 
 func TestRawRequests(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	at, _ := g.serve("127.0.0.1:0", "", "")
 	const head = "Host: x\r\nAuthorization: Bearer " + keyAll + "\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -157,6 +160,7 @@ func TestRawRequests(t *testing.T) {
 }
 
 func TestServesTLS(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	certFile, keyFile, pool := makeCertificate(t)
 	at, _ := g.serve("127.0.0.1:0", certFile, keyFile)
@@ -178,7 +182,8 @@ func TestServesTLS(t *testing.T) {
 	}
 }
 
-func TestCertificateThatCannotBeUsedIsSaid(t *testing.T) {
+func TestInvalidCertificateIsReported(t *testing.T) {
+	t.Parallel()
 	certFile, _, _ := makeCertificate(t)
 	if l, err := api.Listen(t.Context(), "127.0.0.1:0", certFile, "nothing.pem"); err == nil || !strings.Contains(err.Error(), "TLS certificate") {
 		t.Errorf("Listen: %v %v", l, err)
@@ -227,7 +232,8 @@ func socketPath(t *testing.T) string {
 	return filepath.Join(dir, "api.sock")
 }
 
-func TestServesOnAUnixSocketOfItsOwnerAndGroup(t *testing.T) {
+func TestServesOnAUnixSocketForOwnerAndGroup(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	path := socketPath(t)
 	_, stop := g.serve("unix:"+path, "", "")
@@ -252,7 +258,8 @@ func TestServesOnAUnixSocketOfItsOwnerAndGroup(t *testing.T) {
 	}
 }
 
-func TestStaleSocketIsTakenOverAndAFileIsNot(t *testing.T) {
+func TestStaleSocketIsReplacedButAFileIsNot(t *testing.T) {
+	t.Parallel()
 	path := socketPath(t)
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
@@ -276,7 +283,8 @@ func TestStaleSocketIsTakenOverAndAFileIsNot(t *testing.T) {
 	}
 }
 
-func TestAddressThatIsTakenOrNoneIsSaid(t *testing.T) {
+func TestUsedOrInvalidAddressIsReported(t *testing.T) {
+	t.Parallel()
 	l, err := api.Listen(t.Context(), "127.0.0.1:0", "", "")
 	if err != nil {
 		t.Fatal(err)
@@ -294,6 +302,7 @@ func TestAddressThatIsTakenOrNoneIsSaid(t *testing.T) {
 
 // A renewed certificate is used for new connections, without a restart.
 func TestACertificateIsRenewed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	certFile, keyFile, _ := makeCertificate(t)
 	freshCert, freshKey, pool := makeCertificate(t)

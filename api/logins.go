@@ -64,7 +64,7 @@ func (s *Server) listLogins(ctx context.Context, in *struct {
 		return nil, invalidField("query/to", "must be after from")
 	}
 	if in.After != "" {
-		after, ok := twofa.ParsePlace(in.After)
+		after, ok := twofa.ParsePosition(in.After)
 		if !ok {
 			return nil, invalidField("query/after", "is not the next of a page of this report; begin without it")
 		}

@@ -12,6 +12,7 @@ import (
 
 	"telegate/api"
 	"telegate/internal/audit"
+	"telegate/internal/gatewaytest"
 	"telegate/twofa"
 )
 
@@ -19,11 +20,11 @@ const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100
 
 // checked writes checks of sign-in codes, as twofa does, one second apart.
 func (g *gateway) checked(list ...audit.Entry) {
-	g.t.Helper()
-	err := g.db.UpdateVerifications(g.t.Context(), func(tx twofa.Tx) error {
+	g.T.Helper()
+	err := g.DB.UpdateVerifications(g.T.Context(), func(tx twofa.Tx) error {
 		for _, e := range list {
-			g.clock.Advance(time.Second)
-			e.Event, e.Purpose, e.Time = audit.VerificationChecked, "login", g.clock.Now()
+			g.Clock.Advance(time.Second)
+			e.Event, e.Purpose, e.Time = audit.VerificationChecked, "login", g.Clock.Now()
 			if err := tx.Audit(e); err != nil {
 				return err
 			}
@@ -31,16 +32,16 @@ func (g *gateway) checked(list ...audit.Entry) {
 		return nil
 	})
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 }
 
 // logins reads the report and returns its users.
 func (g *gateway) logins(query string) (users []string, next string) {
-	g.t.Helper()
+	g.T.Helper()
 	a := g.as(keyAdmin, "GET", "/v1/logins?"+query, nil)
 	if a.status != http.StatusOK {
-		g.t.Fatalf("%s: %d %s", query, a.status, a.body)
+		g.T.Fatalf("%s: %d %s", query, a.status, a.body)
 	}
 	var list api.LoginList
 	a.into(&list)
@@ -50,17 +51,18 @@ func (g *gateway) logins(query string) (users []string, next string) {
 	return users, list.Next
 }
 
-func TestReportShowsSignInsAndNothingElse(t *testing.T) {
+func TestReportShowsOnlySignIns(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	from := object{"ip": "203.0.113.7", "user_agent": firefox}
 	try := func(body object, code func(string) string) {
-		g.clock.Advance(time.Hour)
+		g.Clock.Advance(time.Hour)
 		body["context"] = from
 		id := g.call("POST", "/v1/verifications", body).str("id")
-		g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code(g.code(alice)), "session_binding": body["session_binding"]})
+		g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code(g.Code(alice)), "session_binding": body["session_binding"]})
 	}
 	right := func(code string) string { return code }
-	try(login("alice", "s1"), wrong)
+	try(login("alice", "s1"), gatewaytest.WrongCode)
 	try(object{"user": "alice", "purpose": "recovery", "session_binding": "s2"}, right)
 	try(object{"user": "alice", "purpose": "confirm", "session_binding": "s3"}, right)
 	try(login("alice", "s4"), right)
@@ -74,12 +76,13 @@ func TestReportShowsSignInsAndNothingElse(t *testing.T) {
 }
 
 func TestReportIsPagedAndFiltered(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t) // the time is 09:00 on 2 November
 	entry := func(domain, user, outcome string) audit.Entry {
 		return audit.Entry{Domain: domain, User: user, Outcome: outcome}
 	}
 	g.checked(entry("", "a", "approved"), entry("", "b", "incorrect"), entry("", "c", "approved"), entry("corp", "x", "approved"), entry("", "d", "denied"))
-	g.clock.Advance(24 * time.Hour)
+	g.Clock.Advance(24 * time.Hour)
 	g.checked(entry("", "a", "incorrect"), entry("", "e", "approved"))
 	var got []string
 	pages := 0
@@ -117,7 +120,8 @@ func TestReportIsPagedAndFiltered(t *testing.T) {
 	}
 }
 
-func TestReportRefusesWhatItCannotMean(t *testing.T) {
+func TestReportRefusesInvalidFilters(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{
 		"from=yesterday": "query/from", "from=2026-02-30": "query/from", "from=2026-11-02T25:00:00Z": "query/from", "from=2026-11-2": "query/from",
@@ -137,23 +141,24 @@ func TestReportRefusesWhatItCannotMean(t *testing.T) {
 
 // csvOf reads the report as CSV.
 func (g *gateway) csvOf(query string) [][]string {
-	g.t.Helper()
+	g.T.Helper()
 	w := httptest.NewRecorder()
 	g.server.ServeHTTP(w, g.request(keyAdmin, "GET", "/v1/logins?"+query, nil, "Accept", "text/csv"))
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/csv" {
-		g.t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
+		g.T.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 	if lines := strings.Count(w.Body.String(), "\n"); strings.Count(w.Body.String(), "\r\n") != lines {
-		g.t.Error("a line does not end as RFC 4180 has it")
+		g.T.Error("a line does not end as RFC 4180 has it")
 	}
 	rows, err := csv.NewReader(w.Body).ReadAll()
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	return rows
 }
 
-func TestReportAsCSVIsWhole(t *testing.T) {
+func TestReportAsCSVIsComplete(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	const many = 2345 // more than one read returns
 	list := make([]audit.Entry, many)
@@ -189,6 +194,7 @@ func TestReportAsCSVIsWhole(t *testing.T) {
 
 // OWASP, CSV Injection: no cell may begin with a character that starts a formula. An apostrophe before it keeps it text.
 func TestNoCellOfTheReportIsAFormula(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, first := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
 		bad := first + `HYPERLINK("https://evil.example","Click")`
@@ -213,7 +219,8 @@ func TestNoCellOfTheReportIsAFormula(t *testing.T) {
 }
 
 // A report that cannot be read completely must not look complete.
-func TestReportThatBreaksOffIsNoAnswer(t *testing.T) {
+func TestReportThatFailsCutsTheConnection(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.checked(make([]audit.Entry, 1500)...)
 	server := httptest.NewServer(breaking{g})
@@ -231,7 +238,7 @@ func TestReportThatBreaksOffIsNoAnswer(t *testing.T) {
 	if err == nil {
 		t.Errorf("%d rows without an error", len(rows))
 	}
-	if log := g.log.String(); !strings.Contains(log, "a report was cut off") || strings.Contains(log, "panic") {
+	if log := g.Log.String(); !strings.Contains(log, "a report was cut off") || strings.Contains(log, "panic") {
 		t.Errorf("log: %s", log)
 	}
 	g.store.broken.Store(true)

@@ -11,6 +11,7 @@ import (
 	"telegate/api"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 )
 
 var unreachable = &delivery.Failure{Reason: delivery.ReasonUnreachable, Detail: "Telegram cannot be reached. Check the network."}
@@ -26,11 +27,11 @@ func dead(t *testing.T) (*gateway, string) {
 
 // list lists messages and returns their ids and the next page.
 func (g *gateway) list(query string) (ids []string, next string) {
-	g.t.Helper()
+	g.T.Helper()
 	var l api.MessageList
 	a := g.as(keyAdmin, "GET", "/v1/messages?"+query, nil)
 	if a.status != 200 {
-		g.t.Fatalf("%s: %d %s", query, a.status, a.body)
+		g.T.Fatalf("%s: %d %s", query, a.status, a.body)
 	}
 	a.into(&l)
 	for _, m := range l.Messages {
@@ -40,6 +41,7 @@ func (g *gateway) list(query string) (ids []string, next string) {
 }
 
 func TestMessagesAreListedNewestFirstInPages(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	var want []string
 	for i := range 7 {
@@ -61,7 +63,8 @@ func TestMessagesAreListedNewestFirstInPages(t *testing.T) {
 	}
 }
 
-func TestListShowsWhatADeadLetterNeeds(t *testing.T) {
+func TestListShowsDeadLetters(t *testing.T) {
+	t.Parallel()
 	g, id := dead(t)
 	g.as(keyAdmin, "GET", "/v1/messages?status=dead", nil).is(200, `{"messages":[{"id":"`+id+`","domain":"","user":"alice","lane":"direct",
 		"status":"failed","failure":{"reason":"unreachable","detail":"Telegram cannot be reached. Check the network."},"attempts":1,
@@ -69,6 +72,7 @@ func TestListShowsWhatADeadLetterNeeds(t *testing.T) {
 }
 
 func TestListIsFiltered(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	g.link("corp", "alice", alice)
 	send := func(body object, status delivery.Status) string {
@@ -113,7 +117,8 @@ func TestListIsFiltered(t *testing.T) {
 	g.as(keyCorp, "GET", "/v1/messages?domain=corp&after="+failed, nil).isFault("query/after")
 }
 
-func TestListRefusesWhatItCannotMean(t *testing.T) {
+func TestListRefusesInvalidFilters(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for query, pointer := range map[string]string{
 		"status=lost": "query/status", "status=failed,": "query/status", "status=failed,%20dead": "query/status", "status=FAILED": "query/status",
@@ -125,13 +130,14 @@ func TestListRefusesWhatItCannotMean(t *testing.T) {
 }
 
 func TestDeadLetterIsSentAgain(t *testing.T) {
+	t.Parallel()
 	g, id := dead(t)
-	g.clock.Advance(time.Hour)
+	g.Clock.Advance(time.Hour)
 	again := g.as(keyAdmin, "POST", "/v1/messages/"+id+"/resend", object{}).is(202, `{"id":"msg_…","status":"queued"}`)
 	if at := again.header.Get("Location"); at != "/v1/messages/"+again.str("id") || again.str("id") == id {
 		t.Errorf("sent again as %s at %q", again.str("id"), at)
 	}
-	if m := g.last(alice); m.ID != again.str("id") || m.Body.Parts[0].Text.Text != "hello" {
+	if m := g.Last(alice); m.ID != again.str("id") || m.Body.Parts[0].Text.Text != "hello" {
 		t.Errorf("stored as %+v", m)
 	}
 	var old api.Message
@@ -145,16 +151,18 @@ func TestDeadLetterIsSentAgain(t *testing.T) {
 }
 
 func TestDeadLetterIsSentAgainWithAnEdit(t *testing.T) {
+	t.Parallel()
 	g, id := dead(t)
 	silent := g.call("POST", "/v1/messages/"+id+"/resend", object{"text": "<b>hello</b> again", "format": "html", "ttl": 60, "silent": true}, "Prefer", "wait=1")
 	silent.is(202, `{"id":"msg_…","status":"queued"}`)
-	m := g.last(alice)
+	m := g.Last(alice)
 	if part := m.Body.Parts[0].Text; part.Text != "hello again" || len(part.Entities) != 1 || !m.Silent || m.Expires.Sub(m.Created) != time.Minute {
 		t.Errorf("stored as %+v", m)
 	}
 }
 
-func TestResendChecksItsMembersBeforeAnythingIsDone(t *testing.T) {
+func TestResendValidatesFirst(t *testing.T) {
+	t.Parallel()
 	g, id := dead(t)
 	for _, c := range []struct {
 		body    object
@@ -177,6 +185,7 @@ func TestResendChecksItsMembersBeforeAnythingIsDone(t *testing.T) {
 }
 
 func TestResendUnderOneIdempotencyKeyIsOneMessage(t *testing.T) {
+	t.Parallel()
 	g, id := dead(t)
 	path := "/v1/messages/" + id + "/resend"
 	first := g.call("POST", path, object{"ttl": 60}, "Idempotency-Key", "k").is(202, `{"id":"msg_…","status":"queued"}`).str("id")
@@ -184,7 +193,7 @@ func TestResendUnderOneIdempotencyKeyIsOneMessage(t *testing.T) {
 		t.Errorf("the same call: %d %s", a.status, a.body)
 	}
 	// The answer was lost in a crash: the message is found by its id.
-	if err := g.db.Prune(t.Context(), g.clock.Now().Add(25*time.Hour), dbtest.Retention); err != nil {
+	if err := g.DB.Prune(t.Context(), g.Clock.Now().Add(25*time.Hour), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	if a := g.call("POST", path, object{"ttl": 60}, "Idempotency-Key", "k"); a.replayed() || a.status != 202 || a.str("id") != first {
@@ -194,12 +203,13 @@ func TestResendUnderOneIdempotencyKeyIsOneMessage(t *testing.T) {
 }
 
 func TestNotEveryMessageIsSentAgain(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	for _, status := range []delivery.Status{delivery.StatusQueued, delivery.StatusDelivered, delivery.StatusSending} {
 		id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
 		switch status {
 		case delivery.StatusSending:
-			g.outbox.take(id)
+			g.Outbox.Take(id)
 		case delivery.StatusDelivered:
 			g.ended(id, status, nil)
 		}
@@ -218,13 +228,14 @@ func TestNotEveryMessageIsSentAgain(t *testing.T) {
 }
 
 func TestResendKeepsTheRulesOfSending(t *testing.T) {
+	t.Parallel()
 	for slug, c := range map[string]struct {
 		status int
 		change func(g *gateway)
 	}{
 		"recipient-blocked": {409, func(g *gateway) {
-			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
-				g.t.Fatal(err)
+			if err := g.Links.ChatBlocked(g.T.Context(), gatewaytest.BotID, alice.ID); err != nil {
+				g.T.Fatal(err)
 			}
 		}},
 		"recipient-unknown": {409, func(g *gateway) { g.call("DELETE", "/v1/messaging?user=alice", nil) }},
@@ -241,25 +252,26 @@ func TestResendKeepsTheRulesOfSending(t *testing.T) {
 	}
 }
 
-func TestHistoryTellsAttemptsAndRepeats(t *testing.T) {
+func TestHistoryHasAttemptsAndRepeats(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	body := object{"user": "alice", "text": "hello", "dedupe_key": "k"}
 	id := g.call("POST", "/v1/messages", body).str("id")
-	g.clock.Advance(time.Second)
-	err := g.db.SaveProgress(t.Context(), delivery.Progress{ID: id, Status: delivery.StatusQueued, Attempts: 1, Attempt: &delivery.Attempt{
-		N: 1, At: g.clock.Now(), Took: 120 * time.Millisecond, Transport: "bot", Outcome: "transient", Failure: unreachable,
+	g.Clock.Advance(time.Second)
+	err := g.DB.SaveProgress(t.Context(), delivery.Progress{ID: id, Status: delivery.StatusQueued, Attempts: 1, Attempt: &delivery.Attempt{
+		N: 1, At: g.Clock.Now(), Took: 120 * time.Millisecond, Transport: "bot", Outcome: "transient", Failure: unreachable,
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.clock.Advance(time.Second)
+	g.Clock.Advance(time.Second)
 	for i := range 2 {
 		g.call("POST", "/v1/messages", body).is(200, fmt.Sprintf(`{"id":%q,"status":"queued","deduplicated":true,"suppressed":%d}`, id, i+1))
-		g.clock.Advance(time.Second)
+		g.Clock.Advance(time.Second)
 	}
-	err = g.db.SaveProgress(t.Context(), delivery.Progress{
-		ID: id, Status: delivery.StatusDelivered, Attempts: 2, SentParts: 1, Transport: "bot", Ended: g.clock.Now(),
-		Attempt: &delivery.Attempt{N: 2, At: g.clock.Now(), Took: 40 * time.Millisecond, Transport: "bot", Outcome: "accepted"},
+	err = g.DB.SaveProgress(t.Context(), delivery.Progress{
+		ID: id, Status: delivery.StatusDelivered, Attempts: 2, SentParts: 1, Transport: "bot", Ended: g.Clock.Now(),
+		Attempt: &delivery.Attempt{N: 2, At: g.Clock.Now(), Took: 40 * time.Millisecond, Transport: "bot", Outcome: "accepted"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -283,24 +295,24 @@ func TestHistoryTellsAttemptsAndRepeats(t *testing.T) {
 }
 
 func (g *gateway) trace(query string) api.Trace {
-	g.t.Helper()
+	g.T.Helper()
 	a := g.as(keyAdmin, "GET", "/v1/trace?"+query, nil)
 	if a.status != 200 {
-		g.t.Fatalf("%s: %d %s", query, a.status, a.body)
+		g.T.Fatalf("%s: %d %s", query, a.status, a.body)
 	}
 	var tr api.Trace
 	a.into(&tr)
 	for i, e := range tr.Events {
 		if !sentence.MatchString(e.Detail) {
-			g.t.Errorf("%s: no sentence: %q", e.Event, e.Detail)
+			g.T.Errorf("%s: no sentence: %q", e.Event, e.Detail)
 		}
 		if i > 0 && e.Time.Before(tr.Events[i-1].Time) {
-			g.t.Errorf("%s at %v comes behind %v", e.Event, e.Time, tr.Events[i-1].Time)
+			g.T.Errorf("%s at %v comes behind %v", e.Event, e.Time, tr.Events[i-1].Time)
 		}
 	}
 	for _, line := range tr.Summary {
 		if !sentence.MatchString(line) {
-			g.t.Errorf("summary: no sentence: %q", line)
+			g.T.Errorf("summary: no sentence: %q", line)
 		}
 	}
 	return tr
@@ -314,17 +326,18 @@ func events(tr api.Trace) string {
 	return strings.Join(list, "; ")
 }
 
-func TestTraceTellsAUsersStoryInOrder(t *testing.T) {
+func TestTraceIsInOrder(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).isProblem(409, "recipient-unknown")
-	g.clock.Advance(time.Second)
+	g.Clock.Advance(time.Second)
 	g.link("", "alice", alice)
-	g.clock.Advance(time.Second)
+	g.Clock.Advance(time.Second)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello", "lane": "alert"}).str("id")
-	g.clock.Advance(time.Second)
-	err := g.db.SaveProgress(t.Context(), delivery.Progress{
-		ID: id, Status: delivery.StatusFailed, Attempts: 1, Ended: g.clock.Now(), Failure: unreachable,
-		Attempt: &delivery.Attempt{N: 1, At: g.clock.Now(), Transport: "bot", Outcome: "transient", Failure: unreachable},
+	g.Clock.Advance(time.Second)
+	err := g.DB.SaveProgress(t.Context(), delivery.Progress{
+		ID: id, Status: delivery.StatusFailed, Attempts: 1, Ended: g.Clock.Now(), Failure: unreachable,
+		Attempt: &delivery.Attempt{N: 1, At: g.Clock.Now(), Transport: "bot", Outcome: "transient", Failure: unreachable},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -346,19 +359,20 @@ func TestTraceTellsAUsersStoryInOrder(t *testing.T) {
 }
 
 func TestTraceShowsAMuteAndABlock(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
-	until := g.clock.Now().Add(time.Hour)
-	if err := g.messages.Mute(t.Context(), botID, alice.ID, until); err != nil {
+	until := g.Clock.Now().Add(time.Hour)
+	if err := g.Messages.Mute(t.Context(), gatewaytest.BotID, alice.ID, until); err != nil {
 		t.Fatal(err)
 	}
 	tr := g.trace("user=alice")
 	if tr.MutedUntil == nil || !tr.MutedUntil.Equal(until) || !strings.Contains(tr.Summary[1], "2026-11-02T10:00:00Z") {
 		t.Errorf("muted: %v %q", tr.MutedUntil, tr.Summary)
 	}
-	if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
+	if err := g.Links.ChatBlocked(t.Context(), gatewaytest.BotID, alice.ID); err != nil {
 		t.Fatal(err)
 	}
-	g.clock.Advance(time.Second)
+	g.Clock.Advance(time.Second)
 	g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).isProblem(409, "recipient-blocked")
 	tr = g.trace("user=alice")
 	if e := tr.Events[len(tr.Events)-1]; e.Event != "message.refused" || e.Outcome != "chat_blocked_bot" || !strings.Contains(e.Detail, "press Unblock or Start") {
@@ -369,15 +383,16 @@ func TestTraceShowsAMuteAndABlock(t *testing.T) {
 	}
 }
 
-func TestTraceIsBoundedAndSaysSo(t *testing.T) {
+func TestTraceIsLimitedAndSaysSo(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
-	start := g.clock.Now()
+	start := g.Clock.Now()
 	for range 10 {
-		g.clock.Advance(time.Minute)
+		g.Clock.Advance(time.Minute)
 		g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"})
 	}
 	tr := g.trace("user=alice&limit=4")
-	if len(tr.Events) != 4 || !tr.More || !tr.Events[3].Time.Equal(g.clock.Now()) {
+	if len(tr.Events) != 4 || !tr.More || !tr.Events[3].Time.Equal(g.Clock.Now()) {
 		t.Errorf("%d events, more: %v", len(tr.Events), tr.More)
 	}
 	at := func(d time.Duration) string { return url.QueryEscape(start.Add(d).Format(time.RFC3339)) }
@@ -395,6 +410,7 @@ func TestTraceIsBoundedAndSaysSo(t *testing.T) {
 }
 
 func TestTraceOfAHandleShowsItsRefusals(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.call("POST", "/v1/messages", object{"to": "t.me/Alice", "text": "hello"}).isProblem(409, "recipient-unknown")
 	if got := events(g.trace("user=@alice")); got != "message.refused direct recipient_unknown" {

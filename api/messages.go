@@ -146,7 +146,7 @@ type MessageEvent struct {
 	Repeats   int       `json:"repeats,omitempty" doc:"suppressed: number of repeats"`
 }
 
-func eventOf(m notify.Moment) MessageEvent {
+func eventOf(m notify.HistoryEntry) MessageEvent {
 	v := MessageEvent{Time: m.Time, Event: string(m.Step), Detail: m.Detail, Reason: string(m.Reason), Repeats: m.Repeats}
 	switch m.Step {
 	case notify.StepAttempt:

@@ -7,9 +7,11 @@ import (
 
 	"telegate/api"
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 )
 
 func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("corp", "user//alice", alice)
 	sent := g.call("POST", "/v1/messages", object{
@@ -20,17 +22,17 @@ func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
 	if at := sent.header.Get("Location"); at != "/v1/messages/"+id {
 		t.Errorf("Location is %q", at)
 	}
-	stored := g.last(alice)
+	stored := g.Last(alice)
 	if stored.Body.Parts[0].Text.Text != "Backup done" || !stored.Silent || stored.Lane != delivery.LaneAlert {
 		t.Errorf("stored as %+v", stored)
 	}
-	const accepted = `{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane alert, …"}`
+	const accepted = `{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane alert and stored; …"}`
 	const waiting = `"domain":"corp","user":"user//alice","lane":"alert","attempts":0,"failure":null,"suppressed":0,"resendable":false,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:01:00Z","ended_at":null,"delivered_at":null,"request":"req_…","history":[` + accepted + `]`
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"queued",`+waiting+`}`)
-	g.outbox.take(id)
+	g.Outbox.Take(id)
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{"id":"`+id+`","status":"sending",`+waiting+`}`)
-	g.clock.Advance(2 * time.Second)
+	g.Clock.Advance(2 * time.Second)
 	g.ended(id, delivery.StatusDelivered, nil)
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
 		"id":"`+id+`","domain":"corp","user":"user//alice","lane":"alert","status":"delivered","transport":"bot","attempts":1,
@@ -41,6 +43,7 @@ func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
 }
 
 func TestMessageThatFailedSaysWhy(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
@@ -49,11 +52,12 @@ func TestMessageThatFailedSaysWhy(t *testing.T) {
 		"id":"`+id+`","domain":"","user":"alice","lane":"direct","status":"failed","attempts":1,
 		"failure":{"reason":"chat_not_found","detail":"Telegram knows no such chat."},"suppressed":0,"resendable":true,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-03T09:00:00Z","ended_at":"2026-11-02T09:00:00Z","delivered_at":null,
-		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane direct, …"},
+		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane direct and stored; …"},
 			{"time":"2026-11-02T09:00:00Z","event":"ended","outcome":"failed","reason":"chat_not_found","detail":"Telegram knows no such chat."}]}`)
 }
 
 func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.start(alice)
 	id := g.call("POST", "/v1/messages", object{"to": "@@Alice", "text": "Your code is 1234", "lane": "code", "purpose": "link", "ttl": 120}).
@@ -61,29 +65,31 @@ func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
 		"id":"`+id+`","domain":"","lane":"code","status":"queued","attempts":0,"failure":null,"suppressed":0,"resendable":false,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:02:00Z","ended_at":null,"delivered_at":null,
-		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane code, …"}]}`)
+		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane code and stored; …"}]}`)
 }
 
 func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	body := object{"user": "alice", "text": "LAB-7 is offline", "lane": "alert", "dedupe_key": "lab7"}
 	first := g.call("POST", "/v1/messages", body).str("id")
-	g.clock.Advance(59 * time.Minute)
+	g.Clock.Advance(59 * time.Minute)
 	again := g.call("POST", "/v1/messages", body).is(200, `{"id":"`+first+`","status":"queued","deduplicated":true,"suppressed":1}`)
 	if at := again.header.Get("Location"); at != "/v1/messages/"+first {
 		t.Errorf("Location is %q", at)
 	}
-	g.clock.Advance(2 * time.Minute)
+	g.Clock.Advance(2 * time.Minute)
 	if id := g.call("POST", "/v1/messages", body).is(202, `{"id":"msg_…","status":"queued"}`).str("id"); id == first {
 		t.Error("the key still counts after an hour")
 	}
 }
 
-func TestMutedMessageIsAcceptedAndSaysSo(t *testing.T) {
+func TestMutedMessageIsAcceptedAndReported(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
-	if err := g.messages.Mute(t.Context(), botID, alice.ID, g.clock.Now().Add(time.Hour)); err != nil {
+	if err := g.Messages.Mute(t.Context(), gatewaytest.BotID, alice.ID, g.Clock.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).is(202, `{"id":"msg_…","status":"failed"}`).str("id")
@@ -95,6 +101,7 @@ func TestMutedMessageIsAcceptedAndSaysSo(t *testing.T) {
 }
 
 func TestTextIsCountedInUTF16Units(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	for name, c := range map[string]struct {
@@ -119,7 +126,7 @@ func TestTextIsCountedInUTF16Units(t *testing.T) {
 				return
 			}
 			g.call("POST", "/v1/messages", body).is(202, `{"id":"msg_…","status":"queued"}`)
-			parts := g.last(alice).Body.Parts
+			parts := g.Last(alice).Body.Parts
 			if len(parts) != c.parts || (parts[0].File != nil) != c.file {
 				t.Errorf("%d parts, a file: %v", len(parts), parts[0].File != nil)
 			}
@@ -128,11 +135,12 @@ func TestTextIsCountedInUTF16Units(t *testing.T) {
 }
 
 // A message whose answer was lost is described in the same words everywhere.
-func TestALostAnswerIsAFailureWithItsNextStep(t *testing.T) {
+func TestLostAnswerIsExplained(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
 	g.ended(id, delivery.StatusUnknown, nil)
-	const words = "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. Ask the person before it is sent again."
+	const words = "It was sent and Telegram's answer was lost, so it may have arrived; telegate does not repeat it. Ask the user before you send it again."
 	want := &delivery.Failure{Reason: delivery.ReasonAnswerLost, Detail: words}
 	var l api.MessageList
 	g.as(keyAdmin, "GET", "/v1/messages?status=dead", nil).into(&l)

@@ -67,7 +67,7 @@ func (s *Server) messaging(ctx context.Context, domain, user string) (Messaging,
 	case !errors.Is(err, linking.ErrNotFound):
 		return Messaging{}, err
 	}
-	inv, err := s.o.Links.Invited(ctx, domain, user)
+	inv, err := s.o.Links.Invitation(ctx, domain, user)
 	switch {
 	case err == nil:
 		m.Invitation = &Invitation{Handle: handle(inv.Handle), CreatedAt: inv.Created}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/internal/gatewaytest"
 	"telegate/twofa"
 )
 
@@ -25,7 +26,8 @@ func capability(link string, usable2FA, usableNotify bool, status string, reason
 		usable2FA, usableNotify, reasons, link, status)
 }
 
-func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
+func TestMessagingExplainsWhatWorks(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		domain            string
 		change            func(g *gateway)
@@ -34,16 +36,16 @@ func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
 	}{
 		"all well":                      {"", func(*gateway) {}, true, true, "verified", ``},
 		"msg2factor":                    {"off", func(*gateway) {}, false, true, "verified", `"msg2factor_disabled"`},
-		"offline":                       {"", func(g *gateway) { g.domains.setOffline(true) }, false, true, "verified", `"transport_down"`},
-		"its bot is configured no more": {"", func(g *gateway) { g.domains.changeBot() }, false, false, "verified", `"transport_down"`},
+		"offline":                       {"", func(g *gateway) { g.Domains.SetOffline(true) }, false, true, "verified", `"transport_down"`},
+		"its bot is configured no more": {"", func(g *gateway) { g.Domains.ChangeBot() }, false, false, "verified", `"transport_down"`},
 		"blocked": {"", func(g *gateway) {
-			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
-				g.t.Fatal(err)
+			if err := g.Links.ChatBlocked(g.T.Context(), gatewaytest.BotID, alice.ID); err != nil {
+				g.T.Fatal(err)
 			}
 		}, false, false, "suspended", `"chat_blocked_bot"`},
 		"after Not me": {"", func(g *gateway) {
-			if err := g.codes.NotMe(g.t.Context(), botID, alice.ID, g.verify("alice", "s")); err != nil {
-				g.t.Fatal(err)
+			if err := g.Codes.NotMe(g.T.Context(), gatewaytest.BotID, alice.ID, g.verify("alice", "s")); err != nil {
+				g.T.Fatal(err)
 			}
 		}, false, true, "verified", `"cooling_off"`},
 		"too many wrong codes": {"", suspend, false, true, "suspended", `"link_suspended"`},
@@ -61,13 +63,13 @@ func TestCapabilitySaysWhatWorksAndWhyNot(t *testing.T) {
 // suspend sends wrong codes until alice's link is suspended, and moves the clock to stay within all limits.
 func suspend(g *gateway) {
 	for wrongs := 0; wrongs < twofa.SuspendAt; {
-		g.clock.Advance(6 * time.Minute)
+		g.Clock.Advance(6 * time.Minute)
 		a := g.call("POST", "/v1/verifications", login("alice", "s"))
 		if a.status != 201 {
-			g.clock.Advance(24 * time.Hour)
+			g.Clock.Advance(24 * time.Hour)
 			continue
 		}
-		id, code := a.str("id"), wrong(g.code(alice))
+		id, code := a.str("id"), gatewaytest.WrongCode(g.Code(alice))
 		for range twofa.MaxAttempts {
 			c := g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code, "session_binding": "s"})
 			if c.status != 200 {
@@ -78,13 +80,15 @@ func suspend(g *gateway) {
 	}
 }
 
-func TestUserNobodyKnowsIsNotLinked(t *testing.T) {
+func TestUnknownUserIsNotLinked(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.call("GET", "/v1/messaging?user=alice", nil).is(200, noLink)
 	g.call("GET", "/v1/messaging?domain=&user=alice", nil).is(200, noLink)
 }
 
-func TestInvitationIsNotALinkAndGoesWithProof(t *testing.T) {
+func TestInvitationEndsWithTheLink(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.call("PUT", "/v1/messaging", object{"domain": "", "user": "alice", "handle": "t.me/alice"}).is(200, invited)
 	g.call("GET", "/v1/messaging?user=alice", nil).is(200, invited)
@@ -93,6 +97,7 @@ func TestInvitationIsNotALinkAndGoesWithProof(t *testing.T) {
 }
 
 func TestUnlinkOnceAndNoMore(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	link := g.link("", "alice", alice)
 	if a := g.call("DELETE", "/v1/messaging?domain=&user=alice", nil); a.status != 204 || a.body != "" {
@@ -106,17 +111,18 @@ func TestUnlinkOnceAndNoMore(t *testing.T) {
 }
 
 func TestDomainsAreThoseOfTheKey(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	corp := `{"id":"corp","title":"Corp","msg2factor":true,"bot":"@SomeBot","state":"connected"}`
 	g.as(keyCorp, "GET", "/v1/domains", nil).is(200, `{"domains":[`+corp+`]}`)
-	off, _ := g.domains.Domain("off")
+	off, _ := g.Domains.Domain("off")
 	off.Bot, off.BotState = "", "unauthorized"
-	g.domains.set(off)
+	g.Domains.Set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
 		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"unauthorized"}]}`)
 	off.BotState, off.Unavailable = "connected", []string{"deep_link", "buttons", "commands"}
-	g.domains.set(off)
+	g.Domains.Set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
 		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"],
@@ -124,6 +130,7 @@ func TestDomainsAreThoseOfTheKey(t *testing.T) {
 }
 
 func TestUsersArePagedAndSearched(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.call("GET", "/v1/users", nil).is(200, `{"users":[],"next":""}`)
 	nameless := person(503, "x")

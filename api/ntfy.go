@@ -105,7 +105,7 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) (publishRespons
 		return publishResponse{}, err
 	}
 	if !code { // codes have their own limit; a stranger with the topic must not use it up
-		if err := s.o.Topics.Take(p.Topic); err != nil {
+		if err := s.o.Topics.Allow(p.Topic); err != nil {
 			return publishResponse{}, err
 		}
 	}

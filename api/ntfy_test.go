@@ -8,40 +8,41 @@ import (
 	"unicode/utf16"
 
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 	"telegate/notify"
 )
 
 // topic links alice in a domain and returns her topic.
 func (g *gateway) topic(domain string) string {
-	g.t.Helper()
+	g.T.Helper()
 	g.link(domain, "alice", alice)
-	l, err := g.links.Current(g.t.Context(), domain, "alice")
+	l, err := g.Links.Current(g.T.Context(), domain, "alice")
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
-	topic, err := g.topics.Of(g.t.Context(), l.ID)
+	topic, err := g.Topics.Of(g.T.Context(), l.ID)
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	return topic
 }
 
 // publish sends a publish request as curl does: the text as body, without a key.
 func (g *gateway) publish(path, text string, headers ...string) answer {
-	g.t.Helper()
+	g.T.Helper()
 	return g.as("", "POST", path, text, append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 }
 
 // read is the text of the newest message to alice, with bold parts in asterisks.
 func (g *gateway) read() string {
-	g.t.Helper()
-	text := g.last(alice).Body.Parts[0].Text
+	g.T.Helper()
+	text := g.Last(alice).Body.Parts[0].Text
 	if len(text.Entities) == 0 {
 		return text.Text
 	}
 	e := text.Entities[0]
 	if len(text.Entities) > 1 || e.Type != delivery.EntityBold || e.Offset != 0 {
-		g.t.Fatalf("formatted by %+v", text.Entities)
+		g.T.Fatalf("formatted by %+v", text.Entities)
 	}
 	units := utf16.Encode([]rune(text.Text))
 	return "*" + string(utf16.Decode(units[:e.Length])) + "*" + string(utf16.Decode(units[e.Length:]))
@@ -68,7 +69,8 @@ func (a answer) isRefused(status int, slug, words string) {
 	}
 }
 
-func TestATopicIsAllThatAnAlertNeeds(t *testing.T) {
+func TestAlertNeedsOnlyATopic(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	a := g.publish("/"+topic, "Backup done <b>&\" – Grüße\nline 2")
@@ -76,7 +78,7 @@ func TestATopicIsAllThatAnAlertNeeds(t *testing.T) {
 	if a.header.Get("Connection") != "close" || a.header.Get("Content-Type") != "application/json" {
 		t.Errorf("headers %v", a.header)
 	}
-	m := g.last(alice)
+	m := g.Last(alice)
 	if m.ID != a.str("id") || m.Lane != delivery.LaneAlert || m.User != "alice" || m.Silent {
 		t.Errorf("stored as %+v", m)
 	}
@@ -87,12 +89,13 @@ func TestATopicIsAllThatAnAlertNeeds(t *testing.T) {
 	g.publish("/"+topic, "").isPublished("triggered")
 	g.publish("/"+topic+"?message=from+the+query&title=T", "").isPublished("from the query")
 	g.logIsSilent()
-	if log := g.log.String(); strings.Contains(log, topic) || strings.Contains(log, "Backup") {
+	if log := g.Log.String(); strings.Contains(log, topic) || strings.Contains(log, "Backup") {
 		t.Error("the log holds the topic or the text")
 	}
 }
 
-func TestAPublicationReadsAsInNtfysApps(t *testing.T) {
+func TestPublishRendersAsInNtfysApps(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	for _, tt := range []struct {
@@ -117,13 +120,14 @@ func TestAPublicationReadsAsInNtfysApps(t *testing.T) {
 		if got := g.read(); got != tt.want {
 			t.Errorf("%q reads %q, want %q", tt.headers, got, tt.want)
 		}
-		if silent := g.last(alice).Silent; silent != tt.silent {
+		if silent := g.Last(alice).Silent; silent != tt.silent {
 			t.Errorf("%q: silent is %v", tt.headers, silent)
 		}
 	}
 }
 
-func TestAPublicationInJSON(t *testing.T) {
+func TestPublishJSON(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	a := g.as("", "POST", "/", object{
@@ -132,7 +136,7 @@ func TestAPublicationInJSON(t *testing.T) {
 	})
 	a.is(200, `{"id":"msg_…","time":`+jsonNumber(a, "time")+`,"expires":`+jsonNumber(a, "expires")+`,"event":"message","topic":"`+topic+
 		`","title":"Title","message":"text","priority":2,"tags":["skull","nas"],"click":"https://nas.example"}`)
-	if got := g.read(); got != "*💀 Title*\ntext\n\nhttps://nas.example\n\nnas" || !g.last(alice).Silent {
+	if got := g.read(); got != "*💀 Title*\ntext\n\nhttps://nas.example\n\nnas" || !g.Last(alice).Silent {
 		t.Errorf("reads %q", got)
 	}
 	for body, slug := range map[string]string{
@@ -154,7 +158,8 @@ func jsonNumber(a answer, name string) string {
 	return number
 }
 
-func TestWhatAPublicationCannotHaveIsSaid(t *testing.T) {
+func TestInvalidPublishRequestIsExplained(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	g.leavesNothing(func() {
@@ -192,26 +197,27 @@ type brokenBody struct{ brokenReader }
 func (brokenBody) Close() error { return nil }
 
 func TestACodeNeedsAKeyBesideTheTopic(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	path := "/code/" + topic
 	g.publish(path, "My Server access token is: 123456").isRefused(401, "invalid-credentials", "a topic alone is not enough")
 	g.publish(path, "x", "Authorization", "Bearer "+keySend).isPublished("x")
-	m := g.last(alice)
+	m := g.Last(alice)
 	if m.Lane != delivery.LaneCode || m.Purpose != string(notify.Login) || m.Expires.Sub(m.Created).Seconds() != 300 || m.Silent {
 		t.Errorf("stored as %+v", m)
 	}
 
 	// It is a code in every way: it ignores a mute, and is refused where codes are.
-	if err := g.messages.Mute(t.Context(), botID, alice.ID, g.clock.Now().Add(3600e9)); err != nil {
+	if err := g.Messages.Mute(t.Context(), gatewaytest.BotID, alice.ID, g.Clock.Now().Add(3600e9)); err != nil {
 		t.Fatal(err)
 	}
 	muted := g.publish("/"+topic, "an alert").isPublished("an alert").str("id")
 	g.publish(path, "a code", "Authorization", "Bearer "+keySend, "Priority", "min").isPublished("a code")
-	if got := g.read(); got != "a code" || g.last(alice).Silent {
+	if got := g.read(); got != "a code" || g.Last(alice).Silent {
 		t.Errorf("reads %q", got)
 	}
-	if m, err := g.messages.Get(t.Context(), muted); err != nil || m.Failure == nil || m.Failure.Reason != delivery.ReasonMuted {
+	if m, err := g.Messages.Get(t.Context(), muted); err != nil || m.Failure == nil || m.Failure.Reason != delivery.ReasonMuted {
 		t.Errorf("the alert: %+v, %v", m, err)
 	}
 	for range notify.MaxLoginCodes - 2 {
@@ -222,6 +228,7 @@ func TestACodeNeedsAKeyBesideTheTopic(t *testing.T) {
 
 // A stranger with the topic can fill the chat with alerts for a while, but cannot block codes.
 func TestAlertsUseUpNoCodes(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	for range notify.TopicBurst {
@@ -231,21 +238,23 @@ func TestAlertsUseUpNoCodes(t *testing.T) {
 	g.publish("/code/"+topic, "My Server access token is: 123456", "Authorization", "Bearer "+keySend).isPublished("My Server access token is: 123456")
 }
 
-func TestTheWayOfCodesIsTakenWhole(t *testing.T) {
+func TestCodePathMustMatchWhole(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	body := `{"topic":"` + topic + `","message":"x"}`
 	for _, path := range []string{"/code", "/code/"} {
 		g.publish(path, body).isRefused(401, "invalid-credentials", "a topic alone is not enough")
 		g.publish(path, body, "Authorization", "Bearer "+keySend).isPublished("x")
-		if m := g.last(alice); m.Lane != delivery.LaneCode {
+		if m := g.Last(alice); m.Lane != delivery.LaneCode {
 			t.Errorf("%s: in the lane %s", path, m.Lane)
 		}
 	}
 	g.publish("/code"+topic, "x").isRefused(404, "not-found", "This topic does not exist") // a topic may begin with these letters
 }
 
-func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {
+func TestPublishAcceptsEveryFormOfKey(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	path := "/code/" + g.topic("")
 	basic := func(user, password string) string {
@@ -272,7 +281,8 @@ func TestAKeyMayComeInEveryWayOfNtfysClients(t *testing.T) {
 	}
 }
 
-func TestATopicIsBusyAfterABurst(t *testing.T) {
+func TestTopicIsRateLimited(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	for range notify.TopicBurst {
@@ -285,17 +295,18 @@ func TestATopicIsBusyAfterABurst(t *testing.T) {
 	}
 }
 
-func TestATopicOfSomebodyWhoCannotBeReachedSaysSo(t *testing.T) {
+func TestTopicOfAnUnreachableUserIsExplained(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	topic := g.topic("")
 	g.store.refuse(delivery.ErrStorageFull)
 	g.publish("/"+topic, "x").isRefused(503, "storage-full", "Free space")
 	g.store.refuse(nil)
-	if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
+	if err := g.Links.ChatBlocked(t.Context(), gatewaytest.BotID, alice.ID); err != nil {
 		t.Fatal(err)
 	}
 	g.publish("/"+topic, "x").isRefused(409, "recipient-blocked", "blocked the bot")
-	if err := g.links.Unlink(t.Context(), "", "alice"); err != nil {
+	if err := g.Links.Unlink(t.Context(), "", "alice"); err != nil {
 		t.Fatal(err)
 	}
 	g.publish("/"+topic, "x").isRefused(404, "not-found", "This topic does not exist")

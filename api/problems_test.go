@@ -16,6 +16,7 @@ import (
 	"telegate/api"
 	"telegate/db/dbtest"
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -89,10 +90,10 @@ var problemCases = map[string]problemCase{
 		g := linked(t)
 		id := g.verify("alice", "s")
 		for range twofa.MaxSends - 1 {
-			g.clock.Advance(time.Minute)
+			g.Clock.Advance(time.Minute)
 			g.call("POST", "/v1/verifications/"+id+"/resend", nil)
 		}
-		g.clock.Advance(time.Minute)
+		g.Clock.Advance(time.Minute)
 		return g.call("POST", "/v1/verifications/"+id+"/resend", nil)
 	}, `{}`},
 	"recipient-unknown": {func(t *testing.T) answer { return newGateway(t).call("POST", "/v1/messages", linkCode) },
@@ -101,7 +102,7 @@ var problemCases = map[string]problemCase{
 		`{"code":40000,"http":400,"error":"telegate sends at once; leave out Delay, At and In."}`},
 	"recipient-blocked": {func(t *testing.T) answer {
 		g := linked(t)
-		if err := g.links.Blocked(t.Context(), botID, alice.ID); err != nil {
+		if err := g.Links.ChatBlocked(t.Context(), gatewaytest.BotID, alice.ID); err != nil {
 			t.Fatal(err)
 		}
 		return g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"})
@@ -130,7 +131,7 @@ var problemCases = map[string]problemCase{
 	}, `{"current_status":"delivered"}`},
 	"text-gone": {func(t *testing.T) answer {
 		g, id := dead(t)
-		if err := g.db.Prune(t.Context(), g.clock.Now().Add(8*24*time.Hour), dbtest.Retention); err != nil {
+		if err := g.DB.Prune(t.Context(), g.Clock.Now().Add(8*24*time.Hour), dbtest.Retention); err != nil {
 			t.Fatal(err)
 		}
 		return g.call("POST", "/v1/messages/"+id+"/resend", object{})
@@ -167,7 +168,7 @@ var problemCases = map[string]problemCase{
 		var id string
 		for range twofa.ThrottleFrom / twofa.MaxAttempts {
 			id = g.verify("alice", "s")
-			code := wrong(g.code(alice))
+			code := gatewaytest.WrongCode(g.Code(alice))
 			for range twofa.MaxAttempts {
 				g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code, "session_binding": "s"})
 			}
@@ -176,7 +177,7 @@ var problemCases = map[string]problemCase{
 	}, `{"retry_after":30}`},
 	"cooling-off": {func(t *testing.T) answer {
 		g := linked(t)
-		if err := g.codes.NotMe(t.Context(), botID, alice.ID, g.verify("alice", "s")); err != nil {
+		if err := g.Codes.NotMe(t.Context(), gatewaytest.BotID, alice.ID, g.verify("alice", "s")); err != nil {
 			t.Fatal(err)
 		}
 		return g.call("POST", "/v1/verifications", login("alice", "s"))
@@ -198,12 +199,12 @@ var problemCases = map[string]problemCase{
 	}, `{"idempotency_key":"k"}`},
 	"telegram-unavailable": {func(t *testing.T) answer {
 		g := newGateway(t)
-		g.domains.set(api.Domain{Title: "My Server", BotState: "unreachable"})
+		g.Domains.Set(api.Domain{Title: "My Server", BotState: "unreachable"})
 		return g.call("POST", "/v1/links", object{"user": "alice"})
 	}, `{}`},
 	"needs-bot": {func(t *testing.T) answer {
 		g := newGateway(t)
-		g.domains.set(api.Domain{Title: "My Server", BotState: "connected", Unavailable: []string{"deep_link"}})
+		g.Domains.Set(api.Domain{Title: "My Server", BotState: "connected", Unavailable: []string{"deep_link"}})
 		return g.call("POST", "/v1/links", object{"user": "alice"})
 	}, `{}`},
 	"storage-full": {func(t *testing.T) answer {
@@ -233,7 +234,8 @@ func catalogue(t *testing.T) []string {
 	return slugs
 }
 
-func TestEveryKindOfProblemIsReachedAndIsWhole(t *testing.T) {
+func TestEveryProblemTypeOccursAndIsComplete(t *testing.T) {
+	t.Parallel()
 	for _, slug := range catalogue(t) {
 		t.Run(slug, func(t *testing.T) {
 			c, ok := problemCases[slug]
@@ -267,7 +269,8 @@ func TestEveryKindOfProblemIsReachedAndIsWhole(t *testing.T) {
 	}
 }
 
-func TestEveryKindOfProblemHasItsPage(t *testing.T) {
+func TestEveryProblemTypeHasAPage(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, slug := range catalogue(t) {
 		w := httptest.NewRecorder()
@@ -283,6 +286,7 @@ func TestEveryKindOfProblemHasItsPage(t *testing.T) {
 }
 
 func TestRouterAnswersInProblems(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, path := range []string{"/nothing", "/v1", "/v1/", "/v1/nothing", "/v2/links", "/v1/links/a/b/c", "/V1/links", "/docs", "/schemas/Problem.json", "/favicon.ico"} {
 		g.call("GET", path, nil).isProblem(404, "not-found")
@@ -315,15 +319,16 @@ func TestRouterAnswersInProblems(t *testing.T) {
 	}
 }
 
-func TestFactorThatCannotBeUsedSaysWhyAsTheCapabilityDoes(t *testing.T) {
+func TestUnavailableFactorGivesTheReasonOfMessaging(t *testing.T) {
+	t.Parallel()
 	for reason, change := range map[string]func(g *gateway){
 		"link_suspended": suspend,
 		"chat_blocked_bot": func(g *gateway) {
-			if err := g.links.Blocked(g.t.Context(), botID, alice.ID); err != nil {
-				g.t.Fatal(err)
+			if err := g.Links.ChatBlocked(g.T.Context(), gatewaytest.BotID, alice.ID); err != nil {
+				g.T.Fatal(err)
 			}
 		},
-		"transport_down": func(g *gateway) { g.domains.setOffline(true) },
+		"transport_down": func(g *gateway) { g.Domains.SetOffline(true) },
 	} {
 		t.Run(reason, func(t *testing.T) {
 			g := linked(t)
@@ -339,7 +344,8 @@ func TestFactorThatCannotBeUsedSaysWhyAsTheCapabilityDoes(t *testing.T) {
 	}
 }
 
-func TestRateLimitsSayWhomTheyCountAndHowLongToWait(t *testing.T) {
+func TestRateLimitsSayScopeAndWait(t *testing.T) {
+	t.Parallel()
 	verifyFrom := func(g *gateway, user, ip string) answer {
 		body := login(user, user)
 		body["context"] = object{"ip": ip}
@@ -379,7 +385,7 @@ func TestRateLimitsSayWhomTheyCountAndHowLongToWait(t *testing.T) {
 			if p := a.isProblem(429, "rate-limited"); p.Scope != c.scope || p.Limit != c.allowed || p.RetryAfter != c.wait {
 				t.Errorf("limit: %s", a.body)
 			}
-			g.clock.Advance(time.Duration(c.wait) * time.Second)
+			g.Clock.Advance(time.Duration(c.wait) * time.Second)
 			if a := c.do(g, c.allowed); a.status > 299 {
 				t.Errorf("after the wait: %s", a.body)
 			}
@@ -387,7 +393,8 @@ func TestRateLimitsSayWhomTheyCountAndHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
+func TestInternalErrorRevealsNothing(t *testing.T) {
+	t.Parallel()
 	g := linked(t)
 	ids := map[string]string{
 		"links": g.call("POST", "/v1/links", object{"user": "bob"}).str("id"), "verifications": g.verify("alice", "s"),
@@ -406,7 +413,7 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 				t.Errorf("%s shows %q: %s", call, inside, a.body)
 			}
 		}
-		if !slices.ContainsFunc(strings.Split(g.log.String(), "\n"), func(line string) bool {
+		if !slices.ContainsFunc(strings.Split(g.Log.String(), "\n"), func(line string) bool {
 			return strings.Contains(line, p.Instance) && strings.Contains(line, errDisk.Error()) && strings.Contains(line, "level=ERROR")
 		}) {
 			t.Errorf("%s: the log has no reason under %s", call, p.Instance)
@@ -415,14 +422,15 @@ func TestFaultOfTelegatesOwnShowsNothingOfItsInside(t *testing.T) {
 }
 
 // OWASP ASVS 16.5.1: callers learn nothing about the inside.
-func TestPanicIsAFaultLikeAnyOther(t *testing.T) {
+func TestPanicIsAnInternalError(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(o *api.Options) { o.Domains = panicking{} })
 	a := g.call("GET", "/v1/domains", nil)
 	p := a.isProblem(500, "internal-error")
 	if strings.Contains(a.body, "nil map") {
 		t.Errorf("the answer shows the inside: %s", a.body)
 	}
-	if log := g.log.String(); !strings.Contains(log, "nil map") || !strings.Contains(log, p.Instance) || !strings.Contains(log, "problems_test.go") {
+	if log := g.Log.String(); !strings.Contains(log, "nil map") || !strings.Contains(log, p.Instance) || !strings.Contains(log, "problems_test.go") {
 		t.Errorf("the log does not say where: %s", log)
 	}
 	g.call("GET", "/healthz", nil).is(200, `{"status":"ok","version":"1.2.3","components":[{"name":"database","status":"ok"}]}`)
@@ -434,12 +442,13 @@ func (panicking) Domain(string) (api.Domain, bool) { panic("nil map") }
 func (panicking) Domains() []api.Domain            { panic("nil map") }
 func (panicking) HasBot(int64) bool                { panic("nil map") }
 
-func TestCallerWhoHangsUpIsNoFault(t *testing.T) {
+func TestDisconnectedCallerIsNoError(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	g.server.ServeHTTP(httptest.NewRecorder(), g.request(keyAll, "GET", "/v1/users", nil).WithContext(ctx))
-	if strings.Contains(g.log.String(), slog.LevelError.String()) {
-		t.Errorf("logged as a fault:\n%s", g.log)
+	if strings.Contains(g.Log.String(), slog.LevelError.String()) {
+		t.Errorf("logged as a fault:\n%s", g.Log)
 	}
 }

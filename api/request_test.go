@@ -9,6 +9,7 @@ import (
 )
 
 func TestBodyOver256KiBIsTooLarge(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	const limit = 256 << 10
@@ -25,7 +26,8 @@ func TestBodyOver256KiBIsTooLarge(t *testing.T) {
 	})
 }
 
-func TestBodyThatBreaksOffIsMalformed(t *testing.T) {
+func TestIncompleteBodyIsMalformed(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	r := g.request(keyAll, "POST", "/v1/messages", `{"user":"alice","text":"hello"}`)
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"user":`), brokenReader{}))
@@ -36,7 +38,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestBodyMustSayThatItIsJSON(t *testing.T) {
+func TestBodyNeedsContentTypeJSON(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	body := object{"user": "alice", "text": "hello"}
@@ -52,6 +55,7 @@ func TestBodyMustSayThatItIsJSON(t *testing.T) {
 }
 
 func TestHostileHeaders(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, prefer := range []string{"wait=", "wait=-1", "wait=0", "wait=x", "wait", "=", ",,,", "wait=1e9", "respond-async", strings.Repeat("x", 9000), "\x00", `wait="`} {
 		if a := g.call("POST", "/v1/links", object{"user": "u" + prefer[:1]}, "Prefer", prefer); a.status >= 500 {
@@ -68,7 +72,7 @@ func TestHostileHeaders(t *testing.T) {
 			t.Errorf("X-Request-Id %q is answered %q", given, got)
 		}
 	}
-	if strings.Contains(g.log.String(), "Set-Cookie") {
+	if strings.Contains(g.Log.String(), "Set-Cookie") {
 		t.Error("an id that was refused stands in the log")
 	}
 	for _, key := range []string{strings.Repeat("k", 257), `""`, `"`} {

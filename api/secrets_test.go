@@ -30,15 +30,16 @@ func (a answer) silent() {
 }
 
 func (g *gateway) logIsSilent() {
-	g.t.Helper()
-	for line := range strings.Lines(g.log.String()) {
+	g.T.Helper()
+	for line := range strings.Lines(g.Log.String()) {
 		if strings.Contains(line, mark) {
-			g.t.Errorf("logged: %s", line)
+			g.T.Errorf("logged: %s", line)
 		}
 	}
 }
 
 func TestNoRefusalRepeatsWhatWasSent(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for call := range bodies {
 		method, path := at(call)
@@ -71,6 +72,7 @@ func TestNoRefusalRepeatsWhatWasSent(t *testing.T) {
 }
 
 func TestNoRefusalRepeatsAddressOrHeaders(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	for _, path := range []string{
 		"/" + mark, "/v1/" + mark, "/problems/" + mark, "/v1/links/" + mark, "/v1/links/" + mark + strings.Repeat("x", 100), "/v1/messages/" + mark,
@@ -89,15 +91,16 @@ func TestNoRefusalRepeatsAddressOrHeaders(t *testing.T) {
 
 // Accepted data is shown only where needed: ids can be read back, codes and texts never.
 func TestNoAnswerRepeatsCodesTextsOrBindings(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	link := g.call("POST", "/v1/links", object{"user": "bob", "display_name": mark, "locale": mark, "session_binding": mark})
 	link.silent()
-	g.open(bob, link.str("start_url"))
-	g.accept(bob, link.str("id"))
+	g.Claim(bob, link.str("start_url"))
+	g.Accept(bob, link.str("id"))
 	for range 2 {
 		g.call("POST", "/v1/links/"+link.str("id")+"/confirm", object{"code": mark, "session_binding": mark}).silent()
-		g.call("POST", "/v1/links/"+link.str("id")+"/confirm", object{"code": g.code(bob), "session_binding": "not " + mark}).silent()
+		g.call("POST", "/v1/links/"+link.str("id")+"/confirm", object{"code": g.Code(bob), "session_binding": "not " + mark}).silent()
 	}
 	g.call("GET", "/v1/links/"+link.str("id"), nil).silent()
 
@@ -107,7 +110,7 @@ func TestNoAnswerRepeatsCodesTextsOrBindings(t *testing.T) {
 	created := g.call("POST", "/v1/verifications", body, "Idempotency-Key", "k")
 	created.silent()
 	path := "/v1/verifications/" + created.str("id")
-	code := g.code(alice)
+	code := g.Code(alice)
 	for _, a := range []answer{
 		g.call("POST", path+"/check", object{"code": mark, "session_binding": mark}),
 		g.call("POST", path+"/check", object{"code": code, "session_binding": "not " + mark}),
@@ -126,18 +129,19 @@ func TestNoAnswerRepeatsCodesTextsOrBindings(t *testing.T) {
 	g.call("POST", "/v1/messages", object{"user": "alice", "text": mark, "format": "html"}).silent()
 	g.call("GET", "/metrics", nil).silent()
 	g.logIsSilent()
-	if strings.Contains(g.log.String(), code) || strings.Contains(g.log.String(), keyAll) {
+	if strings.Contains(g.Log.String(), code) || strings.Contains(g.Log.String(), keyAll) {
 		t.Error("a code or a key stands in the log")
 	}
 }
 
 func TestBindingsTextsAndKeysAreNotStoredInTheClear(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	g.call("POST", "/v1/links", object{"user": "bob", "session_binding": mark}, "Idempotency-Key", mark)
 	g.call("POST", "/v1/verifications", login("alice", mark), "Idempotency-Key", mark)
 	g.call("POST", "/v1/messages", object{"user": "alice", "text": mark, "dedupe_key": mark}, "Idempotency-Key", mark)
-	for _, path := range []string{g.path, g.path + "-wal"} {
+	for _, path := range []string{g.Path, g.Path + "-wal"} {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -24,14 +24,15 @@ func queue() api.Queue {
 }
 
 // The status has the same data as the console's page Status; each domain is shown only to its keys.
-func TestStatusTellsWhatWaitsAndWhatDidNotArrive(t *testing.T) {
+func TestStatusShowsQueueAndFailures(t *testing.T) {
+	t.Parallel()
 	g, failed := dead(t)
 	g.link("corp", "bob", bob)
-	g.clock.Advance(time.Minute)
+	g.Clock.Advance(time.Minute)
 	expired := g.call("POST", "/v1/messages", object{"domain": "corp", "user": "bob", "text": "hello"}).str("id")
 	g.ended(expired, delivery.StatusExpired, unreachable)
 	lost := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
-	g.clock.Advance(time.Minute)
+	g.Clock.Advance(time.Minute)
 	g.ended(lost, delivery.StatusUnknown, nil)
 	arrived := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
 	g.ended(arrived, delivery.StatusDelivered, nil)
@@ -74,6 +75,7 @@ func TestStatusTellsWhatWaitsAndWhatDidNotArrive(t *testing.T) {
 
 // The answer stays short however much there is, and empty lists are [].
 func TestStatusIsShort(t *testing.T) {
+	t.Parallel()
 	many := api.Queue{Lanes: []api.LaneView{}, Limits: []api.LimitView{}}
 	g := newGateway(t, func(o *api.Options) {
 		o.Queue = func(context.Context) (api.Queue, error) { return many, nil }
@@ -96,6 +98,7 @@ func TestStatusIsShort(t *testing.T) {
 }
 
 func TestStatusOfADatabaseThatCannotBeReadIsAProblem(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, func(o *api.Options) {
 		o.Queue = func(context.Context) (api.Queue, error) { return api.Queue{}, errors.New("no such table: inside") }
 	})

@@ -11,7 +11,8 @@ import (
 
 // While nothing can be stored, every call that stores fails with a Retry-After, changes nothing and approves no sign-in.
 // Afterwards all calls work as if nothing had happened.
-func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
+func TestWritesFailWhenNothingCanBeStored(t *testing.T) {
+	t.Parallel()
 	for _, trouble := range []struct {
 		err   error
 		slug  string
@@ -25,10 +26,10 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 			g.link("", "alice", alice)
 			g.link("", "bob", bob)
 			ver := g.verify("alice", "s")
-			code := g.code(alice)
+			code := g.Code(alice)
 			letter := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
 			g.ended(letter, delivery.StatusFailed, unreachable)
-			later := object{"text": "hello", "send_at": g.clock.Now().Add(time.Hour)}
+			later := object{"text": "hello", "send_at": g.Clock.Now().Add(time.Hour)}
 			cast := g.call("POST", "/v1/broadcasts", later).str("id")
 			lnk := g.call("POST", "/v1/links", object{"user": "carol"}).str("id")
 			calls := []struct {
@@ -79,7 +80,7 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 			if a := g.call("GET", "/v1/messaging?user=alice", nil); a.status != 200 {
 				t.Errorf("reading: %d %s", a.status, a.body)
 			}
-			if !strings.Contains(g.log.String(), trouble.err.Error()) {
+			if !strings.Contains(g.Log.String(), trouble.err.Error()) {
 				t.Error("the log does not say what is wrong")
 			}
 			g.store.refuse(nil)
@@ -102,11 +103,11 @@ func TestEveryCallThatStoresSaysWhenItCannot(t *testing.T) {
 
 // mustCoverWrites checks that a test covers every call of the contract that changes something.
 func (g *gateway) mustCoverWrites(known func(method, path string) bool) {
-	g.t.Helper()
+	g.T.Helper()
 	for path, methods := range g.contract.Paths {
 		for method := range methods {
 			if method = strings.ToUpper(method); method != "GET" && !known(method, path) {
-				g.t.Errorf("no case for %s %s", method, path)
+				g.T.Errorf("no case for %s %s", method, path)
 			}
 		}
 	}

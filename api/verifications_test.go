@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 	"telegate/twofa"
 )
 
@@ -19,6 +20,7 @@ func verification(id, status string, in, remaining, sends, resendIn int, deliver
 }
 
 func TestVerificationIsCreatedWithAllItsMembers(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("corp", "user//alice", alice)
 	a := g.call("POST", "/v1/verifications", object{
@@ -34,10 +36,11 @@ func TestVerificationIsCreatedWithAllItsMembers(t *testing.T) {
 }
 
 func TestVerificationFromCreationToApproval(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	id := g.verify("alice", "s1")
-	code := g.code(alice)
+	code := g.Code(alice)
 	check := func(code, binding string) answer {
 		t.Helper()
 		return g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code, "session_binding": binding})
@@ -45,14 +48,14 @@ func TestVerificationFromCreationToApproval(t *testing.T) {
 	result := func(approved bool, result string, v string, remaining int) string {
 		return fmt.Sprintf(`{"approved":%v,"result":%q,"attempts_remaining":%d,"verification":%s}`, approved, result, remaining, v)
 	}
-	message := g.last(alice).ID
-	g.outbox.take(message)
+	message := g.Last(alice).ID
+	g.Outbox.Take(message)
 	g.call("GET", "/v1/verifications/"+id, nil).is(200, verification(id, "pending", 300, 5, 1, 30, "queued"))
 	g.ended(message, delivery.StatusDelivered, nil)
-	g.clock.Advance(10 * time.Second)
+	g.Clock.Advance(10 * time.Second)
 	g.call("GET", "/v1/verifications/"+id, nil).is(200, verification(id, "pending", 290, 5, 1, 20, "delivered"))
 
-	check(wrong(code), "s1").is(200, result(false, "incorrect", verification(id, "pending", 290, 4, 1, 20, "delivered"), 4))
+	check(gatewaytest.WrongCode(code), "s1").is(200, result(false, "incorrect", verification(id, "pending", 290, 4, 1, 20, "delivered"), 4))
 	check(code, "s2").is(200, result(false, "binding_mismatch", verification(id, "pending", 290, 3, 1, 20, "delivered"), 3))
 	check(code[:3]+"-"+code[3:], "s1").is(200, result(true, "approved", verification(id, "approved", 0, 0, 1, 0, "delivered"), 0))
 	check(code, "s1").is(200, result(false, "already_used", verification(id, "approved", 0, 0, 1, 0, "delivered"), 0))
@@ -60,16 +63,18 @@ func TestVerificationFromCreationToApproval(t *testing.T) {
 }
 
 func TestResendAnswersTheVerificationWithItsExpiryUnmoved(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	id := g.verify("alice", "s1")
-	g.clock.Advance(30 * time.Second)
+	g.Clock.Advance(30 * time.Second)
 	g.call("POST", "/v1/verifications/"+id+"/resend", nil).is(200, verification(id, "pending", 270, 5, 2, 60, "queued"))
-	g.clock.Advance(60 * time.Second)
+	g.Clock.Advance(60 * time.Second)
 	g.call("POST", "/v1/verifications/"+id+"/resend", nil).is(200, verification(id, "pending", 210, 5, 3, 0, "queued"))
 }
 
 func TestCancelAnswersTheVerification(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	g.link("", "alice", alice)
 	id := g.verify("alice", "s1")
@@ -82,41 +87,42 @@ func TestCancelAnswersTheVerification(t *testing.T) {
 	}
 }
 
-func TestEveryWayAVerificationCanEndIsTold(t *testing.T) {
+func TestEveryEndOfAVerificationIsReported(t *testing.T) {
+	t.Parallel()
 	for result, end := range map[string]func(g *gateway, id string){
-		"expired": func(g *gateway, _ string) { g.clock.Advance(5 * time.Minute) },
+		"expired": func(g *gateway, _ string) { g.Clock.Advance(5 * time.Minute) },
 		"exhausted": func(g *gateway, id string) {
-			code := wrong(g.code(alice))
+			code := gatewaytest.WrongCode(g.Code(alice))
 			for range twofa.MaxAttempts {
 				g.call("POST", "/v1/verifications/"+id+"/check", object{"code": code, "session_binding": "s1"})
 			}
 		},
 		"denied": func(g *gateway, id string) {
-			if err := g.codes.NotMe(g.t.Context(), botID, alice.ID, id); err != nil {
-				g.t.Fatal(err)
+			if err := g.Codes.NotMe(g.T.Context(), gatewaytest.BotID, alice.ID, id); err != nil {
+				g.T.Fatal(err)
 			}
 			var v struct{ Reported bool }
 			if g.call("GET", "/v1/verifications/"+id, nil).into(&v); !v.Reported {
-				g.t.Error("Not me is not reported")
+				g.T.Error("Not me is not reported")
 			}
 		},
 		"canceled": func(g *gateway, id string) {
 			g.verify("alice", "s1")
 			if why := g.call("GET", "/v1/verifications/"+id, nil).str("cancel_reason"); why != "superseded" {
-				g.t.Errorf("cancel_reason is %q", why)
+				g.T.Errorf("cancel_reason is %q", why)
 			}
 		},
 		"failed": func(g *gateway, id string) {
-			message := g.last(alice).ID
+			message := g.Last(alice).ID
 			g.ended(message, delivery.StatusFailed, &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot."})
-			if err := g.codes.Undeliverable(g.t.Context(), message); err != nil {
-				g.t.Fatal(err)
+			if err := g.Codes.FailUndeliverable(g.T.Context(), message); err != nil {
+				g.T.Fatal(err)
 			}
 			var v struct{ Delivery object }
 			g.call("GET", "/v1/verifications/"+id, nil).into(&v)
 			want := object{"status": "failed", "failure": object{"reason": "blocked_by_user", "detail": "The person has blocked the bot."}}
 			if diff := diffValue("#/delivery", want, v.Delivery); diff != "" {
-				g.t.Error(diff)
+				g.T.Error(diff)
 			}
 		},
 	} {
@@ -124,7 +130,7 @@ func TestEveryWayAVerificationCanEndIsTold(t *testing.T) {
 			g := newGateway(t)
 			g.link("", "alice", alice)
 			id := g.verify("alice", "s1")
-			code := g.code(alice)
+			code := g.Code(alice)
 			end(g, id)
 			var c struct {
 				Approved     bool

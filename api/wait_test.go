@@ -11,6 +11,7 @@ import (
 
 	"telegate/api"
 	"telegate/delivery"
+	"telegate/internal/gatewaytest"
 	"telegate/linking"
 )
 
@@ -38,7 +39,7 @@ func newWatchedGateway(t *testing.T) (*gateway, *watcher) {
 
 // whileWaiting sends a request that waits, calls do once it waits, and returns the answer.
 func (g *gateway) whileWaiting(w *watcher, r *http.Request, do func()) answer {
-	g.t.Helper()
+	g.T.Helper()
 	r.Header.Set("Prefer", "wait=20")
 	var a answer
 	var done sync.WaitGroup
@@ -49,24 +50,26 @@ func (g *gateway) whileWaiting(w *watcher, r *http.Request, do func()) answer {
 	return a
 }
 
-func TestWhoFollowsALinkHearsOfTheClaim(t *testing.T) {
+func TestWaitEndsWhenALinkIsClaimed(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	started := g.call("POST", "/v1/links", object{"user": "alice"})
 	a := g.whileWaiting(w, g.request(keyLink, "GET", "/v1/links/"+started.str("id"), nil), func() {
 		g.call("POST", "/v1/links", object{"user": "bob"}) // changes of other links do not count
-		g.open(alice, started.str("start_url"))
+		g.Claim(alice, started.str("start_url"))
 	})
 	if a.status != 200 || a.str("status") != "claimed" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
-func TestWhoFollowsAVerificationHearsOfItsEnd(t *testing.T) {
+func TestWaitEndsWhenAVerificationEnds(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
 	id := g.verify("alice", "s")
 	a := g.whileWaiting(w, g.request(keyVerify, "GET", "/v1/verifications/"+id, nil), func() {
-		if err := g.codes.NotMe(t.Context(), botID, alice.ID, id); err != nil {
+		if err := g.Codes.NotMe(t.Context(), gatewaytest.BotID, alice.ID, id); err != nil {
 			t.Error(err)
 		}
 	})
@@ -75,7 +78,8 @@ func TestWhoFollowsAVerificationHearsOfItsEnd(t *testing.T) {
 	}
 }
 
-func TestWhoFollowsAMessageHearsOfItsDelivery(t *testing.T) {
+func TestWaitEndsWhenAMessageIsDelivered(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
 	id := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
@@ -86,9 +90,10 @@ func TestWhoFollowsAMessageHearsOfItsDelivery(t *testing.T) {
 }
 
 func TestCreationCanWaitForTheDelivery(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
-	deliver := func() { g.ended(g.last(alice).ID, delivery.StatusDelivered, nil) }
+	deliver := func() { g.ended(g.Last(alice).ID, delivery.StatusDelivered, nil) }
 	a := g.whileWaiting(w, g.request(keyVerify, "POST", "/v1/verifications", login("alice", "s")), deliver)
 	var v api.Verification
 	if a.into(&v); a.status != 201 || v.Delivery.Status != "delivered" {
@@ -100,7 +105,8 @@ func TestCreationCanWaitForTheDelivery(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsForWhatIsOverOrNotThere(t *testing.T) {
+func TestNoWaitForEndedOrUnknown(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t)
 	link := g.link("", "alice", alice)
 	if a := g.call("GET", "/v1/links/"+link, nil, "Prefer", "wait=20"); a.str("status") != "verified" {
@@ -112,6 +118,7 @@ func TestNobodyWaitsForWhatIsOverOrNotThere(t *testing.T) {
 }
 
 func TestWaitLastsAsLongAsPreferredAndAtMost25Seconds(t *testing.T) {
+	t.Parallel()
 	for prefer, want := range map[string]time.Duration{
 		"wait=3": 3 * time.Second, "Wait=3": 3 * time.Second, `wait="3"`: 3 * time.Second, "respond-async, wait=3": 3 * time.Second,
 		"wait=3;foo=bar": 0, "wait=25": 25 * time.Second, "wait=26": 25 * time.Second, "wait=9223372036854775807": 25 * time.Second,
@@ -131,7 +138,8 @@ func TestWaitLastsAsLongAsPreferredAndAtMost25Seconds(t *testing.T) {
 	}
 }
 
-func TestExpiryDuringTheWaitIsTold(t *testing.T) {
+func TestExpiryDuringTheWaitIsReported(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t)
 		id := g.call("POST", "/v1/links", object{"user": "alice"}).str("id")
@@ -139,7 +147,7 @@ func TestExpiryDuringTheWaitIsTold(t *testing.T) {
 		var done sync.WaitGroup
 		done.Go(func() { a = g.call("GET", "/v1/links/"+id, nil, "Prefer", "wait=5") })
 		synctest.Wait()
-		g.clock.Advance(linking.Lifetime)
+		g.Clock.Advance(linking.Lifetime)
 		done.Wait()
 		if a.str("status") != "expired" {
 			t.Errorf("after the wait: %s", a.body)
@@ -148,7 +156,8 @@ func TestExpiryDuringTheWaitIsTold(t *testing.T) {
 }
 
 // A caller who disconnects will repeat the request with its Idempotency-Key, so the answer is stored.
-func TestAnswerIsKeptForACallerWhoHasGoneAway(t *testing.T) {
+func TestAnswerIsStoredForADisconnectedCaller(t *testing.T) {
+	t.Parallel()
 	g, w := newWatchedGateway(t)
 	g.link("", "alice", alice)
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -158,7 +167,7 @@ func TestAnswerIsKeptForACallerWhoHasGoneAway(t *testing.T) {
 	if !again.replayed() || again.str("id") != first.str("id") {
 		t.Errorf("again: %d %s\nfirst: %d %s", again.status, again.body, first.status, first.body)
 	}
-	if strings.Contains(g.log.String(), "level=ERROR") {
-		t.Errorf("a caller who hangs up is no error:\n%s", g.log)
+	if strings.Contains(g.Log.String(), "level=ERROR") {
+		t.Errorf("a caller who hangs up is no error:\n%s", g.Log)
 	}
 }

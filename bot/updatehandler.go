@@ -22,12 +22,12 @@ type Links interface {
 	Accept(ctx context.Context, botID, chatID int64, linkID string) error
 	NotMe(ctx context.Context, botID, chatID int64, linkID string) error
 	UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error
-	OfChat(ctx context.Context, botID, chatID int64) ([]linking.Link, error)
-	Known(ctx context.Context, botID, chatID int64) (bool, error)
-	Met(ctx context.Context, chat linking.Chat) error
-	Seen(ctx context.Context, chat linking.Chat) error
-	Blocked(ctx context.Context, botID, chatID int64) error
-	Migrated(ctx context.Context, botID, from, to int64) error
+	LinksOfChat(ctx context.Context, botID, chatID int64) ([]linking.Link, error)
+	ChatKnown(ctx context.Context, botID, chatID int64) (bool, error)
+	ChatStarted(ctx context.Context, chat linking.Chat) error
+	UpdateChat(ctx context.Context, chat linking.Chat) error
+	ChatBlocked(ctx context.Context, botID, chatID int64) error
+	ChatMigrated(ctx context.Context, botID, from, to int64) error
 }
 
 // Codes are the actions on second-factor codes that a chat can request.
@@ -42,7 +42,7 @@ type Messages interface {
 	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
 	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
 	// Started sends the messages that waited for the owner of a username to press Start, and reports whether there were any.
-	Started(ctx context.Context, botID int64, username string) (bool, error)
+	SendWaiting(ctx context.Context, botID int64, username string) (bool, error)
 }
 
 // Topics are the secret addresses that programs use to write to users.
@@ -113,13 +113,13 @@ func (h *UpdateHandler) membership(ctx context.Context, m *models.ChatMemberUpda
 	}
 	switch m.NewChatMember.Type {
 	case models.ChatMemberTypeBanned: // "kicked"
-		return h.links.Blocked(ctx, h.client.ID(), m.Chat.ID)
+		return h.links.ChatBlocked(ctx, h.client.ID(), m.Chat.ID)
 	case models.ChatMemberTypeMember:
-		known, err := h.links.Known(ctx, h.client.ID(), m.Chat.ID)
+		known, err := h.links.ChatKnown(ctx, h.client.ID(), m.Chat.ID)
 		if err != nil || !known {
 			return err
 		}
-		return h.links.Met(ctx, h.chat(m.Chat, &m.From))
+		return h.links.ChatStarted(ctx, h.chat(m.Chat, &m.From))
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ const oldCommand = time.Hour
 
 func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.Message) error {
 	if m.MigrateToChatID != 0 {
-		return h.links.Migrated(ctx, h.client.ID(), m.Chat.ID, m.MigrateToChatID)
+		return h.links.ChatMigrated(ctx, h.client.ID(), m.Chat.ID, m.MigrateToChatID)
 	}
 	if m.From == nil || m.From.IsBot {
 		return nil
@@ -153,21 +153,21 @@ func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.M
 		if err := h.links.Claim(ctx, chat, argument); err != nil {
 			return err
 		}
-		_, err := h.messages.Started(ctx, chat.BotID, chat.Username)
+		_, err := h.messages.SendWaiting(ctx, chat.BotID, chat.Username)
 		return err
 	}
 	if command == "start" {
-		if err := h.links.Met(ctx, chat); err != nil {
+		if err := h.links.ChatStarted(ctx, chat); err != nil {
 			return err
 		}
 		// A user who gets the code they came for needs no help text.
-		if sent, err := h.messages.Started(ctx, chat.BotID, chat.Username); err != nil || sent {
+		if sent, err := h.messages.SendWaiting(ctx, chat.BotID, chat.Username); err != nil || sent {
 			return err
 		}
-	} else if err := h.links.Seen(ctx, chat); err != nil {
+	} else if err := h.links.UpdateChat(ctx, chat); err != nil {
 		return err
 	}
-	links, err := h.links.OfChat(ctx, chat.BotID, chat.ID)
+	links, err := h.links.LinksOfChat(ctx, chat.BotID, chat.ID)
 	if err != nil {
 		return err
 	}

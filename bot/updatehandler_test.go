@@ -52,7 +52,7 @@ type silent struct{ bot.Messages }
 
 func (silent) Reply(context.Context, int64, int64, delivery.Lane, delivery.Body) error { return nil }
 
-func (silent) Started(context.Context, int64, string) (bool, error) { return false, nil }
+func (silent) SendWaiting(context.Context, int64, string) (bool, error) { return false, nil }
 
 // Start tokens are random. One that looks like an unknown button claims its link like any other. The known buttons
 // work as links.

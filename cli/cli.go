@@ -96,10 +96,11 @@ To use it: get a bot token from @BotFather, let setup write telegate.toml, make 
 
 // Main runs the program with the real Telegram and network and returns the exit status.
 func Main(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return Run(ctx, args, &Env{
-		Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Network: doctor.RealNetwork(),
-		OpenAccounts: func(t config.Telegram) (setup.Accounts, error) { return setup.Telegram(t) },
-	})
+	env := &Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Network: doctor.RealNetwork()}
+	if userclient.InBuild {
+		env.OpenAccounts = func(t config.Telegram) (setup.Accounts, error) { return setup.Telegram(t) }
+	}
+	return Run(ctx, args, env)
 }
 
 // Run parses the arguments, runs one command and returns the exit status.

@@ -3,6 +3,7 @@ package cli
 import (
 	"telegate/config"
 	"telegate/internal/exit"
+	"telegate/userclient"
 )
 
 type configFlag struct {
@@ -14,6 +15,9 @@ func (f configFlag) load(env *Env) (*config.Config, error) {
 	cfg, err := config.Load(f.Config, env.Getenv)
 	if err != nil {
 		return nil, exit.AsUsage(err)
+	}
+	if t := cfg.Messaging.Telegram; !userclient.InBuild && (t.Session != "" || t.Fallback.Enabled) {
+		cfg.Warnings = append(cfg.Warnings, userclient.ErrNotInBuild.Error())
 	}
 	return cfg, nil
 }

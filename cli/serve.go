@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 
 	"telegate/config"
+	"telegate/doctor"
 	"telegate/gateway"
 	"telegate/internal/logging"
 	"telegate/internal/version"
@@ -39,6 +40,10 @@ func (c serveCmd) Run(ctx context.Context, env *Env) error {
 	}
 	g, err := gateway.Open(ctx, gateway.Options{
 		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, env.Getenv) }, Logger: log, DataCentres: env.DataCentres,
+		Check: func(ctx context.Context) []doctor.Finding {
+			d := newDoctor(c.Config, env)
+			return d.Run(ctx, d.LiveChecks())
+		},
 	})
 	if err != nil && ctx.Err() != nil { // stopped on purpose; the next start continues
 		log.Info("stopped during the start", "at", err)

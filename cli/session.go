@@ -64,7 +64,7 @@ func (c sessionImportCmd) Run(ctx context.Context, env *Env) error {
 		if err != nil {
 			return err
 		}
-		if err := userclient.Keep(ctx, d, s, who); err != nil {
+		if err := userclient.SaveSession(ctx, d, s, who); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(env.Stdout, "stored the session of %s\n", who)
@@ -150,7 +150,7 @@ func (c sessionRevokeCmd) Run(ctx context.Context, env *Env) error {
 		if err := userclient.LogOut(ctx, app, s); err != nil {
 			return err
 		}
-		if err := d.Forget(ctx, "user"); err != nil {
+		if err := d.DeleteSession(ctx, "user"); err != nil {
 			return err
 		}
 		next := ""
@@ -167,7 +167,7 @@ func currentSession(ctx context.Context, cfg *config.Config, d *db.DB) (userclie
 	if text := cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}
-	return userclient.Kept(ctx, d)
+	return userclient.StoredSession(ctx, d)
 }
 
 // withMTProto calls do with the open database and the MTProto application. No gateway may have the database open.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"telegate/internal/version"
+	"telegate/userclient"
 )
 
 type versionCmd struct {
@@ -23,8 +24,12 @@ func (c versionCmd) Run(env *Env) error {
 	if c.JSON {
 		return printJSON(env.Stdout, b)
 	}
+	mtproto := ""
+	if !userclient.InBuild {
+		mtproto = "not in this build"
+	}
 	_, err := fmt.Fprintln(env.Stdout, "telegate", b.Version)
-	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}} {
+	for _, line := range [][2]string{{"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform}, {"mtproto", mtproto}} {
 		if line[1] != "" && err == nil {
 			_, err = fmt.Fprintf(env.Stdout, "%-9s %s\n", line[0], line[1])
 		}

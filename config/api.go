@@ -12,21 +12,21 @@ import (
 	"unicode/utf8"
 )
 
-// scopes are what a key may be allowed to do.
+// scopes are the permissions that a key can have.
 var scopes = []string{"link", "verify", "send", "admin"}
 
 // maxUser is the longest id of a user, in characters, as in the API.
 const maxUser = 256
 
-// allDomains stands for every domain in a key.
+// allDomains means every domain in a key.
 const allDomains = "*"
 
 // maxSocketPath is the longest path of a unix socket, in bytes: sun_path holds 104 on the BSDs and macOS, the final NUL included.
 const maxSocketPath = 103
 
-var hashShape = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var hashPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// Public reports whether other machines can reach the address the gateway listens on.
+// Public reports whether other machines can reach the gateway's address.
 func (a API) Public() bool {
 	if strings.HasPrefix(a.Listen, "unix:") {
 		return false
@@ -56,7 +56,7 @@ func (t *table) api(domains map[string]Domain) API {
 	return a
 }
 
-// listen reads the address.
+// listen reads the key "listen".
 func (t *table) listen() string {
 	text, ok := t.string("listen")
 	if !ok {
@@ -80,19 +80,19 @@ func (t *table) listen() string {
 	return text
 }
 
-// certificate reads the two files, whose paths are those the process can open, and checks that they belong together.
+// certificate returns the two paths, made absolute, and checks that the files belong together.
 func (t *table) certificate() (cert, key string) {
 	cert, hasCert := t.string("tls_cert")
 	key, hasKey := t.string("tls_key")
 	if !hasCert || !hasKey {
 		return "", ""
 	}
-	certPEM, _, err := readFile(t.p.resolve(cert), maxFile)
+	certPEM, _, err := readFile(t.p.absolute(cert), maxFile)
 	if err != nil {
 		t.fault("tls_cert", "names a file that cannot be read: %s", reason(err, cert))
 		return "", ""
 	}
-	keyPEM, open, err := readFile(t.p.resolve(key), maxFile)
+	keyPEM, open, err := readFile(t.p.absolute(key), maxFile)
 	if err != nil {
 		t.fault("tls_key", "names a file that cannot be read: %s", reason(err, key))
 		return "", ""
@@ -102,9 +102,9 @@ func (t *table) certificate() (cert, key string) {
 		return "", ""
 	}
 	if open {
-		t.warn("tls_key", "names a file that everybody on this machine can read; take that right away with chmod 600")
+		t.warn("tls_key", "names a file that everybody on this machine can read; run chmod 600 on it")
 	}
-	return t.p.resolve(cert), t.p.resolve(key)
+	return t.p.absolute(cert), t.p.absolute(key)
 }
 
 // keys reads [[api.keys]].
@@ -133,7 +133,7 @@ func (t *table) keys(domains map[string]Domain) []Key {
 func (t *table) apiKey(domains map[string]Domain) Key {
 	for _, name := range []string{"name", "hash", "domains", "scopes"} {
 		if _, there := t.lookup(name); !there {
-			t.fault(name, "is missing; print a whole table with: telegate key create")
+			t.fault(name, "is missing; print a complete section with: telegate key create")
 		}
 	}
 	var k Key
@@ -144,7 +144,7 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		case strings.HasPrefix(hash, keyPrefix):
 			t.fault("hash", "is the key itself; only its hash belongs here, and this key should be replaced: telegate key create")
 			k.Hash = ""
-		case !hashShape.MatchString(k.Hash):
+		case !hashPattern.MatchString(k.Hash):
 			t.fault("hash", `must be "sha256:" and 64 hexadecimal digits, as telegate key create prints it`)
 			k.Hash = ""
 		}
@@ -166,7 +166,7 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		k.User = user
 		switch {
 		case !slices.Contains(k.Scopes, "admin"):
-			t.fault("user", "is the account of an administrator, whom the console asks for a code; a key without the scope admin has none")
+			t.fault("user", "is only for keys with the scope admin: the console asks this account for a code")
 		case utf8.RuneCountInString(user) > maxUser || strings.ContainsFunc(user, unicode.IsControl):
 			t.fault("user", "must be one line of at most %d characters", maxUser)
 		}
@@ -178,7 +178,7 @@ func (t *table) apiKey(domains map[string]Domain) Key {
 		case !isText:
 			t.fault("user_domain", "must be a string in quotes, not %s", kind(found))
 		case k.User == "":
-			t.fault("user_domain", "says where user is, and there is no user beside it")
+			t.fault("user_domain", "is the domain of user, which is missing")
 		case !known:
 			t.fault("user_domain", "is %s, which is not a configured domain", quoted(k.UserDomain))
 		}

@@ -107,7 +107,7 @@ func TestCertificateKeyOthersCanReadIsAWarning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "api.tls_key names a file that everybody on this machine can read; take that right away with chmod 600"
+	const want = "api.tls_key names a file that everybody on this machine can read; run chmod 600 on it"
 	if c.Warnings[0] != want {
 		t.Errorf("got %q", c.Warnings)
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// keyPrefix makes an API key known for what it is, to people and to scanners for leaked secrets.
+// keyPrefix marks an API key, for people and for scanners for leaked secrets.
 const keyPrefix = "tgk_"
 
-// NewAPIKey returns a new key: "tgk_" and 32 bytes of crypto/rand in base64url, 47 characters. The configuration takes its HashAPIKey;
-// the key itself is shown once and kept nowhere.
+// NewAPIKey returns a new key: "tgk_" and 32 bytes of crypto/rand in base64url, 47 characters. The configuration stores only its
+// HashAPIKey; the key itself is shown once.
 func NewAPIKey() (key string, err error) {
 	random := make([]byte, 32)
 	if _, err := rand.Read(random); err != nil {
@@ -24,7 +24,7 @@ func NewAPIKey() (key string, err error) {
 	return keyPrefix + base64.RawURLEncoding.EncodeToString(random), nil
 }
 
-// HashAPIKey returns what Key.Hash holds for a key. SHA-256 without salt is enough for 256 random bits: there is nothing to guess.
+// HashAPIKey returns the value of Key.Hash for a key. SHA-256 without salt is enough: 256 random bits cannot be guessed.
 func HashAPIKey(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "sha256:" + hex.EncodeToString(sum[:])
@@ -44,7 +44,7 @@ func KeyTable(k Key) string {
 func tomlValue(v any) string {
 	line, err := toml.Marshal(map[string]any{"v": v})
 	if err != nil {
-		return `""` // the library refuses types only, and none that is passed here
+		return `""` // impossible: the library rejects only types that are not used here
 	}
 	return strings.TrimSpace(strings.TrimPrefix(string(line), "v = "))
 }

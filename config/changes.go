@@ -9,12 +9,12 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Changes names what differs between two configurations, as the file names it: "limits.code_ttl", "domains.corp.title"; a table that only
-// one of them has by its own name, "domains.corp". It never holds a value.
+// Changes returns the keys that differ between two configurations, such as "limits.code_ttl" or "domains.corp.title". A table that
+// only one of them has is named as a whole: "domains.corp". The result contains no values.
 func (c *Config) Changes(old *Config) []string {
 	var names []string
-	differ(&names, nil, old.rendered(), c.rendered())
-	// Of secrets the rendering shows no more than that they are set.
+	diffTables(&names, nil, old.rendered(), c.rendered())
+	// The rendering only shows that a secret is set, so secrets are compared below.
 	names = slices.DeleteFunc(names, func(name string) bool {
 		for _, secret := range []string{"bottoken", "apihash", "session", "proxy"} {
 			if strings.HasSuffix(name, ".messaging.telegram."+secret) || name == "messaging.telegram."+secret {
@@ -34,7 +34,7 @@ func (c *Config) Changes(old *Config) []string {
 	return slices.Compact(names)
 }
 
-// DomainTable is what a domain's table is called in the file: domains.corp, or domains."".
+// DomainTable is the name of a domain's table in the file: domains.corp, or domains."".
 func DomainTable(id string) string { return toml.Key{"domains", id}.String() }
 
 func secretChanges(prefix string, old, now Telegram) []string {
@@ -50,7 +50,7 @@ func secretChanges(prefix string, old, now Telegram) []string {
 	return names
 }
 
-// rendered is what Render writes, read again.
+// rendered decodes the output of Render.
 func (c *Config) rendered() map[string]any {
 	var text strings.Builder
 	var values map[string]any
@@ -58,13 +58,13 @@ func (c *Config) rendered() map[string]any {
 		panic(err) // a strings.Builder takes everything
 	}
 	if _, err := toml.Decode(text.String(), &values); err != nil {
-		panic("config renders what it cannot read: " + err.Error())
+		panic("config cannot read its own rendering: " + err.Error())
 	}
 	return values
 }
 
-// differ appends the names of what differs below a key.
-func differ(names *[]string, at toml.Key, old, now map[string]any) {
+// diffTables appends the names of the keys that differ below a key.
+func diffTables(names *[]string, at toml.Key, old, now map[string]any) {
 	keys := slices.Collect(maps.Keys(old))
 	for key := range now {
 		if _, ok := old[key]; !ok {
@@ -77,7 +77,7 @@ func differ(names *[]string, at toml.Key, old, now map[string]any) {
 		after, stays := now[key].(map[string]any)
 		switch {
 		case isTable && stays:
-			differ(names, name, before, after)
+			diffTables(names, name, before, after)
 		case !reflect.DeepEqual(old[key], now[key]):
 			*names = append(*names, name.String())
 		}

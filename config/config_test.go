@@ -152,7 +152,7 @@ func TestSampleMeansWhatItSays(t *testing.T) {
 		Retention: config.Retention{MessagesDays: 30, UpdatesDays: 7, AuditDays: 400},
 		Log:       config.Log{Level: slog.LevelInfo, Format: "text"},
 		Warnings: []string{
-			"messaging.telegram.session is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out",
+			"messaging.telegram.session is not used: the bot sends everything; to use it as a fallback, set enabled = true in [messaging.telegram.fallback]",
 		},
 	}
 	if diff := cmp.Diff(want, c, ignorePrivate, secrets); diff != "" {

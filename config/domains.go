@@ -13,13 +13,13 @@ import (
 
 var domainCharacters = regexp.MustCompile(`^[\p{L}\p{N}._-]*$`)
 
-// isDomainID tells whether a text in lower case may be a domain's id. It leaves out "*", which means all domains in a key.
-// Lengths are counted here and not in patterns, which would take a twentieth of a second to compile at each start.
+// isDomainID reports whether a text in lower case is a valid domain id. "*" is not: it means all domains in a key.
+// Lengths are not part of the patterns: compiling those would take 50 ms at each start.
 func isDomainID(id string) bool {
 	return utf8.RuneCountInString(id) <= 64 && domainCharacters.MatchString(id)
 }
 
-// maxTitle is the length of a domain's title and of a key's name, in characters: they stand in short messages and log lines.
+// maxTitle is the longest domain title and key name, in characters: they are used in short messages and log lines.
 const maxTitle = 64
 
 // domains reads [domains.ID] for every id, and adds the default domain.
@@ -44,7 +44,7 @@ func (t *table) domains(shared Telegram) map[string]Domain {
 		name := domainName(lower)
 		d := t.p.table(name, "in ["+name+"]", all.at.key(e.key), values).domain(lower, shared)
 		domains[lower] = d
-		t.p.checkEnvWord(words, lower)
+		t.p.checkEnvName(words, lower)
 	}
 	if _, ok := domains[""]; !ok {
 		domains[""] = t.p.table(domainName(""), "", "", nil).domain("", shared)
@@ -52,10 +52,10 @@ func (t *table) domains(shared Telegram) map[string]Domain {
 	return domains
 }
 
-// originKey returns where Config.origins keeps the origin of a domain's bot token. Shared secrets stand there under their own names.
+// originKey is the key of a domain's bot token in Config.origins. Shared secrets have their own names there.
 func originKey(domain string) string { return "domains." + domain }
 
-// domainName returns how a domain's table is called in messages: domains.corp or domains."".
+// domainName is the name of a domain's table in messages: domains.corp or domains."".
 func domainName(id string) string {
 	if name := quoted(id); id == "" || name != `"`+id+`"` || strings.Contains(id, ".") {
 		return "domains." + name
@@ -91,8 +91,8 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	defer messaging.close()
 	telegram := messaging.table("telegram")
 	defer telegram.close()
-	bot, token := telegram.bot("TELEGATE_DOMAINS_" + envWord(id) + "_MESSAGING_TELEGRAM_")
-	if !token.there {
+	bot, token := telegram.bot("TELEGATE_DOMAINS_" + envName(id) + "_MESSAGING_TELEGRAM_")
+	if !token.present {
 		if shared.BotToken == "" && !t.p.hasUser && len(t.values) > 0 {
 			unless := ""
 			if t.p.hasApp {
@@ -107,7 +107,7 @@ func (t *table) domain(id string, shared Telegram) Domain {
 		}
 		return d
 	}
-	t.p.cfg.origins[originKey(id)] = token.from
+	t.p.cfg.origins[originKey(id)] = token.origin
 	d.Telegram.BotToken = bot.BotToken
 	if bot.BaseURL != "" {
 		d.Telegram.BaseURL = bot.BaseURL
@@ -119,7 +119,7 @@ func (t *table) domain(id string, shared Telegram) Domain {
 	return d
 }
 
-// label reads a string that people see in one line.
+// label reads a string that is shown on one line.
 func (t *table) label(name string) (string, bool) {
 	text, ok := t.string(name)
 	if ok && (utf8.RuneCountInString(text) > maxTitle || strings.ContainsFunc(text, unicode.IsControl)) {
@@ -129,8 +129,8 @@ func (t *table) label(name string) (string, bool) {
 	return text, ok
 }
 
-// envWord returns a domain id as it stands in the names of environment variables.
-func envWord(id string) string {
+// envName is a domain id in the name of an environment variable.
+func envName(id string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r
@@ -139,9 +139,9 @@ func envWord(id string) string {
 	}, strings.ToUpper(id))
 }
 
-// checkEnvWord reports a variable that two domains would read.
-func (p *parser) checkEnvWord(words map[string]string, id string) {
-	word := envWord(id)
+// checkEnvName reports a set variable that belongs to two domains.
+func (p *parser) checkEnvName(words map[string]string, id string) {
+	word := envName(id)
 	other, taken := words[word]
 	words[word] = id
 	variable := "TELEGATE_DOMAINS_" + word + "_MESSAGING_TELEGRAM_BOTTOKEN"

@@ -10,21 +10,20 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Change is one key of a table that is to have another value. A nil Value removes the key.
+// Change sets one key of a table. A nil Value removes the key.
 type Change struct {
 	Key   string
 	Value any // a string, an integer or a boolean
 }
 
-// ErrNotEdited says that a file is written in a way that Edit cannot change without touching more than it was asked to.
+// ErrNotEdited: Edit cannot change the file without changing other parts of it.
 var ErrNotEdited = errors.New("the file is written in a way that telegate cannot change without touching other parts of it; put the lines in by hand")
 
-// Edit returns the content of a configuration with keys of one table changed, such as "messaging", "telegram". Every byte that has nothing
-// to do with them stays: comments, order, line ends, spelling of keys. A key that is there in another case keeps its spelling; a new one
-// goes behind the others of its table, and a new table to the end.
+// Edit returns the content of a configuration with changed keys of one table, such as "messaging", "telegram". All other bytes stay:
+// comments, order, line ends, spelling of keys. An existing key keeps its upper and lower case; a new key goes after the others of
+// its table, and a new table to the end.
 //
-// name stands in the error for what is not TOML, which is an *Error. The result is read again before it is returned: if anything else
-// came out different, the error is ErrNotEdited.
+// name is used in the *Error for invalid TOML. Edit reads its result again: if anything else has changed, the error is ErrNotEdited.
 func Edit(name string, content []byte, table []string, changes []Change) ([]byte, error) {
 	before, err := decodeFile(name, content)
 	if err != nil {
@@ -32,17 +31,17 @@ func Edit(name string, content []byte, table []string, changes []Change) ([]byte
 	}
 	source, bom := strings.CutPrefix(string(content), "\ufeff")
 	for _, c := range changes {
-		source = editor{read(source), source, newline(source)}.change(table, c)
+		source = editor{scanTOML(source), source, lineEndOf(source)}.change(table, c)
 	}
 	if bom {
 		source = "\ufeff" + source
 	}
 	after, err := decodeFile(name, []byte(source))
-	if err != nil || !reflect.DeepEqual(without(before, table, changes), without(after, table, changes)) {
+	if err != nil || !reflect.DeepEqual(withoutChanges(before, table, changes), withoutChanges(after, table, changes)) {
 		return nil, ErrNotEdited
 	}
 	for _, c := range changes {
-		if !holds(after, table, c) {
+		if !hasValue(after, table, c) {
 			return nil, ErrNotEdited
 		}
 	}
@@ -60,12 +59,12 @@ func decodeFile(name string, content []byte) (map[string]any, error) {
 
 // editor makes one change.
 type editor struct {
-	*locator
-	source string
-	nl     string // the line ends of the file
+	*tomlScanner
+	source  string
+	lineEnd string // the line ends of the file
 }
 
-func newline(source string) string {
+func lineEndOf(source string) string {
 	if i := strings.IndexByte(source, '\n'); i > 0 && source[i-1] == '\r' {
 		return "\r\n"
 	}
@@ -78,7 +77,7 @@ func (e editor) change(names []string, c Change) string {
 		table = table.key(name)
 	}
 	for _, p := range e.pairs {
-		if fold(p.at) != fold(table.key(c.Key)) {
+		if lowerPath(p.at) != lowerPath(table.key(c.Key)) {
 			continue
 		}
 		if c.Value == nil {
@@ -89,13 +88,13 @@ func (e editor) change(names []string, c Change) string {
 	if c.Value == nil {
 		return e.source
 	}
-	return e.insert(names, fold(table), c)
+	return e.insert(names, lowerPath(table), c)
 }
 
-// insert adds a key that is not there yet, wherever its table is written.
+// insert adds a new key to its table.
 func (e editor) insert(names []string, table path, c Change) string {
 	for _, h := range e.headers {
-		if fold(h.at) != table {
+		if lowerPath(h.at) != table {
 			continue
 		}
 		last := h
@@ -106,11 +105,11 @@ func (e editor) insert(names []string, table path, c Change) string {
 		}
 		return e.insertLine(last, pairText([]string{c.Key}, c.Value))
 	}
-	// {…} with the pairs of the table, or of one above it; or dotted keys that name the table. The nearest counts, and of those the last.
-	var found *stretch
+	// {…} with the pairs of the table or of a parent, or dotted keys of the table. The nearest counts, and of those the last.
+	var found *sourceSpan
 	depth := -1
 	for i, p := range e.pairs {
-		at, in := fold(p.at), fold(p.in)
+		at, in := lowerPath(p.at), lowerPath(p.in)
 		var reach int
 		switch {
 		case strings.HasPrefix(string(table), string(at)) && e.source[p.value] == '{': // the braces themselves
@@ -127,7 +126,7 @@ func (e editor) insert(names []string, table path, c Change) string {
 	if found == nil {
 		return e.insertTable(names, table, c)
 	}
-	if isBraces := strings.HasPrefix(string(table), string(fold(found.at))); isBraces {
+	if isBraces := strings.HasPrefix(string(table), string(lowerPath(found.at))); isBraces {
 		key := append(slices.Clone(names[len(found.at.parts()):]), c.Key)
 		return e.insertInBraces(*found, pairText(key, c.Value))
 	}
@@ -138,8 +137,8 @@ func (e editor) insert(names []string, table path, c Change) string {
 	return e.insertLine(*found, pairText(key, c.Value))
 }
 
-// insertLine adds a line behind the one that a header or pair ends on, as far to the right.
-func (e editor) insertLine(after stretch, text string) string {
+// insertLine adds a line after the end of a header or pair, with the same indentation.
+func (e editor) insertLine(after sourceSpan, text string) string {
 	begin := strings.LastIndexByte(e.source[:after.start], '\n') + 1
 	indent := e.source[begin:after.start]
 	if strings.TrimLeft(indent, " \t") != "" {
@@ -147,14 +146,14 @@ func (e editor) insertLine(after stretch, text string) string {
 	}
 	length := strings.IndexByte(e.source[after.end:], '\n')
 	if length < 0 {
-		return e.source + e.nl + indent + text + e.nl
+		return e.source + e.lineEnd + indent + text + e.lineEnd
 	}
 	end := after.end + length + 1
-	return e.source[:end] + indent + text + e.nl + e.source[end:]
+	return e.source[:end] + indent + text + e.lineEnd + e.source[end:]
 }
 
 // insertInBraces adds a pair at the end of {…}.
-func (e editor) insertInBraces(braces stretch, text string) string {
+func (e editor) insertInBraces(braces sourceSpan, text string) string {
 	inside := strings.TrimRight(e.source[braces.value:braces.end-1], " \t\r\n")
 	switch {
 	case inside == "{":
@@ -167,7 +166,7 @@ func (e editor) insertInBraces(braces stretch, text string) string {
 	return e.source[:braces.value] + text + e.source[braces.value+len(inside):]
 }
 
-// insertTable adds the table itself, with the spelling that those above it have already.
+// insertTable adds the table, with the existing spelling of its parent tables.
 func (e editor) insertTable(names []string, table path, c Change) string {
 	names = slices.Clone(names)
 	for _, s := range slices.Concat(e.headers, e.pairs) {
@@ -181,15 +180,15 @@ func (e editor) insertTable(names []string, table path, c Change) string {
 	text := e.source
 	if text != "" {
 		if !strings.HasSuffix(text, "\n") {
-			text += e.nl
+			text += e.lineEnd
 		}
-		text += e.nl
+		text += e.lineEnd
 	}
-	return text + "[" + toml.Key(names).String() + "]" + e.nl + pairText([]string{c.Key}, c.Value) + e.nl
+	return text + "[" + toml.Key(names).String() + "]" + e.lineEnd + pairText([]string{c.Key}, c.Value) + e.lineEnd
 }
 
-// remove takes a pair out. A comment behind it stays.
-func (e editor) remove(p stretch) string {
+// remove removes a pair. A comment after it stays.
+func (e editor) remove(p sourceSpan) string {
 	before, after := e.source[:p.start], e.source[p.end:]
 	if p.inline {
 		if rest := strings.TrimLeft(after, " \t\r\n"); strings.HasPrefix(rest, ",") {
@@ -208,18 +207,18 @@ func pairText(key []string, value any) string {
 	return toml.Key(key).String() + " = " + tomlValue(value)
 }
 
-// fold is a path in lower case: keys match in any case.
-func fold(p path) path { return path(strings.ToLower(string(p))) }
+// lowerPath is a path in lower case: keys match in any case.
+func lowerPath(p path) path { return path(strings.ToLower(string(p))) }
 
-// without returns decoded TOML without the changed keys, and without tables above them that are empty then.
-func without(values map[string]any, table []string, changes []Change) map[string]any {
+// withoutChanges returns decoded TOML without the changed keys, and without parent tables that become empty.
+func withoutChanges(values map[string]any, table []string, changes []Change) map[string]any {
 	rest := maps.Clone(values)
 	for key, value := range values {
 		switch inner, isTable := value.(map[string]any); {
 		case len(table) == 0 && slices.ContainsFunc(changes, func(c Change) bool { return strings.EqualFold(c.Key, key) }):
 			delete(rest, key)
 		case len(table) > 0 && isTable && strings.EqualFold(key, table[0]):
-			left := without(inner, table[1:], changes)
+			left := withoutChanges(inner, table[1:], changes)
 			if rest[key] = left; len(left) == 0 {
 				delete(rest, key)
 			}
@@ -228,8 +227,8 @@ func without(values map[string]any, table []string, changes []Change) map[string
 	return rest
 }
 
-// holds reports whether decoded TOML has a key as a change wants it, once.
-func holds(values map[string]any, table []string, c Change) bool {
+// hasValue reports whether decoded TOML has the key of a change exactly once, with its value.
+func hasValue(values map[string]any, table []string, c Change) bool {
 	name, last := c.Key, len(table) == 0
 	if !last {
 		name = table[0]
@@ -249,5 +248,5 @@ func holds(values map[string]any, table []string, c Change) bool {
 		return c.Value != nil && tomlValue(found[0]) == tomlValue(c.Value)
 	}
 	inner, isTable := found[0].(map[string]any)
-	return isTable && holds(inner, table[1:], c)
+	return isTable && hasValue(inner, table[1:], c)
 }

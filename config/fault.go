@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Error is everything that is wrong with a configuration, in the order of the file.
+// Error lists all faults of a configuration, in the order of the file.
 type Error struct {
 	Faults []Fault
 }
@@ -23,15 +23,15 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Fault is one thing that is wrong with a configuration. It never holds the value of a secret.
+// Fault is one fault of a configuration. It never contains a secret.
 type Fault struct {
-	File    string // the configuration as it was named, or "environment"
-	Line    int    // from 1; 0 where no line is at fault, as with a key that is missing
-	Key     string // the key at fault with its tables, or the environment variable; empty where the TOML itself is broken
-	Message string // a sentence that names the key and says what to do
+	File    string // the given name of the configuration, or "environment"
+	Line    int    // from 1; 0 if no line is at fault, for example for a missing key
+	Key     string // the key with its tables, or the environment variable; empty for invalid TOML
+	Message string // a sentence with the key and what to do
 }
 
-// String returns the fault as compilers print theirs: "telegate.toml:12: unknown key …".
+// String formats the fault like a compiler: "telegate.toml:12: unknown key …".
 func (f Fault) String() string {
 	if f.Line == 0 {
 		return f.File + ": " + f.Message
@@ -39,7 +39,7 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Message)
 }
 
-// sortFaults puts faults into the order of the file, those without a line last.
+// sortFaults sorts faults by line; those without a line come last.
 func sortFaults(faults []Fault) {
 	line := func(f Fault) int {
 		if f.Line == 0 {
@@ -52,11 +52,11 @@ func sortFaults(faults []Fault) {
 	})
 }
 
-// plainName matches names that can be shown. No secret does: a bot token holds a colon, an API hash has 32 characters, a session and an
-// API key have more.
+// plainName matches names that are safe to show. It matches no secret: a bot token contains a colon, an API hash has 32 characters, a
+// session and an API key have more.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9._-]{0,31}$`)
 
-// quoted returns a name from the file in quotes, or "…" where somebody may have put a secret in its place.
+// quoted returns a name from the file in quotes, or "…" if it may be a secret.
 func quoted(name string) string {
 	if !plainName.MatchString(name) {
 		return `"…"`

@@ -88,9 +88,9 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"baseurl without bot", "[domains.corp.messaging.telegram]\nbaseurl = 'https://tg.example'",
 			"telegate.toml:4: domains.corp.messaging.telegram.baseurl needs a bottoken beside it: without a bot of its own the domain uses the shared one as it is"},
 		{"same bot, other token", "[domains.corp.messaging.telegram]\nbottoken = '" + token + "x'",
-			"telegate.toml:4: domains.corp.messaging.telegram.bottoken is another token of a bot that stands elsewhere in the file; one of the two is out of date"},
+			"telegate.toml:4: domains.corp.messaging.telegram.bottoken is another token of a bot that is also elsewhere in the file; one of the two is out of date"},
 		{"same bot, other way", "[domains.corp.messaging.telegram]\nbottoken = '" + token + "'\nproxy = 'http://127.0.0.1:1'",
-			"telegate.toml:4: domains.corp.messaging.telegram.bottoken is that of a bot which stands elsewhere with another baseurl or proxy; a bot has one way to Telegram"},
+			"telegate.toml:4: domains.corp.messaging.telegram.bottoken belongs to a bot that is elsewhere in the file with another baseurl or proxy; a bot can have only one"},
 
 		// API
 		{"public port", "[api]\nlisten = ':8080'", public},
@@ -108,10 +108,10 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"half a certificate", "[api]\ntls_key = 'key.pem'", "telegate.toml:3: api.tls_cert and tls_key belong together; set both or none"},
 		{"certificate that is not there", "[api]\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'",
 			"telegate.toml:4: api.tls_cert names a file that cannot be read: no such file or directory (relative paths start at the folder of the configuration)"},
-		{"key without anything", "[[api.keys]]", "telegate.toml:3: api.keys.domains is missing; print a whole table with: telegate key create\n" +
-			"telegate.toml:3: api.keys.hash is missing; print a whole table with: telegate key create\n" +
-			"telegate.toml:3: api.keys.name is missing; print a whole table with: telegate key create\n" +
-			"telegate.toml:3: api.keys.scopes is missing; print a whole table with: telegate key create"},
+		{"key without anything", "[[api.keys]]", "telegate.toml:3: api.keys.domains is missing; print a complete section with: telegate key create\n" +
+			"telegate.toml:3: api.keys.hash is missing; print a complete section with: telegate key create\n" +
+			"telegate.toml:3: api.keys.name is missing; print a complete section with: telegate key create\n" +
+			"telegate.toml:3: api.keys.scopes is missing; print a complete section with: telegate key create"},
 		{"key without prefix", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash[7:] + "'\ndomains = ['*']\nscopes = ['send']",
 			`telegate.toml:5: api.keys.hash must be "sha256:" and 64 hexadecimal digits, as telegate key create prints it`},
 		{"key itself", "[[api.keys]]\nname = 'mesh'\nhash = 'tgk_" + strings.Repeat("k", 43) + "'\ndomains = ['*']\nscopes = ['send']",
@@ -121,13 +121,13 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"unknown scope", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send', 'read']",
 			`telegate.toml:7: api.keys.scopes holds "read", which is none of link, verify, send, admin`},
 		{"account without admin", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send']\nuser = 'alice'",
-			"telegate.toml:8: api.keys.user is the account of an administrator, whom the console asks for a code; a key without the scope admin has none"},
+			"telegate.toml:8: api.keys.user is only for keys with the scope admin: the console asks this account for a code"},
 		{"account of two lines", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = \"a\\nb\"",
 			"telegate.toml:8: api.keys.user must be one line of at most 256 characters"},
 		{"account in no domain", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = 'a'\nuser_domain = 'corp'",
 			`telegate.toml:9: api.keys.user_domain is "corp", which is not a configured domain`},
 		{"domain of no account", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser_domain = ''",
-			"telegate.toml:8: api.keys.user_domain says where user is, and there is no user beside it"},
+			"telegate.toml:8: api.keys.user_domain is the domain of user, which is missing"},
 		{"domain of a kind", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = 'a'\nuser_domain = 1",
 			"telegate.toml:9: api.keys.user_domain must be a string in quotes, not an integer"},
 		{"no scope", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = []",
@@ -138,9 +138,9 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 			"telegate.toml:10: api.keys.hash is the hash of another key as well; print a new one with: telegate key create"},
 
 		// Database, limits, log
-		{"database in memory", "[database]\npath = ':memory:'", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},
-		{"database by URL", "[database]\npath = 'file:x?mode=memory'", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},
-		{"database with NUL", "[database]\npath = \"a\\u0000b\"", "telegate.toml:4: database.path must be the path of a file: what the gateway accepts has to be on disk"},
+		{"database in memory", "[database]\npath = ':memory:'", "telegate.toml:4: database.path must be the path of a file: the gateway must store accepted messages on disk"},
+		{"database by URL", "[database]\npath = 'file:x?mode=memory'", "telegate.toml:4: database.path must be the path of a file: the gateway must store accepted messages on disk"},
+		{"database with NUL", "[database]\npath = \"a\\u0000b\"", "telegate.toml:4: database.path must be the path of a file: the gateway must store accepted messages on disk"},
 		{"too slow", "[limits]\nbot_per_second = 0", "telegate.toml:4: limits.bot_per_second must be from 1 to 1000 messages a second"},
 		{"too fast", "[limits]\nbot_per_second = 1000.5", "telegate.toml:4: limits.bot_per_second must be from 1 to 1000 messages a second"},
 		{"not a number", "[limits]\nchat_per_second = nan", "telegate.toml:4: limits.chat_per_second must be from 0.1 to 10 messages a second"},
@@ -175,23 +175,23 @@ const public = "telegate.toml:4: api.listen can be reached from other machines, 
 
 func TestBrokenTOMLNamesTheLine(t *testing.T) {
 	for _, test := range []struct{ name, source, want string }{
-		{"text that begins like a number", "[log]\nlevel = info", "telegate.toml:4: not valid TOML: something follows the value; strings go in quotes, and each key has a line of its own"},
-		{"text without quotes", "[log]\nlevel = debug", "telegate.toml:4: not valid TOML: this is not a value; strings go in quotes"},
-		{"no value", "[log]\nlevel =\n", "telegate.toml:4: not valid TOML: this is not a value; strings go in quotes"},
-		{"number with letters", "apihash = 123abc", "telegate.toml:3: not valid TOML: something follows the value; strings go in quotes, and each key has a line of its own"},
-		{"leading zeros", "apiid = 00000000", "telegate.toml:3: not valid TOML: this is not a value; strings go in quotes"},
-		{"number out of range", "apiid = 92233720368547758089", "telegate.toml:3: not valid TOML: this is not a value; strings go in quotes"},
+		{"text that begins like a number", "[log]\nlevel = info", "telegate.toml:4: not valid TOML: there is something after the value; put strings in quotes, and each key on its own line"},
+		{"text without quotes", "[log]\nlevel = debug", "telegate.toml:4: not valid TOML: this is not a value; put strings in quotes"},
+		{"no value", "[log]\nlevel =\n", "telegate.toml:4: not valid TOML: this is not a value; put strings in quotes"},
+		{"number with letters", "apihash = 123abc", "telegate.toml:3: not valid TOML: there is something after the value; put strings in quotes, and each key on its own line"},
+		{"leading zeros", "apiid = 00000000", "telegate.toml:3: not valid TOML: this is not a value; put strings in quotes"},
+		{"number out of range", "apiid = 92233720368547758089", "telegate.toml:3: not valid TOML: this is not a value; put strings in quotes"},
 		{"open quote", "[log]\nlevel = 'info\nformat = 'text'", "telegate.toml:4: not valid TOML: a string does not end on its line; its closing quote is missing"},
 		{"open at the end", "[api]\nkeys = [", "telegate.toml:4: not valid TOML: the file ends inside a value; a closing quote or bracket is missing"},
-		{"no equals sign", "[log]\nlevel 'info'", "telegate.toml:4: not valid TOML: a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"},
-		{"colon", "[log]\nlevel: 'info'", "telegate.toml:4: not valid TOML: a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"},
-		{"key twice", "[log]\nlevel = 'info'\nlevel = 'info'", "telegate.toml:5: not valid TOML: this key or table stands here for the second time"},
-		{"table twice", "[log]\n[api]\n[log]", "telegate.toml:5: not valid TOML: this key or table stands here for the second time"},
+		{"no equals sign", "[log]\nlevel 'info'", "telegate.toml:4: not valid TOML: after a key comes = and its value; put names with characters other than letters, digits, _ and - in quotes"},
+		{"colon", "[log]\nlevel: 'info'", "telegate.toml:4: not valid TOML: after a key comes = and its value; put names with characters other than letters, digits, _ and - in quotes"},
+		{"key twice", "[log]\nlevel = 'info'\nlevel = 'info'", "telegate.toml:5: not valid TOML: this key or table is defined twice"},
+		{"table twice", "[log]\n[api]\n[log]", "telegate.toml:5: not valid TOML: this key or table is defined twice"},
 		{"empty table name", "[]", "telegate.toml:3: not valid TOML: a table is written [name], an array of tables [[name]]"},
 		{"half a list header", "[[api.keys]\nname = 'x'", "telegate.toml:3: not valid TOML: a table is written [name], an array of tables [[name]]"},
 		{"Windows path", "[database]\npath = \"C:\\data\"", `telegate.toml:4: not valid TOML: a backslash in "…" begins an escape such as \n; write two of them, or use '…'`},
 		{"missing comma", "[api]\nkeys = ['a' 'b']", "telegate.toml:4: not valid TOML: commas separate the elements of an array or inline table, and a bracket closes it"},
-		{"control character", "[log]\nlevel = 'a\x01'", "telegate.toml:4: not valid TOML: the file holds a control character; save it as plain text"},
+		{"control character", "[log]\nlevel = 'a\x01'", "telegate.toml:4: not valid TOML: the file contains a control character; save it as plain text"},
 		{"Latin-1", "[log]\nlevel = '\xfc'", "telegate.toml: the file is not UTF-8 text; save it as UTF-8"},
 		{"too large", strings.Repeat("#", 256<<10), "telegate.toml: the file is larger than 256 KiB"},
 	} {

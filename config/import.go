@@ -16,28 +16,28 @@ import (
 // Imported is what ImportMeshCentral makes of MeshCentral's configuration.
 type Imported struct {
 	TOML    []byte // telegate.toml
-	Secrets bool   // it holds some
-	Notes   []Note // what became of each part of the source, in its order. They hold no secret
+	Secrets bool   // TOML contains secrets
+	Notes   []Note // the result for each part of the source, in its order; no secrets
 }
 
-// Note says what became of one part of the source.
+// Note is the result for one part of the source.
 type Note struct {
-	Line int // of the source; 0 where it is about the result
+	Line int // of the source; 0 if the note is about the result
 	Kind NoteKind
 	Text string
 }
 
-// NoteKind is what became of it.
+// NoteKind is the kind of a result.
 type NoteKind string
 
 const (
-	Taken     NoteKind = "taken"     // it stands in telegate.toml
-	Ignored   NoteKind = "ignored"   // it does not concern telegate
-	Attention NoteKind = "attention" // the administrator has to look at it
+	Taken     NoteKind = "taken"     // imported into telegate.toml
+	Ignored   NoteKind = "ignored"   // not for telegate
+	Attention NoteKind = "attention" // the administrator must check it
 )
 
-// ImportMeshCentral turns MeshCentral's config.json into telegate.toml. The error says that the source cannot be read at all; everything
-// else is a note. name stands in messages.
+// ImportMeshCentral turns MeshCentral's config.json into telegate.toml. It returns an error only if the source cannot be read;
+// everything else is a note. name is used in messages.
 func ImportMeshCentral(name string, data []byte) (Imported, error) {
 	f := &meshFile{name: name, data: data}
 	root, err := f.root()
@@ -64,8 +64,8 @@ func ImportMeshCentral(name string, data []byte) (Imported, error) {
 type importer struct {
 	*meshFile
 	out      strings.Builder
-	secrets  bool     // some stand in out
-	defaults []member // domainDefaults, for each domain that has none of its own
+	secrets  bool     // out contains secrets
+	defaults []member // domainDefaults, for keys that a domain does not have
 }
 
 func (i *importer) file(top []member) {
@@ -82,7 +82,7 @@ func (i *importer) file(top []member) {
 			i.note(m.line, Ignored, "settings are MeshCentral's own")
 			i.settings(m)
 		default:
-			i.note(m.line, Ignored, "%s is MeshCentral's own", under("", m.name))
+			i.note(m.line, Ignored, "%s is MeshCentral's own", qualifiedName("", m.name))
 		}
 	}
 	if !slices.ContainsFunc(domains, func(m member) bool { return m.name == "" }) {
@@ -93,7 +93,7 @@ func (i *importer) file(top []member) {
 	}
 }
 
-// settings looks for what changes the meaning of the rest.
+// settings looks for settings that change the meaning of other keys.
 func (i *importer) settings(m member) {
 	object, ok := m.value.(*hujson.Object)
 	if !ok {
@@ -118,7 +118,7 @@ func (i *importer) messaging(services []member) {
 		case "telegate":
 			i.note(m.line, Ignored, "messaging.telegate is for the plugin")
 		default:
-			i.note(m.line, Ignored, "messaging.%s is no business of telegate; it goes on working in MeshCentral", under("", m.name))
+			i.note(m.line, Ignored, "messaging.%s is no business of telegate; it goes on working in MeshCentral", qualifiedName("", m.name))
 		}
 	}
 }
@@ -134,21 +134,21 @@ func (i *importer) telegram(keys []member) {
 				i.refuse(m, "is a placeholder or no number; it is at https://my.telegram.org/apps, and only the login of a Telegram user needs it")
 				continue
 			}
-			i.take(m, "messaging.telegram.apiid", "")
+			i.noteImported(m, "messaging.telegram.apiid", "")
 			fmt.Fprintf(&i.out, "apiid = %d\n", id)
 		case "apihash":
-			i.secret(m, value, apiHashShape.MatchString(value), "is a placeholder or not the 32 hexadecimal digits of https://my.telegram.org/apps; "+
+			i.secret(m, value, apiHashPattern.MatchString(value), "is a placeholder or not the 32 hexadecimal digits of https://my.telegram.org/apps; "+
 				"only the login of a Telegram user needs it")
 		case "bottoken":
-			i.secret(m, value, tokenShape.MatchString(value), "is a placeholder or not a token as @BotFather prints it")
+			i.secret(m, value, botTokenPattern.MatchString(value), "is a placeholder or not a token as @BotFather prints it")
 		case "session":
-			i.secret(m, value, isSession(value), "is a placeholder or not a whole session, which is one line of at least 342 base64 characters")
+			i.secret(m, value, looksLikeSession(value), "is a placeholder or not a whole session, which is one line of at least 342 base64 characters")
 		case "proxy":
 			proxy = &m
 		case "usewss", "connectionretries":
 			i.note(m.line, Ignored, "messaging.telegram.%s: telegate chooses by itself", m.name)
 		default:
-			i.note(m.line, Ignored, "%s: neither MeshCentral nor telegate knows it", under("messaging.telegram", m.name))
+			i.note(m.line, Ignored, "%s: neither MeshCentral nor telegate knows it", qualifiedName("messaging.telegram", m.name))
 		}
 	}
 	if proxy != nil { // a table of its own, so it comes last
@@ -156,13 +156,13 @@ func (i *importer) telegram(keys []member) {
 	}
 }
 
-// secret writes a secret that looks like one, and leaves a place for it otherwise.
+// secret writes a valid secret; otherwise it writes the key as a comment.
 func (i *importer) secret(m member, value string, good bool, isNot string) {
 	if !good {
 		i.refuse(m, isNot)
 		return
 	}
-	i.takeSecret(m, "messaging.telegram."+m.name)
+	i.noteSecret(m, "messaging.telegram."+m.name)
 	fmt.Fprintf(&i.out, "%s = %s\n", m.name, tomlValue(value))
 }
 
@@ -171,24 +171,26 @@ func (i *importer) refuse(m member, isNot string) {
 	fmt.Fprintf(&i.out, "# %s =\n", m.name)
 }
 
-func (i *importer) take(m member, name, shown string) { i.note(m.line, Taken, "%s%s", name, shown) }
-
-func (i *importer) takeSecret(m member, name string) {
-	i.secrets = true
-	i.take(m, name, " (not shown)")
+func (i *importer) noteImported(m member, name, shown string) {
+	i.note(m.line, Taken, "%s%s", name, shown)
 }
 
-// proxyKeys are those of MeshCentral's table, as the library below it writes them.
+func (i *importer) noteSecret(m member, name string) {
+	i.secrets = true
+	i.noteImported(m, name, " (not shown)")
+}
+
+// proxyKeys are the keys of MeshCentral's proxy table, in the case of its library GramJS.
 var proxyKeys = []string{"ip", "port", "username", "password", "MTProxy", "secret", "socksType", "timeout"}
 
-// proxy takes the table over if telegate can read it.
+// proxy imports the table if telegate can read it.
 func (i *importer) proxy(m member) {
 	var lines strings.Builder
 	for _, p := range i.object("messaging.telegram", m) {
 		at := slices.IndexFunc(proxyKeys, func(k string) bool { return strings.EqualFold(k, p.name) })
 		l, isLiteral := p.value.(hujson.Literal)
 		if at < 0 || !isLiteral || l.Kind() == 'n' {
-			i.note(p.line, Attention, "%s was left out: it is not a key of a proxy, or not a plain value", under("messaging.telegram.proxy", p.name))
+			i.note(p.line, Attention, "%s was left out: it is not a key of a proxy, or not a plain value", qualifiedName("messaging.telegram.proxy", p.name))
 			continue
 		}
 		var value any
@@ -210,7 +212,7 @@ func (i *importer) proxy(m member) {
 		}
 		return
 	}
-	i.takeSecret(m, "messaging.telegram.proxy")
+	i.noteSecret(m, "messaging.telegram.proxy")
 	i.out.WriteString(table)
 }
 
@@ -249,7 +251,7 @@ func (i *importer) domain(m member) {
 		case "passwordrequirements":
 			password = i.object(name, k)
 		default:
-			i.note(k.line, Ignored, "%s is MeshCentral's own", under(name, k.name))
+			i.note(k.line, Ignored, "%s is MeshCentral's own", qualifiedName(name, k.name))
 		}
 	}
 	if !titled && m.name == "" { // what its messages have begun with so far
@@ -274,17 +276,17 @@ func (i *importer) domainTitle(domain string, m member) bool {
 		title = strings.TrimSpace(string([]rune(title)[:maxTitle]))
 		i.note(m.line, Attention, "%s.title was cut to %d characters", domain, maxTitle)
 	}
-	i.take(m, domain+".title", "")
+	i.noteImported(m, domain+".title", "")
 	fmt.Fprintf(&i.out, "title = %s\n", tomlValue(title))
 	return true
 }
 
-// msg2factor is on in MeshCentral unless JavaScript takes the value for false.
+// msg2factor is on in MeshCentral unless the value is false in JavaScript.
 func (i *importer) msg2factor(domain string, password []member) {
 	name := domainName(domain) + ".passwordRequirements"
 	for _, k := range password {
 		if k.name != "msg2factor" {
-			i.note(k.line, Ignored, "%s is MeshCentral's own", under(name, k.name))
+			i.note(k.line, Ignored, "%s is MeshCentral's own", qualifiedName(name, k.name))
 			continue
 		}
 		value, _ := k.value.(hujson.Literal)
@@ -299,7 +301,7 @@ func (i *importer) msg2factor(domain string, password []member) {
 		default:
 			i.note(k.line, Attention, "%s.msg2factor is neither true nor false, which leaves it on in MeshCentral; it was taken as true. Is that meant?", name)
 		}
-		i.take(k, fmt.Sprintf("%s.msg2factor = %t", name, on), "")
+		i.noteImported(k, fmt.Sprintf("%s.msg2factor = %t", name, on), "")
 		fmt.Fprintf(&i.out, "\n[%s]\nmsg2factor = %t\n", toml.Key{"domains", domain, "passwordRequirements"}, on)
 	}
 }

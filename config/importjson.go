@@ -11,7 +11,7 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// meshFile reads MeshCentral's config.json: JSON as people write it, with comments, trailing commas and numbers that begin with zeros.
+// meshFile reads MeshCentral's config.json: JSON with comments, trailing commas and numbers with leading zeros.
 type meshFile struct {
 	name  string
 	data  []byte
@@ -20,12 +20,12 @@ type meshFile struct {
 
 // member is one member of an object, under its name in lower case: MeshCentral's keys match in any case.
 type member struct {
-	name, written string
-	line          int
-	value         hujson.ValueTrimmed
+	name, original string
+	line           int
+	value          hujson.ValueTrimmed
 }
 
-// errorLine is how the library says where it stumbled; the rest of its sentence may quote a secret.
+// errorLine matches the position in the library's error; the rest of the error may contain a secret.
 var errorLine = regexp.MustCompile(`line ([0-9]+), column ([0-9]+)`)
 
 // root parses the file.
@@ -37,7 +37,7 @@ func (f *meshFile) root() (*hujson.Object, error) {
 	if !utf8.Valid(f.data) {
 		return nil, fmt.Errorf("%s is not UTF-8 text; save it as UTF-8", f.name)
 	}
-	v, err := hujson.Parse(trimZeros(f.data))
+	v, err := hujson.Parse(blankLeadingZeros(f.data))
 	if err != nil {
 		at := errorLine.FindStringSubmatch(err.Error())
 		if at == nil {
@@ -52,20 +52,20 @@ func (f *meshFile) root() (*hujson.Object, error) {
 	return root, nil
 }
 
-// members lists what an object holds, in the order of the file, without what MeshCentral leaves out itself: keys that begin with "_",
-// and all but the last of those that are the same in any case.
+// members lists an object's members in the order of the file. Like MeshCentral, it ignores keys that begin with "_", and of keys
+// that are equal in any case it uses the last.
 func (f *meshFile) members(in string, object *hujson.Object) []member {
 	var list []member
 	at := map[string]int{}
 	for _, m := range object.Members {
 		written := m.Name.Value.(hujson.Literal).String()
-		one := member{name: strings.ToLower(written), written: written, line: f.line(m.Name.StartOffset), value: m.Value.Value}
+		one := member{name: strings.ToLower(written), original: written, line: f.line(m.Name.StartOffset), value: m.Value.Value}
 		if strings.HasPrefix(written, "_") {
-			f.note(one.line, Ignored, "%s is switched off by its underscore", under(in, one.name))
+			f.note(one.line, Ignored, "%s is switched off by its underscore", qualifiedName(in, one.name))
 			continue
 		}
 		if i, twice := at[one.name]; twice {
-			f.note(one.line, Attention, "%s stands here for the second time; this one was read, as MeshCentral does", under(in, one.name))
+			f.note(one.line, Attention, "%s stands here for the second time; this one was read, as MeshCentral does", qualifiedName(in, one.name))
 			list[i] = one
 			continue
 		}
@@ -75,14 +75,14 @@ func (f *meshFile) members(in string, object *hujson.Object) []member {
 	return list
 }
 
-// object is a member's value where it is one; anything else is told.
+// object returns a member's value if it is an object; otherwise it adds a note.
 func (f *meshFile) object(in string, m member) []member {
 	object, ok := m.value.(*hujson.Object)
 	if !ok {
-		f.note(m.line, Attention, "%s is not an object { … }, so nothing was read from it", under(in, m.name))
+		f.note(m.line, Attention, "%s is not an object { … }, so nothing was read from it", qualifiedName(in, m.name))
 		return nil
 	}
-	return f.members(under(in, m.name), object)
+	return f.members(qualifiedName(in, m.name), object)
 }
 
 func (f *meshFile) line(offset int) int { return 1 + bytes.Count(f.data[:offset], []byte("\n")) }
@@ -91,8 +91,8 @@ func (f *meshFile) note(line int, kind NoteKind, format string, args ...any) {
 	f.notes = append(f.notes, Note{Line: line, Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
-// under is how a key is shown with the ones above it. A name that could be a secret is not shown.
-func under(in, name string) string {
+// qualifiedName is a key with its parents, for messages. It hides names that could be a secret.
+func qualifiedName(in, name string) string {
 	shown := name
 	if !plainName.MatchString(name) || name == "" || strings.Contains(name, ".") {
 		shown = quoted(name)
@@ -103,7 +103,7 @@ func under(in, name string) string {
 	return in + "." + shown
 }
 
-// text is a string without blanks around it; a number as it is written.
+// text returns a trimmed string, or a number as written.
 func text(v hujson.ValueTrimmed) (string, bool) {
 	l, ok := v.(hujson.Literal)
 	switch {
@@ -118,9 +118,9 @@ func text(v hujson.ValueTrimmed) (string, bool) {
 	}
 }
 
-// trimZeros puts blanks in place of the zeros that a number begins with, as in the 00000000 that MeshCentral's documentation has for an
-// id. Everything stays where it is, so lines and columns hold.
-func trimZeros(data []byte) []byte {
+// blankLeadingZeros replaces the leading zeros of numbers by spaces, as in the 00000000 that MeshCentral's documentation shows for an
+// id. Lines and columns stay the same.
+func blankLeadingZeros(data []byte) []byte {
 	out := bytes.Clone(data)
 	for i := 0; i < len(out); i++ {
 		switch c := out[i]; {

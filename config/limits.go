@@ -15,9 +15,9 @@ func (t *table) database() Database {
 	case !ok:
 		file = defaultDatabase
 	case strings.HasPrefix(file, ":memory:") || strings.HasPrefix(file, "file:") || strings.ContainsRune(file, 0):
-		database.fault("path", "must be the path of a file: what the gateway accepts has to be on disk")
+		database.fault("path", "must be the path of a file: the gateway must store accepted messages on disk")
 	}
-	file = t.p.resolve(file)
+	file = t.p.absolute(file)
 	return Database{Path: file, KeyFile: file + ".key"}
 }
 

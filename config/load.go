@@ -14,13 +14,13 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxFile is the most a configuration may hold, in bytes: thousands of domains fit, a device or a log named by mistake does not.
+// maxFile is the largest configuration in bytes: enough for thousands of domains, and too small for a device or a log by mistake.
 const maxFile = 256 << 10
 
-// Load reads the configuration at path. getenv is os.Getenv, or a stand-in; the variables it is asked for are those of Telegram's fields.
+// Load reads the configuration at path. getenv is os.Getenv, or a replacement; it is used for the variables of Telegram's fields.
 //
-// The error is an *Error with every fault of the file, one without any way to Telegram included, or says why the file cannot be read and wraps
-// the reason, such as fs.ErrNotExist.
+// The error is an *Error with all faults of the file, also if no connection to Telegram is configured; or it says why the file
+// cannot be read and wraps the reason, such as fs.ErrNotExist.
 func Load(path string, getenv func(string) string) (*Config, error) {
 	data, open, err := readConfig(path)
 	if err != nil {
@@ -36,9 +36,8 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	return cfg, nil
 }
 
-// LoadDatabase reads [database] of the configuration at path, for what needs nothing else: it works while the rest has faults, or names secrets
-// that are there for a running telegate alone. The error is like Load's, with the faults of this table, and tables that nobody knows: one
-// of them may have been meant.
+// LoadDatabase reads only [database] of the configuration at path. It works if the rest has faults, or names secrets that only exist
+// for a running telegate. The error is like Load's, with the faults of this table and of unknown tables, which may be misspelt.
 func LoadDatabase(path string) (Database, error) {
 	data, _, err := readConfig(path)
 	if err != nil {
@@ -61,7 +60,7 @@ func LoadDatabase(path string) (Database, error) {
 	return d, nil
 }
 
-// readConfig returns the content of a configuration, and whether everybody on the machine may read it.
+// readConfig returns the content of a configuration, and whether everybody on the machine can read it.
 func readConfig(path string) (data []byte, open bool, err error) {
 	data, open, err = readFile(path, maxFile)
 	switch {
@@ -73,7 +72,7 @@ func readConfig(path string) (data []byte, open bool, err error) {
 	return data, open, err
 }
 
-// Parse reads a configuration from memory. name is the file it came from: it stands in messages, and relative paths start at its folder.
+// Parse reads a configuration from memory. name is its file, used in messages; relative paths start at its folder.
 // The error is an *Error.
 func Parse(name string, data []byte, getenv func(string) string) (*Config, error) {
 	p := newParser(name)
@@ -89,16 +88,16 @@ func Parse(name string, data []byte, getenv func(string) string) (*Config, error
 	return p.cfg, nil
 }
 
-// parser holds what reading one configuration needs and finds.
+// parser reads one configuration.
 type parser struct {
 	getenv func(string) string
 	dir    string
 	lines  map[path]int
-	bots   map[int64]Telegram // every bot by its id, faulty ones under 0
+	bots   map[int64]Telegram // every bot by its id; invalid ones have 0
 	cfg    *Config
 
-	hasUser bool // there is a user session, good or not
-	hasApp  bool // there are apiid and apihash, good or not
+	hasUser bool // a user session is given, valid or not
+	hasApp  bool // apiid and apihash are given, valid or not
 	faults  []Fault
 }
 
@@ -120,7 +119,7 @@ func (p *parser) warn(format string, args ...any) {
 	p.cfg.Warnings = append(p.cfg.Warnings, fmt.Sprintf(format, args...))
 }
 
-// decode parses the TOML and notes its lines.
+// decode parses the TOML and its lines.
 func (p *parser) decode(data []byte) (map[string]any, bool) {
 	if len(data) > maxFile {
 		p.faultAt(0, "", "the file is larger than %d KiB", maxFile>>10)
@@ -136,19 +135,18 @@ func (p *parser) decode(data []byte) (map[string]any, bool) {
 		var syntax toml.ParseError
 		line := 0
 		if errors.As(err, &syntax) {
-			// The library's own line is one too far where a line break is the fault.
+			// The library's line is one too high if the fault is a line break.
 			before := source[:min(max(0, syntax.Position.Start), len(source))]
 			line = 1 + strings.Count(before, "\n")
 		}
 		p.faultAt(line, "", "not valid TOML: %s", syntaxMessage(syntax.Message))
 		return nil, false
 	}
-	p.lines = locate(source)
+	p.lines = linesOf(source)
 	return values, true
 }
 
-// syntaxMessage says in its own words what the library found. The library's sentences quote the file, which holds secrets: a token
-// without quotes would stand in the error.
+// syntaxMessage replaces the library's message, which quotes the file and so could contain a secret, such as a token without quotes.
 func syntaxMessage(found string) string {
 	has := func(parts ...string) bool {
 		for _, part := range parts {
@@ -160,23 +158,23 @@ func syntaxMessage(found string) string {
 	}
 	switch {
 	case has("already been defined", "already created"):
-		return "this key or table stands here for the second time"
+		return "this key or table is defined twice"
 	case has("cannot contain newlines"):
 		return "a string does not end on its line; its closing quote is missing"
 	case has("unexpected EOF", "end of file"):
 		return "the file ends inside a value; a closing quote or bracket is missing"
 	case has("expected '.' or '='", "key name appears blank"):
-		return "a key is followed by = and its value; names with other characters than letters, digits, _ and - go in quotes"
+		return "after a key comes = and its value; put names with characters other than letters, digits, _ and - in quotes"
 	case has("expected a top-level item to end"):
-		return "something follows the value; strings go in quotes, and each key has a line of its own"
+		return "there is something after the value; put strings in quotes, and each key on its own line"
 	case has("table name", "table array name"):
 		return "a table is written [name], an array of tables [[name]]"
 	case has("expected value", "Invalid", "invalid datetime", "invalid float", "out of range", "floats must", "expected a digit"):
-		return "this is not a value; strings go in quotes"
+		return "this is not a value; put strings in quotes"
 	case has("invalid escape", "hexadecimal digits", "Escaped character"):
 		return `a backslash in "…" begins an escape such as \n; write two of them, or use '…'`
 	case has("control characters", "NULL bytes"):
-		return "the file holds a control character; save it as plain text"
+		return "the file contains a control character; save it as plain text"
 	case has("comma", "terminator"):
 		return "commas separate the elements of an array or inline table, and a bracket closes it"
 	default:
@@ -196,7 +194,7 @@ func (p *parser) config(top *table) {
 	top.close()
 	switch {
 	case len(p.bots) > 0 || p.hasUser:
-	case p.hasApp: // the session may be in the database, where telegate session import keeps it
+	case p.hasApp: // the session may be in the database, from telegate session import
 		p.warn("messaging.telegram has neither a bottoken nor a session: telegate works as the user whose session " +
 			"telegate session import has kept, and does not start without one")
 	default:
@@ -205,15 +203,15 @@ func (p *parser) config(top *table) {
 	}
 }
 
-// resolve returns a path of the file as the process can open it.
-func (p *parser) resolve(path string) string {
+// absolute makes a path of the file absolute or relative to the working directory.
+func (p *parser) absolute(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(p.dir, path)
 }
 
-// readFile returns the content of a file, and whether everybody on the machine may read it.
+// readFile returns the content of a file, and whether everybody on the machine can read it.
 func readFile(path string, most int64) (data []byte, open bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// sameOwner gives a file the owner and group of another, and says whether it has them now: only root may give files away.
+// sameOwner sets a file's owner and group to those of another, and reports whether that worked: only root may change the owner.
 func sameOwner(f *os.File, of fs.FileInfo) bool {
 	stat, ok := of.Sys().(*syscall.Stat_t)
 	return ok && f.Chown(int(stat.Uid), int(stat.Gid)) == nil

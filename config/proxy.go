@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// MTProxy is a proxy that speaks Telegram's own protocol. It carries MTProto and nothing else.
+// MTProxy is a proxy with Telegram's own protocol. It only transports MTProto.
 type MTProxy struct {
-	Host string // an IP address or a name; empty where there is no MTProxy
+	Host string // an IP address or a name; empty: no MTProxy
 	Port int
 
-	// Secret is what the proxy's owner gave out, in hexadecimal: 32 digits; "dd" and 32; or "ee", 32 and the host that the
-	// connection pretends to be for, in hexadecimal too.
+	// Secret is from the proxy's owner, in hexadecimal: 32 digits; "dd" and 32; or "ee", 32 and the host name that the connection
+	// pretends to use, also in hexadecimal.
 	Secret Secret
 }
 
-// Address returns host:port, "" where there is no MTProxy.
+// Address returns host:port, "" without an MTProxy.
 func (p MTProxy) Address() string {
 	if p.Host == "" {
 		return ""
@@ -29,8 +29,7 @@ func (p MTProxy) Address() string {
 	return net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
 }
 
-// MTProtoProxy returns the proxy for MTProto as a URL with a port, "" where there is none: that of the Bot API, or
-// mtproxy://secret@host:port.
+// MTProtoProxy returns the proxy for MTProto as a URL with a port: that of the Bot API, or mtproxy://secret@host:port. "": none.
 func (t Telegram) MTProtoProxy() Secret {
 	if p := t.MTProxy; p.Host != "" {
 		u := url.URL{Scheme: "mtproxy", User: url.User(p.Secret.Reveal()), Host: p.Address()}
@@ -46,10 +45,10 @@ func (t Telegram) MTProtoProxy() Secret {
 	return Secret(u.String())
 }
 
-// proxyPorts are the ports that net/http takes where a proxy's URL has none.
+// proxyPorts are the default ports of proxies in net/http.
 var proxyPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
 
-// proxy reads the way to Telegram: a URL, or MeshCentral's table. Of the two results at most one is set.
+// proxy reads the proxy: a URL, or MeshCentral's table. At most one of the results is set.
 func (t *table) proxy() (Secret, MTProxy) {
 	found, ok := t.lookup("proxy")
 	if !ok {
@@ -62,7 +61,7 @@ func (t *table) proxy() (Secret, MTProxy) {
 		case !ok:
 			return "", MTProxy{}
 		case proxyLink.MatchString(text):
-			return "", t.proxyLink(text)
+			return "", t.mtproxyLink(text)
 		}
 		return t.proxyURL(text), MTProxy{}
 	case map[string]any:
@@ -73,7 +72,7 @@ func (t *table) proxy() (Secret, MTProxy) {
 	}
 }
 
-// proxyURL checks a proxy's URL. Messages do not show it: it may hold a password.
+// proxyURL checks a proxy's URL. Messages do not show it: it may contain a password.
 func (t *table) proxyURL(text string) Secret {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || !validPort(u) {
@@ -92,12 +91,12 @@ func (t *table) proxyURL(text string) Secret {
 	return Secret(text)
 }
 
-// proxyLink matches MTProxies: mtproxy://secret@host:port, and the links by which they are handed on
+// proxyLink matches MTProxies: mtproxy://secret@host:port, and Telegram's links
 // (https://core.telegram.org/api/links#mtproxy-links).
 var proxyLink = regexp.MustCompile(`^(?i:mtproxy://|(tg://proxy|https?://t\.me/proxy)\?)`)
 
 // proxyLink reads one of them.
-func (t *table) proxyLink(text string) MTProxy {
+func (t *table) mtproxyLink(text string) MTProxy {
 	u, err := url.Parse(text)
 	if err != nil {
 		t.fault("proxy", "is a link to an MTProxy that cannot be read; copy it again")
@@ -116,7 +115,7 @@ func (t *table) proxyLink(text string) MTProxy {
 	return t.mtproxy("proxy", MTProxy{Host: host, Port: int(port), Secret: Secret(secret)})
 }
 
-// proxyTable turns MeshCentral's table, which is the one of GramJS, into a socks5 URL or an MTProxy.
+// proxyTable turns MeshCentral's table, which is GramJS's, into a socks5 URL or an MTProxy.
 func (t *table) proxyTable(proxy *table) (Secret, MTProxy) {
 	defer proxy.close()
 	host, hasHost := proxy.string("ip")
@@ -137,7 +136,7 @@ func (t *table) proxyTable(proxy *table) (Secret, MTProxy) {
 		return "", MTProxy{}
 	}
 	if timeout != 0 {
-		proxy.warn("timeout", "is not used: telegate has timeouts of its own")
+		proxy.warn("timeout", "is not used: telegate has its own timeouts")
 	}
 	switch {
 	case isMTProxy && !hasSecret:
@@ -164,7 +163,7 @@ func (t *table) proxyTable(proxy *table) (Secret, MTProxy) {
 	return t.proxyURL(u.String()), MTProxy{}
 }
 
-// mtproxy checks the secret of an MTProxy, which stands under a key, and warns that the Bot API cannot use the proxy.
+// mtproxy checks the secret of an MTProxy, from a key, and warns that the Bot API cannot use the proxy.
 func (t *table) mtproxy(key string, p MTProxy) MTProxy {
 	t.p.cfg.inlineSecret = true
 	secret, ok := decodeProxySecret(p.Secret.Reveal())
@@ -183,7 +182,7 @@ func (t *table) mtproxy(key string, p MTProxy) MTProxy {
 	return MTProxy{}
 }
 
-// decodeProxySecret reads hexadecimal or, as newer links have it, base64 of either alphabet.
+// decodeProxySecret decodes hexadecimal or, as in newer links, base64 of either alphabet.
 func decodeProxySecret(text string) ([]byte, bool) {
 	if secret, err := hex.DecodeString(text); err == nil {
 		return secret, len(secret) > 0

@@ -16,8 +16,8 @@ import (
 	"telegate/language"
 )
 
-// Render writes the configuration as TOML, defaults and all, with paths as they will be opened. A secret shows as "(set)" or "(set, from
-// …)", also where it stands in a place that is not meant for one. The error is the writer's.
+// Render writes the configuration as TOML, with defaults and resolved paths. It shows a secret as "(set)" or "(set, from …)", and
+// removes it if it is in a wrong place. The error is the writer's.
 func (c *Config) Render(w io.Writer) error {
 	r := renderer{}
 	fmt.Fprintf(&r.out, "# %s as telegate understands it; secrets are not shown\n", c.file)
@@ -52,7 +52,7 @@ func (c *Config) Render(w io.Writer) error {
 	r.value("user_per_day", c.Limits.UserPerDay, defaultUserPerDay)
 	r.value("user_broadcasts_per_minute", c.Limits.UserBroadcastsPerMinute, float64(defaultUserBroadcasts))
 	r.value("code_digits", c.Limits.CodeDigits, defaultCodeDigits)
-	r.value("code_ttl", span(c.Limits.CodeTTL), span(defaultCodeTTL))
+	r.value("code_ttl", formatDuration(c.Limits.CodeTTL), formatDuration(defaultCodeTTL))
 	r.header("retention")
 	r.value("messages_days", c.Retention.MessagesDays, defaultMessagesDays)
 	r.value("updates_days", c.Retention.UpdatesDays, defaultUpdatesDays)
@@ -60,7 +60,7 @@ func (c *Config) Render(w io.Writer) error {
 	r.header("log")
 	r.value("level", strings.ToLower(c.Log.Level.String()), strings.ToLower(defaultLogLevel.String()))
 	r.value("format", c.Log.Format, defaultLogFormat)
-	_, err := io.WriteString(w, c.scrub(r.out.String()))
+	_, err := io.WriteString(w, c.removeSecrets(r.out.String()))
 	return err
 }
 
@@ -101,7 +101,7 @@ func (r *renderer) header(key ...string) {
 	fmt.Fprintf(&r.out, "\n[%s]\n", toml.Key(key))
 }
 
-// value writes a key, marked where it holds the default.
+// value writes a key, and marks a default.
 func (r *renderer) value(key string, v, fallback any) {
 	note := ""
 	if v == fallback {
@@ -119,7 +119,7 @@ func (r *renderer) optional(key string, v any, isSet bool) {
 	fmt.Fprintf(&r.out, "%s = %s\n", key, tomlValue(v))
 }
 
-// secret writes that a secret is set, and where it came from.
+// secret writes whether a secret is set, and its origin.
 func (r *renderer) secret(key string, s Secret, origin string) {
 	shown := "(set)"
 	if origin != "" {
@@ -128,7 +128,7 @@ func (r *renderer) secret(key string, s Secret, origin string) {
 	r.optional(key, shown, s != "")
 }
 
-// proxy writes the way to Telegram without a password or secret.
+// proxy writes the proxy without a password or secret.
 func (r *renderer) proxy(t Telegram) {
 	if p := t.MTProxy; p.Host != "" {
 		fmt.Fprintf(&r.out, "proxy = {ip = %s, port = %d, MTProxy = true, secret = \"(set)\"}\n", tomlValue(p.Host), p.Port)
@@ -141,16 +141,16 @@ func (r *renderer) proxy(t Telegram) {
 	r.optional("proxy", shown, t.Proxy != "")
 }
 
-// span returns a duration as people write it: 5m and not 5m0s.
-func span(d time.Duration) string {
+// formatDuration returns 5m instead of 5m0s.
+func formatDuration(d time.Duration) string {
 	return strings.Replace(d.String(), "m0s", "m", 1)
 }
 
-// stray matches what is a bot token or an API key by its looks.
-var stray = regexp.MustCompile(`[0-9]{6,12}:[A-Za-z0-9_-]{30,}|` + keyPrefix + `[A-Za-z0-9_-]{43}`)
+// secretPattern matches a bot token or an API key.
+var secretPattern = regexp.MustCompile(`[0-9]{6,12}:[A-Za-z0-9_-]{30,}|` + keyPrefix + `[A-Za-z0-9_-]{43}`)
 
-// Scrub strikes every secret of the configuration out of a text that comes from elsewhere, and whatever looks like one.
-func (c *Config) Scrub(text string) string {
+// RedactSecrets removes from a text all secrets of the configuration, and anything that looks like a token or key.
+func (c *Config) RedactSecrets(text string) string {
 	secrets := []Secret{c.Messaging.Telegram.BotToken, c.Messaging.Telegram.Proxy}
 	for _, d := range c.Domains {
 		secrets = append(secrets, d.Telegram.BotToken, d.Telegram.Proxy, d.Telegram.MTProxy.Secret)
@@ -168,16 +168,16 @@ func (c *Config) Scrub(text string) string {
 	for _, k := range c.API.Keys {
 		text = strings.ReplaceAll(text, strings.TrimPrefix(k.Hash, "sha256:"), "(secret)")
 	}
-	return c.scrub(text)
+	return c.removeSecrets(text)
 }
 
-// scrub strikes every secret out of a text, also where somebody put it in the wrong place, such as a title.
-func (c *Config) scrub(text string) string {
+// removeSecrets removes secrets from a text, for example one that is in a title by mistake.
+func (c *Config) removeSecrets(text string) string {
 	shared := c.Messaging.Telegram
 	for _, secret := range []Secret{shared.APIHash, shared.Session, shared.MTProxy.Secret} {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret.Reveal(), "(secret)")
 		}
 	}
-	return stray.ReplaceAllString(text, "(secret)")
+	return secretPattern.ReplaceAllString(text, "(secret)")
 }

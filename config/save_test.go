@@ -15,7 +15,7 @@ import (
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 // holds checks a file's content and mode.
-func holds(t *testing.T, file, content string, mode fs.FileMode) {
+func hasContent(t *testing.T, file, content string, mode fs.FileMode) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -52,8 +52,8 @@ func TestSaveKeepsTheOldFileAndShutsTheNewOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		holds(t, file, "new", want)
-		holds(t, backup, "old", 0o600)
+		hasContent(t, file, "new", want)
+		hasContent(t, backup, "old", 0o600)
 		if got := names(t, folder); got != "telegate.toml telegate.toml.20261126T120000.000Z.bak" {
 			t.Errorf("the folder holds %s", got)
 		}
@@ -67,7 +67,7 @@ func TestSaveOfAFirstFileHasNoBackup(t *testing.T) {
 	if err != nil || backup != "" {
 		t.Fatalf("%q, %v", backup, err)
 	}
-	holds(t, file, "new", 0o600)
+	hasContent(t, file, "new", 0o600)
 	if got := names(t, folder); got != "telegate.toml" {
 		t.Errorf("the folder holds %s", got)
 	}
@@ -84,15 +84,15 @@ func TestSaveFollowsALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds(t, file, "new", 0o600)
-	holds(t, backup, "old", 0o600)
+	hasContent(t, file, "new", 0o600)
+	hasContent(t, backup, "old", 0o600)
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("the link became %v, %v", info, err)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Save(link, nil, []byte("new"), noon); err == nil || !strings.Contains(err.Error(), "a link to a file that is not there") {
+	if _, err := config.Save(link, nil, []byte("new"), noon); err == nil || !strings.Contains(err.Error(), "a link to a missing file") {
 		t.Errorf("a link to nothing: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestSaveLosesNothingThatChangedMeanwhile(t *testing.T) {
 		if _, err := config.Save(file, old, []byte("new"), noon); !errors.Is(err, config.ErrChanged) {
 			t.Errorf("got %v", err)
 		}
-		holds(t, file, "somebody else's", 0o600)
+		hasContent(t, file, "somebody else's", 0o600)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -140,5 +140,5 @@ func TestSaveWhereNothingCanBeWritten(t *testing.T) {
 	if _, err := config.Save(file, []byte("old"), []byte("new"), noon); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v", err)
 	}
-	holds(t, file, "old", 0o600)
+	hasContent(t, file, "old", 0o600)
 }

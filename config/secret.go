@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// HoldsSecret reports whether the file itself holds a secret, so that it must be private.
+// HoldsSecret reports whether the file itself contains a secret, so that it must be private.
 func (c *Config) HoldsSecret() bool { return c.inlineSecret }
 
-// Secret is a string that printing, logging and encoding do not show. Reveal returns it.
+// Secret is a string that fmt, slog and encoders do not show. Reveal returns it.
 //
-// Keep it in exported fields and print it with %v or %s: fmt cannot call the methods of an unexported field, and calls none under a verb
-// that does not fit a pointer or under %p.
+// Keep it in exported fields and print it with %v or %s: fmt cannot call methods of an unexported field, nor for %p or a verb that
+// does not fit a pointer.
 type Secret string
 
 const redacted = "[redacted]"
 
-// Reveal returns the secret itself.
+// Reveal returns the secret.
 func (s Secret) Reveal() string { return string(s) }
 
 // String returns "[redacted]", or "" for an empty secret.
@@ -32,10 +32,10 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString returns what String does, in quotes.
+// GoString is String in quotes.
 func (s Secret) GoString() string { return `"` + s.String() + `"` }
 
-// Format prints what String returns under every verb: without it fmt would show the text under one that does not fit, such as %d.
+// Format prints String for every verb: otherwise fmt shows the text for a verb that does not fit, such as %d.
 func (s Secret) Format(f fmt.State, verb rune) {
 	text := s.String()
 	if verb == 'q' || verb == 'v' && f.Flag('#') {
@@ -44,29 +44,29 @@ func (s Secret) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text) // fmt.State never fails
 }
 
-// MarshalText returns what String does, for encoding/json and the like.
+// MarshalText is String, for encoding/json and others.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue returns what String does, for log/slog.
+// LogValue is String, for log/slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// maxSecretFile is the most a secret's file may hold, in bytes.
+// maxSecretFile is the largest file of a secret, in bytes.
 const maxSecretFile = 64 << 10
 
-// given is a secret as it was found. It may be there and faulty: then value is empty, and the fault is reported.
-type given struct {
-	value Secret
-	from  string // "from file corp.token"; "" for the file itself
-	there bool
-	fault reporter
+// secretSource is a secret and where it is from. If it is present but invalid, value is empty and the fault is reported.
+type secretSource struct {
+	value   Secret
+	origin  string // "from file corp.token"; "" for the file itself
+	present bool
+	fault   faultFunc
 }
 
-// reporter reports what is wrong with a value, at the place it came from.
-type reporter func(format string, args ...any)
+// faultFunc reports a fault of a value at its source.
+type faultFunc func(format string, args ...any)
 
-// secret returns the secret under a key: from the environment, or else from the key, or else from the file that the key's _file twin
-// names. Two sources in the same place are a fault. The variables are envTable followed by the name in upper case, and its _FILE twin.
-func (t *table) secret(name, envTable string) given {
+// secret returns a key's secret: from the environment, else from the key, else from the file in the key NAME_file. Two sources in the
+// same place are a fault. The variables are envTable plus the name in upper case, and the same with _FILE.
+func (t *table) secret(name, envTable string) secretSource {
 	inline, isInline := t.string(name)
 	file, isFile := t.string(name + "_file")
 	_, there := t.lookup(name)
@@ -78,36 +78,36 @@ func (t *table) secret(name, envTable string) given {
 
 	variable := envTable + strings.ToUpper(name)
 	fromEnv, envFile := strings.TrimSpace(t.p.getenv(variable)), strings.TrimSpace(t.p.getenv(variable+"_FILE"))
-	inEnv := func(variable string) reporter {
+	inEnv := func(variable string) faultFunc {
 		return func(format string, args ...any) { t.p.faultInEnv(variable, format, args...) }
 	}
-	inFile := func(name string) reporter {
+	inFile := func(name string) faultFunc {
 		return func(format string, args ...any) { t.fault(name, format, args...) }
 	}
 	switch {
 	case fromEnv != "" && envFile != "":
 		inEnv(variable+"_FILE")("and %s give the same secret; keep one", variable)
-		return given{there: true}
+		return secretSource{present: true}
 	case fromEnv != "":
-		return given{value: Secret(fromEnv), from: "from " + variable, there: true, fault: inEnv(variable)}
+		return secretSource{value: Secret(fromEnv), origin: "from " + variable, present: true, fault: inEnv(variable)}
 	case envFile != "":
 		return t.secretFile(envFile, variable+"_FILE", inEnv(variable+"_FILE"))
 	case isInline:
-		return given{value: Secret(inline), there: true, fault: inFile(name)}
+		return secretSource{value: Secret(inline), present: true, fault: inFile(name)}
 	case isFile:
 		return t.secretFile(file, t.dotted(name+"_file"), inFile(name+"_file"))
 	default:
-		return given{there: there || fileThere}
+		return secretSource{present: there || fileThere}
 	}
 }
 
-// secretFile reads a secret from a file. Messages name the key and not the path: somebody may have put the secret in its place.
-func (t *table) secretFile(file, key string, fault reporter) given {
-	if tokenShape.MatchString(file) {
-		fault("is a bot token; this key takes the path of a file, the one without _file takes the token")
-		return given{there: true}
+// secretFile reads a secret from a file. Messages show the key but not the path, which may be the secret by mistake.
+func (t *table) secretFile(file, key string, fault faultFunc) secretSource {
+	if botTokenPattern.MatchString(file) {
+		fault("is a bot token; this key needs the path of a file, the key without _file the token")
+		return secretSource{present: true}
 	}
-	data, open, err := readFile(t.p.resolve(file), maxSecretFile)
+	data, open, err := readFile(t.p.absolute(file), maxSecretFile)
 	value := strings.TrimSpace(string(data))
 	switch {
 	case err != nil:
@@ -118,13 +118,13 @@ func (t *table) secretFile(file, key string, fault reporter) given {
 		fault("names an empty file")
 	default:
 		if open {
-			t.p.warn("%s names a file that everybody on this machine can read; take that right away with chmod 600", key)
+			t.p.warn("%s names a file that everybody on this machine can read; run chmod 600 on it", key)
 		}
-		return given{value: Secret(value), from: "from file " + file, there: true, fault: func(format string, args ...any) {
+		return secretSource{value: Secret(value), origin: "from file " + file, present: true, fault: func(format string, args ...any) {
 			fault("names a file whose content "+format, args...)
 		}}
 	}
-	return given{there: true}
+	return secretSource{present: true}
 }
 
 // reason returns why a file cannot be read, without its path.

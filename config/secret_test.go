@@ -157,7 +157,7 @@ func TestSecretFileThatCannotServeIsAFault(t *testing.T) {
 		"large":              "names a file that is larger than 64 KiB",
 		".":                  "names a file that cannot be read: is a directory",
 		"a\\u0000b":          "names a file that cannot be read: invalid argument",
-		token:                "is a bot token; this key takes the path of a file, the one without _file takes the token",
+		token:                "is a bot token; this key needs the path of a file, the key without _file the token",
 		"hash":               "names a file whose content is an API hash, not a bot token; it belongs in apihash",
 		"empty/is/no/folder": "names a file that cannot be read: not a directory",
 	} {
@@ -177,7 +177,7 @@ func TestSecretFileOthersCanReadIsAWarning(t *testing.T) {
 	folder := t.TempDir()
 	write(t, folder, "open", token, 0o604)
 	write(t, folder, "closed", token, 0o640)
-	const end = " names a file that everybody on this machine can read; take that right away with chmod 600"
+	const end = " names a file that everybody on this machine can read; run chmod 600 on it"
 	for _, test := range []struct {
 		source string
 		env    map[string]string

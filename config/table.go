@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// table is one table of the file. Its keys match in any case. Each accessor names a key the table may hold; close reports the others.
+// table is one TOML table of the file. Its keys match in any case. Each accessor makes its key a known one; close reports the others.
 type table struct {
 	p      *parser
-	name   string           // as people write it: "messaging.telegram"; "" for the top level
-	title  string           // where messages say a key stands: "in [messaging.telegram]"
-	at     path             // where it stands, for its lines
-	values map[string]entry // by lower-case key; empty where the file has no such table
-	known  []string         // the names asked for so far
+	name   string           // as written: "messaging.telegram"; "" for the top level
+	title  string           // the place of a key in messages: "in [messaging.telegram]"
+	at     path             // its position, for lines
+	values map[string]entry // by lower-case key; empty if the file has no such table
+	known  []string         // the keys that accessors asked for
 }
 
-// entry is a key as it is written, with its value.
+// entry is a key as written, with its value.
 type entry struct {
 	key   string
 	value any
 }
 
-// table wraps what the library decoded. Two keys that differ in case only are a fault.
+// table wraps a decoded table. Two keys that differ only in case are a fault.
 func (p *parser) table(name, title string, at path, values map[string]any) *table {
 	t := &table{p: p, name: name, title: title, at: at, values: map[string]entry{}}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -39,7 +39,7 @@ func (p *parser) table(name, title string, at path, values map[string]any) *tabl
 	return t
 }
 
-// close reports the keys that no accessor asked for, with the nearest known name.
+// close reports unknown keys, with the nearest known name.
 func (t *table) close() {
 	for lower, e := range t.values {
 		if slices.ContainsFunc(t.known, func(name string) bool { return strings.ToLower(name) == lower }) {
@@ -61,7 +61,7 @@ func (t *table) dotted(name string) string {
 	return t.name + "." + name
 }
 
-// line returns where a key stands, or else where its table does.
+// line returns the line of a key, or else of its table.
 func (t *table) line(name string) int {
 	if e, ok := t.values[strings.ToLower(name)]; ok {
 		return t.p.lines[t.at.key(e.key)]
@@ -69,7 +69,7 @@ func (t *table) line(name string) int {
 	return t.p.lines[t.at]
 }
 
-// fault reports what is wrong with a key. The message begins with the key's full name.
+// fault reports a fault of a key. The message begins with the key's full name.
 func (t *table) fault(name, format string, args ...any) {
 	t.p.faultAt(t.line(name), t.dotted(name), "%s %s", t.dotted(name), fmt.Sprintf(format, args...))
 }
@@ -79,7 +79,7 @@ func (t *table) warn(name, message string) {
 	t.p.warn("%s %s", t.dotted(name), message)
 }
 
-// lookup returns the value of a key and makes the key a known one.
+// lookup returns the value of a key, and makes the key known.
 func (t *table) lookup(name string) (any, bool) {
 	if !slices.Contains(t.known, name) {
 		t.known = append(t.known, name)
@@ -88,7 +88,7 @@ func (t *table) lookup(name string) (any, bool) {
 	return e.value, ok
 }
 
-// value returns the value of a key, ok where it is there and of type T. want names the type to people.
+// value returns the value of a key; ok: it is present and of type T. want describes the type in messages.
 func value[T any](t *table, name, want string) (v T, ok bool) {
 	found, there := t.lookup(name)
 	if !there {
@@ -101,7 +101,7 @@ func value[T any](t *table, name, want string) (v T, ok bool) {
 	return v, ok
 }
 
-// kind names the type of a value the library decoded.
+// kind describes the type of a decoded value.
 func kind(value any) string {
 	switch value.(type) {
 	case string:
@@ -121,7 +121,7 @@ func kind(value any) string {
 	}
 }
 
-// string returns a string without the blanks around it. An empty one is a fault.
+// string returns a trimmed string. An empty one is a fault.
 func (t *table) string(name string) (string, bool) {
 	text, ok := value[string](t, name, "a string in quotes")
 	if !ok {
@@ -134,7 +134,7 @@ func (t *table) string(name string) (string, bool) {
 	return text, true
 }
 
-// choice returns one of a few words, in any case.
+// choice returns one of the words, in lower case.
 func (t *table) choice(name, fallback string, words ...string) string {
 	text, ok := t.string(name)
 	if !ok {
@@ -185,7 +185,7 @@ func (t *table) number(name string, fallback, low, high float64, unit string) fl
 		t.fault(name, "must be a number, not %s", kind(found))
 		return fallback
 	}
-	if !(n >= low && n <= high) { // not a number is outside as well
+	if !(n >= low && n <= high) { // also true for NaN
 		t.fault(name, "must be from %g to %g %s", low, high, unit)
 		return fallback
 	}
@@ -232,7 +232,7 @@ func (t *table) strings(name string) []string {
 	return all
 }
 
-// table returns the table under a key, an empty one where it is missing.
+// table returns the table under a key, an empty one if it is missing.
 func (t *table) table(name string) *table {
 	values, _ := value[map[string]any](t, name, "a table")
 	at := t.at.key(name)
@@ -275,19 +275,19 @@ func (t *table) tables(name string) []*table {
 	return tables
 }
 
-// nearest returns the known name that a misspelt one most likely means, "" where none is near. One edit in three letters is near.
+// nearest returns the most similar known name, "" if none is similar: at most one edit in three letters.
 func nearest(name string, known []string) string {
 	best, least := "", max(1, (len(name)+1)/3)+1
 	for _, candidate := range known {
-		if d := distance(name, strings.ToLower(candidate)); d < least {
+		if d := editDistance(name, strings.ToLower(candidate)); d < least {
 			best, least = candidate, d
 		}
 	}
 	return best
 }
 
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
+// editDistance is the Levenshtein distance in bytes.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// SharedEnv begins the environment variables of [messaging.telegram]; the name of the key in upper case follows.
+// SharedEnv is the prefix of the environment variables of [messaging.telegram], before the key in upper case.
 const SharedEnv = "TELEGATE_MESSAGING_TELEGRAM_"
 
-// BotID returns the id of the bot a token belongs to, 0 for a string that is not a token.
+// BotID returns the id of a token's bot, 0 if the string is not a token.
 func BotID(token Secret) int64 {
-	if !tokenShape.MatchString(token.Reveal()) {
+	if !botTokenPattern.MatchString(token.Reveal()) {
 		return 0
 	}
 	digits, _, _ := strings.Cut(token.Reveal(), ":")
@@ -36,14 +36,14 @@ func (t *table) messaging() Messaging {
 	if bot.BaseURL == "" {
 		bot.BaseURL = defaultBaseURL
 	}
-	if token.there {
-		t.p.cfg.origins["bottoken"] = token.from
+	if token.present {
+		t.p.cfg.origins["bottoken"] = token.origin
 		telegram.addBot(bot)
 	}
 	var apiID, apiHash, session bool
 	bot.APIID, apiID = telegram.apiID()
-	bot.APIHash, apiHash = telegram.shaped("apihash", APIHashFault)
-	bot.Session, session = telegram.shaped("session", SessionFault)
+	bot.APIHash, apiHash = telegram.formatted("apihash", APIHashFault)
+	bot.Session, session = telegram.formatted("session", SessionFault)
 	t.p.hasUser, t.p.hasApp = session, apiID && apiHash
 	for _, needed := range []struct {
 		name  string
@@ -52,15 +52,15 @@ func (t *table) messaging() Messaging {
 		const why = "is missing: a user session works with apiid and apihash only; both are at https://my.telegram.org/apps"
 		switch {
 		case needed.there || !session:
-		case token.there: // the bot works without
+		case token.present: // the bot does not need it
 			telegram.warn(needed.name, why)
 		default:
 			telegram.fault(needed.name, why)
 		}
 	}
 	bot.Fallback = telegram.fallback(apiID && apiHash)
-	if session && token.there && !bot.Fallback.Enabled {
-		telegram.warn("session", "is not used: everything goes through the bot; [messaging.telegram.fallback] with enabled = true lets it help out")
+	if session && token.present && !bot.Fallback.Enabled {
+		telegram.warn("session", "is not used: the bot sends everything; to use it as a fallback, set enabled = true in [messaging.telegram.fallback]")
 	}
 	return Messaging{Telegram: bot}
 }
@@ -76,7 +76,7 @@ func (t *table) fallback(app bool) Fallback {
 	return f
 }
 
-// apiID reads the number of the application, and says whether one was given.
+// apiID reads the application's number; present: one was given.
 func (t *table) apiID() (id int, there bool) {
 	const variable = SharedEnv + "APIID"
 	id = int(t.integer("apiid", 0, 1, math.MaxInt32))
@@ -91,8 +91,8 @@ func (t *table) apiID() (id int, there bool) {
 	return id, there
 }
 
-// bot reads what the shared table and a domain's have in common, and says where the token was found.
-func (t *table) bot(envTable string) (bot Telegram, token given) {
+// bot reads the common keys of the shared table and a domain's. token says where the token was found.
+func (t *table) bot(envTable string) (bot Telegram, token secretSource) {
 	token = t.secret("bottoken", envTable)
 	if fault := BotTokenFault(token.value.Reveal()); token.value != "" && fault != "" {
 		token.fault("%s", fault)
@@ -103,32 +103,32 @@ func (t *table) bot(envTable string) (bot Telegram, token given) {
 	return bot, token
 }
 
-// addBot adds a table's bot to those of the whole configuration. Two tables may name the same bot, in the same words.
+// addBot adds a table's bot to the bots of the configuration. Two tables may have the same bot, with equal settings.
 func (t *table) addBot(bot Telegram) {
 	id := BotID(bot.BotToken)
 	other, known := t.p.bots[id]
 	t.p.bots[id] = bot
 	switch {
-	case id == 0 || !known: // a faulty token has been reported, and stays as 0: there is a bot
+	case id == 0 || !known: // an invalid token is already reported; its id 0 means that there is a bot
 	case other.BotToken != bot.BotToken:
-		t.fault("bottoken", "is another token of a bot that stands elsewhere in the file; one of the two is out of date")
+		t.fault("bottoken", "is another token of a bot that is also elsewhere in the file; one of the two is out of date")
 	case other.BaseURL != bot.BaseURL || other.Proxy != bot.Proxy || other.MTProxy != bot.MTProxy:
-		t.fault("bottoken", "is that of a bot which stands elsewhere with another baseurl or proxy; a bot has one way to Telegram")
+		t.fault("bottoken", "belongs to a bot that is elsewhere in the file with another baseurl or proxy; a bot can have only one")
 	}
 }
 
-// shaped reads a secret that has to have a shape, and says whether one was given, good or not.
-func (t *table) shaped(name string, fault func(string) string) (value Secret, there bool) {
+// formatted reads a secret and checks its format; present: one was given, valid or not.
+func (t *table) formatted(name string, fault func(string) string) (value Secret, there bool) {
 	secret := t.secret(name, SharedEnv)
 	if text := fault(secret.value.Reveal()); secret.value != "" && text != "" {
 		secret.fault("%s", text)
 		return "", true
 	}
-	t.p.cfg.origins[name] = secret.from
-	return secret.value, secret.there
+	t.p.cfg.origins[name] = secret.origin
+	return secret.value, secret.present
 }
 
-// baseURL reads the Bot API server, "" where it is not set. Messages do not show it: people paste the whole URL of a call, token included.
+// baseURL reads the Bot API server, "" if not set. Messages do not show it: people paste a whole URL with the token.
 func (t *table) baseURL() string {
 	text, ok := t.string("baseurl")
 	if !ok {
@@ -140,10 +140,10 @@ func (t *table) baseURL() string {
 		t.fault("baseurl", "must be a URL such as %s", defaultBaseURL)
 		return ""
 	case u.User != nil:
-		t.fault("baseurl", "must not hold a user or password")
+		t.fault("baseurl", "must not contain a user or password")
 		return ""
 	case strings.Contains(u.Path+"/", "/bot/") || botPath.MatchString(u.Path):
-		t.fault("baseurl", "must be the host without /bot and what follows it, such as %s", defaultBaseURL)
+		t.fault("baseurl", "must be the host without /bot and anything after it, such as %s", defaultBaseURL)
 		return ""
 	case u.Scheme == "http" && isPublic(u.Hostname()):
 		t.warn("baseurl", "sends the bot token unencrypted to another machine; use https there")
@@ -151,10 +151,10 @@ func (t *table) baseURL() string {
 	return strings.TrimRight(text, "/")
 }
 
-// botPath matches the part of a call's URL that holds the token.
+// botPath matches the part of a URL that contains the token.
 var botPath = regexp.MustCompile(`/bot[0-9]`)
 
-// validPort reports whether the port of a URL, if any, is one.
+// validPort reports whether the port of a URL is valid or missing.
 func validPort(u *url.URL) bool {
 	if u.Port() == "" {
 		return !strings.HasSuffix(u.Host, ":")
@@ -163,8 +163,7 @@ func validPort(u *url.URL) bool {
 	return err == nil
 }
 
-// isPublic reports whether an address at this host is one that other machines can reach. Every name but localhost counts as such, since
-// what it stands for can change.
+// isPublic reports whether other machines can reach this host. Every name except localhost counts, because its address can change.
 func isPublic(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return false

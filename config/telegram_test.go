@@ -89,7 +89,7 @@ func TestUserSessionKeysAreCheckedAndKept(t *testing.T) {
 	for value, want := range map[string]string{
 		session: "is a user session, not a bot token; it belongs in session",
 		apiHash: "is an API hash, not a bot token; it belongs in apihash",
-		"tgk_x": "is an API key of telegate, not a bot token; @BotFather gives out tokens",
+		"tgk_x": "is an API key of telegate, not a bot token; tokens are from @BotFather",
 	} {
 		want = "telegate.toml:2: messaging.telegram.bottoken " + want
 		if diff := cmp.Diff([]string{want}, faults(t, "[messaging.telegram]\nbottoken = '"+value+"'", noEnv)); diff != "" {
@@ -154,7 +154,7 @@ func TestBaseURLIsTheHostAlone(t *testing.T) {
 			t.Errorf("%s: %s", text, got)
 		}
 	}
-	const url, host = "must be a URL such as https://api.telegram.org", "must be the host without /bot and what follows it, such as https://api.telegram.org"
+	const url, host = "must be a URL such as https://api.telegram.org", "must be the host without /bot and anything after it, such as https://api.telegram.org"
 	for text, want := range map[string]string{
 		"api.telegram.org":                              url,
 		"ftp://api.telegram.org":                        url,
@@ -165,7 +165,7 @@ func TestBaseURLIsTheHostAlone(t *testing.T) {
 		"https://api.telegram.org?x=y":                  url,
 		"https://api.telegram.org#x":                    url,
 		"https://api.telegram.org/%zz":                  url,
-		"https://alice:pw@api.telegram.org":             "must not hold a user or password",
+		"https://alice:pw@api.telegram.org":             "must not contain a user or password",
 		"https://api.telegram.org/bot":                  host,
 		"https://api.telegram.org/bot/":                 host,
 		"https://api.telegram.org/bot" + token:          host,

@@ -6,7 +6,7 @@ import (
 	"telegate/language"
 )
 
-// texts reads the texts of an operator's own, written as in the catalogues: [NAME.de.code] or, in [NAME.de], code.login = "…".
+// texts reads the operator's own texts, written as in the catalogues: [NAME.de.code] or, in [NAME.de], code.login = "…".
 func (t *table) texts(name string) map[string]map[string]string {
 	if _, there := t.lookup(name); !there {
 		return nil

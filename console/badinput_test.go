@@ -1,11 +1,8 @@
 package console_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,6 +13,7 @@ import (
 
 // OWASP ASVS 3.4: what every answer carries, an error too.
 func TestEveryAnswerIsProtected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
 	for _, path := range []string{
@@ -53,11 +51,12 @@ var acts = map[string]url.Values{
 }
 
 // OWASP ASVS 3.5: a form of another page, another session or another site does nothing.
-func TestAFormFromElsewhereDoesNothing(t *testing.T) {
+func TestForeignFormIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "user//alice", alice)
 	c, other := w.signedIn(keyAdmin), w.signedIn(keyAdmin)
-	before := w.footprint()
+	before := w.Footprint()
 	for path, form := range acts {
 		for name, try := range map[string]func() answer{
 			"no token":         func() answer { return c.post(path, with(form, "csrf", "")) },
@@ -77,7 +76,7 @@ func TestAFormFromElsewhereDoesNothing(t *testing.T) {
 			t.Errorf("%s without a session: %d", path, a.status)
 		}
 	}
-	if w.footprint() != before {
+	if w.Footprint() != before {
 		t.Error("something was written")
 	}
 	a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "Sec-Fetch-Site", "cross-site")
@@ -89,7 +88,8 @@ func TestAFormFromElsewhereDoesNothing(t *testing.T) {
 
 // A browser that sends no Sec-Fetch-Site, an old one or one on plain http, tells where a form comes from by its Origin alone. The policy
 // must have it tell: it says null under no-referrer (Fetch, "append a request Origin header").
-func TestAFormOfThePageItselfIsKnownByItsOrigin(t *testing.T) {
+func TestOriginOfOwnFormIsAccepted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.client()
 	page := c.get("/console/sign-in").want(t, http.StatusOK)
@@ -104,7 +104,8 @@ func TestAFormOfThePageItselfIsKnownByItsOrigin(t *testing.T) {
 }
 
 // A key does no more in the console than in the API.
-func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
+func TestKeyMayDoTheSameAsInTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "user//alice", alice)
 	for path, form := range acts {
@@ -118,7 +119,7 @@ func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
 		if needsScope := !strings.Contains(path, "/handle"); (a.status == http.StatusForbidden) != needsScope {
 			t.Errorf("%s with the scope admin alone: %d %s", path, a.status, a.body)
 		}
-		w.clock.Advance(10 * 60e9)
+		w.Clock.Advance(10 * 60e9)
 	}
 	corp := w.signedIn(keyCorp)
 	for _, path := range []string{"/console/users?domain=", "/console/user?domain=&user=user%2F%2Falice", "/console/users?domain=unknown"} {
@@ -136,7 +137,8 @@ func TestAKeyDoesHereWhatItMayDoInTheAPI(t *testing.T) {
 }
 
 // Whatever comes in an address or a form: words, and never a fault of telegate's own.
-func TestBadInputIsAnsweredInWords(t *testing.T) {
+func TestInvalidInputIsExplained(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.many("", 60)
 	c := w.signedIn(keyAdmin)
@@ -186,17 +188,17 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 		status int
 		flash  string
 	}{
-		"no handle":             {"/console/user/handle" + user, url.Values{}, http.StatusSeeOther, "no Telegram username"},
-		"no username":           {"/console/user/handle" + user, url.Values{"handle": {"<script>"}}, http.StatusSeeOther, "no Telegram username"},
+		"no handle":             {"/console/user/handle" + user, url.Values{}, http.StatusSeeOther, "not a Telegram username"},
+		"no username":           {"/console/user/handle" + user, url.Values{"handle": {"<script>"}}, http.StatusSeeOther, "not a Telegram username"},
 		"a long handle":         {"/console/user/handle" + user, url.Values{"handle": {long}}, http.StatusUnprocessableEntity, ""},
-		"nothing to send":       {"/console/user/message" + user, url.Values{"text": {" \n "}}, http.StatusSeeOther, "Write something first"},
+		"nothing to send":       {"/console/user/message" + user, url.Values{"text": {" \n "}}, http.StatusSeeOther, "Write a text first"},
 		"too much to send":      {"/console/user/message" + user, url.Values{"text": {strings.Repeat("a", 16<<10+1)}}, http.StatusSeeOther, "16 KiB"},
 		"no text":               {"/console/user/message" + user, url.Values{"text": {"\xff"}}, http.StatusSeeOther, "16 KiB"},
 		"to nobody":             {"/console/user/message?domain=&user=nobody", url.Values{"text": {"hi"}}, http.StatusSeeOther, "no linked chat"},
 		"far too much":          {"/console/user/message" + user, url.Values{"text": {strings.Repeat("a", 300<<10)}}, http.StatusRequestEntityTooLarge, ""},
 		"nothing begun":         {"/console/user/confirm" + user, url.Values{"code": {"123456"}}, http.StatusSeeOther, "Enter the code"},
-		"a link to a stranger":  {"/console/user/link" + user, url.Values{"handle": {"@stranger"}}, http.StatusSeeOther, "has not met the holder"},
-		"nothing to unlink":     {"/console/user/unlink?domain=&user=nobody", url.Values{}, http.StatusSeeOther, "nothing to unlink"},
+		"a link to a stranger":  {"/console/user/link" + user, url.Values{"handle": {"@stranger"}}, http.StatusSeeOther, "does not know the owner"},
+		"nothing to unlink":     {"/console/user/unlink?domain=&user=nobody", url.Values{}, http.StatusSeeOther, "nothing left to unlink"},
 		"an unknown domain":     {"/console/user/unlink?domain=unknown&user=nobody", url.Values{}, http.StatusNotFound, ""},
 		"no user":               {"/console/user/unlink?domain=&user=", url.Values{}, http.StatusUnprocessableEntity, ""},
 		"two domains, two ways": {"/console/user/unlink?domain=&user=nobody", url.Values{"domain": {"unknown"}}, http.StatusNotFound, ""},
@@ -215,15 +217,16 @@ func TestBadInputIsAnsweredInWords(t *testing.T) {
 }
 
 // What goes wrong inside is for the log; the page says where to look, and nothing more.
-func TestAFaultInsideIsNotShown(t *testing.T) {
+func TestInternalErrorIsNotShown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
-	w.noError(w.db.Close())
+	w.noError(w.DB.Close())
 	a := c.get("/console/users")
 	if a.status != http.StatusInternalServerError || strings.Contains(a.body, "database is closed") || !strings.Contains(a.body, "req_") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if !strings.Contains(w.log.String(), "database is closed") {
+	if !strings.Contains(w.Log.String(), "database is closed") {
 		t.Error("the log does not have the reason")
 	}
 	if a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}); a.status != http.StatusInternalServerError || a.header.Get("Set-Cookie") != "" {
@@ -231,7 +234,8 @@ func TestAFaultInsideIsNotShown(t *testing.T) {
 	}
 }
 
-func TestAUserWithManyStartsIsToldToWait(t *testing.T) {
+func TestTooManyStartedLinksMustWait(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
 	for range linking.MaxStarts {
@@ -242,7 +246,8 @@ func TestAUserWithManyStartsIsToldToWait(t *testing.T) {
 }
 
 // A link that was begun is shown to the session that began it: whoever has its address could claim it.
-func TestABegunLinkIsShownToItsSessionAlone(t *testing.T) {
+func TestPendingLinkIsShownOnlyToItsSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
 	c.post("/console/user/link?domain=&user=bob", url.Values{}).want(t, http.StatusSeeOther)
@@ -252,12 +257,13 @@ func TestABegunLinkIsShownToItsSessionAlone(t *testing.T) {
 			t.Error("another page shows the link")
 		}
 	}
-	if strings.Contains(w.log.String(), "?start=") {
+	if strings.Contains(w.Log.String(), "?start=") {
 		t.Error("the log has the link")
 	}
 }
 
-func TestInvitationsStandAmongTheUsersAndAreTakenBack(t *testing.T) {
+func TestInvitationsAreListedAndWithdrawn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.many("", 60)
 	c := w.signedIn(keyAdmin)
@@ -299,16 +305,4 @@ func with(form url.Values, name, value string) url.Values {
 		all[k] = v
 	}
 	return all
-}
-
-// footprint changes with every byte that is committed to the database.
-func (w *world) footprint() string {
-	w.t.Helper()
-	h := sha256.New()
-	for _, path := range []string{w.path, w.path + "-wal"} {
-		data, err := os.ReadFile(path)
-		w.noError(err)
-		h.Write(data)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

@@ -69,42 +69,30 @@ func (a broadcastForm) LocalUTC() string {
 	return t.UTC().Format(localTime)
 }
 
-func (c *Console) newBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) newBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	return c.show(w, r, admin, "broadcastform.html", "broadcasts", d, broadcastFormData{Typed: broadcastForm{TTL: int(notify.DefaultTTL.Seconds())}})
 }
 
 // editBroadcast returns from the preview to the form.
-func (c *Console) editBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) editBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	typed, _, err := c.readBroadcastForm(r, d)
 	return c.showBroadcastForm(w, admin, d, typed, err)
 }
 
 // previewBroadcast shows the recipients and the text of a broadcast. It stores nothing.
-func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	typed, a, err := c.readBroadcastForm(r, d)
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
 	}
 	a.DryRun = true
-	announced, err := c.o.Broadcasts.Announce(r.Context(), a)
+	announced, err := c.o.Broadcasts.Create(r.Context(), a)
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
 	}
 	typed.Nonce = secret.Token()
 	data := broadcastFormData{
-		Typed: typed, Audience: announced.Broadcast.Audience, Takes: announced.Takes, Parts: previewParts(announced.Broadcast.Body),
+		Typed: typed, Audience: announced.Broadcast.Audience, Takes: announced.Duration, Parts: previewParts(announced.Broadcast.Body),
 	}
 	if announced.Broadcast.SendAt.After(c.o.Now()) {
 		data.When = announced.Broadcast.SendAt
@@ -113,21 +101,17 @@ func (c *Console) previewBroadcast(w http.ResponseWriter, r *http.Request, admin
 }
 
 // sendBroadcast creates the broadcast that was previewed.
-func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) sendBroadcast(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	typed, a, err := c.readBroadcastForm(r, d)
 	if err == nil && typed.Nonce == "" {
 		err = newPageError(http.StatusUnprocessableEntity, "Preview it first", "Look at the preview before you send the broadcast.")
 	}
-	var announced notify.Announced
+	var announced notify.CreatedBroadcast
 	if err == nil {
 		var b [16]byte
 		copy(b[:], secret.Hash(admin.session.csrf+" "+typed.Nonce)) // so that an id seen elsewhere cannot be reused
 		a.ID = delivery.FormatID("bc", b)
-		announced, err = c.o.Broadcasts.Announce(withActor(r, admin), a)
+		announced, err = c.o.Broadcasts.Create(withActor(r, admin), a)
 	}
 	if err != nil {
 		return c.showBroadcastForm(w, admin, d, typed, err)
@@ -153,7 +137,7 @@ func (c *Console) showBroadcastForm(w http.ResponseWriter, admin adminSession, d
 }
 
 // readBroadcastForm reads the form. It returns the input even with an error.
-func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, notify.Announcement, error) {
+func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, notify.BroadcastRequest, error) {
 	get := r.PostForm.Get
 	typed := broadcastForm{
 		Everybody: get("audience") == "everybody", List: get("audience") == "list", Users: get("users"), Text: postedText(r),
@@ -162,7 +146,7 @@ func (c *Console) readBroadcastForm(r *http.Request, d Domain) (broadcastForm, n
 	if ttl, err := strconv.Atoi(get("ttl")); err == nil {
 		typed.TTL = ttl
 	}
-	a := notify.Announcement{
+	a := notify.BroadcastRequest{
 		Domain: d.ID, Text: typed.Text, HTML: typed.HTML, Silent: typed.Silent, TTL: time.Duration(typed.TTL) * time.Second,
 	}
 	var err error

@@ -38,12 +38,9 @@ var broadcastStates = map[notify.BroadcastStatus]state{
 	notify.BroadcastCanceled:  {"Canceled", "warn"},
 }
 
-func (c *Console) listBroadcasts(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) listBroadcasts(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	var data broadcastsData
+	var err error
 	if data.After, err = field(r, "after", maxWord); err != nil {
 		return err
 	}

@@ -1,49 +1,35 @@
 package console_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"telegate/delivery"
 	"telegate/internal/audit"
 	"telegate/internal/browsertest"
+	"telegate/internal/gatewaytest"
 	"telegate/notify"
 )
 
-// run lets broadcasts flow, until the test ends.
-func (w *world) run() {
-	w.t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := w.broadcasts.Run(ctx); err != nil {
-			w.t.Error(err)
-		}
-	})
-	w.t.Cleanup(func() { stop(); running.Wait() })
-}
-
 // waiting are the messages of broadcasts that wait, as many as are to come.
 func (w *world) waiting(want int) []delivery.Message {
-	w.t.Helper()
+	w.T.Helper()
 	for deadline := time.Now().Add(browsertest.Timeout); ; time.Sleep(5 * time.Millisecond) {
-		list, err := w.messages.List(w.t.Context(), notify.Query{Lanes: []delivery.Lane{delivery.LaneBroadcast}, Limit: 1000,
+		list, err := w.Messages.List(w.T.Context(), notify.Query{Lanes: []delivery.Lane{delivery.LaneBroadcast}, Limit: 1000,
 			Statuses: []delivery.Status{delivery.StatusQueued}})
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		if len(list) == want {
 			return list
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%d messages wait, want %d", len(list), want)
+			w.T.Fatalf("%d messages wait, want %d", len(list), want)
 		}
 	}
 }
@@ -61,23 +47,24 @@ var nonce = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
 
 // announce goes through the preview and sends.
 func (c *client) announce(values url.Values) answer {
-	c.w.t.Helper()
-	a := c.post("/console/broadcasts/preview", values).want(c.w.t, http.StatusOK, "Send this?")
+	c.w.T.Helper()
+	a := c.post("/console/broadcasts/preview", values).want(c.w.T, http.StatusOK, "Send this?")
 	values.Set("nonce", nonce.FindStringSubmatch(a.body)[1])
 	return c.post("/console/broadcasts", values)
 }
 
 func (w *world) crowd() {
-	w.t.Helper()
+	w.T.Helper()
 	w.link("", "alice", alice)
 	w.link("", "bob", person(502, "bob", "Bob", ""))
 	w.link("", "carol", person(503, "carol", "Carol", ""))
-	if err := w.links.Blocked(w.t.Context(), botID, 503); err != nil {
-		w.t.Fatal(err)
+	if err := w.Links.ChatBlocked(w.T.Context(), gatewaytest.BotID, 503); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
-func TestThePreviewSaysWhomItReachesAndStoresNothing(t *testing.T) {
+func TestPreviewCountsRecipientsAndStoresNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
 	c := w.signedIn(keyAdmin)
@@ -87,22 +74,23 @@ func TestThePreviewSaysWhomItReachesAndStoresNothing(t *testing.T) {
 	if strings.Contains(a.body, `href="https://example.org`) {
 		t.Error("the preview links to where the text does")
 	}
-	c.post("/console/broadcasts/preview", form()).want(t, http.StatusOK, "everybody linked in My Server", `data-testid="reachable">2<`)
+	c.post("/console/broadcasts/preview", form()).want(t, http.StatusOK, "everyone linked in My Server", `data-testid="reachable">2<`)
 	c.get("/console/broadcasts").want(t, http.StatusOK, "Nothing has been broadcast in My Server yet.")
-	long := c.post("/console/broadcasts/preview", form("text", strings.Repeat("word ", 1500))).want(t, http.StatusOK, "goes out as 2")
+	long := c.post("/console/broadcasts/preview", form("text", strings.Repeat("word ", 1500))).want(t, http.StatusOK, "is sent as 2")
 	if n := strings.Count(long.body, `data-testid="part"`); n != 2 {
 		t.Errorf("%d parts", n)
 	}
-	c.post("/console/broadcasts/preview", form("ttl", "90", "silent", "1")).want(t, http.StatusOK, "for 90 seconds", "<dd>none</dd>")
+	c.post("/console/broadcasts/preview", form("ttl", "90", "silent", "1")).want(t, http.StatusOK, "after 90 seconds", "<dd>none</dd>")
 	c.post("/console/broadcasts/preview", form("text", strings.Repeat("word ", 5000))).want(t, http.StatusOK, "message.txt")
-	c.w.broadcasts.SetPace(notify.Pace{PerSecond: 0.01})
-	c.post("/console/broadcasts/preview", form("ttl", "90")).want(t, http.StatusOK, "about 4 minutes", "for 90 seconds only: whoever is not reached by then never gets it")
+	c.w.Broadcasts.SetPace(notify.Pace{PerSecond: 0.01})
+	c.post("/console/broadcasts/preview", form("ttl", "90")).want(t, http.StatusOK, "about 4 minutes", "after 90 seconds: some people will not get it in time")
 }
 
-func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
+func TestBroadcastIsSentOnceAndOutcomesAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
-	w.run()
+	w.RunBroadcasts()
 	c := w.signedIn(keyAdmin)
 	values := form("audience", "list", "users", "alice\nbob\ncarol\nnobody")
 	a := c.announce(values)
@@ -120,7 +108,7 @@ func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
 	for deadline := time.Now().Add(browsertest.Timeout); !strings.Contains(part.body, "data-final") && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		part = c.get(a.location + "?part=progress")
 	}
-	part.want(t, http.StatusOK, "Done", "4 of 4 done", `data-outcome="delivered"`, "1 had no linked chat", "1 have blocked the bot", "1 have a chat that Telegram does not know")
+	part.want(t, http.StatusOK, "Done", "4 of 4 done", `data-outcome="delivered"`, "1 have no linked chat", "1 have blocked the bot", "1 have a chat that Telegram does not know")
 	c.get("/console/broadcasts").want(t, http.StatusOK, "a list of 4", "1 of 4", a.location)
 	id := strings.TrimPrefix(a.location, "/console/broadcasts/")
 	if n := len(c.get("/console/messages?broadcast="+id).want(t, http.StatusOK, id).rows()); n != 4 {
@@ -137,7 +125,7 @@ func TestABroadcastGoesOutOnceAndCountsEachOutcome(t *testing.T) {
 // wantAudit checks that one entry of the default domain tells of an event, with the name of the key.
 func (w *world) wantAudit(t *testing.T, event audit.Event) {
 	t.Helper()
-	trail, err := w.db.AuditTrail(t.Context(), "", "", time.Time{})
+	trail, err := w.DB.AuditTrail(t.Context(), "", "", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +143,10 @@ func (w *world) wantAudit(t *testing.T, event audit.Event) {
 }
 
 func TestABroadcastWaitsForItsTimeAndIsCanceledOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
-	w.run()
+	w.RunBroadcasts()
 	c := w.signedIn(keyAdmin)
 	// Without JavaScript the time is UTC; with it, the exact field has the last word.
 	for _, at := range [][2]string{{"send_at_utc", "2026-11-02T10:30"}, {"send_at", "2026-11-02T10:30:00.000Z"}, {"send_at", "2026-11-02T12:30:00+02:00"}} {
@@ -177,11 +166,12 @@ func TestABroadcastWaitsForItsTimeAndIsCanceledOnce(t *testing.T) {
 	c.post(a.location+"/cancel", url.Values{})
 	c.get(a.location).want(t, http.StatusOK, "The broadcast is canceled already, so it cannot be canceled.")
 	w.wantAudit(t, audit.BroadcastCanceled)
-	w.clock.Advance(2 * time.Hour)
+	w.Clock.Advance(2 * time.Hour)
 	w.waiting(0)
 }
 
-func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
+func TestInvalidBroadcastIsExplainedAndInputKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
 	c := w.signedIn(keyAdmin)
@@ -221,7 +211,8 @@ func TestAWrongBroadcastIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 	c.get("/console/broadcasts").want(t, http.StatusOK, "Nothing has been broadcast")
 }
 
-func TestABroadcastIsForItsDomainAndAKeyThatMaySend(t *testing.T) {
+func TestBroadcastNeedsItsDomainAndScope(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
 	c := w.signedIn(keyAdmin)
@@ -250,10 +241,11 @@ func TestABroadcastIsForItsDomainAndAKeyThatMaySend(t *testing.T) {
 }
 
 func TestBroadcastsArePagedByKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
 	for range 25 {
-		if _, err := w.broadcasts.Announce(t.Context(), notify.Announcement{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)}); err != nil {
+		if _, err := w.Broadcasts.Create(t.Context(), notify.BroadcastRequest{Text: "Hello", SendAt: w.Clock.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}

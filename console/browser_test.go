@@ -21,6 +21,9 @@ type browser struct {
 // browser opens a browser on an empty page.
 func (w *world) browser(t *testing.T, width, height int) *browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
 	return &browser{browsertest.Open(t, width, height), w}
 }
 

@@ -52,7 +52,7 @@ type Domains interface {
 
 // Store writes the audit entries of the console itself.
 type Store interface {
-	Note(ctx context.Context, e audit.Entry) error
+	WriteAudit(ctx context.Context, e audit.Entry) error
 }
 
 // Options configure a Console.
@@ -65,6 +65,7 @@ type Options struct {
 	Store         Store
 	Keys          []Key
 	Status        func(ctx context.Context) (Status, error)
+	Checks        func(ctx context.Context) []Check // runs the checks of telegate doctor; nil if there are none
 	QR            func(text string) (dataURL string, err error)
 	Explain       func(error) (status int, detail string) // explains an error as the API does
 	Version       string

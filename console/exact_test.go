@@ -12,7 +12,8 @@ import (
 )
 
 // White space around an id is part of it, as in the API: what one clicks is whom one gets, and nobody else.
-func TestWhoIsClickedIsWhomItIsAbout(t *testing.T) {
+func TestWhiteSpaceIsPartOfAnID(t *testing.T) {
+	t.Parallel()
 	for _, other := range []string{"alice ", " alice", "alice\u00a0", "\u3000alice"} {
 		w := newWorld(t)
 		w.link("", "alice", alice)
@@ -35,9 +36,9 @@ func TestWhoIsClickedIsWhomItIsAbout(t *testing.T) {
 			t.Helper()
 			c.post(strings.Replace(page, "/user?", "/user/"+what+"?", 1), form).want(t, http.StatusSeeOther)
 		}
-		before := w.last(alice).ID
+		before := w.Last(alice).ID
 		act("message", url.Values{"text": {"hello"}})
-		if w.last(alice).ID != before || w.last(person(502, "", "", "")).User != other {
+		if w.Last(alice).ID != before || w.Last(person(502, "", "", "")).User != other {
 			t.Errorf("a message to %q has gone to alice", other)
 		}
 		act("handle", url.Values{"handle": {" @other_handle "}})
@@ -47,10 +48,10 @@ func TestWhoIsClickedIsWhomItIsAbout(t *testing.T) {
 			t.Errorf("what was meant for %q was done to alice", other)
 		}
 		act("unlink", url.Values{})
-		if l, err := w.links.Current(t.Context(), "", "alice"); err != nil || l.Status != linking.Verified {
+		if l, err := w.Links.Current(t.Context(), "", "alice"); err != nil || l.Status != linking.Verified {
 			t.Errorf("unlinking %q: the link of alice is %q, %v", other, l.Status, err)
 		}
-		if _, err := w.links.Current(t.Context(), "", other); err == nil {
+		if _, err := w.Links.Current(t.Context(), "", other); err == nil {
 			t.Errorf("%q is still linked", other)
 		}
 	}
@@ -58,13 +59,15 @@ func TestWhoIsClickedIsWhomItIsAbout(t *testing.T) {
 
 // A page begins right after the user that the last one ended with.
 func TestAPageOfUsersSkipsNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	w.signedIn(keyAdmin).get("/console/users?after=%20bob").want(t, http.StatusOK, `data-user="alice"`)
 }
 
 // What is typed is taken without the white space around it that comes with pasting.
-func TestWhatIsTypedMayHaveSpacesAround(t *testing.T) {
+func TestTypedTextIsTrimmed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	c := w.signedIn(keyAdmin)
@@ -76,6 +79,7 @@ func TestWhatIsTypedMayHaveSpacesAround(t *testing.T) {
 
 // Whom the API takes, the pages open: 256 characters in one line, however many bytes, and nothing more.
 func TestIdsHaveTheLengthAndCharactersOfTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
 	for user, status := range map[string]int{

@@ -27,27 +27,28 @@ var hostile = []string{
 }
 
 // Names, handles and users that a stranger can choose are text on every page, whatever they hold.
-func TestNothingAStrangerChoosesRunsInTheBrowser(t *testing.T) {
+func TestNoTextOfAStrangerRunsInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i, text := range hostile {
 		chat := person(int64(600+i), fmt.Sprintf("stranger%d", i), text, text)
 		w.link("", fmt.Sprintf("%02d %s", i, text), chat)
 	}
 	// Telegram gives no such username, and the database holds whatever Telegram gives.
-	w.noError(w.db.UpdateLinks(t.Context(), func(tx linking.Tx) error {
+	w.noError(w.DB.UpdateLinks(t.Context(), func(tx linking.Tx) error {
 		for i, text := range hostile {
 			chat := person(int64(600+i), text, text, text)
 			if err := tx.SaveChat(chat); err != nil {
 				return err
 			}
-			if err := tx.SaveInvitation(linking.Invitation{User: fmt.Sprintf("%02d %s", i, text), Handle: text, Created: w.clock.Now()}); err != nil {
+			if err := tx.SaveInvitation(linking.Invitation{User: fmt.Sprintf("%02d %s", i, text), Handle: text, Created: w.Clock.Now()}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
 	for i, text := range hostile {
-		_, err := w.messages.Send(t.Context(), notify.Request{User: fmt.Sprintf("%02d %s", i, text), Text: text, Lane: "direct"})
+		_, err := w.Messages.Send(t.Context(), notify.Request{User: fmt.Sprintf("%02d %s", i, text), Text: text, Lane: "direct"})
 		w.noError(err)
 	}
 	b := w.browser(t, 1280, 800)
@@ -81,7 +82,8 @@ func TestNothingAStrangerChoosesRunsInTheBrowser(t *testing.T) {
 }
 
 // Should a text ever get into a page as markup, its script still does not run.
-func TestThePolicyStopsWhatGetsThrough(t *testing.T) {
+func TestContentSecurityPolicyStopsScripts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users")

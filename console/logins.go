@@ -147,7 +147,7 @@ func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain
 	}
 	data.Live = data.After == "" && (data.To == "" || q.Before.Time.After(c.o.Now()))
 	if data.After != "" {
-		after, ok := twofa.ParsePlace(data.After)
+		after, ok := twofa.ParsePosition(data.After)
 		if !ok {
 			data.Problem = "This page of the report does not exist. Go back to the first page."
 			return d, data, q, nil

@@ -15,12 +15,12 @@ import (
 
 // signIns writes checks of codes down, as the second factor does.
 func (w *world) signIns(entries ...audit.Entry) {
-	w.t.Helper()
-	err := w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error {
+	w.T.Helper()
+	err := w.DB.UpdateVerifications(w.T.Context(), func(tx twofa.Tx) error {
 		for _, e := range entries {
 			e.Event, e.Purpose = audit.VerificationChecked, "login"
 			if e.Time.IsZero() {
-				e.Time = w.clock.Now()
+				e.Time = w.Clock.Now()
 			}
 			if err := tx.Audit(e); err != nil {
 				return err
@@ -29,15 +29,16 @@ func (w *world) signIns(entries ...audit.Entry) {
 		return nil
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 }
 
 const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0"
 
-func TestSignInsShowWhoCameFromWhereAndWhatCameOfIt(t *testing.T) {
+func TestSignInsShowUserAddressAndOutcome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	yesterday := w.clock.Now().AddDate(0, 0, -1)
+	yesterday := w.Clock.Now().AddDate(0, 0, -1)
 	w.signIns(
 		audit.Entry{User: "alice", Outcome: "approved", Context: audit.Context{IP: "203.0.113.7", UserAgent: firefox}},
 		audit.Entry{User: "bob", Outcome: "incorrect", Time: yesterday},
@@ -62,15 +63,16 @@ func TestSignInsShowWhoCameFromWhereAndWhatCameOfIt(t *testing.T) {
 			t.Errorf("%s: %d sign-ins", filter, n)
 		}
 	}
-	c.get("/console/logins?user=nobody").want(t, http.StatusOK, "No sign-in is like that.")
+	c.get("/console/logins?user=nobody").want(t, http.StatusOK, "No sign-ins match.")
 	c.get("/console/logins?domain=corp&user=alice&from=2026-01-01").want(t, http.StatusOK, "There were no sign-ins in these days.")
 }
 
 func TestSignInsArePagedToTheLastWithoutGapOrRepeat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var entries []audit.Entry
 	for i := range 120 {
-		entries = append(entries, audit.Entry{User: fmt.Sprintf("user%03d", i), Outcome: "approved", Time: w.clock.Now().Add(time.Duration(i/3) * time.Millisecond)})
+		entries = append(entries, audit.Entry{User: fmt.Sprintf("user%03d", i), Outcome: "approved", Time: w.Clock.Now().Add(time.Duration(i/3) * time.Millisecond)})
 	}
 	w.signIns(entries...)
 	c := w.signedIn(keyAdmin)
@@ -96,7 +98,8 @@ func TestSignInsArePagedToTheLastWithoutGapOrRepeat(t *testing.T) {
 	}
 }
 
-func TestAWrongFilterIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
+func TestInvalidFilterIsExplainedAndInputKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
 	for query, words := range map[string]string{
@@ -133,19 +136,21 @@ func TestAWrongFilterIsSaidInWordsAndKeepsWhatWasTyped(t *testing.T) {
 }
 
 func TestTheChartIsBoundedHoweverManyDaysAreAskedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.signIns(audit.Entry{User: "alice", Outcome: "approved"}, audit.Entry{User: "alice", Outcome: "approved", Time: w.clock.Now().AddDate(-2, 0, 0)})
+	w.signIns(audit.Entry{User: "alice", Outcome: "approved"}, audit.Entry{User: "alice", Outcome: "approved", Time: w.Clock.Now().AddDate(-2, 0, 0)})
 	c := w.signedIn(keyAdmin)
 	a := c.get("/console/logins?from=2000-01-01").want(t, http.StatusOK, "Only the last 400 of these days are shown.", "1 signed in, 0 did not")
 	if !strings.Contains(a.body, `viewBox="0 0 4000 100"`) {
 		t.Error("not 400 days")
 	}
 	c.get("/console/logins?to=9999-12-31").want(t, http.StatusOK, "There were no sign-ins in these days.")
-	c.get("/console/logins?from=9999-12-31").want(t, http.StatusOK, "No sign-in is like that.")
+	c.get("/console/logins?from=9999-12-31").want(t, http.StatusOK, "No sign-ins match.")
 }
 
 // A small number beside a large one is still to be seen, and no bar leaves the drawing.
 func TestOneFailureBesideAThousandSignInsIsDrawn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	entries := []audit.Entry{{User: "alice", Outcome: "incorrect"}}
 	for range 1000 {
@@ -156,7 +161,8 @@ func TestOneFailureBesideAThousandSignInsIsDrawn(t *testing.T) {
 		`<path class="approved" d="M290 1h8v99h-8z"/><path class="others" d="M290 0h8v1h-8z"/>`, `<td data-name="Signed in">1000</td><td data-name="Did not">1</td>`)
 }
 
-func TestTheDownloadHoldsWhatTheFilterLetsThroughAndNoFormula(t *testing.T) {
+func TestDownloadIsFilteredAndHasNoFormulas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	entries := []audit.Entry{{User: `=HYPERLINK("https://evil")`, Outcome: "approved", Context: audit.Context{IP: "@SUM(1)"}}}
 	for range 1500 {

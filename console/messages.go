@@ -55,12 +55,9 @@ func (d messagesData) Filter(domain string, more ...string) template.URL {
 	}, more...)...)
 }
 
-func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	var data messagesData
+	var err error
 	for _, f := range []struct {
 		name string
 		to   *string
@@ -119,7 +116,7 @@ func nextStep(m delivery.Message) string {
 // messageData is the data of the page of one message.
 type messageData struct {
 	Message delivery.Message
-	Moments []notify.Moment
+	Moments []notify.HistoryEntry
 	Typed   resendForm
 	Problem string // why it was not sent again
 }

@@ -12,40 +12,41 @@ import (
 	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/internal/audit"
+	"telegate/internal/gatewaytest"
 	"telegate/notify"
 )
 
 // send has a message accepted.
 func (w *world) send(r notify.Request) delivery.Message {
-	w.t.Helper()
+	w.T.Helper()
 	if r.Lane == "" {
 		r.Lane = delivery.LaneDirect
 	}
 	if r.Text == "" {
 		r.Text = "The secret text"
 	}
-	a, err := w.messages.Send(w.t.Context(), r)
+	a, err := w.Messages.Send(w.T.Context(), r)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return a.Message
 }
 
 // end ends a message as the dispatcher does.
 func (w *world) end(id string, status delivery.Status, detail string) {
-	w.t.Helper()
-	p := delivery.Progress{ID: id, Status: status, Ended: w.clock.Now()}
+	w.T.Helper()
+	p := delivery.Progress{ID: id, Status: status, Ended: w.Clock.Now()}
 	if detail != "" {
 		p.Failure = &delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: detail}
 	}
-	if err := w.db.SaveProgress(w.t.Context(), p); err != nil {
-		w.t.Fatal(err)
+	if err := w.DB.SaveProgress(w.T.Context(), p); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
 // dead is a message that has failed.
 func (w *world) dead(r notify.Request) delivery.Message {
-	w.t.Helper()
+	w.T.Helper()
 	m := w.send(r)
 	w.end(m.ID, delivery.StatusFailed, "Telegram knows no such chat. Have the user link again.")
 	return m
@@ -61,7 +62,8 @@ func (a answer) rows() []string {
 	return ids
 }
 
-func TestMessagesAreListedByWhatOneLooksFor(t *testing.T) {
+func TestMessagesAreFiltered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	w.link("corp", "bob", person(502, "bob", "Bob", ""))
@@ -104,6 +106,7 @@ func TestMessagesAreListedByWhatOneLooksFor(t *testing.T) {
 }
 
 func TestMessagesArePagedByKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	for range 120 {
@@ -130,16 +133,17 @@ func TestMessagesArePagedByKey(t *testing.T) {
 	}
 }
 
-func TestAMessageTellsItsStoryAndNeverItsText(t *testing.T) {
+func TestMessageShowsItsHistoryButNotItsText(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	m := w.send(notify.Request{User: "alice"})
 	c := w.signedIn(keyAdmin)
 	c.get("/console/messages/"+m.ID).want(t, http.StatusOK, "alice", "Waiting", "Accepted in the lane direct", `data-live="/console/messages/`+m.ID+`?part=story"`)
 	failure := &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot; a tap on Start ends that."}
-	if err := w.db.SaveProgress(t.Context(), delivery.Progress{
-		ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: failure, Ended: w.clock.Now(),
-		Attempt: &delivery.Attempt{N: 1, At: w.clock.Now(), Took: 80 * time.Millisecond, Transport: "bot", Outcome: "recipient", Failure: failure},
+	if err := w.DB.SaveProgress(t.Context(), delivery.Progress{
+		ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: failure, Ended: w.Clock.Now(),
+		Attempt: &delivery.Attempt{N: 1, At: w.Clock.Now(), Took: 80 * time.Millisecond, Transport: "bot", Outcome: "recipient", Failure: failure},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -153,23 +157,24 @@ func TestAMessageTellsItsStoryAndNeverItsText(t *testing.T) {
 }
 
 func TestADeadLetterIsSentAgainOnceWithTheNameOfTheKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	c := w.signedIn(keyAdmin)
 	a := c.post("/console/messages/"+m.ID+"/resend", url.Values{"text": {" \r\n"}}) // nothing typed: as it was
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, "/console/messages/msg_") {
 		t.Fatalf("%d %s %s", a.status, a.location, a.body)
 	}
 	c.get(a.location).want(t, http.StatusOK, "Sent again. See below for the result.", "Waiting")
-	if got := w.last(alice).Body.Parts[0].Text.Text; got != "The secret text" {
+	if got := w.Last(alice).Body.Parts[0].Text.Text; got != "The secret text" {
 		t.Errorf("sent %q", got)
 	}
 	// Twice, as by a double click or by somebody else: the first one counts.
 	c.post("/console/messages/"+m.ID+"/resend", url.Values{"text": {"Another"}}).
 		want(t, http.StatusConflict, "This message was already sent again", strings.TrimPrefix(a.location, "/console/messages/"))
-	trail, err := w.db.AuditTrail(t.Context(), "", "alice", w.clock.Now())
+	trail, err := w.DB.AuditTrail(t.Context(), "", "alice", w.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +184,7 @@ func TestADeadLetterIsSentAgainOnceWithTheNameOfTheKey(t *testing.T) {
 }
 
 func TestADeadLetterIsSentWithAnotherText(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
@@ -192,12 +198,13 @@ func TestADeadLetterIsSentWithAnotherText(t *testing.T) {
 	if a := c.post(path, url.Values{"text": {"<b>Now</b>\r\nplease"}, "format": {"html"}}); a.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	if got := w.last(alice).Body.Parts[0].Text; got.Text != "Now\nplease" || len(got.Entities) != 1 {
+	if got := w.Last(alice).Body.Parts[0].Text; got.Text != "Now\nplease" || len(got.Entities) != 1 {
 		t.Errorf("sent %+v", got)
 	}
 }
 
-func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
+func TestOnlyDeadLettersAreSentAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	waiting := w.send(notify.Request{User: "alice"})
@@ -211,13 +218,13 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 	} {
 		c.post("/console/messages/"+id+"/resend", url.Values{}).want(t, http.StatusConflict, words)
 	}
-	w.clock.Advance(8 * 24 * time.Hour)
-	if err := w.db.Prune(t.Context(), w.clock.Now(), dbtest.Retention); err != nil {
+	w.Clock.Advance(8 * 24 * time.Hour)
+	if err := w.DB.Prune(t.Context(), w.Clock.Now(), dbtest.Retention); err != nil {
 		t.Fatal(err)
 	}
 	c = w.signedIn(keyAdmin)
-	c.post("/console/messages/"+old.ID+"/resend", url.Values{}).want(t, http.StatusConflict, "The text of this message is not kept any more. Type what is to be sent.")
-	if err := w.links.Unlink(t.Context(), "", "alice"); err != nil {
+	c.post("/console/messages/"+old.ID+"/resend", url.Values{}).want(t, http.StatusConflict, "The text of this message is no longer stored. Enter the text to send.")
+	if err := w.Links.Unlink(t.Context(), "", "alice"); err != nil {
 		t.Fatal(err)
 	}
 	c.post("/console/messages/"+old.ID+"/resend", url.Values{"text": {"Hello"}}).want(t, http.StatusConflict, "This user has no linked chat", "Hello</textarea>")
@@ -225,6 +232,7 @@ func TestWhatIsNoDeadLetterIsNotSentAgain(t *testing.T) {
 
 // From the user's page and from the last failures one gets to what happened.
 func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
@@ -238,13 +246,14 @@ func TestAUserAndTheStatusLeadToMessages(t *testing.T) {
 	w.end(done.ID, delivery.StatusDelivered, "")
 	a := c.get("/console/status").want(t, http.StatusOK,
 		`href="/console/messages/`+late.ID+`"`, `data-tone="warn">Expired<`, "Telegram could not be reached in time.",
-		`href="/console/messages/`+lost.ID+`"`, `data-tone="warn">Unknown<`, "Ask the person before it is sent again.")
+		`href="/console/messages/`+lost.ID+`"`, `data-tone="warn">Unknown<`, "Ask the user before you send it again.")
 	if strings.Contains(a.body, done.ID) {
 		t.Errorf("what has arrived is among the failures: %s", a.body)
 	}
 }
 
-func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
+func TestMessageOfAForeignDomainIsNotFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
@@ -261,30 +270,31 @@ func TestAMessageOfAnotherDomainIsNone(t *testing.T) {
 }
 
 func TestTheTraceSaysWhyAliceDidNotGetIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := w.signedIn(keyAdmin)
-	c.get("/console/trace").want(t, http.StatusOK, "Type a user's id.")
+	c.get("/console/trace").want(t, http.StatusOK, "Enter a user's id ")
 	c.get("/console/trace?user=alice").want(t, http.StatusOK, "Not linked", "There is no link to a Telegram chat.", "telegate was not asked to send alice anything")
-	if _, err := w.messages.Send(t.Context(), notify.Request{User: "alice", Text: "Hello", Lane: delivery.LaneDirect}); err == nil {
+	if _, err := w.Messages.Send(t.Context(), notify.Request{User: "alice", Text: "Hello", Lane: delivery.LaneDirect}); err == nil {
 		t.Fatal("sent to nobody")
 	}
 	c.get("/console/trace?user=alice").want(t, http.StatusOK, "A message was refused: the user had no linked chat", `data-tone="bad">message refused`)
 	w.link("", "alice", alice)
 	m := w.dead(notify.Request{User: "alice"})
 	c.get("/console/trace?user=alice").want(t, http.StatusOK, "Alice (@alice)", "The link was proven", "/console/messages/"+m.ID, "ended as failed", "Telegram knows no such chat.")
-	if err := w.messages.Mute(t.Context(), botID, alice.ID, w.clock.Now().Add(time.Hour)); err != nil {
+	if err := w.Messages.Mute(t.Context(), gatewaytest.BotID, alice.ID, w.Clock.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	c.get("/console/trace?user=alice").want(t, http.StatusOK, "The person has muted messages until")
-	if err := w.messages.Mute(t.Context(), botID, alice.ID, time.Time{}); err != nil {
+	if err := w.Messages.Mute(t.Context(), gatewaytest.BotID, alice.ID, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(20 * time.Minute)
+	w.Clock.Advance(20 * time.Minute)
 	c.get("/console/trace?user=alice&until=2026-11-02T08:00:00Z").want(t, http.StatusOK, "Nothing happened in this time")
 	for range 210 {
 		w.dead(notify.Request{User: "alice"})
 	}
-	a := c.get("/console/trace?user=alice&days=7").want(t, http.StatusOK, "What was before that")
+	a := c.get("/console/trace?user=alice&days=7").want(t, http.StatusOK, "Earlier events")
 	_, older, _ := strings.Cut(a.body, `data-testid="older" href="`)
 	older, _, _ = strings.Cut(older, `"`)
 	c.get(html.UnescapeString(older)).want(t, http.StatusOK, `data-testid="events"`)

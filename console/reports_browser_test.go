@@ -28,20 +28,21 @@ func inZone(zone string) chromedp.Action[chromedp.Void] {
 
 // A dead letter is found, understood, sent again with another text, and followed until it has arrived.
 func TestAnAdministratorSendsADeadLetterAgainInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	w.link("", "bob", person(502, "bob", "Bob", ""))
 	for i, status := range []delivery.Status{delivery.StatusDelivered, delivery.StatusExpired, delivery.StatusDelivered, delivery.StatusUnknown} {
 		m := w.send(notify.Request{User: []string{"alice", "bob"}[i%2], Lane: delivery.LaneAlert})
-		w.clock.Advance(3 * time.Minute)
+		w.Clock.Advance(3 * time.Minute)
 		w.end(m.ID, status, map[delivery.Status]string{delivery.StatusExpired: "Telegram could not be reached in its time. Look at Status, then send it again."}[status])
 	}
 	m := w.send(notify.Request{User: "alice"})
 	failure := &delivery.Failure{Reason: delivery.ReasonBlockedByUser, Detail: "The person has blocked the bot; the user presses Start in the chat."}
-	w.clock.Advance(time.Second)
-	w.noError(w.db.SaveProgress(t.Context(), delivery.Progress{
-		ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: failure, Ended: w.clock.Now(),
-		Attempt: &delivery.Attempt{N: 1, At: w.clock.Now(), Took: 80 * time.Millisecond, Transport: "bot", Outcome: "recipient", Failure: failure},
+	w.Clock.Advance(time.Second)
+	w.noError(w.DB.SaveProgress(t.Context(), delivery.Progress{
+		ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: failure, Ended: w.Clock.Now(),
+		Attempt: &delivery.Attempt{N: 1, At: w.Clock.Now(), Took: 80 * time.Millisecond, Transport: "bot", Outcome: "recipient", Failure: failure},
 	}))
 	b := w.browser(t, 1280, 900)
 	b.open("/console/messages")
@@ -62,7 +63,7 @@ func TestAnAdministratorSendsADeadLetterAgainInTheBrowser(t *testing.T) {
 	b.Click(`[data-testid=resend]`)
 	b.Reads(`[data-testid=flash]`, "Sent again")
 	b.Reads(`[data-testid=state]`, "Waiting")
-	again := w.last(alice)
+	again := w.Last(alice)
 	if again.Body.Parts[0].Text.Text != "Hello again" {
 		t.Errorf("sent %+v", again.Body)
 	}
@@ -78,6 +79,7 @@ func TestAnAdministratorSendsADeadLetterAgainInTheBrowser(t *testing.T) {
 
 // A new message comes into the list by itself, and nobody who is inside with the keyboard is thrown out for it.
 func TestTheQueueIsLiveAndLeavesTheKeyboardAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	w.send(notify.Request{User: "alice", Lane: delivery.LaneAlert})
@@ -100,12 +102,13 @@ func TestTheQueueIsLiveAndLeavesTheKeyboardAlone(t *testing.T) {
 }
 
 func TestAnAdministratorReadsTheLoginReportInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var entries []audit.Entry
 	agents := []string{firefox, "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"}
 	for i := range 400 {
 		e := audit.Entry{
-			User: []string{"alice", "bob", "carol"}[i%3], Outcome: "approved", Time: w.clock.Now().Add(-time.Duration(i*i) * 15 * time.Second),
+			User: []string{"alice", "bob", "carol"}[i%3], Outcome: "approved", Time: w.Clock.Now().Add(-time.Duration(i*i) * 15 * time.Second),
 			Context: audit.Context{IP: fmt.Sprintf("203.0.113.%d", i%7), UserAgent: agents[i%2]},
 		}
 		if i%9 == 4 {
@@ -144,9 +147,10 @@ func TestAnAdministratorReadsTheLoginReportInTheBrowser(t *testing.T) {
 // From the form to the last recipient: chosen, previewed, changed, sent, watched; a second one is scheduled in the browser's own time
 // zone and canceled.
 func TestAnAdministratorBroadcastsInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
-	w.run()
+	w.RunBroadcasts()
 	b := w.browser(t, 1280, 900)
 	b.Do("live in another zone", inZone("Asia/Kolkata"))
 	b.open("/console/broadcasts")
@@ -203,13 +207,14 @@ func TestAnAdministratorBroadcastsInTheBrowser(t *testing.T) {
 	b.shots("broadcasts")
 }
 
-// As TestPagesCanBeReadAloudAndSeen, of the pages that report.
-func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
+// As TestPagesAreAccessible, of the pages that report.
+func TestReportsAreAccessible(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.crowd()
 	w.signIns(audit.Entry{User: "alice", Outcome: "approved"}, audit.Entry{User: "alice", Outcome: "denied"}, audit.Entry{User: "bob", Outcome: "expired"})
 	dead, waiting := w.dead(notify.Request{User: "alice"}), w.send(notify.Request{User: "bob"})
-	announced, err := w.broadcasts.Announce(t.Context(), notify.Announcement{Text: "Hello", SendAt: w.clock.Now().Add(time.Hour)})
+	announced, err := w.Broadcasts.Create(t.Context(), notify.BroadcastRequest{Text: "Hello", SendAt: w.Clock.Now().Add(time.Hour)})
 	w.noError(err)
 	b := w.browser(t, 1280, 800)
 	b.open("/console/messages")
@@ -249,6 +254,7 @@ func TestReportsCanBeReadAloudAndSeen(t *testing.T) {
 
 // Whatever a caller, a person or Telegram puts into a sign-in, a message or a broadcast is text on the pages that report of it.
 func TestNothingInAReportRunsInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var users []string
 	for i, text := range hostile {
@@ -257,9 +263,9 @@ func TestNothingInAReportRunsInTheBrowser(t *testing.T) {
 		w.link("", user, person(int64(600+i), fmt.Sprintf("stranger%d", i), text, text))
 		w.signIns(audit.Entry{User: user, Outcome: "approved", Context: audit.Context{IP: text, UserAgent: "Mozilla/5.0 " + text + " Firefox/1.0", Location: text}})
 		m := w.send(notify.Request{User: user, Text: text})
-		w.noError(w.db.SaveProgress(t.Context(), delivery.Progress{
-			ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: &delivery.Failure{Reason: delivery.ReasonRejected, Detail: text}, Ended: w.clock.Now(),
-			Attempt: &delivery.Attempt{N: 1, At: w.clock.Now(), Transport: "bot", Outcome: text, Failure: &delivery.Failure{Reason: delivery.Reason(text), Detail: text}},
+		w.noError(w.DB.SaveProgress(t.Context(), delivery.Progress{
+			ID: m.ID, Status: delivery.StatusFailed, Attempts: 1, Failure: &delivery.Failure{Reason: delivery.ReasonRejected, Detail: text}, Ended: w.Clock.Now(),
+			Attempt: &delivery.Attempt{N: 1, At: w.Clock.Now(), Transport: "bot", Outcome: text, Failure: &delivery.Failure{Reason: delivery.Reason(text), Detail: text}},
 		}))
 	}
 	b := w.browser(t, 1280, 900)
@@ -276,7 +282,7 @@ func TestNothingInAReportRunsInTheBrowser(t *testing.T) {
 		}
 	}
 	paths := []string{"/console/logins?domain=", "/console/messages?domain=&status=dead", "/console/messages?domain="}
-	list, err := w.messages.List(t.Context(), notify.Query{Statuses: []delivery.Status{delivery.StatusFailed}, Limit: 100})
+	list, err := w.Messages.List(t.Context(), notify.Query{Statuses: []delivery.Status{delivery.StatusFailed}, Limit: 100})
 	w.noError(err)
 	for _, m := range list {
 		paths = append(paths, "/console/messages/"+m.ID)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"telegate/internal/secret"
+	"telegate/internal/webstyle"
 )
 
 //go:embed static
@@ -41,27 +42,28 @@ func (c *Console) routes() http.Handler {
 	write("POST /sign-out", scopeAdmin, c.signOut)
 
 	read("GET /{$}", c.home)
-	read("GET /users", c.listUsers)
-	read("GET /user", c.showUser)
-	write("POST /user/handle", scopeAdmin, c.invite)
-	write("POST /user/unlink", scopeLink, c.unlink)
-	write("POST /user/link", scopeLink, c.startLink)
-	write("POST /user/confirm", scopeLink, c.confirmLink)
-	write("POST /user/message", scopeSend, c.sendMessage)
-	read("GET /messages", c.listMessages)
+	read("GET /users", c.inDomain(c.listUsers))
+	read("GET /user", c.forUser(c.showUser))
+	write("POST /user/handle", scopeAdmin, c.forUser(c.invite))
+	write("POST /user/unlink", scopeLink, c.forUser(c.unlink))
+	write("POST /user/link", scopeLink, c.forUser(c.startLink))
+	write("POST /user/confirm", scopeLink, c.forUser(c.confirmLink))
+	write("POST /user/message", scopeSend, c.forUser(c.sendMessage))
+	read("GET /messages", c.inDomain(c.listMessages))
 	read("GET /messages/{id}", c.showMessage)
 	write("POST /messages/{id}/resend", scopeAdmin, c.resend)
-	read("GET /trace", c.showTrace)
-	read("GET /broadcasts", c.withScope(scopeSend, c.listBroadcasts))
-	read("GET /broadcasts/new", c.withScope(scopeSend, c.newBroadcast))
+	read("GET /trace", c.inDomain(c.showTrace))
+	read("GET /broadcasts", c.withScope(scopeSend, c.inDomain(c.listBroadcasts)))
+	read("GET /broadcasts/new", c.withScope(scopeSend, c.inDomain(c.newBroadcast)))
 	read("GET /broadcasts/{id}", c.withScope(scopeSend, c.showBroadcast))
-	writeList("POST /broadcasts/edit", scopeSend, c.editBroadcast)
-	writeList("POST /broadcasts/preview", scopeSend, c.previewBroadcast)
-	writeList("POST /broadcasts", scopeSend, c.sendBroadcast)
+	writeList("POST /broadcasts/edit", scopeSend, c.inDomain(c.editBroadcast))
+	writeList("POST /broadcasts/preview", scopeSend, c.inDomain(c.previewBroadcast))
+	writeList("POST /broadcasts", scopeSend, c.inDomain(c.sendBroadcast))
 	write("POST /broadcasts/{id}/cancel", scopeSend, c.cancelBroadcast)
 	read("GET /logins", c.showLogins)
 	read("GET /logins.csv", c.loginsCSV)
 	read("GET /status", c.showStatus)
+	write("POST /status/checks", scopeAdmin, c.runChecks)
 	read("GET /", c.notFound)
 
 	foreign := http.NewCrossOriginProtection()
@@ -120,6 +122,28 @@ func (c *Console) adminSession(r *http.Request) (adminSession, bool) {
 
 // isAutoRefresh reports whether a page refreshes itself. That does not keep a session alive.
 func isAutoRefresh(r *http.Request) bool { return r.Header.Get("X-Live") != "" }
+
+// inDomain passes the domain of a request to a handler.
+func (c *Console) inDomain(h func(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+		d, err := c.domain(r, admin)
+		if err != nil {
+			return err
+		}
+		return h(w, r, admin, d)
+	}
+}
+
+// forUser passes the domain and the user of a request to a handler.
+func (c *Console) forUser(h func(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+		d, user, err := c.user(r, admin)
+		if err != nil {
+			return err
+		}
+		return h(w, r, admin, d, user)
+	}
+}
 
 // withScope refuses a key without a scope, as in the API.
 func (c *Console) withScope(scope Scope, h pageHandler) pageHandler {
@@ -192,14 +216,18 @@ func withHeaders(next http.Handler) http.Handler {
 
 // serveStatic serves files that are the same for everyone. Their URLs change with the version of telegate.
 func serveStatic(w http.ResponseWriter, r *http.Request) error {
-	name := "static/" + r.PathValue("file")
-	if _, err := fs.Stat(static, name); err != nil {
+	file := r.PathValue("file")
+	if _, err := fs.Stat(static, "static/"+file); err != nil && file != "shared.css" {
 		return newPageError(http.StatusNotFound, "This file does not exist", "The pages link to the files that exist.")
 	}
 	if r.URL.Query().Get("v") != "" {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeFileFS(w, r, static, name)
+	if file == "shared.css" {
+		webstyle.Serve(w, r)
+	} else {
+		http.ServeFileFS(w, r, static, "static/"+file)
+	}
 	return nil
 }
 

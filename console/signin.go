@@ -119,7 +119,7 @@ func (c *Console) auditSignIn(r *http.Request, k Key, e audit.Event, outcome str
 	if k.Name != "" {
 		ctx = audit.By(ctx, audit.AtConsole(k.Name))
 	}
-	return c.o.Store.Note(ctx, audit.Entry{
+	return c.o.Store.WriteAudit(ctx, audit.Entry{
 		Time: c.o.Now(), Event: e, Domain: k.UserDomain, User: k.User, Subject: k.Name, Outcome: outcome, Context: signInContext(r, clientAddr(r)),
 	})
 }

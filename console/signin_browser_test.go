@@ -5,11 +5,13 @@ import (
 
 	"telegate/delivery"
 	"telegate/internal/browsertest"
+	"telegate/internal/gatewaytest"
 	"telegate/notify"
 )
 
 // An administrator who has linked Telegram signs in with the key and the code; Not me on the phone shows on the page at once.
 func TestSignInWithACodeInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
 	w.dead(notify.Request{User: "user//alice"})
@@ -21,13 +23,13 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 	b.signIn(keyAdmin)
 	b.Reads(`[data-testid=state]`, "to @a…e")
 	b.shots("code")
-	code := w.code(alice)
-	b.Type(`[data-testid=code]`, wrong(code))
+	code := w.Code(alice)
+	b.Type(`[data-testid=code]`, gatewaytest.WrongCode(code))
 	b.Click(`[data-testid=submit]`)
-	b.Reads(`[data-testid=problem]`, "4 more tries")
+	b.Reads(`[data-testid=problem]`, "4 attempts left")
 	b.Type(`[data-testid=code]`, code)
 	b.Click(`[data-testid=submit]`)
-	b.Reads(`[data-testid=overall]`, "2 things need a look") // it was on its way to the status
+	b.Reads(`[data-testid=overall]`, "2 things need attention") // it was on its way to the status
 	b.Reads(`[data-testid=part][data-name="bot @CorpBot"]`, "@BotFather")
 	b.Until("both that have not arrived are there", `document.querySelectorAll("[data-testid=failure]").length === 2`)
 	b.shots("status")
@@ -42,7 +44,8 @@ func TestSignInWithACodeInTheBrowser(t *testing.T) {
 }
 
 // The keyboard alone will do, from the first page to the act.
-func TestTheKeyboardWillDo(t *testing.T) {
+func TestTheKeyboardIsEnough(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	b := w.browser(t, 1280, 800)
@@ -66,16 +69,17 @@ func TestTheKeyboardWillDo(t *testing.T) {
 	}
 	b.keys(" ")
 	b.Reads(`[data-testid=flash]`, "being sent")
-	if text := w.last(alice).Body.Parts[0].Text.Text; text != "Hello." {
+	if text := w.Last(alice).Body.Parts[0].Text.Text; text != "Hello." {
 		t.Errorf("sent: %q", text)
 	}
 }
 
 // Every field and button has a name that a screen reader can say, every page one main heading, and text stands out from what is behind it.
-func TestPagesCanBeReadAloudAndSeen(t *testing.T) {
+func TestPagesAreAccessible(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.many("", 2)
-	w.noError(w.links.Invite(t.Context(), "", "bob", "@bobby"))
+	w.noError(w.Links.Invite(t.Context(), "", "bob", "@bobby"))
 	b := w.browser(t, 1280, 800)
 	check := func(path string) {
 		t.Helper()

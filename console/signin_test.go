@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"telegate/api"
 	"telegate/console"
 	"telegate/internal/audit"
+	"telegate/internal/gatewaytest"
 	"telegate/twofa"
 )
 
@@ -18,9 +20,10 @@ import (
 func withAccount(o *console.Options) { o.Keys[0].User = "user//alice" }
 
 func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, key := range map[string]string{
-		"none": "", "unknown": "tgk_unknown", "without admin": keySend, "a digest": hash(keyAdmin), "very long": strings.Repeat("k", 100_000),
+		"none": "", "unknown": "tgk_unknown", "without admin": keySend, "a digest": gatewaytest.Hash(keyAdmin), "very long": strings.Repeat("k", 100_000),
 		"broken text": "\xff\xfe", "markup": "<script>alert(1)</script>",
 	} {
 		c := w.client()
@@ -29,7 +32,7 @@ func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
 			t.Errorf("%s: %d, cookie %q", name, a.status, a.header.Get("Set-Cookie"))
 		}
 	}
-	if strings.Contains(w.log.String(), keyAdmin) || strings.Contains(w.log.String(), "tgk_unknown") {
+	if strings.Contains(w.Log.String(), keyAdmin) || strings.Contains(w.Log.String(), "tgk_unknown") {
 		t.Error("a key stands in the log")
 	}
 	w.signedIn(keyAdmin).get("/console/users").want(t, http.StatusOK, "Users")
@@ -37,6 +40,7 @@ func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
 
 // OWASP ASVS 3.3: the cookie is out of reach for scripts, other sites and, over TLS, other hosts.
 func TestTheCookieIsProtected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for proto, want := range map[string][2]string{"http": {"telegate=", "/console"}, "https": {"__Host-telegate=", "/"}} {
 		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "X-Forwarded-Proto", proto)
@@ -52,19 +56,20 @@ func TestTheCookieIsProtected(t *testing.T) {
 }
 
 func TestASessionEndsIdleAtItsLimitAndWithItsKey(t *testing.T) {
+	t.Parallel()
 	in := func(c *client) bool { return c.get("/console/users").status == http.StatusOK }
 	t.Run("idle", func(t *testing.T) {
 		w := newWorld(t)
 		c := w.signedIn(keyAdmin)
 		for range 3 {
-			w.clock.Advance(29 * time.Minute)
+			w.Clock.Advance(29 * time.Minute)
 			if !in(c) {
 				t.Fatal("it ended although it was used")
 			}
 		}
-		w.clock.Advance(29 * time.Minute)
+		w.Clock.Advance(29 * time.Minute)
 		c.get("/console/status", "X-Live", "1").want(t, http.StatusOK) // a page that refreshes itself is nobody at work
-		w.clock.Advance(time.Minute)
+		w.Clock.Advance(time.Minute)
 		if in(c) {
 			t.Error("it lives on after half an hour without anybody")
 		}
@@ -73,14 +78,14 @@ func TestASessionEndsIdleAtItsLimitAndWithItsKey(t *testing.T) {
 		w := newWorld(t)
 		c := w.signedIn(keyAdmin)
 		for range 35 {
-			w.clock.Advance(20 * time.Minute)
+			w.Clock.Advance(20 * time.Minute)
 			in(c)
 		}
-		w.clock.Advance(19 * time.Minute)
+		w.Clock.Advance(19 * time.Minute)
 		if !in(c) {
 			t.Error("it ended before 12 hours")
 		}
-		w.clock.Advance(time.Minute)
+		w.Clock.Advance(time.Minute)
 		if in(c) {
 			t.Error("it lives on after 12 hours")
 		}
@@ -123,7 +128,8 @@ func TestASessionEndsIdleAtItsLimitAndWithItsKey(t *testing.T) {
 }
 
 // OWASP ASVS 6.3.1: trying keys is slow, for one address; another is not in its way.
-func TestTriesToSignInAreLimitedPerAddress(t *testing.T) {
+func TestSignInsAreRateLimitedPerAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	try := func(address, key string) answer {
 		return w.client().post("/console/sign-in", url.Values{"key": {key}}, "X-Forwarded-For", "198.51.100.99, "+address)
@@ -140,12 +146,13 @@ func TestTriesToSignInAreLimitedPerAddress(t *testing.T) {
 	}
 	try("2001:db8::ffff", keyAdmin).want(t, http.StatusTooManyRequests) // one household
 	try("203.0.113.8", keyAdmin).want(t, http.StatusSeeOther)
-	w.clock.Advance(31 * time.Second)
+	w.Clock.Advance(31 * time.Second)
 	try("203.0.113.7", keyAdmin).want(t, http.StatusSeeOther)
 }
 
 // OWASP ASVS 3.7.2: next leads to the console's own pages only.
-func TestTheSignInLeadsNowhereElse(t *testing.T) {
+func TestNextLeadsOnlyToTheConsole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for next, want := range map[string]string{
 		"/console/user?domain=&user=user%2F%2Falice": "/console/user?domain=&user=user%2F%2Falice",
@@ -178,7 +185,8 @@ func TestTheSignInLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-func TestAnAdministratorWithALinkOwesACode(t *testing.T) {
+func TestAnAdministratorWithALinkNeedsACode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
 	c := w.client()
@@ -191,8 +199,8 @@ func TestAnAdministratorWithALinkOwesACode(t *testing.T) {
 		t.Fatal("the key alone opens the console")
 	}
 	c.tokenOf("/console/sign-in/code")
-	code := w.code(alice)
-	c.post("/console/sign-in/code", url.Values{"code": {wrong(code)}}).want(t, http.StatusForbidden, "4 more tries")
+	code := w.Code(alice)
+	c.post("/console/sign-in/code", url.Values{"code": {gatewaytest.WrongCode(code)}}).want(t, http.StatusForbidden, "4 attempts left")
 	if a := c.get("/console/users"); a.status == http.StatusOK {
 		t.Fatal("a wrong code opens the console")
 	}
@@ -210,19 +218,21 @@ func TestAnAdministratorWithALinkOwesACode(t *testing.T) {
 }
 
 func TestWithoutALinkTheKeyIsEnough(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.signedIn(keyAdmin).get("/console/users").want(t, http.StatusOK)
 }
 
 // It fails closed: whatever keeps the code from being sent keeps the sign-in out, and the page says what to do.
-func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
+func TestNoSignInIfNoCodeCanBeSent(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		trouble func(w *world)
 		words   string
 	}{
-		"Telegram is down":    {func(w *world) { w.domains.setDown(true) }, "Telegram cannot be reached"},
-		"the bot is blocked":  {func(w *world) { w.noError(w.links.Blocked(w.t.Context(), botID, alice.ID)) }, "blocked the bot"},
-		"msg2factor is off":   {func(w *world) { w.domains.set(console.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
+		"Telegram is down":    {func(w *world) { w.Domains.SetOffline(true) }, "Telegram cannot be reached"},
+		"the bot is blocked":  {func(w *world) { w.noError(w.Links.ChatBlocked(w.T.Context(), gatewaytest.BotID, alice.ID)) }, "blocked the bot"},
+		"msg2factor is off":   {func(w *world) { w.Domains.Set(api.Domain{Title: "My Server", Bot: "SomeBot"}) }, "msg2factor = false"},
 		"Not me":              {(*world).notMe, "denied with Not me"},
 		"too many were asked": {(*world).manyCodes, "Too many codes were requested"},
 		"many wrong codes":    {(*world).throttle, "Too many wrong codes in a row. Try again in 30 seconds."},
@@ -246,7 +256,8 @@ func TestWhereNoCodeCanBeSentNobodyIsLetIn(t *testing.T) {
 }
 
 // The command that the page names unlinks that administrator and nobody else, whatever their id and domain.
-func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
+func TestASuspendedAdministratorGetsTheRightCommand(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ domain, user, command string }{
 		{"", "user//alice", "telegate users unlink user//alice,"},
 		{"corp", "alice", "telegate users unlink --domain corp alice,"},
@@ -262,7 +273,7 @@ func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
 		if page := html.UnescapeString(a.body); a.status != http.StatusForbidden || !strings.Contains(page, "On the server, run "+tt.command) {
 			t.Errorf("%q in %q: %d, the page does not say %q: %s", tt.user, tt.domain, a.status, tt.command, page)
 		}
-		trail, err := w.db.AuditTrail(t.Context(), tt.domain, tt.user, time.Time{})
+		trail, err := w.DB.AuditTrail(t.Context(), tt.domain, tt.user, time.Time{})
 		w.noError(err)
 		if !slices.ContainsFunc(trail, func(e audit.Entry) bool {
 			return e.Event == audit.ConsoleRefused && strings.Contains(e.Outcome, tt.command)
@@ -273,12 +284,13 @@ func TestASuspendedAdministratorIsToldTheirOwnCommand(t *testing.T) {
 }
 
 func TestNotMeEndsTheSignIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
 	c := w.client()
 	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
 	c.tokenOf("/console/sign-in/code")
-	code := w.code(alice)
+	code := w.Code(alice)
 	w.denyLast()
 	c.get("/console/sign-in/code", "X-Live", "1").want(t, http.StatusOK, "denied in Telegram with Not me")
 	c.post("/console/sign-in/code", url.Values{"code": {code}}).want(t, http.StatusForbidden, "denied in Telegram")
@@ -288,15 +300,16 @@ func TestNotMeEndsTheSignIn(t *testing.T) {
 }
 
 // A code answers for the browser it was asked for in, and for no other.
-func TestACodeOpensNoOtherSession(t *testing.T) {
+func TestCodeWorksOnlyInItsSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
 	first, second := w.client(), w.client()
 	first.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
-	code := w.code(alice)
+	code := w.Code(alice)
 	second.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
 	second.tokenOf("/console/sign-in/code")
-	if other := w.code(alice); other == code {
+	if other := w.Code(alice); other == code {
 		t.Skip("the codes are the same, once in a million")
 	}
 	second.post("/console/sign-in/code", url.Values{"code": {code}}).want(t, http.StatusForbidden)
@@ -305,17 +318,18 @@ func TestACodeOpensNoOtherSession(t *testing.T) {
 	}
 }
 
-func TestACodeCanBeSentAgainAndCalledOff(t *testing.T) {
+func TestCodeCanBeResentAndCanceled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
 	c := w.client()
 	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
 	c.tokenOf("/console/sign-in/code")
-	first := w.code(alice)
+	first := w.Code(alice)
 	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusForbidden, "just sent", "30 seconds")
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	c.post("/console/sign-in/resend", url.Values{}).want(t, http.StatusSeeOther)
-	if w.code(alice) == first {
+	if w.Code(alice) == first {
 		t.Error("the same code was sent")
 	}
 	c.post("/console/sign-in/cancel", url.Values{}).want(t, http.StatusSeeOther)
@@ -324,15 +338,16 @@ func TestACodeCanBeSentAgainAndCalledOff(t *testing.T) {
 	}
 }
 
-func TestACodeIsOwedForTenMinutesAtMost(t *testing.T) {
+func TestPendingCodeSessionEndsAfterTenMinutes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withAccount)
 	w.link("", "user//alice", alice)
 	c := w.client()
 	c.post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
 	c.tokenOf("/console/sign-in/code")
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	c.get("/console/sign-in/code").want(t, http.StatusOK, "The code has expired")
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	if a := c.get("/console/sign-in/code"); a.location != "/console/sign-in" {
 		t.Errorf("after ten minutes: %d %s", a.status, a.location)
 	}
@@ -340,19 +355,19 @@ func TestACodeIsOwedForTenMinutesAtMost(t *testing.T) {
 
 // denyLast is a tap on Not me under the code that was sent last.
 func (w *world) denyLast() {
-	w.t.Helper()
+	w.T.Helper()
 	var v twofa.Verification
-	id := w.last(alice).ID
-	w.noError(w.db.ViewVerifications(w.t.Context(), func(tx twofa.Tx) (err error) {
+	id := w.Last(alice).ID
+	w.noError(w.DB.ViewVerifications(w.T.Context(), func(tx twofa.Tx) (err error) {
 		v, err = tx.VerificationByMessage(id)
 		return err
 	}))
-	w.noError(w.codes.NotMe(w.t.Context(), botID, alice.ID, v.ID))
+	w.noError(w.Codes.NotMe(w.T.Context(), gatewaytest.BotID, alice.ID, v.ID))
 }
 
 func (w *world) create(session string) twofa.Verification {
-	w.t.Helper()
-	v, err := w.codes.Create(w.t.Context(), twofa.CreateRequest{User: "user//alice", Purpose: twofa.Login, Binding: session})
+	w.T.Helper()
+	v, err := w.Codes.Create(w.T.Context(), twofa.CreateRequest{User: "user//alice", Purpose: twofa.Login, Binding: session})
 	w.noError(err)
 	return v
 }
@@ -371,17 +386,17 @@ func (w *world) manyCodes() {
 func (w *world) suspend() { w.suspendUser("", "user//alice") }
 
 func (w *world) throttle() {
-	w.changeFactor("", "user//alice", func(f *twofa.Factor) { f.Failures, f.WaitUntil = 10, w.clock.Now().Add(30*time.Second) })
+	w.changeFactor("", "user//alice", func(f *twofa.Factor) { f.Failures, f.WaitUntil = 10, w.Clock.Now().Add(30*time.Second) })
 }
 
 func (w *world) suspendUser(domain, user string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.changeFactor(domain, user, func(f *twofa.Factor) { f.Suspended = true })
 }
 
 func (w *world) changeFactor(domain, user string, change func(f *twofa.Factor)) {
-	w.t.Helper()
-	w.noError(w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error {
+	w.T.Helper()
+	w.noError(w.DB.UpdateVerifications(w.T.Context(), func(tx twofa.Tx) error {
 		f, err := tx.Factor(domain, user)
 		if err != nil {
 			return err
@@ -389,12 +404,4 @@ func (w *world) changeFactor(domain, user string, change func(f *twofa.Factor)) 
 		change(&f)
 		return tx.SaveFactor(f)
 	}))
-}
-
-// wrong is another code.
-func wrong(code string) string {
-	if code[0] == '9' {
-		return "0" + code[1:]
-	}
-	return "9" + code[1:]
 }

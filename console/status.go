@@ -55,19 +55,53 @@ type Pause struct {
 // Limit is one limit on sending.
 type Limit struct{ Name, Value, Words string }
 
+// Check is one finding of telegate doctor.
+type Check struct {
+	Name   string
+	Tone   string // good, warn, bad; empty if the check was not needed
+	Detail string
+	Next   string // what to do; empty if nothing is
+}
+
 // statusData is the data of the page Status.
 type statusData struct {
 	Status
 	Wrong    int // number of parts and lanes that need attention
 	Failures []delivery.Message
+	CanCheck bool
+	Checks   []Check // empty until the administrator runs them
 }
 
 func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	var data statusData
-	var err error
-	if data.Status, err = c.o.Status(r.Context()); err != nil {
+	data, err := c.statusData(r, admin)
+	if err != nil {
 		return err
 	}
+	if isAutoRefresh(r) {
+		return c.renderPartial(w, admin, "status.html", "now", "status", Domain{}, data)
+	}
+	return c.show(w, r, admin, "status.html", "status", Domain{}, data)
+}
+
+// runChecks shows the page Status with the findings of telegate doctor. They name files and addresses of the server, so they are for
+// keys of all domains.
+func (c *Console) runChecks(w http.ResponseWriter, r *http.Request, admin adminSession) error {
+	data, err := c.statusData(r, admin)
+	if err != nil {
+		return err
+	}
+	if !data.CanCheck {
+		return newPageError(http.StatusForbidden, "This key may not run the checks", "Sign in with a key for all domains, or run telegate doctor on the server.")
+	}
+	data.Checks = c.o.Checks(r.Context())
+	return c.show(w, r, admin, "status.html", "status", Domain{}, data)
+}
+
+func (c *Console) statusData(r *http.Request, admin adminSession) (data statusData, err error) {
+	if data.Status, err = c.o.Status(r.Context()); err != nil {
+		return data, err
+	}
+	data.CanCheck = c.o.Checks != nil && admin.key.allows(everyDomain)
 	slices.SortStableFunc(data.Parts, func(a, b Part) int { return cmp.Compare(toneRank[b.Tone], toneRank[a.Tone]) })
 	if !admin.key.allows(everyDomain) { // the domain of a chat is not known
 		data.Pauses = slices.DeleteFunc(data.Pauses, func(p Pause) bool { return p.ChatID != 0 })
@@ -83,13 +117,8 @@ func (c *Console) showStatus(w http.ResponseWriter, r *http.Request, admin admin
 			data.Wrong++
 		}
 	}
-	if data.Failures, err = c.recentFailed(r.Context(), admin); err != nil {
-		return err
-	}
-	if isAutoRefresh(r) {
-		return c.renderPartial(w, admin, "status.html", "now", "status", Domain{}, data)
-	}
-	return c.show(w, r, admin, "status.html", "status", Domain{}, data)
+	data.Failures, err = c.recentFailed(r.Context(), admin)
+	return data, err
 }
 
 // recentFailed are the last messages that did not, or may not, have arrived, in the domains of the key.

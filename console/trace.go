@@ -32,12 +32,9 @@ func (traceData) Spans() []choice {
 	return []choice{{"1", "A day"}, {"3", "3 days"}, {"7", "A week"}, {"30", "30 days"}}
 }
 
-func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
 	data := traceData{Days: traceDays}
+	var err error
 	if data.User, err = field(r, "user", maxUser); err != nil {
 		return err
 	}

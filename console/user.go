@@ -50,11 +50,7 @@ func (c *Console) user(r *http.Request, admin adminSession) (Domain, string, err
 	return d, user, err
 }
 
-func (c *Console) showUser(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, user, err := c.user(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) showUser(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error {
 	data, err := c.userData(r.Context(), admin, d, user)
 	if err != nil {
 		return err
@@ -90,7 +86,7 @@ func (c *Console) userData(ctx context.Context, admin adminSession, d Domain, us
 	case !errors.Is(err, linking.ErrNotFound):
 		return data, err
 	}
-	switch inv, err := c.o.Links.Invited(ctx, d.ID, user); {
+	switch inv, err := c.o.Links.Invitation(ctx, d.ID, user); {
 	case err == nil:
 		data.Invitation = &inv
 		if data.Link == nil {
@@ -107,11 +103,7 @@ func (c *Console) userData(ctx context.Context, admin adminSession, d Domain, us
 }
 
 // invite sets the handle of a user.
-func (c *Console) invite(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, user, err := c.user(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) invite(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error {
 	typed, err := trimmedField(r, "handle", maxUser)
 	if err != nil {
 		return err
@@ -122,11 +114,7 @@ func (c *Console) invite(w http.ResponseWriter, r *http.Request, admin adminSess
 	return c.redirectDone(w, r, admin, userURL("", d.ID, user), "The handle is set. It is an invitation until the user confirms it.")
 }
 
-func (c *Console) unlink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, user, err := c.user(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) unlink(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error {
 	switch err := c.o.Links.Unlink(withActor(r, admin), d.ID, user); {
 	case errors.Is(err, linking.ErrNotFound):
 		return c.redirectFailed(w, r, admin, userURL("", d.ID, user), newPageError(http.StatusNotFound, "Nothing to unlink", "There was nothing left to unlink."))
@@ -139,12 +127,9 @@ func (c *Console) unlink(w http.ResponseWriter, r *http.Request, admin adminSess
 // maxText is the size limit of a message in bytes. Text beyond Telegram's limits is split.
 const maxText = 16 << 10
 
-func (c *Console) sendMessage(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, user, err := c.user(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) sendMessage(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error {
 	text := strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
+	var err error
 	switch {
 	case strings.TrimSpace(text) == "":
 		err = newPageError(http.StatusUnprocessableEntity, "Nothing to send", "Write a text first.")
@@ -196,11 +181,7 @@ func (c *Console) pendingLink(ctx context.Context, admin adminSession, d Domain,
 }
 
 // startLink starts a link: by bot or, with a handle, by sending the code there.
-func (c *Console) startLink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, user, err := c.user(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) startLink(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error {
 	typed, err := trimmedField(r, "handle", maxUser)
 	if err != nil {
 		return err
@@ -224,11 +205,7 @@ func (c *Console) startLink(w http.ResponseWriter, r *http.Request, admin adminS
 }
 
 // confirmLink confirms the pending link with the code from the chat.
-func (c *Console) confirmLink(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, user, err := c.user(r, admin)
-	if err != nil {
-		return err
-	}
+func (c *Console) confirmLink(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain, user string) error {
 	back := userURL("", d.ID, user) + "#link"
 	code := strings.ReplaceAll(strings.TrimSpace(r.PostForm.Get("code")), " ", "")
 	b, err := c.pendingLink(r.Context(), admin, d, user)

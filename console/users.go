@@ -32,12 +32,9 @@ type userRow struct {
 // state is a state in words, with its tone: good, warn, bad, or none.
 type state struct{ Words, Tone string }
 
-func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, admin adminSession) error {
-	d, err := c.domain(r, admin)
-	if err != nil {
-		return err
-	}
-	data := usersData{}
+func (c *Console) listUsers(w http.ResponseWriter, r *http.Request, admin adminSession, d Domain) error {
+	var data usersData
+	var err error
 	if data.Query, err = trimmedField(r, "query", maxQuery); err != nil {
 		return err
 	}

@@ -5,16 +5,18 @@ import (
 
 	"telegate/delivery"
 	"telegate/internal/browsertest"
+	"telegate/internal/gatewaytest"
 )
 
 func TestAnAdministratorFindsAUserInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.many("", 120)
 	w.link("", "alice", alice)
-	w.noError(w.links.Invite(t.Context(), "", "bob", "@bob_tg"))
+	w.noError(w.Links.Invite(t.Context(), "", "bob", "@bob_tg"))
 	carol := person(503, "carol", "Carol", "")
 	w.link("", "carol", carol)
-	w.noError(w.links.Blocked(t.Context(), botID, carol.ID))
+	w.noError(w.Links.ChatBlocked(t.Context(), gatewaytest.BotID, carol.ID))
 	b := w.browser(t, 1280, 800)
 	b.open("/console/users")
 	b.signIn(keyAdmin)
@@ -36,7 +38,8 @@ func TestAnAdministratorFindsAUserInTheBrowser(t *testing.T) {
 }
 
 // Everything an administrator does with one user: link, write, unlink, invite.
-func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
+func TestAnAdministratorManagesAUserInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser(t, 1280, 900)
 	b.open("/console/user?domain=&user=user//alice")
@@ -49,18 +52,18 @@ func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
 	b.See(`[data-testid=begun][data-status=pending]`)
 	startURL := browsertest.Ask[string](b.Page, `document.querySelector("[data-testid=start-url]").href`)
 	b.shots("link")
-	w.claim(alice, startURL)
+	w.Claim(alice, startURL)
 	b.See(`[data-testid=begun][data-status=claimed]`) // live
 	b.Reads(`[data-testid=begun]`, "Alice (@alice)")
 	b.Type(`[data-testid=confirm-code]`, "000000")
 	b.Click(`[data-testid=confirm]`)
 	b.See(`[data-testid=flash][data-tone=bad]`)
-	links, err := w.links.OfChat(t.Context(), botID, alice.ID)
+	links, err := w.Links.LinksOfChat(t.Context(), gatewaytest.BotID, alice.ID)
 	if err != nil || len(links) != 0 {
 		t.Fatalf("links of the chat: %v, %v", links, err)
 	}
 	w.acceptFrom(alice, startURL)
-	b.Type(`[data-testid=confirm-code]`, w.code(alice))
+	b.Type(`[data-testid=confirm-code]`, w.Code(alice))
 	b.Click(`[data-testid=confirm]`)
 	b.Reads(`[data-testid=flash]`, "user//alice is linked")
 	b.Reads(`[data-testid=state]`, "Linked")
@@ -70,7 +73,7 @@ func TestAnAdministratorLooksAfterAUserInTheBrowser(t *testing.T) {
 	b.Click(`[data-testid=send]`)
 	b.Reads(`[data-testid=flash]`, "being sent")
 	b.See(`[data-testid=message][data-status=queued]`)
-	m := w.last(alice)
+	m := w.Last(alice)
 	if m.Body.Parts[0].Text.Text != "The backup is done." || m.Lane != delivery.LaneDirect {
 		t.Errorf("the message: %+v", m)
 	}

@@ -17,7 +17,7 @@ var (
 	_ api.Watcher     = (*DB)(nil)
 )
 
-// SaveAnswer implements api.AnswerStore. One past its time is written over.
+// SaveAnswer implements api.AnswerStore. It overwrites an expired answer.
 func (d *DB) SaveAnswer(ctx context.Context, a api.Answer) error {
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec("INSERT OR REPLACE INTO answers (key, fingerprint, status, header, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -52,12 +52,11 @@ func (d *DB) Answer(ctx context.Context, key []byte, since time.Time) (api.Answe
 
 func answerName(key []byte) string { return "answer " + hex.EncodeToString(key) }
 
-// Alive returns once the one goroutine that writes has answered, whatever it can write.
+// Alive returns once the writing goroutine has answered, even if it cannot write.
 func (d *DB) Alive(ctx context.Context) { _ = d.update(ctx, func(*Tx) error { return nil }) }
 
-// Ready tells whether something can be stored: it does so, with a row that is large enough to need room on the disk. It
-// waits no longer than the context does, whatever the disk does. ErrStorageFull or ErrStorageBusy of delivery say what is
-// in the way.
+// Ready checks that the database can store something, by writing a row large enough to need disk space. It waits no longer
+// than the context. It returns ErrStorageFull or ErrStorageBusy of delivery.
 func (d *DB) Ready(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() {

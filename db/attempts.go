@@ -7,14 +7,14 @@ import (
 	"telegate/delivery"
 )
 
-// Of a message that is tried for days the first and the last attempts are kept: they tell how it began and how it ended.
+// A message that is retried for days keeps its first and last attempts.
 const (
 	keepFirstAttempts = 20
 	keepLastAttempts  = 20
 )
 
-// saveAttempt writes a send down. A broadcast's is written before it is made, and again when its outcome is known. Nothing
-// is written for a message that is gone.
+// saveAttempt stores a send. A broadcast's is stored before it is made, and again with its outcome. For a deleted message
+// it stores nothing.
 func (tx *Tx) saveAttempt(messageID string, a delivery.Attempt) error {
 	var failure delivery.Failure
 	if a.Failure != nil {

@@ -9,7 +9,7 @@ import (
 	"telegate/internal/audit"
 )
 
-// Audit writes an entry in the transaction of the act it tells of; it implements the Tx of linking and twofa.
+// Audit writes an entry in the transaction of its act; it implements the Tx of linking and twofa.
 func (tx *Tx) Audit(e audit.Entry) error {
 	if tx.chain == nil {
 		return errors.New("write audit: this transaction only reads")
@@ -28,7 +28,7 @@ func (tx *Tx) Audit(e audit.Entry) error {
 	return nil
 }
 
-// AuditTrail lists the entries of a user since then, oldest first.
+// AuditTrail lists the entries of a user since a time, oldest first.
 func (d *DB) AuditTrail(ctx context.Context, domain, user string, since time.Time) ([]audit.Entry, error) {
 	var list []audit.Entry
 	err := d.view(ctx, func(tx *Tx) (err error) {
@@ -78,7 +78,7 @@ func scanEntry(row scanner) (audit.Entry, error) {
 	return e, nil
 }
 
-// Note writes an entry that belongs to no act of the database's own.
-func (d *DB) Note(ctx context.Context, e audit.Entry) error {
+// WriteAudit writes an entry in a transaction of its own.
+func (d *DB) WriteAudit(ctx context.Context, e audit.Entry) error {
 	return d.update(ctx, func(tx *Tx) error { return tx.Audit(e) })
 }

@@ -12,9 +12,9 @@ import (
 	"telegate/delivery"
 )
 
-// Backup writes the database as it stands at this moment into a new file, and its key beside it (file.key) unless keyFile is empty.
-// Whoever writes to the database is not held up. Both files are made for their owner only, and nothing that exists is ever replaced:
-// fs.ErrExist. The copy has been looked over when Backup returns, and after an error nothing of it is left.
+// Backup writes a copy of the database as it is now into a new file, and its key beside it (file.key) unless keyFile is
+// empty. It does not delay writers. Both files are private to their owner. It never replaces a file: fs.ErrExist. It checks
+// the copy before it returns, and removes it after an error.
 func (i *Inspection) Backup(ctx context.Context, file, keyFile string) (err error) {
 	file, err = filepath.Abs(file)
 	if err != nil {
@@ -35,17 +35,17 @@ func (i *Inspection) Backup(ctx context.Context, file, keyFile string) (err erro
 	}
 	defer func() { err = errors.Join(err, removeDatabase(partial)) }()
 	if _, err := i.conn.conn.ExecContext(ctx, "VACUUM INTO ?", partial); err != nil {
-		return roomless(file, damaged(err))
+		return fullDiskError(file, damaged(err))
 	}
-	if err := proven(ctx, partial); err != nil {
+	if err := syncAndCheck(ctx, partial); err != nil {
 		return err
 	}
 	if keyFile != "" {
 		if err := copyNew(keyFile, file+".key"); err != nil {
-			return roomless(file, err)
+			return fullDiskError(file, err)
 		}
 	}
-	if err := appear(partial, file); err != nil {
+	if err := publish(partial, file); err != nil {
 		if keyFile != "" {
 			err = errors.Join(err, os.Remove(file+".key"))
 		}
@@ -54,7 +54,7 @@ func (i *Inspection) Backup(ctx context.Context, file, keyFile string) (err erro
 	return syncFolder(filepath.Dir(file))
 }
 
-// mayWrite refuses a name that is taken.
+// mayWrite refuses the name of an existing file.
 func (i *Inspection) mayWrite(target string) error {
 	info, err := os.Lstat(target)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,10 +71,10 @@ func (i *Inspection) mayWrite(target string) error {
 	return fmt.Errorf("%s is there already (%d bytes): %w; name another file, or remove that one first", target, info.Size(), fs.ErrExist)
 }
 
-// proven syncs a copy to the disk and looks it over.
-func proven(ctx context.Context, path string) (err error) {
+// syncAndCheck syncs a copy to the disk and checks it.
+func syncAndCheck(ctx context.Context, path string) (err error) {
 	if err := syncFile(path); err != nil {
-		return roomless(path, err)
+		return fullDiskError(path, err)
 	}
 	i, err := Inspect(ctx, path)
 	if err != nil {
@@ -87,16 +87,16 @@ func proven(ctx context.Context, path string) (err error) {
 	return i.Check(ctx, true)
 }
 
-// roomless gives an error of a full disk its words.
-func roomless(file string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(named(err), delivery.ErrStorageFull) {
+// fullDiskError adds an explanation to the error of a full disk.
+func fullDiskError(file string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(storageError(err), delivery.ErrStorageFull) {
 		return fmt.Errorf("there is not enough room in %s, and nothing was left there: free some, or name another folder: %w",
 			filepath.Dir(file), err)
 	}
 	return fmt.Errorf("write %s: %w", file, err)
 }
 
-// tempBeside makes an empty file, for its owner only, in the folder of another.
+// tempBeside makes an empty private file in the folder of another.
 func tempBeside(file string) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(file), ".telegate-*.partial")
 	if err != nil {
@@ -105,7 +105,7 @@ func tempBeside(file string) (string, error) {
 	return f.Name(), f.Close()
 }
 
-// removeDatabase removes a database that was only tried, and what SQLite and the lock have put beside it.
+// removeDatabase removes a trial database with its log and lock.
 func removeDatabase(path string) error {
 	var errs []error
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal", ".lock"} {
@@ -116,13 +116,13 @@ func removeDatabase(path string) error {
 	return errors.Join(errs...)
 }
 
-// appear gives a file that is whole its name, unless that is taken meanwhile.
-func appear(partial, file string) error {
+// publish gives a complete file its name, unless a file of that name exists.
+func publish(partial, file string) error {
 	err := os.Link(partial, file)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s has appeared meanwhile: %w", file, fs.ErrExist)
 	}
-	if err != nil { // a file system without links
+	if err != nil { // the file system has no links
 		if _, statErr := os.Lstat(file); statErr == nil {
 			return fmt.Errorf("%s has appeared meanwhile: %w", file, fs.ErrExist)
 		}
@@ -134,7 +134,7 @@ func appear(partial, file string) error {
 	return nil
 }
 
-// copyNew copies a small file to one that is not there yet, for its owner only.
+// copyNew copies a small file to a new private file.
 func copyNew(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {
@@ -159,12 +159,12 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// syncFolder lets the names in it survive a power cut, where the system can do that to a folder.
+// syncFolder syncs a folder, so that its file names survive a power failure, if the system can do that.
 func syncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
-	_ = f.Sync() // not everywhere
+	_ = f.Sync() // not supported everywhere
 	return f.Close()
 }

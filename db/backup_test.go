@@ -78,6 +78,9 @@ func unchanged(t testing.TB, dir string, before map[string]string) {
 
 // A backup that is taken while everybody writes is whole, private, and holds what was committed before it began.
 func TestABackupOfABusyDatabaseCanBePutBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: load")
+	}
 	d, dir := openFiles(t)
 	path := filepath.Join(dir, "telegate.db")
 	enqueue(t, d, message("msg_before", "hello", time.Now()))
@@ -252,6 +255,9 @@ func TestWhatWaitsInABackupCanBeDropped(t *testing.T) {
 
 // Whatever is wrong with a backup, it is said, and everything stays as it was.
 func TestABadBackupIsRefusedAndNothingIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: many restores")
+	}
 	size := func(file string) int64 {
 		info, err := os.Stat(file)
 		if err != nil {

@@ -72,7 +72,7 @@ func (d *DB) UnhandledUpdates(ctx context.Context, botID int64, limit int) ([]bo
 			if err := row.Scan(&u.ID, &sealed); err != nil {
 				return u, fmt.Errorf("read update: %w", err)
 			}
-			u.Raw, _ = tx.keys.open(sealed, updateName(botID, u.ID)) // one that cannot be opened is skipped as unreadable
+			u.Raw, _ = tx.keys.open(sealed, updateName(botID, u.ID)) // one that cannot be decrypted is skipped as unreadable
 			return u, nil
 		}, "SELECT update_id, raw FROM updates WHERE bot_id = ? AND raw IS NOT NULL ORDER BY update_id LIMIT ?", botID, limit)
 		return err
@@ -80,7 +80,7 @@ func (d *DB) UnhandledUpdates(ctx context.Context, botID int64, limit int) ([]bo
 	return list, err
 }
 
-// FinishUpdate implements bot.Store. The id stays, so that the same update coming again is known.
+// FinishUpdate implements bot.Store. It keeps the id, to recognize the same update if it comes again.
 func (d *DB) FinishUpdate(ctx context.Context, botID, updateID int64, fault string) error {
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec("UPDATE updates SET raw = NULL, fault = ? WHERE bot_id = ? AND update_id = ?", fault, botID, updateID)

@@ -28,7 +28,7 @@ func (d *DB) ViewBroadcasts(ctx context.Context, fn func(notify.BroadcastTx) err
 	return d.view(ctx, func(tx *Tx) error { return fn(tx) })
 }
 
-// touchBroadcast tells the broadcaster that a message of a broadcast has moved; nothing where there is no broadcast.
+// touchBroadcast tells the broadcaster that a message of a broadcast has changed; an empty id does nothing.
 func (tx *Tx) touchBroadcast(id string) {
 	if id != "" {
 		tx.touch(notify.BroadcastNews)
@@ -95,7 +95,7 @@ func (tx *Tx) InsertBroadcast(b notify.Broadcast) error {
 const broadcastColumns = `b.id, b.domain, b.silent, b.everybody, b.status, b.reachable, b.unlinked, b.blocked, b.cursor, b.body IS NULL,
 	b.counts, b.lifetime, b.created_at, b.send_at, b.ended_at`
 
-// scanBroadcast reads the columns of a broadcast, and what else the query selects behind them.
+// scanBroadcast reads the columns of a broadcast, and the further columns of the query.
 func scanBroadcast(row scanner, more ...any) (notify.Broadcast, error) {
 	var b notify.Broadcast
 	var counts string
@@ -168,7 +168,7 @@ func (tx *Tx) BroadcastBody(id string) (delivery.Body, error) {
 	return body, nil
 }
 
-// canceled tells whether a broadcast has been.
+// canceled reports whether a broadcast was canceled.
 func (tx *Tx) canceled(id string) (bool, error) {
 	var n int
 	err := tx.q.row("SELECT count(*) FROM broadcasts WHERE id = ? AND status = 'canceled'", id).Scan(&n)

@@ -15,20 +15,21 @@ import (
 	"telegate/internal/audit"
 )
 
-// The audit is a chain: each entry's MAC covers the entry, its number and the MAC before it, under a key that lies outside the
-// database. Whoever can write to the database alone can change, take out, put in or move no entry without its showing.
+// The audit is a hash chain: each entry's MAC covers the entry, its number and the MAC before it, under a key outside the
+// database. Nobody who can only write to the database can change, remove, insert or move an entry undetected.
 //
-// There are two strands, since refusals are pruned sooner than the rest and a strand is only ever pruned from its beginning. The
-// numbers of both are one sequence without gaps. Where a strand begins and ends is sealed in audit_ends, so cutting off either end
-// shows too, short of putting back what all of it was once, seal included; a head that was noted elsewhere shows that. The ends are
-// written once a commit, however many entries it has.
+// There are two strands, because refusals are pruned earlier than the rest and a strand is only pruned at its beginning.
+// Both share one sequence of numbers without gaps. The beginning and end of each strand are sealed in audit_ends, so a cut
+// at either end is detected too. The exception is an old copy of everything, seal included; a head noted elsewhere detects
+// that. The ends are written once per commit.
 
-// macSize is that of a MAC in the chain, in bytes: HMAC-SHA256 cut to 128 bits (NIST SP 800-107 §5.3.3 allows 32 and more).
+// macSize is the size of a MAC in the chain in bytes: HMAC-SHA256 cut to 128 bits (NIST SP 800-107 §5.3.3 allows 32 and
+// more).
 const macSize = 16
 
 type mac [macSize]byte
 
-// strand is one of the two.
+// strand is one of the two strands.
 type strand int
 
 const (
@@ -44,29 +45,29 @@ func strandOf(e audit.Event) strand {
 	return strandMain
 }
 
-// mark is a place in a strand: an entry and its MAC.
+// mark is a position in a strand: an entry and its MAC.
 type mark struct {
 	seq int64
 	mac mac
 }
 
-// ends are how far the chain has come. They are copied before a job and put back if it fails.
+// ends is the state of the chain. It is copied before a job and restored if the job fails.
 type ends struct {
 	seq  int64 // of the newest entry
 	head [strands]mark
 }
 
-// chain is the writing goroutine's.
+// chain belongs to the writing goroutine.
 type chain struct {
 	ends
-	saved ends // as they stand in the database
+	saved ends // as stored
 	h     hash.Hash
 	buf   []byte
 }
 
 func newChain(k keys) *chain { return &chain{h: hmac.New(sha256.New, k.sub("audit chain"))} }
 
-// text and number append to what is about to be digested; a text is prefixed with its length, so that no two entries look alike.
+// text and number append to the input of the digest. A text has its length in front, so that no two entries look alike.
 func (c *chain) text(parts ...string) {
 	for _, p := range parts {
 		c.buf = append(binary.AppendUvarint(c.buf, uint64(len(p))), p...)
@@ -82,7 +83,7 @@ func (c *chain) sum() (m mac) {
 	return m
 }
 
-// next is the MAC of an entry behind another; actor is who is behind it.
+// next is the MAC of an entry after another; actor is who caused it.
 func (c *chain) next(before mac, seq int64, e audit.Entry, actor string) mac {
 	c.buf = append(c.buf[:0], 'e')
 	c.buf = append(c.buf, before[:]...)
@@ -111,7 +112,7 @@ const (
 
 const saveEnd = "INSERT OR REPLACE INTO audit_ends (strand, place, seq, mac, at, seal) VALUES (?, ?, ?, ?, ?, ?)"
 
-// save writes down where the strands end that have grown.
+// save stores the ends of the strands that have grown.
 func (c *chain) save(q *stmtCache) error {
 	for s := range strands {
 		if c.head[s] == c.saved.head[s] {
@@ -136,10 +137,10 @@ func (c *chain) put(q *stmtCache, s strand, place string, m mark, at int64) erro
 type end struct {
 	mark
 	at   int64
-	good bool // the seal fits
+	good bool // the seal is valid
 }
 
-// end reads one; there is none where the error is sql.ErrNoRows.
+// end reads such a row; sql.ErrNoRows if there is none.
 func (c *chain) end(row scanner, s strand, place string) (end, error) {
 	var e end
 	var m, seal []byte
@@ -154,9 +155,9 @@ func (c *chain) end(row scanner, s strand, place string) (end, error) {
 
 const selectEnd = "SELECT seq, mac, at, seal FROM audit_ends WHERE strand = ? AND place = ?"
 
-// openChain takes the chain up where it ends, or begins one behind whatever the audit holds already. Damage to it is no reason
-// not to start, and stays to be seen: fault says that telegate audit verify will find some. Behind a head that telegate has not
-// sealed no entry ever fits, since the next one's seal would make it good.
+// openChain continues the chain at its end, or starts one after the existing entries. A damaged chain does not stop the
+// start and stays detectable: fault says that telegate audit verify will find something. No entry ever fits after a head
+// that telegate has not sealed, because the next seal would make it valid.
 func openChain(ctx context.Context, q *stmtCache, k keys, now time.Time) (c *chain, fault error, err error) {
 	c = newChain(k)
 	err = q.row(`SELECT max(coalesce((SELECT max(seq) FROM audit), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0))`).Scan(&c.seq)
@@ -167,7 +168,7 @@ func openChain(ctx context.Context, q *stmtCache, k keys, now time.Time) (c *cha
 	for s := range strands {
 		head, err := c.end(q.row(selectEnd, s, placeHead), s, placeHead)
 		if errors.Is(err, sql.ErrNoRows) {
-			rand.Read(c.head[s].mac[:]) // kept only where the other strand has one
+			rand.Read(c.head[s].mac[:]) // kept only if the other strand has one
 			continue
 		}
 		if err != nil {
@@ -206,20 +207,20 @@ func openChain(ctx context.Context, q *stmtCache, k keys, now time.Time) (c *cha
 	return c, nil, ctx.Err()
 }
 
-// errAuditEnds: what the database says of the chain's ends is not what telegate has written.
-var errAuditEnds = errors.New("the record of where the audit begins and ends was changed; telegate audit verify says more")
+// errAuditEnds: the stored ends of the chain are not those that telegate has written.
+var errAuditEnds = errors.New("the stored ends of the audit were changed; telegate audit verify says more")
 
-// chained is an entry as it is stored.
-type chained struct {
+// chainedEntry is an entry as stored.
+type chainedEntry struct {
 	audit.Entry
 	seq   int64
 	actor string
-	mac   []byte // nil: written before there was a chain
+	mac   []byte // nil: written before the chain existed
 }
 
 const selectChained = "SELECT seq, mac, at, event, domain, user, subject, outcome, purpose, actor, ip, user_agent, location FROM audit "
 
-func scanChained(row scanner) (c chained, err error) {
+func scanChained(row scanner) (c chainedEntry, err error) {
 	var at int64
 	err = row.Scan(&c.seq, &c.mac, &at, &c.Event, &c.Domain, &c.User, &c.Subject, &c.Outcome, &c.Purpose, &c.actor,
 		&c.Context.IP, &c.Context.UserAgent, &c.Context.Location)
@@ -235,9 +236,9 @@ const (
 	oldestRefused = selectChained + "INDEXED BY audit_refusals WHERE event = 'message.refused' ORDER BY seq LIMIT ?"
 )
 
-// pruneAudit deletes entries of a strand that are older than a time, at most so many, from its beginning up to the first that is not,
-// and notes where it begins now. more tells that there may be some left. Entries that do not fit stay, and so do those behind them:
-// otherwise whoever can write to the database could have telegate delete what he dates back.
+// pruneAudit deletes entries of a strand older than a time, at most limit, from its beginning up to the first newer one,
+// and stores the new beginning. more: there may be further ones. It keeps entries that do not fit and all after them:
+// otherwise an attacker could date entries back and have telegate delete them.
 func (tx *Tx) pruneAudit(s strand, before time.Time, limit int) (more bool, err error) {
 	oldest, remove := oldestMain, "DELETE FROM audit WHERE seq <= ? AND event <> 'message.refused'"
 	if s == strandRefused {

@@ -53,7 +53,7 @@ func entries(n int, at time.Time) []audit.Entry {
 }
 
 // chained is a database with 30 entries, closed, and its clock.
-func chained(t testing.TB) (path string, clock *dbtest.Clock) {
+func chainedEntry(t testing.TB) (path string, clock *dbtest.Clock) {
 	t.Helper()
 	clock = dbtest.NewClock()
 	path = filepath.Join(t.TempDir(), "telegate.db")
@@ -68,7 +68,7 @@ func chained(t testing.TB) (path string, clock *dbtest.Clock) {
 }
 
 func TestAWholeAuditVerifies(t *testing.T) {
-	path, clock := chained(t)
+	path, clock := chainedEntry(t)
 	r := verify(t, path, "")
 	if r.Fault != "" || r.Entries != 30 || r.Unchained != 0 || !strings.HasPrefix(r.Head, "30:") {
 		t.Errorf("%+v", r)
@@ -115,7 +115,7 @@ func TestTamperingWithTheAuditShows(t *testing.T) {
 		"macs removed":     {[]string{"UPDATE audit SET mac = NULL"}, 1, "does not fit"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path, _ := chained(t)
+			path, _ := chainedEntry(t)
 			tamper(t, path, c.statements...)
 			r := verify(t, path, "")
 			if r.FirstBad != c.first || !strings.Contains(r.Fault, c.says) {
@@ -127,7 +127,7 @@ func TestTamperingWithTheAuditShows(t *testing.T) {
 
 // An older copy of the whole database fits in itself; a head that was noted elsewhere tells it from the one there was.
 func TestANotedHeadShowsThatTheDatabaseWasSetBack(t *testing.T) {
-	path, clock := chained(t)
+	path, clock := chainedEntry(t)
 	d := dbtest.OpenAt(t, path, clock.Now, nil)
 	backup := filepath.Join(t.TempDir(), "old.db")
 	backUp(t, path, backup)
@@ -153,7 +153,7 @@ func TestANotedHeadShowsThatTheDatabaseWasSetBack(t *testing.T) {
 
 // Pruning takes entries off the beginning; what is left still verifies, also where refusals go sooner.
 func TestTheAuditVerifiesAfterPruning(t *testing.T) {
-	path, clock := chained(t)
+	path, clock := chainedEntry(t)
 	d := dbtest.OpenAt(t, path, clock.Now, nil)
 	keep := db.Retention{Messages: 24 * time.Hour, Updates: time.Hour, Audit: 48 * time.Hour}
 	clock.Advance(25 * time.Hour)
@@ -182,7 +182,7 @@ func TestTheAuditVerifiesAfterPruning(t *testing.T) {
 
 // Nobody gets rid of an entry by dating it back, so that telegate prunes it.
 func TestPruningRemovesNoEntryThatWasTamperedWith(t *testing.T) {
-	path, clock := chained(t)
+	path, clock := chainedEntry(t)
 	tamper(t, path, "UPDATE audit SET at = 1 WHERE seq <= 10")
 	d := dbtest.OpenAt(t, path, clock.Now, nil)
 	err := d.Prune(t.Context(), clock.Now(), dbtest.Retention)
@@ -281,7 +281,7 @@ func TestATamperedChainIsToldAtTheStart(t *testing.T) {
 			"DELETE FROM audit_ends WHERE place = 'head' AND strand = 0", "UPDATE audit_ends SET seq = 0, mac = zeroblob(16) WHERE place = 'head'"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path, clock := chained(t)
+			path, clock := chainedEntry(t)
 			tamper(t, path, statements...)
 			if r := verify(t, path, ""); r.Fault == "" {
 				t.Error("the damage does not show")
@@ -308,7 +308,7 @@ func TestATamperedChainIsToldAtTheStart(t *testing.T) {
 
 // A chain that somebody had telegate begin anew fits in itself; a head that was noted before is not in it, whatever it was.
 func TestANotedHeadShowsThatTheChainWasBegunAnew(t *testing.T) {
-	path, clock := chained(t)
+	path, clock := chainedEntry(t)
 	noted := verify(t, path, "").Head
 	tamper(t, path, "UPDATE audit SET mac = NULL", "UPDATE audit SET outcome = 'incorrect' WHERE seq = 10", "DELETE FROM audit_ends")
 	d := dbtest.OpenAt(t, path, clock.Now, nil)

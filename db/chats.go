@@ -10,13 +10,13 @@ import (
 	"telegate/notify"
 )
 
-// passUsernameOn takes a username from whoever had it. That it is not empty is said for the index, which has no others.
-const passUsernameOn = "UPDATE chats SET username = '' WHERE bot_id = ? AND username = ? AND username <> '' AND chat_id <> ?"
+// clearUsername removes a username from the chat that had it. The condition on an empty username lets SQLite use the index.
+const clearUsername = "UPDATE chats SET username = '' WHERE bot_id = ? AND username = ? AND username <> '' AND chat_id <> ?"
 
-// SaveChat implements linking.Tx. A username belongs to one chat of a bot: whoever had it before has lost it.
+// SaveChat implements linking.Tx. A username belongs to one chat of a bot; any other chat loses it.
 func (tx *Tx) SaveChat(c linking.Chat) error {
 	if c.Username != "" {
-		_, err := tx.q.exec(passUsernameOn,
+		_, err := tx.q.exec(clearUsername,
 			c.BotID, c.Username, c.ID)
 		if err != nil {
 			return fmt.Errorf("pass username on: %w", err)
@@ -54,12 +54,12 @@ func (tx *Tx) Chat(botID, chatID int64) (linking.Chat, error) {
 	return scanChat(tx.q.row(selectChat+"WHERE bot_id = ? AND chat_id = ?", botID, chatID))
 }
 
-// ChatByUsername implements linking.Tx; Telegram's usernames are the same in any case.
+// ChatByUsername implements linking.Tx; letter case does not matter.
 func (tx *Tx) ChatByUsername(botID int64, username string) (linking.Chat, error) {
 	return scanChat(tx.q.row(selectChat+"WHERE bot_id = ? AND username = ? AND username <> ''", botID, username))
 }
 
-// MigrateChat implements linking.Tx: whatever names the chat by its old id names it by the new one.
+// MigrateChat implements linking.Tx: it replaces the chat id everywhere.
 func (tx *Tx) MigrateChat(botID, from, to int64) error {
 	if from == to {
 		return nil
@@ -139,9 +139,9 @@ func (tx *Tx) Proven(domain string, botID, chatID int64, since time.Time) (bool,
 	return n > 0, nil
 }
 
-// Standing implements notify.Tx.
-func (tx *Tx) Standing(domain string, botID, chatID int64) (notify.Standing, error) {
-	var s notify.Standing
+// SignInBlock implements notify.Tx.
+func (tx *Tx) SignInBlock(domain string, botID, chatID int64) (notify.SignInBlock, error) {
+	var s notify.SignInBlock
 	var cooling int64
 	err := tx.q.row(`
 		SELECT coalesce(max(status = 'suspended' AND reason = 'too_many_failures'), 0), coalesce(max(cooling_until), 0) FROM links

@@ -7,21 +7,20 @@ import (
 )
 
 const (
-	// checkpointEvery is after how many commits what the write-ahead log holds is moved into the database: some 1,000 pages, as
-	// many as SQLite would let come together by itself.
+	// checkpointEvery is the number of commits between two checkpoints of the write-ahead log: some 1,000 pages, SQLite's
+	// own default.
 	checkpointEvery = 100
-	// longestLog is how many pages the log may grow to, 16 MB. Only there does the writer move them itself, after the commit
-	// that gets there, and has little left to do: it is what lets the log begin again from its start, which nobody can do
-	// while somebody writes.
-	longestLog = 4000
+	// maxLogPages is how large the log may grow, 16 MB. Only then the writer moves the pages itself, after that commit, and
+	// has little left to do. This lets the log start over, which nobody can do while somebody writes.
+	maxLogPages = 4000
 )
 
-// checkpointer moves committed pages out of the log on a connection of its own, beside readers and the writer. Left to SQLite,
-// every commit that has filled the log would do it, and whoever waits for that commit would wait for two more syncs of the disk.
+// checkpointer moves committed pages from the log into the database on its own connection, beside readers and the writer.
+// If SQLite did it, every commit that fills the log would wait for two more disk syncs.
 type checkpointer struct {
 	conn    *sql.DB
 	due     chan struct{}
-	commits int // since the last time; the writing goroutine's own
+	commits int // since the last checkpoint; used by the writing goroutine only
 }
 
 func newCheckpointer(path, synchronous string) (*checkpointer, error) {
@@ -41,12 +40,12 @@ func (c *checkpointer) committed() {
 	select {
 	case c.due <- struct{}{}:
 		c.commits = 0
-	default: // one is waiting already
+	default: // a checkpoint is already due
 	}
 }
 
-// run checkpoints whenever it is due, until stop is closed. What cannot be moved now (a long reader, no room on the disk) stays in
-// the log, where it is as durable as elsewhere, and is moved another time; a disk that is full shows in the commits.
+// run makes a checkpoint when it is due, until stop is closed. What cannot be moved now (a long reader, a full disk) stays
+// in the log, where it is just as durable, and is moved later. A full disk shows in the commits.
 func (c *checkpointer) run(stop <-chan struct{}) {
 	for {
 		select {

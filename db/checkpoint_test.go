@@ -30,6 +30,9 @@ func TestCommitsDoNotPayForMovingTheLog(t *testing.T) {
 
 // However long a load lasts, the log begins again from its start: it would fill the disk otherwise.
 func TestLogStaysShortUnderALoadWithoutPauses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: load")
+	}
 	d, dir := openFiles(t)
 	for i := range 2000 { // some 8 pages each: the log would come to 64 MB
 		enqueue(t, d, message(fmt.Sprintf("msg_%d", i), "hello", time.Now()))

@@ -17,6 +17,9 @@ import (
 
 // What the writer has called committed is there after a SIGKILL at any moment.
 func TestCommittedDataSurvivesSIGKILL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: kills a process")
+	}
 	dir := t.TempDir()
 	var acknowledged []string
 	for range 10 {

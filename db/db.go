@@ -1,9 +1,9 @@
-// Package db is the only place with SQL. It keeps everything in one SQLite file and seals what must not be readable in
-// it. Its types and errors are those of the rooms it stores for; each room declares the interface it needs.
+// Package db is the only place with SQL. It keeps everything in one SQLite file and encrypts confidential columns. Its
+// types and errors are those of the packages it stores for; each declares the interface it needs.
 //
-// One goroutine writes: functions that come in while it commits share the next commit (group commit), so a durable
-// write costs a share of an fsync. Another moves what is committed from the log into the database. Reads have
-// connections of their own and never wait for writes.
+// One goroutine writes. Functions that arrive while it commits share the next commit (group commit), so a durable write
+// costs a share of an fsync. Another goroutine moves committed pages from the log into the database. Readers have their own
+// connections and never wait for writers.
 package db
 
 import (
@@ -25,56 +25,55 @@ import (
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	path      string // of the file, absolute
-	lock      *lock
-	writer    *sql.DB // exactly one connection, held by conn
-	conn      *stmtCache
-	reader    *sql.DB
-	readers   chan *stmtCache // its connections lie here while nobody reads with them
-	reading   int             // how many they are
-	logs      *checkpointer
-	keys      keys
-	chain     *chain // the writing goroutine's
-	unchecked bool   // the check at the start was not finished
-	broken    error  // why the audit's chain could not be taken up as it was left
-	now       func() time.Time
+	path        string // absolute path of the file
+	lock        *lock
+	writer      *sql.DB // exactly one connection, held by conn
+	conn        *stmtCache
+	reader      *sql.DB
+	readers     chan *stmtCache // idle reading connections
+	readerCount int             // number of reading connections
+	logs        *checkpointer
+	keys        keys
+	chain       *chain // used by the writing goroutine only
+	unchecked   bool   // the check at the start did not finish
+	auditFault  error  // why the audit chain could not be continued
+	now         func() time.Time
 
-	jobs    chan *job
-	stop    chan struct{}  // closed by Close: no more jobs are taken
-	stopped chan struct{}  // closed when the writer has ended
-	moving  sync.WaitGroup // of the checkpointer
-	closing sync.Once
-	closed  error // of the files; set once closing is done
-	watch   watchers
+	jobs          chan *job
+	stop          chan struct{}  // closed by Close: no new jobs
+	stopped       chan struct{}  // closed when the writer has ended
+	checkpointing sync.WaitGroup // waits for the checkpointer
+	closing       sync.Once
+	closed        error // error of closing the files; set after closing
+	watch         watchers
 
 	onQueued  func([]delivery.Queued) // set before the first write, like the next two
 	onEnded   func([]delivery.Message)
 	onAudited func([]audit.Entry)
 
-	// The writing goroutine's own: how many jobs shared the last commit, and how long the disk took for it.
-	company int
-	took    time.Duration
+	// Used by the writing goroutine only: the number of jobs in the last commit, and how long that took.
+	lastBatch  int
+	lastCommit time.Duration
 }
 
-// Options say where the database is.
+// Options configure the database.
 type Options struct {
-	Path    string // of the SQLite file; made with mode 0600 if it does not exist
-	KeyFile string // made with mode 0600 together with a new database
+	Path    string // of the SQLite file; created with mode 0600
+	KeyFile string // created with mode 0600 together with a new database
 	Now     func() time.Time
-	// OnQueued is called after each commit that has accepted messages, from the writing goroutine; it must not block.
+	// OnQueued is called after each commit that accepted messages, by the writing goroutine; it must not block.
 	OnQueued func([]delivery.Queued)
-	// OnEnded is called likewise, with the messages (ID, Lane, Status and Failure) that a room has ended: those it has
-	// canceled, and those it has stored for the record only. What the dispatcher ends, it tells of itself.
+	// OnEnded is called in the same way with messages (ID, Lane, Status and Failure) that a transaction has ended:
+	// canceled, or stored as failed. The dispatcher reports its own ends itself.
 	OnEnded func([]delivery.Message)
-	// OnAudited is called likewise, with what was written to the audit.
+	// OnAudited is called in the same way with new audit entries.
 	OnAudited func([]audit.Entry)
 	// NoSync leaves out every fsync: a commit then survives a killed process, but no power failure. For tests only.
 	NoSync bool
 }
 
-// Open opens or creates the database and brings its schema up to date. It refuses a database that another telegate has
-// open (ErrInUse), one that is damaged (ErrDamaged), a schema newer
-// than it knows, and a key file that is not the database's own. The caller must Close it.
+// Open opens or creates the database and updates its schema. It refuses a database that another telegate has open
+// (ErrInUse), a damaged one (ErrDamaged), a newer schema, and a key file of another database. The caller must Close it.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
@@ -96,7 +95,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.Join(err, d.closeFiles())
 	}
 	go d.commitLoop()
-	d.moving.Go(func() { d.logs.run(d.stop) })
+	d.checkpointing.Go(func() { d.logs.run(d.stop) })
 	return d, nil
 }
 
@@ -106,7 +105,7 @@ func (d *DB) open(ctx context.Context, path, keyFile, synchronous string) error 
 		return err
 	}
 	if d.writer, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", synchronous,
-		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", longestLog))); err != nil {
+		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxLogPages))); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	d.writer.SetMaxOpenConns(1)
@@ -124,7 +123,7 @@ func (d *DB) open(ctx context.Context, path, keyFile, synchronous string) error 
 		return fmt.Errorf("open database: %w", err)
 	}
 	d.conn = newStmtCache(conn)
-	if d.chain, d.broken, err = openChain(ctx, d.conn, d.keys, d.now()); err != nil {
+	if d.chain, d.auditFault, err = openChain(ctx, d.conn, d.keys, d.now()); err != nil {
 		return err
 	}
 	if d.logs, err = newCheckpointer(path, synchronous); err != nil {
@@ -139,15 +138,15 @@ func (d *DB) open(ctx context.Context, path, keyFile, synchronous string) error 
 			return fmt.Errorf("open database for reading: %w", err)
 		}
 		d.readers <- newStmtCache(conn)
-		d.reading++
+		d.readerCount++
 	}
 	return nil
 }
 
-// startCheck is how long the start may take to look the database over. That is enough for about a gigabyte.
+// startCheck is how long the check at the start may take. That is enough for about a gigabyte.
 const startCheck = 2 * time.Second
 
-// checkAtStart refuses a database that is damaged: to go on with it would make the damage worse.
+// checkAtStart refuses a damaged database: further writes would make the damage worse.
 func (d *DB) checkAtStart(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, startCheck)
 	defer cancel()
@@ -165,11 +164,11 @@ func (d *DB) checkAtStart(ctx context.Context) error {
 	return err
 }
 
-// Unchecked tells that the database was too large to be looked over whole at the start.
+// Unchecked reports whether the database was too large to be checked completely at the start.
 func (d *DB) Unchecked() bool { return d.unchecked }
 
-// dsn names the file as a URI, so that no character of the path is read as a parameter. Pragmas belong here because
-// each holds for one connection only.
+// dsn builds a URI, so that no character of the path is read as a parameter. It holds the pragmas because each is per
+// connection.
 func dsn(path string, params ...string) string {
 	q := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_dqs=0"
 	for _, p := range params {
@@ -183,7 +182,7 @@ func uri(path string) string {
 	return u.String()
 }
 
-// createPrivate makes sure that nobody but the owner can read the file; SQLite gives its WAL the same mode.
+// createPrivate makes the file private to its owner; SQLite gives its WAL the same mode.
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -198,16 +197,16 @@ func createPrivate(path string) error {
 	return nil
 }
 
-// AuditBroken says why the audit's chain could not be taken up as it was left; nil where it could. Telegate works on all the same.
-func (d *DB) AuditBroken() error { return d.broken }
+// AuditBroken returns why the audit chain could not be continued; nil if it could. telegate works anyway.
+func (d *DB) AuditBroken() error { return d.auditFault }
 
-// Close lets the writes that were accepted and the reads that have begun finish, and closes the files. Whatever comes
-// later is answered ErrClosed. Close may be called again.
+// Close finishes accepted writes and running reads, and closes the files. Later calls get ErrClosed. Close may be called
+// again.
 func (d *DB) Close() error {
 	d.closing.Do(func() {
 		close(d.stop)
 		<-d.stopped
-		d.moving.Wait()
+		d.checkpointing.Wait()
 		d.closed = d.closeFiles()
 	})
 	return d.closed
@@ -221,7 +220,7 @@ func (d *DB) closeFiles() error {
 	if d.logs != nil {
 		errs = append(errs, d.logs.conn.Close())
 	}
-	for range d.reading { // waits for those who are reading
+	for range d.readerCount { // waits for running reads
 		errs = append(errs, (<-d.readers).Close())
 	}
 	if d.reader != nil {
@@ -230,7 +229,7 @@ func (d *DB) closeFiles() error {
 	if d.writer != nil {
 		errs = append(errs, d.writer.Close())
 	}
-	if d.lock != nil { // last: until here nobody else may begin
+	if d.lock != nil { // last: nobody else may start before
 		errs = append(errs, d.lock.close())
 	}
 	return errors.Join(errs...)

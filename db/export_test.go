@@ -26,7 +26,7 @@ var ListQueries = map[string]struct{ Query, Index string }{
 	"users who match":    {usersWalked, "SEARCH p USING PRIMARY KEY (invited=? AND domain=? AND user>?)"},
 	"invited who match":  {invitationsWalked, "SEARCH p USING PRIMARY KEY (invited=? AND domain=? AND user>?)"},
 	"invitations":        {invitationsOfDomain, "PRIMARY KEY (domain=? AND user>?)"},
-	"a username's chat":  {passUsernameOn, "chats_username (bot_id=? AND username=?)"},
+	"a username's chat":  {clearUsername, "chats_username (bot_id=? AND username=?)"},
 	"texts to wipe":      {wipeDead, "messages_kept"},
 }
 

@@ -2,7 +2,7 @@ package db
 
 import "time"
 
-// SendFailure is a send that went wrong, without anything of its message or its recipient.
+// SendFailure is a failed send, without its message and recipient.
 type SendFailure struct {
 	Time      time.Time `json:"time"`
 	Lane      string    `json:"lane"`
@@ -12,10 +12,10 @@ type SendFailure struct {
 	TookMS    int64     `json:"took_ms"`
 }
 
-// failuresAmong is how many of the newest messages are looked at for failures.
+// failuresAmong is how many of the newest messages are searched for failures.
 const failuresAmong = 20_000
 
-// Failures are the last sends that went wrong, the newest first.
+// Failures returns the last failed sends, newest first.
 func (i *Inspection) Failures(limit int) ([]SendFailure, error) {
 	return all(&Tx{q: i.conn}, func(row scanner) (f SendFailure, err error) {
 		var at int64

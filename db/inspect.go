@@ -15,31 +15,31 @@ import (
 	"telegate/internal/secret"
 )
 
-// What a file may turn out to be instead of a sound database.
+// Why a file is not an intact database.
 var (
-	// ErrNoDatabase: it is not a database of telegate's.
+	// ErrNoDatabase: it is not a telegate database.
 	ErrNoDatabase = errors.New("this is not a database of telegate's")
-	// ErrDamaged: what is in it does not hold together.
+	// ErrDamaged: the database is corrupt.
 	ErrDamaged = errors.New("the database is damaged")
 )
 
-// Inspection is a database that is looked at and not changed: one that a running telegate has open, or a backup.
+// Inspection is a database opened for reading only: one that a running telegate uses, or a backup.
 type Inspection struct {
 	path string
 	db   *sql.DB
 	conn *stmtCache
 	keys keys
-	lock *lock // keeps telegate from starting meanwhile; nil where it runs, or never has
+	lock *lock // prevents a start of telegate meanwhile; nil if it runs or never had a lock
 }
 
-// Inspect opens the database at a path for reading. ErrNoDatabase where it is none. The caller must Close it.
+// Inspect opens the database at a path for reading. ErrNoDatabase. The caller must Close it.
 func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real // its log and its lock lie there
+		abs = real // its log and its lock are there
 	}
 	if err := checkMagic(abs); err != nil {
 		return nil, err
@@ -51,13 +51,13 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	return i, nil
 }
 
-// open leaves no trace. A database that nobody has open is read as the one file it is then; otherwise SQLite would put its log beside it,
-// which would be root's where root looks.
+// open creates no files. If nobody has the database open, it reads the file alone. Otherwise SQLite would create a log,
+// owned by root if root inspects it.
 func (i *Inspection) open(ctx context.Context) error {
 	mode := "mode=ro"
-	if !taken(i.path + "-wal") {
+	if !exists(i.path + "-wal") {
 		mode = "immutable=1"
-		if taken(i.path + ".lock") {
+		if exists(i.path + ".lock") {
 			l, err := lockDatabase(ctx, i.path)
 			if err != nil && !errors.Is(err, ErrInUse) {
 				return err
@@ -71,7 +71,7 @@ func (i *Inspection) open(ctx context.Context) error {
 	if i.db, err = sql.Open("sqlite", uri(i.path)+"?"+mode+"&_pragma=busy_timeout(5000)"); err != nil {
 		return err
 	}
-	i.db.SetMaxIdleConns(-1) // each Check has a connection of its own
+	i.db.SetMaxIdleConns(-1) // each Check uses its own connection
 	conn, err := i.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (i *Inspection) open(ctx context.Context) error {
 	return nil
 }
 
-// checkMagic looks at how the file begins (sqlite.org/fileformat.html §1.3.1), so that nothing else is ever given to SQLite.
+// checkMagic checks the header of the file (sqlite.org/fileformat.html §1.3.1), so that SQLite gets no other file.
 func checkMagic(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -94,7 +94,7 @@ func checkMagic(path string) error {
 	return nil
 }
 
-// Close lets go of the files.
+// Close closes the files.
 func (i *Inspection) Close() error {
 	var errs []error
 	if i.conn != nil {
@@ -109,14 +109,14 @@ func (i *Inspection) Close() error {
 	return errors.Join(errs...)
 }
 
-// Schema is the version of the database, and the newest that this telegate knows. ErrNoDatabase, ErrNewerSchema, ErrDamaged.
+// Schema returns the version of the database and the newest known one. ErrNoDatabase, ErrNewerSchema, ErrDamaged.
 func (i *Inspection) Schema() (have, newest int64, err error) {
 	if newest, err = newestMigration(); err != nil {
 		return 0, 0, err
 	}
 	err = i.conn.row("SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&have)
 	switch {
-	case err != nil && damaged(err) != err: //nolint:errorlint // whether it is the same one
+	case err != nil && damaged(err) != err: //nolint:errorlint // compares identity
 		return 0, newest, fmt.Errorf("%s: %w", i.path, damaged(err))
 	case err != nil || have == 0:
 		return 0, newest, fmt.Errorf("%s: %w", i.path, ErrNoDatabase)
@@ -126,7 +126,7 @@ func (i *Inspection) Schema() (have, newest int64, err error) {
 	return have, newest, nil
 }
 
-// Unlock reads the key file, which must be the database's own: ErrKey.
+// Unlock reads the key file of the database: ErrKey.
 func (i *Inspection) Unlock(keyFile string) error {
 	var check []byte
 	if err := i.conn.row("SELECT value FROM meta WHERE name = 'key_check'").Scan(&check); err != nil {
@@ -147,10 +147,10 @@ func (i *Inspection) Unlock(keyFile string) error {
 	return nil
 }
 
-// Check reads the whole database and returns ErrDamaged if it does not hold together. It takes about a second a gigabyte, more with
-// indexes compared too (thorough).
+// Check reads the whole database and returns ErrDamaged if it is corrupt. It takes about a second per gigabyte, longer if
+// it also compares the indexes (thorough).
 func (i *Inspection) Check(ctx context.Context, thorough bool) (err error) {
-	// FTS5 compares with what the connection remembers of its index, and takes what others have written since for damage.
+	// FTS5 compares with the index state that the connection remembers, and takes later writes of others for damage.
 	conn, err := i.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("check %s: %w", i.path, damaged(err))
@@ -159,7 +159,7 @@ func (i *Inspection) Check(ctx context.Context, thorough bool) (err error) {
 	return check(ctx, conn, i.path, thorough)
 }
 
-// check is SQLite's own (sqlite.org/pragma.html#pragma_integrity_check). The first fault is enough.
+// check runs SQLite's own check (sqlite.org/pragma.html#pragma_integrity_check) up to the first fault.
 func check(ctx context.Context, q interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }, path string, thorough bool) error {
@@ -179,7 +179,7 @@ func check(ctx context.Context, q interface {
 	return nil
 }
 
-// damaged gives an error of SQLite that says so the name ErrDamaged; any other stays as it is.
+// damaged turns SQLite's corruption errors into ErrDamaged and keeps all others.
 func damaged(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
@@ -191,7 +191,7 @@ func damaged(err error) error {
 	return err
 }
 
-// Counts are how many rows each table has, without those that SQLite keeps for an index over text.
+// Counts returns the number of rows of each table, without SQLite's tables for full-text indexes.
 func (i *Inspection) Counts() (map[string]int64, error) {
 	counts := map[string]int64{}
 	tx := &Tx{q: i.conn}

@@ -22,8 +22,8 @@ import (
 // ErrKey: the key file is missing, damaged, or belongs to another database.
 var ErrKey = errors.New("key file")
 
-// keys seal columns and key MACs. The master key lies in a file beside the database, never in it, so that a copy of the
-// database alone reveals no message and no code. Each use has a sub-key of its own (HKDF-SHA256).
+// keys encrypt columns and key MACs. The master key is in a file beside the database, never in it, so a copy of the
+// database alone reveals no message and no code. Each use has its own sub-key (HKDF-SHA256).
 type keys struct {
 	master []byte
 	aead   cipher.AEAD
@@ -31,7 +31,7 @@ type keys struct {
 
 const masterSize = 32
 
-// openKeys reads the key file, or makes it for a database that has none yet, and checks that the two belong together.
+// openKeys reads the key file, or creates it for a new database, and checks that it belongs to the database.
 func openKeys(ctx context.Context, db *sql.DB, path string) (keys, error) {
 	var check []byte
 	err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'key_check'").Scan(&check)
@@ -79,7 +79,7 @@ func newKeys(master []byte) (keys, error) {
 	return k, nil
 }
 
-// check is what a database keeps to know its key again.
+// check is the stored value that identifies the key.
 func (k keys) check() []byte { return secret.Key(k.sub("key check")).MAC("telegate") }
 
 func readKey(path string) ([]byte, error) {
@@ -97,7 +97,7 @@ func readKey(path string) ([]byte, error) {
 func createKey(path string) ([]byte, error) {
 	master := make([]byte, masterSize)
 	rand.Read(master)
-	partial := path + ".partial" // so that no crash leaves half a key behind
+	partial := path + ".partial" // so that a crash leaves no half key
 	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
@@ -105,7 +105,7 @@ func createKey(path string) ([]byte, error) {
 	if _, err := fmt.Fprintln(f, hex.EncodeToString(master)); err != nil {
 		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
 	}
-	if err := f.Sync(); err != nil { // the key must not be lost to a power cut that the database survives
+	if err := f.Sync(); err != nil { // the key must survive a power failure, as the database does
 		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
 	}
 	if err := f.Close(); err != nil {
@@ -114,25 +114,25 @@ func createKey(path string) ([]byte, error) {
 	if err := os.Rename(partial, path); err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil { // nor its name
+	if err := syncFolder(filepath.Dir(path)); err != nil { // and its name too
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
 	return master, nil
 }
 
-// sub derives the 256-bit key of one use.
+// sub derives the 256-bit key for one use.
 func (k keys) sub(use string) []byte {
 	key, err := hkdf.Key(sha256.New, k.master, nil, "telegate "+use, 32)
 	if err != nil {
-		panic(err) // only for a length that HKDF cannot make
+		panic(err) // only for an impossible length
 	}
 	return key
 }
 
-// MACKey is the key a room keeps its codes under.
+// MACKey is the key that protects the codes of one use.
 func (d *DB) MACKey(use string) secret.Key { return d.keys.sub("mac " + use) }
 
-// seal encrypts a column; where names the row, so that a sealed value cannot be moved to another one.
+// seal encrypts a column; where names the row, so that a sealed value cannot be moved to another row.
 func (k keys) seal(plain []byte, where string) []byte {
 	return k.aead.Seal(nil, nil, plain, []byte(where))
 }

@@ -91,7 +91,7 @@ func (tx *Tx) InsertLink(l linking.Link) error {
 	return nil
 }
 
-// UpdateLink implements linking.Tx. The counters of attempts and failures have statements of their own.
+// UpdateLink implements linking.Tx. Attempts and failures have their own statements.
 func (tx *Tx) UpdateLink(l linking.Link) error {
 	_, err := tx.q.exec(`
 		UPDATE links SET status = ?, reason = ?, chat_id = ?, confirm_mac = ?, claimed_at = ?, verified_at = ?, ended_at = ?
@@ -139,7 +139,7 @@ func (tx *Tx) CountConfirmAttempt(id string, max int) (bool, error) {
 		"UPDATE links SET attempts = attempts + 1 WHERE id = ? AND status = 'claimed' AND attempts < ?", id, max)
 }
 
-// changed runs a guarded statement and tells whether its guard held.
+// changed runs a guarded statement and reports whether it changed a row.
 func (tx *Tx) changed(query string, args ...any) (bool, error) {
 	res, err := tx.q.exec(query, args...)
 	if err != nil {
@@ -160,7 +160,7 @@ func (tx *Tx) CodesToChat(botID, chatID int64, since time.Time) (int, time.Time,
 		botID, chatID, millis(since))
 }
 
-// countSince counts the rows of "FROM …" and tells when the oldest of them was created.
+// countSince counts the rows of "FROM …" and returns when the oldest was created.
 func (tx *Tx) countSince(from string, args ...any) (int, time.Time, error) {
 	var n int
 	var oldest int64

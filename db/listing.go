@@ -14,9 +14,9 @@ import (
 	"telegate/notify"
 )
 
-// The lists of messages. Each of them walks an index from its end and stops at the limit.
+// Each list of messages walks an index from its end and stops at the limit.
 const (
-	// The lists of words, "|a|b|", may be empty, for all: a user's messages are few enough to look at each.
+	// Word lists "|a|b|" may be empty, for all: a user has few enough messages to check each.
 	listOfUser = selectMessage + `
 		WHERE domain = ?1 AND user = ?2 AND user <> '' AND seq < ?3 AND (?4 = '' OR instr(?4, '|' || status || '|') > 0)
 			AND (?5 = '' OR instr(?5, '|' || lane || '|') > 0) AND (?6 = '' OR broadcast = ?6)
@@ -52,14 +52,14 @@ func (tx *Tx) Messages(q notify.Query) ([]delivery.Message, error) {
 		}
 	}
 	if q.User != "" {
-		return all(tx, tx.scanListed, listOfUser, q.Domain, q.User, before, oneOf(q.Statuses), oneOf(q.Lanes), q.Broadcast, q.Limit)
+		return all(tx, tx.scanListed, listOfUser, q.Domain, q.User, before, wordList(q.Statuses), wordList(q.Lanes), q.Broadcast, q.Limit)
 	}
-	return tx.merged(q, before)
+	return tx.mergeByStatus(q, before)
 }
 
-// merged is the list of a domain or a broadcast: the newest of each lane and status, which the indexes have in order. So a page
-// costs the same however rare it is what is asked for.
-func (tx *Tx) merged(q notify.Query, before int64) ([]delivery.Message, error) {
+// mergeByStatus lists the messages of a domain or broadcast: it merges the newest of each lane and status, which the
+// indexes have in order. A page costs the same however rare the match is.
+func (tx *Tx) mergeByStatus(q notify.Query, before int64) ([]delivery.Message, error) {
 	if len(q.Statuses) == 0 {
 		q.Statuses = allStatuses
 	}
@@ -110,8 +110,8 @@ func (tx *Tx) MessagesBetween(domain, user string, oldest, since, until time.Tim
 
 func (tx *Tx) scanListed(row scanner) (delivery.Message, error) { return tx.scanMessage(row, false) }
 
-// oneOf writes a list of words as the statements above take it.
-func oneOf[T ~string](list []T) string {
+// wordList formats a list of words for the statements above.
+func wordList[T ~string](list []T) string {
 	var b strings.Builder
 	for i, word := range list {
 		if i == 0 {

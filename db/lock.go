@@ -12,20 +12,19 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrInUse: another telegate has the database open. Two would each send every waiting message (F25).
+// ErrInUse: another telegate has the database open. Two would both send every queued message (F25).
 var ErrInUse = errors.New("another telegate is using it")
 
-// lock keeps every other telegate away from a database until its connection is closed, or its process ends in whatever
-// way. It is an exclusive lock that SQLite holds on an empty file of its own beside the database, because that works on
-// every system SQLite works on, and does not hinder backups and other readers of the database itself.
+// lock locks out every other telegate until its connection is closed or its process ends. It is SQLite's exclusive lock on
+// an empty file beside the database: this works on every system with SQLite, and does not block backups and other readers.
 type lock struct {
 	db   *sql.DB
-	conn *sql.Conn // holds the transaction that is the lock
+	conn *sql.Conn // its transaction is the lock
 }
 
-// lockDatabase takes the lock of the database at path, which need not be there yet. It does not wait: ErrInUse when another has it.
+// lockDatabase locks the database at path, which need not exist yet. It does not wait: ErrInUse if another has the lock.
 func lockDatabase(ctx context.Context, path string) (*lock, error) {
-	real, err := filepath.EvalSymlinks(path) // one lock, by whatever name the database is opened
+	real, err := filepath.EvalSymlinks(path) // one lock for all names of the database
 	if errors.Is(err, fs.ErrNotExist) {
 		real, err = path, nil
 	}
@@ -42,7 +41,7 @@ func lockDatabase(ctx context.Context, path string) (*lock, error) {
 		return nil, fmt.Errorf("lock database: %w", err)
 	}
 	if l.conn, err = l.db.Conn(ctx); err == nil {
-		_, err = l.conn.ExecContext(ctx, "BEGIN EXCLUSIVE") // nothing is ever written or committed
+		_, err = l.conn.ExecContext(ctx, "BEGIN EXCLUSIVE") // nothing is ever written
 	}
 	var refused *sqlite.Error
 	switch {

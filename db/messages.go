@@ -28,7 +28,7 @@ func (d *DB) ViewMessages(ctx context.Context, fn func(notify.Tx) error) error {
 	return d.view(ctx, func(tx *Tx) error { return fn(tx) })
 }
 
-// Enqueue stores a message; the dispatcher learns of it after the commit, unless the message has ended already.
+// Enqueue stores a message. The dispatcher learns of it after the commit, unless it has already ended.
 func (tx *Tx) Enqueue(m delivery.Message) error {
 	if m.Status == "" {
 		m.Status = delivery.StatusQueued
@@ -74,7 +74,7 @@ const selectMessage = `
 	       failure, detail, created_at, expires_at, ended_at, broadcast, suppressed, suppressed_at, resent_as, request
 	FROM messages `
 
-// scanMessage reads a message; its body is opened only when it is asked for.
+// scanMessage reads a message, and decrypts its body if withBody.
 func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) {
 	var m delivery.Message
 	var body []byte
@@ -101,7 +101,7 @@ func (tx *Tx) scanMessage(row scanner, withBody bool) (delivery.Message, error) 
 	if err == nil {
 		err = json.Unmarshal(plain, &m.Body)
 	}
-	if err != nil { // a damaged or exchanged body: the message must be able to end all the same
+	if err != nil { // a damaged or exchanged body: the message must still be able to end
 		m.Body, m.BodyErr = delivery.Body{}, fmt.Errorf("open message body: %w", err)
 	}
 	return m, nil
@@ -136,7 +136,7 @@ func (tx *Tx) CountSuppressed(id string, now time.Time) error {
 	return nil
 }
 
-// DuplicateOf implements notify.Tx. What is known not to have arrived holds back no repeat.
+// DuplicateOf implements notify.Tx. A message that did not arrive suppresses no repeat.
 func (tx *Tx) DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error) {
 	return tx.scanMessage(tx.q.row(selectMessage+`
 		WHERE domain = ? AND chat_id = ? AND dedupe = ? AND dedupe <> '' AND created_at > ? AND bot_id = ?
@@ -150,7 +150,7 @@ func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (i
 		botID, chatID, purpose, millis(since))
 }
 
-// CancelMessage implements twofa.Tx; a message that has ended stays as it is.
+// CancelMessage implements twofa.Tx; an ended message stays unchanged.
 func (tx *Tx) CancelMessage(id string, now time.Time) error {
 	m := delivery.Message{ID: id, Status: delivery.StatusCanceled}
 	err := tx.q.row(`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ?
@@ -196,7 +196,7 @@ func (d *DB) Waiting(ctx context.Context, after int64, limit int) ([]delivery.Qu
 	return list, err
 }
 
-// OldestWaiting tells when the oldest waiting message of some lanes was accepted; the zero time when none waits.
+// OldestWaiting is when the oldest queued message of some lanes was accepted; zero if there is none.
 func (d *DB) OldestWaiting(ctx context.Context, lanes ...delivery.Lane) (time.Time, error) {
 	var oldest time.Time
 	err := d.view(ctx, func(tx *Tx) error {
@@ -239,14 +239,14 @@ func (d *DB) Load(ctx context.Context, id string) (delivery.Message, error) {
 		}
 		canceled, err := tx.canceled(m.Broadcast)
 		if canceled {
-			m.Status = delivery.StatusCanceled // as the row will be in a moment; no send may begin
+			m.Status = delivery.StatusCanceled // its row follows soon; no send may begin
 		}
 		return err
 	})
 	return m, err
 }
 
-// SaveProgress implements delivery.Store. What stays of the body after the end is as delivery.Message.KeepsBody says.
+// SaveProgress implements delivery.Store. delivery.Message.KeepsBody decides whether the body stays after the end.
 func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 	var failure delivery.Failure
 	if p.Failure != nil {
@@ -281,9 +281,9 @@ func (d *DB) SaveProgress(ctx context.Context, p delivery.Progress) error {
 	return err
 }
 
-// saveLateAttempt writes down that a message which was canceled on its way has been sent all the same.
+// saveLateAttempt stores the send of a message that was canceled while it was being sent.
 func (tx *Tx) saveLateAttempt(p delivery.Progress) error {
-	if p.Attempt == nil || p.Status == delivery.StatusSending { // not sent yet, and never will be
+	if p.Attempt == nil || p.Status == delivery.StatusSending { // not sent, and never will be
 		return nil
 	}
 	_, err := tx.q.exec("UPDATE messages SET sent_parts = ?, attempts = ? WHERE id = ?", p.SentParts, p.Attempts, p.ID)
@@ -310,12 +310,12 @@ func (d *DB) Pauses(ctx context.Context) ([]delivery.Pause, error) {
 	return list, err
 }
 
-// SavePause implements delivery.Store. Of two waits the longer one holds.
+// SavePause implements delivery.Store. The longer of two waits counts.
 func (d *DB) SavePause(ctx context.Context, p delivery.Pause) error {
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec(`INSERT INTO pauses (bot_id, chat_id, asked_at, until) VALUES (?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET asked_at = excluded.asked_at, until = excluded.until WHERE excluded.until > until`,
-			p.BotID, p.ChatID, millis(p.Asked), millis(p.Until.Add(time.Millisecond-1))) // rounded up: never a moment too early
+			p.BotID, p.ChatID, millis(p.Asked), millis(p.Until.Add(time.Millisecond-1))) // rounded up: never too early
 		if err != nil {
 			return fmt.Errorf("save pause: %w", err)
 		}

@@ -17,7 +17,7 @@ var migrations embed.FS
 // ErrNewerSchema: the database was written by a newer telegate.
 var ErrNewerSchema = errors.New("the database was written by a newer version of telegate: use that version, or restore a backup")
 
-// newestMigration is the version of the schema that this telegate works with.
+// newestMigration is the schema version of this telegate.
 func newestMigration() (int64, error) {
 	entries, err := migrations.ReadDir("migrations")
 	if err != nil {
@@ -34,7 +34,7 @@ func newestMigration() (int64, error) {
 	return newest, nil
 }
 
-// migrate brings the schema up to date, each step in a transaction of its own.
+// migrate updates the schema, each step in its own transaction.
 func migrate(ctx context.Context, db *sql.DB) error {
 	steps, err := fs.Sub(migrations, "migrations")
 	if err != nil {

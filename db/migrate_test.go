@@ -108,7 +108,7 @@ func TestTheThirdSchemaMigrates(t *testing.T) {
 	if data, err := d.Session(ctx, "user"); err != nil || string(data) != "a login of version 3" {
 		t.Errorf("session: %q, %v", data, err)
 	}
-	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.AccessHash != 71 || !p.Known || p.Asked != "alice" || p.Username != "alice" {
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.AccessHash != 71 || !p.HasAccessHash || p.AskedName != "alice" || p.Username != "alice" {
 		t.Errorf("peer: %+v, %v", p, err)
 	}
 	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 || w[0].Until.Year() != 2126 {

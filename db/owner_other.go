@@ -2,5 +2,5 @@
 
 package db
 
-// likeOwner has nothing to do: new files belong to whom the folder says.
-func likeOwner(string, string) {}
+// copyOwner does nothing here: new files get the owner of the folder.
+func copyOwner(string, string) {}

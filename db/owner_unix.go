@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// likeOwner gives a file the owner and group of another, where this process may do that: what root puts back must stay telegate's.
-func likeOwner(file, other string) {
+// copyOwner gives a file the owner and group of another, if this process may: files that root restores must still belong to
+// telegate.
+func copyOwner(file, other string) {
 	info, err := os.Stat(other)
 	if err != nil {
 		return

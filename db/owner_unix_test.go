@@ -16,6 +16,9 @@ const telegateUser = 64321 // nobody's
 
 // Where root backs up and restores, what lies beside the database stays telegate's, whatever comes of it: telegate could not start otherwise.
 func TestRootLeavesNothingOfItsOwnBesideTheDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: starts processes")
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give files away")
 	}

@@ -13,22 +13,22 @@ import (
 	"telegate/linking"
 )
 
-// The migrations' triggers fold what they put into people by the function that folds what is searched for.
+// The triggers of the migrations fold text with the same function as the search.
 func init() {
 	sqlite.MustRegisterDeterministicScalarFunction("folded", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 		text, ok := args[0].(string)
 		if !ok {
 			return nil, fmt.Errorf("folded() takes a text, not %T", args[0])
 		}
-		return folded(text), nil
+		return foldText(text), nil
 	})
 }
 
-// folded is a text as a search sees it: each letter composed with its marks, and without upper and lower case in any script. Unicode's
-// full case folding makes ss of ß and σ of ς; what x/text leaves out of it (Cherokee) is made upper and lower case. That makes i of ı as
-// well, and so the dot of İ goes too: which of them a name is written with depends on the language, and nobody knows a name's.
-// What FTS5 would not read to its end, or not as Go does, is replaced.
-func folded(text string) string {
+// foldText prepares a text for search: it composes letters with their marks and removes upper and lower case in every
+// script. Unicode's full case folding turns ß into ss and σ into ς; letters that x/text leaves out (Cherokee) are
+// upper-cased and lower-cased. This also turns ı into i, so the dot of İ is removed too: which one a name uses depends on
+// its unknown language. It replaces characters that FTS5 would not read to the end, or not as Go does.
+func foldText(text string) string {
 	if isASCII(text) {
 		return strings.ToLower(text)
 	}
@@ -36,13 +36,13 @@ func folded(text string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.ToUpper(text)), "i\u0307", "i")
 }
 
-// isASCII does not count NUL in.
+// isASCII excludes NUL.
 func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r == 0 || r > 0x7f }) < 0
 }
 
-// The lists of users walk an index in the order of users, and stop at the limit. So does a search for what very many have, or for
-// fewer than three characters. Whoever is rarer is picked out of people_grams. Either way it is the row in people that decides.
+// Lists of users walk an index in the order of users and stop at the limit. Searches for frequent texts, or fewer than
+// three characters, do the same. Rarer texts are found by people_grams. In both cases the row in people decides.
 const (
 	usersOfDomain = selectLink + `
 		WHERE l.domain = ? AND l.user > ? AND l.status IN ('verified', 'suspended')
@@ -67,13 +67,13 @@ const (
 	invitationsPicked = selectInvitation + pick + invited + ") p" + theirInvitations + "ORDER BY p.user"
 )
 
-// mostPicked is how many people_grams may find. Where more are alike, a walk has filled its page sooner than these are sorted.
+// mostPicked limits the matches from people_grams. With more matches, a walk fills its page before these are sorted.
 const mostPicked = 1000
 
-// mostGrams is how many of a search's grams people_grams is asked for: after so many hardly anybody is left who has not the rest too.
+// mostGrams limits how many grams of a search people_grams gets: so many already identify nearly everybody.
 const mostGrams = 32
 
-// grams writes a text for people_grams: rows that have all of its threes of characters. It is empty where there are none.
+// grams makes a query for people_grams: rows that contain all three-character sequences of a text. Empty if there are none.
 func grams(text string) string {
 	var b strings.Builder
 	runes := []rune(text)
@@ -99,9 +99,9 @@ func (tx *Tx) ListInvitations(domain, query, after string, limit int) ([]linking
 	return search(tx, scanInvitation, invitationsWalked, invitationsPicked, domain, query, after, limit)
 }
 
-// search answers those whose user id, handle or name contains a text, by the faster of two statements.
+// search returns those whose user id, handle or name contains a text, by the faster of two statements.
 func search[T any](tx *Tx, scan func(scanner) (T, error), walked, picked, domain, query, after string, limit int) ([]T, error) {
-	text := folded(query)
+	text := foldText(query)
 	if g := grams(text); g != "" {
 		ids, err := all(tx, scanNumber, idsAlike, g, mostPicked+1)
 		if err != nil {

@@ -93,6 +93,9 @@ func many(t *testing.T, d *db.DB, n int) {
 
 // Whoever matches a search is found, near the beginning or behind very many others, by id, handle or name, each once and in order.
 func TestASearchFindsEverybodyWhoMatches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: many users")
+	}
 	clock := dbtest.NewClock()
 	d := dbtest.Open(t, clock.Now)
 	add := func(domain, user string, chat linking.Chat, status linking.Status) {
@@ -152,6 +155,9 @@ func TestASearchFindsEverybodyWhoMatches(t *testing.T) {
 
 // What is upper and what lower case is one, in any script, however many characters are searched for and whoever else is there.
 func TestASearchKnowsNoCaseInAnyScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: every letter")
+	}
 	people := map[string]linking.Chat{
 		"ivan":     {FirstName: "Иван", LastName: "Ёлкин"},
 		"jm":       {FirstName: "Jürgen", LastName: "MÜLLER"},
@@ -296,6 +302,9 @@ func (c crowd) holders(domain, text string) (linked, invited []string) {
 
 // Whatever becomes of people, a search finds what a look at each of them finds, and the index holds them and nobody else.
 func TestASearchFollowsWhateverBecomesOfPeople(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: random changes")
+	}
 	d, dir := openFiles(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	letters := []rune("abAB01_ яЯüÜσΣ")
@@ -437,6 +446,9 @@ func TestAChatThatMovesLateIsFoundByItsName(t *testing.T) {
 
 // Who unlinks, is renamed, or is invited no more leaves no three characters of a name in the index.
 func TestWhoGoesLeavesNothingInTheIndex(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: many users")
+	}
 	d, dir := openFiles(t)
 	many(t, d, 3000)
 	chat := linking.Chat{BotID: botID, ID: chatID, Type: "private", Username: "ԱԲԳ", FirstName: "ԴԵԶ", LastName: "ԷԸԹ"} // by three bytes of their own
@@ -512,6 +524,9 @@ func TestARareNameIsPickedOutOfTheIndex(t *testing.T) {
 
 // A check tells damage from what was only written since the last one.
 func TestACheckOfADatabaseInUseComesAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: load")
+	}
 	d, dir := openFiles(t)
 	many(t, d, 100)
 	i, err := db.Inspect(t.Context(), filepath.Join(dir, "telegate.db"))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// policyName is where meta keeps a domain's switch.
+// policyName is the name of a domain's switch in meta.
 func policyName(domain string) string { return "msg2factor " + domain }
 
 // Policy implements twofa.Tx.

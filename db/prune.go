@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Retention is how long an administrator wants things kept after they have lost their use.
+// Retention is how long to keep rows that are no longer needed.
 type Retention struct {
-	Messages time.Duration // that have ended, with their attempts, and refusals in the audit
-	Updates  time.Duration // ids of updates that were handled
+	Messages time.Duration // ended ones, with their attempts, and refusals in the audit
+	Updates  time.Duration // ids of handled updates
 	Audit    time.Duration // and ended broadcasts with their counts
 }
 
-// How long other rows are kept.
+// Retention of other rows.
 const (
 	keepAnswers       = 24 * time.Hour      // Idempotency-Key
-	keepVerifications = 48 * time.Hour      // the answer stays readable for 24 h after an end that comes within minutes
-	keepDead          = 7 * 24 * time.Hour  // texts of messages that did not arrive
+	keepVerifications = 48 * time.Hour      // a result is readable for 24 h after the end, which comes within minutes
+	keepDead          = 7 * 24 * time.Hour  // texts of dead letters
 	keepReplies       = time.Hour           // strangers cause them
-	keepUnproven      = 30 * 24 * time.Hour // links that never were
-	keepCounts        = 7 * 24 * time.Hour  // messages of a day through a person's account
+	keepUnproven      = 30 * 24 * time.Hour // links that were never proven
+	keepCounts        = 7 * 24 * time.Hour  // messages per day of a user account
 )
 
-// pruneRows bounds one delete to some milliseconds, since every sign-in waits for the same writer. pruneRest is how long the writer
-// is left to others in between.
+// pruneRows limits one delete to some milliseconds, because every sign-in waits for the same writer. pruneRest is the pause
+// between two deletes.
 const (
 	pruneRows = 200
 	pruneRest = 10 * time.Millisecond
@@ -34,8 +34,8 @@ const (
 const wipeDead = `UPDATE messages SET body = NULL WHERE seq IN
 	(SELECT seq FROM messages WHERE ended_at <> 0 AND ended_at < ? AND body IS NOT NULL LIMIT ?)`
 
-// Prune deletes, or wipes, what is past its time, in short transactions. Proven links stay: they are the record of who was bound when
-// (NIST SP 800-63B-4 §4.1). What cannot be pruned of one kind does not keep it from the others.
+// Prune deletes or wipes expired rows in short transactions. Proven links stay: they record which user was bound when (NIST
+// SP 800-63B-4 §4.1). An error with one kind of rows does not stop the others.
 func (d *DB) Prune(ctx context.Context, now time.Time, keep Retention) error {
 	var errs []error
 	for _, p := range []struct {
@@ -76,7 +76,7 @@ func (d *DB) Prune(ctx context.Context, now time.Time, keep Retention) error {
 	return nil
 }
 
-// pruneAll has a step done again and again until it says that there is no more to do, and leaves the writer to others in between.
+// pruneAll repeats a step until nothing is left, with pauses for other writers.
 func (d *DB) pruneAll(ctx context.Context, step func(*Tx) (more bool, err error)) error {
 	for {
 		var more bool

@@ -16,35 +16,36 @@ import (
 	"telegate/internal/secret"
 )
 
-// RestoreOptions say what is put back, and where.
+// RestoreOptions say what to restore, and where.
 type RestoreOptions struct {
-	File        string // the backup; its key lies beside it (File.key), or is that of the database which it replaces
+	File        string // the backup; its key is File.key, or that of the replaced database
 	Path        string // of the database
 	KeyFile     string
-	DropWaiting bool // cancel what was waiting to be sent when the backup was made
+	DropWaiting bool // cancel the messages that were queued in the backup
 	Now         time.Time
 }
 
-// Restored is what Restore has done.
+// Restored is the result of Restore.
 type Restored struct {
-	Kept       string    // the copy of the database that was replaced; empty where there was none
-	Aside      []string  // what else was kept, in the name that Kept has or would have: the key file, a log that could not be settled
-	Waiting    int64     // messages that will be sent, or were canceled
-	Broadcasts int64     // that were not finished; likewise
-	Newest     time.Time // when the last entry of the audit was written
+	Kept       string    // copy of the replaced database; empty if there was none
+	Aside      []string  // other kept files, named after Kept: the key file, a log that could not be moved into its database
+	Waiting    int64     // queued messages, or canceled ones
+	Broadcasts int64     // unfinished ones, or canceled ones
+	Newest     time.Time // time of the last audit entry
 }
 
-// Restore puts a backup in the place of the database. The backup is proven on a copy first: whole (ErrDamaged, ErrNoDatabase), of no newer
-// version (ErrNewerSchema), with its own key (ErrKey); it is migrated there, and the audit is told. Until then everything is as it was.
-// ErrInUse while a telegate runs. Then the database that it replaces is kept beside it, and the copy takes its place in one step. An error in
-// that last part loses nothing either, but may leave the new key file, or the old database without its log; it is mended by another Restore.
+// Restore replaces the database by a backup. It first checks a copy of the backup: intact (ErrDamaged, ErrNoDatabase), of
+// no newer version (ErrNewerSchema), with its own key (ErrKey); it migrates the copy and audits the restore. Until then
+// nothing changes. ErrInUse while a telegate runs. Then it keeps the replaced database beside it and renames the copy in
+// one step. An error in this last part loses no data, but may leave the new key file, or the old database without its log;
+// run Restore again.
 func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
 		return r, fmt.Errorf("find database %s: %w", o.Path, err)
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // a link stays a link
+		path = real // keep a symbolic link
 	}
 	if err := refuseSource(o.File, path); err != nil {
 		return r, err
@@ -55,10 +56,10 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	owner := path
-	if !taken(path) {
+	if !exists(path) {
 		owner = filepath.Dir(path)
 	}
-	likeOwner(path+".lock", owner) // whatever comes of this, telegate must be able to start
+	copyOwner(path+".lock", owner) // telegate must be able to start in any case
 
 	trial, err := tempBeside(path)
 	if err != nil {
@@ -66,22 +67,22 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	}
 	defer func() { err = errors.Join(err, removeDatabase(trial)) }()
 	if err := copyOver(o.File, trial); err != nil {
-		return r, roomless(path, err)
+		return r, fullDiskError(path, err)
 	}
-	key, err := fitting(ctx, trial, o.File, o.File+".key", o.KeyFile)
+	key, err := checkBackup(ctx, trial, o.File, o.File+".key", o.KeyFile)
 	if err != nil {
 		return r, err
 	}
 	if err := r.prepare(ctx, trial, key, o); err != nil {
 		return r, err
 	}
-	newKey, err := keyInPlaceOf(o.KeyFile, key)
+	newKey, err := stageKey(o.KeyFile, key)
 	if err != nil {
 		return r, err
 	}
-	defer func() { _ = os.Remove(newKey) }() // after an error; otherwise it has its name by then
-	likeOwner(trial, owner)
-	if err := r.keep(ctx, path, owner, o, newKey != ""); err != nil {
+	defer func() { _ = os.Remove(newKey) }() // after an error; otherwise it is renamed by then
+	copyOwner(trial, owner)
+	if err := r.keepReplaced(ctx, path, owner, o, newKey != ""); err != nil {
 		return r, err
 	}
 	if newKey != "" {
@@ -89,14 +90,14 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 			return r, fmt.Errorf("put the key file in place: %w; run it again", err)
 		}
 	}
-	likeOwner(o.KeyFile, owner) // root may have put it there
+	copyOwner(o.KeyFile, owner) // root may have created it
 	if err := os.Rename(trial, path); err != nil {
 		return r, fmt.Errorf("put the backup in place: %w; run it again", err)
 	}
 	return r, syncFolder(filepath.Dir(path))
 }
 
-// refuseSource refuses what is plainly no backup to put there.
+// refuseSource refuses a file that cannot be a backup.
 func refuseSource(file, path string) error {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -115,7 +116,7 @@ func refuseSource(file, path string) error {
 	return checkMagic(file)
 }
 
-// copyOver fills an empty file with another's content, down to the disk.
+// copyOver copies a file over an empty one and syncs it.
 func copyOver(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -130,8 +131,9 @@ func copyOver(from, to string) error {
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
-// fitting proves a copy of a backup and answers the first of the key files that is its own. name is what people call it.
-func fitting(ctx context.Context, trial, name string, keyFiles ...string) (key string, err error) {
+// checkBackup checks a copy of a backup and returns the first key file that belongs to it. name is the backup's name for
+// people.
+func checkBackup(ctx context.Context, trial, name string, keyFiles ...string) (key string, err error) {
 	i, err := Inspect(ctx, trial)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
@@ -155,7 +157,7 @@ func fitting(ctx context.Context, trial, name string, keyFiles ...string) (key s
 		ErrKey, name, name)
 }
 
-// prepare opens the copy as telegate does, which brings its schema up to date, and does in it what has to be done.
+// prepare opens the copy as telegate does, which migrates it, and makes the changes in it.
 func (r *Restored) prepare(ctx context.Context, trial, key string, o RestoreOptions) error {
 	d, err := Open(ctx, Options{Path: trial, KeyFile: key, Now: func() time.Time { return o.Now }})
 	if err != nil {
@@ -186,39 +188,39 @@ func (r *Restored) prepare(ctx context.Context, trial, key string, o RestoreOpti
 	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
-	return settled(trial)
+	return checkLogMoved(trial)
 }
 
-// settled fails where a database that was closed has a log all the same: then what was written last is in it alone.
-func settled(path string) error {
-	if taken(path + "-wal") {
+// checkLogMoved fails if a closed database still has a log: then only the log has the last writes.
+func checkLogMoved(path string) error {
+	if exists(path + "-wal") {
 		return errors.New("what was changed in the copy of the backup could not be moved out of its log; look at the disk (df, dmesg)")
 	}
 	return nil
 }
 
-// keep gives the database that is about to be replaced a second name, with its log settled, and puts aside what else lies there: its key file
-// where that is replaced too, and a log. Those may be there without it: whoever moves a database away may leave them, and SQLite would
-// play the log of any database into the one that lies beside it.
-func (r *Restored) keep(ctx context.Context, path, owner string, o RestoreOptions, replacesKey bool) error {
-	there := taken(path)
+// keepReplaced gives the replaced database a second name, with its log moved into it, and sets aside its key file, if that
+// is replaced too, and a leftover log. These files may exist without the database, and SQLite would play any log into the
+// database beside it.
+func (r *Restored) keepReplaced(ctx context.Context, path, owner string, o RestoreOptions, replacesKey bool) error {
+	there := exists(path)
 	if there {
-		settle(ctx, path)
+		moveLog(ctx, path)
 	}
 	name := path + ".replaced-" + o.Now.UTC().Format("20060102-150405")
 	kept := name
-	isTaken := func(suffix string) bool { return taken(kept + suffix) }
+	isTaken := func(suffix string) bool { return exists(kept + suffix) }
 	for n := 2; slices.ContainsFunc([]string{"", ".key", "-wal", "-journal"}, isTaken); n++ {
 		kept = fmt.Sprintf("%s-%d", name, n)
 	}
 	if there {
-		if err := secondName(path, kept); err != nil {
+		if err := linkOrCopy(path, kept); err != nil {
 			return fmt.Errorf("keep the database that is replaced: %w", err)
 		}
-		likeOwner(kept, owner)
+		copyOwner(kept, owner)
 		r.Kept = kept
 	}
-	if replacesKey && taken(o.KeyFile) {
+	if replacesKey && exists(o.KeyFile) {
 		if err := copyNew(o.KeyFile, kept+".key"); err != nil {
 			err = fmt.Errorf("keep the key file that is replaced: %w", err)
 			if there {
@@ -226,10 +228,10 @@ func (r *Restored) keep(ctx context.Context, path, owner string, o RestoreOption
 			}
 			return err
 		}
-		likeOwner(kept+".key", owner)
+		copyOwner(kept+".key", owner)
 		r.Aside = append(r.Aside, kept+".key")
 	}
-	// A log that is still there could not be settled, since its database is damaged or elsewhere: the new one must not find it.
+	// A remaining log could not be moved, because its database is damaged or elsewhere: the new database must not find it.
 	for _, log := range []string{"-wal", "-journal"} {
 		switch err := os.Rename(path+log, kept+log); {
 		case err == nil:
@@ -241,13 +243,13 @@ func (r *Restored) keep(ctx context.Context, path, owner string, o RestoreOption
 	if err := os.Remove(path + "-shm"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("clear the log of the database that is replaced: %w", err)
 	}
-	return syncFolder(filepath.Dir(path)) // all of it is on the disk before anything is replaced
+	return syncFolder(filepath.Dir(path)) // everything is on disk before the replacement
 }
 
-// settle moves what the log of a database holds into the database itself. That of a damaged one stays as it is, and is kept with it:
-// SQLite would throw away what it cannot make sense of.
-func settle(ctx context.Context, path string) {
-	if !taken(path+"-wal") || sound(ctx, path) != nil {
+// moveLog moves the log into its database. The log of a damaged database is kept as it is: SQLite would drop what it cannot
+// read.
+func moveLog(ctx context.Context, path string) {
+	if !exists(path+"-wal") || isIntact(ctx, path) != nil {
 		return
 	}
 	old, err := sql.Open("sqlite", uri(path))
@@ -258,8 +260,8 @@ func settle(ctx context.Context, path string) {
 	_ = old.Close()
 }
 
-// sound tells whether a database holds together.
-func sound(ctx context.Context, path string) (err error) {
+// isIntact reports whether a database is intact.
+func isIntact(ctx context.Context, path string) (err error) {
 	i, err := Inspect(ctx, path)
 	if err != nil {
 		return err
@@ -268,13 +270,13 @@ func sound(ctx context.Context, path string) (err error) {
 	return i.Check(ctx, false)
 }
 
-func taken(path string) bool {
+func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
 
-// secondName links, or copies where the file system has no links.
-func secondName(from, to string) error {
+// linkOrCopy makes a link, or a copy if the file system has no links.
+func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
 	}
@@ -288,8 +290,8 @@ func secondName(from, to string) error {
 	return nil
 }
 
-// keyInPlaceOf copies a key to a file beside the one whose name it is to have: "" where that one holds the same key, and stays.
-func keyInPlaceOf(keyFile, key string) (partial string, err error) {
+// stageKey copies a key to a temporary file beside its final name; "" if that file already has the same key.
+func stageKey(keyFile, key string) (partial string, err error) {
 	want, err := readKey(key)
 	if err != nil {
 		return "", err
@@ -301,7 +303,7 @@ func keyInPlaceOf(keyFile, key string) (partial string, err error) {
 		return "", err
 	}
 	if err := copyOver(key, partial); err != nil {
-		return "", errors.Join(roomless(keyFile, err), os.Remove(partial))
+		return "", errors.Join(fullDiskError(keyFile, err), os.Remove(partial))
 	}
 	return partial, nil
 }

@@ -150,7 +150,7 @@ func TestLookingThroughALinkSeesWhatTheLogHolds(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	idle, err := db.OpenIdle(t.Context(), link, path+".key")
+	idle, err := db.OpenOffline(t.Context(), link, path+".key")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"telegate/twofa"
 )
 
-// The login report. Each of these walks its index from the end and stops at the limit; without INDEXED BY, SQLite, which has no
-// statistics, looks through all of a domain for the few sign-ins with one outcome.
+// Statements of the login report. Each walks its index from the end and stops at the limit. Without INDEXED BY, SQLite,
+// which has no statistics here, scans a whole domain for the few sign-ins with one outcome.
 const (
 	selectSignIn = "SELECT seq, at, domain, user, outcome, ip, user_agent FROM audit INDEXED BY "
 	whereSignIn  = ` WHERE event = 'verification.checked' AND purpose = 'login'
@@ -23,7 +23,7 @@ const (
 
 	daysOfDomain = `SELECT day, outcome, count FROM login_days
 		WHERE domain = ?1 AND day >= ?2 AND day < ?3 AND (?4 = '' OR outcome = ?4) ORDER BY day, outcome`
-	// A user's are counted out of the index alone.
+	// A user's sign-ins are counted from the index alone.
 	daysOfUser = `SELECT at / 86400000 AS day, outcome, count(*) FROM (
 			SELECT at, outcome FROM audit INDEXED BY audit_tries
 			WHERE event = 'verification.checked' AND purpose = 'login' AND domain = ?1 AND user = ?2 AND outcome = ?3

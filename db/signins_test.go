@@ -81,7 +81,7 @@ func TestReportIsWhatALookAtEachEntryGives(t *testing.T) {
 			page := signIns(t, d, q)
 			for _, i := range page {
 				got = append(got, i.IP)
-				q.Before = i.Place
+				q.Before = i.Position
 			}
 			more = len(page) == q.Limit
 		}

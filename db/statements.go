@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// stmtCache is a connection with each of its statements prepared once. One goroutine at a time uses it. Its statements
-// know no context: one inside a shared commit must not end because a caller has gone away, and the others are short.
+// stmtCache is a connection that prepares each statement once. One goroutine at a time uses it. Its statements have no
+// context: a statement in a shared commit must not end because one caller is gone, and the others are short.
 type stmtCache struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
@@ -48,7 +48,7 @@ func (c *stmtCache) query(query string, args ...any) (*sql.Rows, error) {
 func (c *stmtCache) row(query string, args ...any) *sql.Row {
 	s, err := c.prepare(query) //nolint:sqlclosecheck // kept for the next time; Close closes it
 	if err != nil {
-		return c.conn.QueryRowContext(context.Background(), query, args...) // fails the same way, and can say so
+		return c.conn.QueryRowContext(context.Background(), query, args...) // fails in the same way and returns the error
 	}
 	return s.QueryRowContext(context.Background(), args...)
 }

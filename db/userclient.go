@@ -16,9 +16,8 @@ import (
 
 var _ account.Store = (*DB)(nil)
 
-// Hold implements account.Store. The lock is SQLite's own on a small file beside the database: it goes with the process,
-// however that ends.
-func (d *DB) Hold(ctx context.Context, name string) (release func() error, err error) {
+// Lock implements account.Store. It locks a small file beside the database with SQLite's lock, which ends with the process.
+func (d *DB) Lock(ctx context.Context, name string) (release func() error, err error) {
 	path := d.path + ".lock-" + strings.ReplaceAll(name, " ", "-")
 	if err := createPrivate(path); err != nil {
 		return nil, err
@@ -34,7 +33,7 @@ func (d *DB) Hold(ctx context.Context, name string) (release func() error, err e
 	}
 	var fault *sqlite.Error
 	if errors.As(err, &fault) && fault.Code()&0xff == sqlite3.SQLITE_BUSY {
-		err = account.ErrHeld
+		err = account.ErrInUse
 	}
 	return nil, errors.Join(err, lock.Close())
 }
@@ -91,7 +90,7 @@ func (tx *Tx) saveSession(name string, data []byte) error {
 func sessionName(name string) string { return "session " + name }
 
 // Forget implements account.Store.
-func (d *DB) Forget(ctx context.Context, name string) error {
+func (d *DB) DeleteSession(ctx context.Context, name string) error {
 	return d.update(ctx, func(tx *Tx) error { return tx.forget(name) })
 }
 
@@ -111,11 +110,11 @@ func (d *DB) Peer(ctx context.Context, name string, id int64) (account.Peer, err
 		var hash sql.NullInt64
 		var asked int64
 		err := tx.q.row("SELECT access_hash, asked, asked_at FROM peers WHERE account = ? AND chat_id = ?", name, id).
-			Scan(&hash, &p.Asked, &asked)
+			Scan(&hash, &p.AskedName, &asked)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read peer: %w", err)
 		}
-		p.AccessHash, p.Known, p.AskedAt = hash.Int64, hash.Valid, fromMillis(asked)
+		p.AccessHash, p.HasAccessHash, p.AskedAt = hash.Int64, hash.Valid, fromMillis(asked)
 		err = tx.q.row("SELECT username FROM chats WHERE chat_id = ? AND username <> '' ORDER BY named_at DESC LIMIT 1", id).
 			Scan(&p.Username)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -131,7 +130,7 @@ func (d *DB) SavePeer(ctx context.Context, name string, p account.Peer) error {
 	return d.update(ctx, func(tx *Tx) error {
 		_, err := tx.q.exec(`INSERT INTO peers (account, chat_id, access_hash, asked, asked_at) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET access_hash = excluded.access_hash, asked = excluded.asked, asked_at = excluded.asked_at`,
-			name, p.ID, sql.NullInt64{Int64: p.AccessHash, Valid: p.Known}, p.Asked, millis(p.AskedAt))
+			name, p.ID, sql.NullInt64{Int64: p.AccessHash, Valid: p.HasAccessHash}, p.AskedName, millis(p.AskedAt))
 		if err != nil {
 			return fmt.Errorf("save peer: %w", err)
 		}

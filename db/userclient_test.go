@@ -39,7 +39,7 @@ func TestATelegramSessionIsSealed(t *testing.T) {
 func TestASessionIsReplacedInOnePiece(t *testing.T) {
 	d, _ := openFiles(t)
 	ctx := t.Context()
-	peer := account.Peer{ID: chatID, AccessHash: 7, Known: true}
+	peer := account.Peer{ID: chatID, AccessHash: 7, HasAccessHash: true}
 	if err := errors.Join(d.SaveSession(ctx, "user", []byte("before")), d.SavePeer(ctx, "user", peer)); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestASessionIsReplacedInOnePiece(t *testing.T) {
 	if data, err := d.Session(ctx, "user"); err != nil || string(data) != "after" {
 		t.Errorf("the session after: %q, %v", data, err)
 	}
-	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.Known {
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.HasAccessHash {
 		t.Errorf("the peer of the session before: %+v, %v", p, err)
 	}
 }
@@ -70,10 +70,10 @@ func TestForgettingAnAccountKeepsItsWaits(t *testing.T) {
 	ctx, now := t.Context(), time.Now()
 	for _, err := range []error{
 		d.SaveSession(ctx, "user", []byte("key")),
-		d.SavePeer(ctx, "user", account.Peer{ID: chatID, AccessHash: -5, Known: true}),
-		d.SavePeer(ctx, "bot 1", account.Peer{ID: chatID, AccessHash: 7, Known: true}),
+		d.SavePeer(ctx, "user", account.Peer{ID: chatID, AccessHash: -5, HasAccessHash: true}),
+		d.SavePeer(ctx, "bot 1", account.Peer{ID: chatID, AccessHash: 7, HasAccessHash: true}),
 		d.SaveWait(ctx, "user", account.Wait{Method: "PEER_FLOOD", Until: now.Add(time.Hour)}),
-		d.Forget(ctx, "user"),
+		d.DeleteSession(ctx, "user"),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -82,10 +82,10 @@ func TestForgettingAnAccountKeepsItsWaits(t *testing.T) {
 	if data, err := d.Session(ctx, "user"); err != nil || data != nil {
 		t.Errorf("the session is still there: %q, %v", data, err)
 	}
-	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.Known {
+	if p, err := d.Peer(ctx, "user", chatID); err != nil || p.HasAccessHash {
 		t.Errorf("the access hash is still there: %+v, %v", p, err)
 	}
-	if p, err := d.Peer(ctx, "bot 1", chatID); err != nil || p.AccessHash != 7 || !p.Known {
+	if p, err := d.Peer(ctx, "bot 1", chatID); err != nil || p.AccessHash != 7 || !p.HasAccessHash {
 		t.Errorf("another account's peer: %+v, %v", p, err)
 	}
 	if w, err := d.Waits(ctx, "user"); err != nil || len(w) != 1 {
@@ -105,7 +105,7 @@ func TestAPeerHasTheUsernameThatWasSeenLast(t *testing.T) {
 	saveChat(t, d, linking.Chat{BotID: botID + 1, ID: chatID, Type: "private", Username: "alicia"})
 	clock.Advance(time.Hour)
 	saveChat(t, d, linking.Chat{BotID: botID + 2, ID: chatID, Type: "private"})
-	want := account.Peer{ID: chatID, AccessHash: -1 << 62, Known: true, Asked: "alice", AskedAt: clock.Now()}
+	want := account.Peer{ID: chatID, AccessHash: -1 << 62, HasAccessHash: true, AskedName: "alice", AskedAt: clock.Now()}
 	if err := d.SavePeer(ctx, "user", want); err != nil {
 		t.Fatal(err)
 	}
@@ -178,14 +178,14 @@ func TestAnAccountHasOneHolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "telegate.db")
 	first := dbtest.OpenAt(t, path, time.Now, nil)
 	ctx := t.Context()
-	release, err := first.Hold(ctx, "user")
+	release, err := first.Lock(ctx, "user")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.Hold(ctx, "user"); !errors.Is(err, account.ErrHeld) {
+	if _, err := first.Lock(ctx, "user"); !errors.Is(err, account.ErrInUse) {
 		t.Errorf("a second holder: %v", err)
 	}
-	other, err := first.Hold(ctx, "bot 123456")
+	other, err := first.Lock(ctx, "bot 123456")
 	if err != nil {
 		t.Fatalf("another account: %v", err)
 	}
@@ -195,7 +195,7 @@ func TestAnAccountHasOneHolder(t *testing.T) {
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := first.Hold(ctx, "user")
+	again, err := first.Lock(ctx, "user")
 	if err != nil {
 		t.Fatalf("after the release: %v", err)
 	}

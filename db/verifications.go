@@ -69,7 +69,7 @@ func (tx *Tx) InsertVerification(v twofa.Verification) error {
 	return nil
 }
 
-// UpdateVerification implements twofa.Tx: a compare-and-set on "still pending". Attempts have a statement of their own.
+// UpdateVerification implements twofa.Tx: a compare-and-set on "pending". Attempts have their own statement.
 func (tx *Tx) UpdateVerification(v twofa.Verification) error {
 	pending, err := tx.changed(`
 		UPDATE verifications SET status = ?, reason = ?, reported = ?, code_mac = ?, sends = ?, message_id = ?, sent_at = ?,
@@ -122,7 +122,7 @@ func (tx *Tx) CancelVerifications(linkID, reason string, now time.Time) error {
 	return err
 }
 
-// cancelVerifications ends the pending verifications that a condition names, and what carries their codes.
+// cancelVerifications cancels the pending verifications of a condition and their messages.
 func (tx *Tx) cancelVerifications(reason string, now time.Time, condition, arg string) (int, error) {
 	pending, err := all(tx, scanVerification, selectVerification+"WHERE v.status = 'pending' AND v."+condition, arg)
 	if err != nil {
@@ -130,7 +130,7 @@ func (tx *Tx) cancelVerifications(reason string, now time.Time, condition, arg s
 	}
 	for _, v := range pending {
 		v.Status, v.Reason, v.Ended, v.CodeMAC = twofa.Canceled, reason, now, nil
-		if !now.Before(v.Expires) { // it has shown itself as expired since then
+		if !now.Before(v.Expires) { // it already reads as expired
 			v.Status, v.Reason = twofa.Expired, ""
 		}
 		if err := tx.UpdateVerification(v); err != nil {

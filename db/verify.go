@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// AuditReport is what came of verifying the audit.
+// AuditReport is the result of a check of the audit.
 type AuditReport struct {
-	Entries   int64     `json:"entries"`   // that were checked and fit
-	Unchained int64     `json:"unchained"` // written before there was a chain: nothing can be said of them
-	Begun     time.Time `json:"begun"`     // when the chain was begun
-	Head      string    `json:"head"`      // the newest entry; noted elsewhere, it proves later that nothing behind it was cut off
-	FirstBad  int64     `json:"first_bad"` // the number of the first entry that does not fit; 0 where all do
-	Fault     string    `json:"fault"`     // what is wrong there, in a sentence; empty where nothing is
+	Entries   int64     `json:"entries"`   // valid entries
+	Unchained int64     `json:"unchained"` // written before the chain existed: cannot be checked
+	Begun     time.Time `json:"begun"`     // start of the chain
+	Head      string    `json:"head"`      // the newest entry; noted elsewhere, it proves later that nothing was cut off after it
+	FirstBad  int64     `json:"first_bad"` // number of the first invalid entry; 0 if none
+	Fault     string    `json:"fault"`     // what is wrong there; empty if nothing
 }
 
-// ErrHead: what was given as the head of an audit is none.
+// ErrHead: the given head is malformed.
 var ErrHead = errors.New("a head is what telegate audit verify prints, such as 1234:0123456789abcdef0123456789abcdef")
 
-// VerifyAudit walks the audit from its beginning to its end and stops at the first entry that does not fit. noted is a head from an
-// earlier run, or empty; it must still be in the chain, unless it has been pruned. Unlock has to come first.
+// VerifyAudit checks the audit from its beginning up to the first invalid entry. noted is a head from an earlier run, or
+// empty; it must still be in the chain, unless it was pruned. Call Unlock first.
 func (i *Inspection) VerifyAudit(ctx context.Context, noted string) (AuditReport, error) {
 	var remembered mark
 	if noted != "" {
@@ -38,7 +38,7 @@ func (i *Inspection) VerifyAudit(ctx context.Context, noted string) (AuditReport
 	if _, err := i.conn.exec("BEGIN"); err != nil {
 		return AuditReport{}, fmt.Errorf("read audit: %w", err)
 	}
-	defer func() { _, _ = i.conn.exec("ROLLBACK") }() // a reader has nothing to lose
+	defer func() { _, _ = i.conn.exec("ROLLBACK") }() // a reader changes nothing
 	w := auditWalk{c: newChain(i.keys), noted: remembered}
 	if w.readEnds(i.conn); w.report.Fault != "" {
 		return w.report, nil
@@ -67,7 +67,7 @@ func (i *Inspection) VerifyAudit(ctx context.Context, noted string) (AuditReport
 	return w.report, nil
 }
 
-// parseHead reads a head as AuditReport has it.
+// parseHead parses AuditReport.Head.
 func parseHead(s string) (mark, error) {
 	number, digits, _ := strings.Cut(s, ":")
 	seq, err := strconv.ParseInt(number, 10, 64)
@@ -78,14 +78,14 @@ func parseHead(s string) (mark, error) {
 	return mark{seq, mac(m)}, nil
 }
 
-// auditWalk is how far a verification has come.
+// auditWalk is the state of a check.
 type auditWalk struct {
 	c           *chain
 	start, head [strands]end
-	at          [strands]mark // the last entry of each strand that fits
-	seen        int64         // the number of the last entry of all
+	at          [strands]mark // last valid entry of each strand
+	seen        int64         // number of the last entry of all
 	noted       mark
-	found       bool // noted was met
+	found       bool // noted was found
 	report      AuditReport
 }
 
@@ -93,7 +93,7 @@ func (w *auditWalk) bad(seq int64, format string, args ...any) {
 	w.report.FirstBad, w.report.Fault = seq, fmt.Sprintf(format, args...)
 }
 
-// readEnds reads where the chain begins and ends.
+// readEnds reads the ends of the chain.
 func (w *auditWalk) readEnds(q *stmtCache) {
 	for s := range strands {
 		for _, place := range []string{placeStart, placeHead} {
@@ -118,7 +118,7 @@ func (w *auditWalk) readEnds(q *stmtCache) {
 }
 
 // take checks the next entry.
-func (w *auditWalk) take(e chained) {
+func (w *auditWalk) take(e chainedEntry) {
 	s := strandOf(e.Event)
 	start := w.start[s]
 	if e.mac == nil && e.seq <= start.seq {
@@ -126,10 +126,10 @@ func (w *auditWalk) take(e chained) {
 		w.seen = e.seq
 		return
 	}
-	// Behind both beginnings numbers have no gaps; before that the other strand has been pruned further.
+	// After both beginnings the numbers have no gaps; before, the other strand was pruned further.
 	first := max(w.start[strandMain].seq, w.start[strandRefused].seq)
 	if from := max(w.seen, first); e.seq > from+1 && e.seq > first {
-		w.bad(from+1, "%s removed: number %d follows on %d.", entriesWere(from+1, e.seq-1), e.seq, from)
+		w.bad(from+1, "%s removed: number %d follows on %d.", pluralEntries(from+1, e.seq-1), e.seq, from)
 		return
 	}
 	want := w.c.next(w.at[s].mac, e.seq, e.Entry, e.actor)
@@ -143,7 +143,7 @@ func (w *auditWalk) take(e chained) {
 	w.found = w.found || w.at[s] == w.noted
 }
 
-// finish compares where the entries end with where the chain does.
+// finish compares the last entries with the stored ends of the chain.
 func (w *auditWalk) finish() {
 	newest := w.at[strandMain]
 	for s := range strands {
@@ -156,7 +156,7 @@ func (w *auditWalk) finish() {
 		}
 	}
 	w.report.Head = fmt.Sprintf("%d:%x", newest.seq, newest.mac)
-	pruned := false // before the beginning of a strand, unless that was begun there: then it has no MAC
+	pruned := false // before the beginning of a strand, unless the chain began there: then it has no MAC
 	for _, e := range w.start {
 		pruned = pruned || w.noted == e.mark || w.noted.seq <= e.seq && e.mac != (mac{})
 	}
@@ -165,7 +165,7 @@ func (w *auditWalk) finish() {
 	}
 }
 
-func entriesWere(from, to int64) string {
+func pluralEntries(from, to int64) string {
 	if from == to {
 		return fmt.Sprintf("Entry %d was", from)
 	}

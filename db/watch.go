@@ -2,14 +2,14 @@ package db
 
 import "sync"
 
-// watchers are those who wait for a row to change.
+// watchers are the calls that wait for a row to change.
 type watchers struct {
 	mu   sync.Mutex
 	byID map[string]map[chan struct{}]struct{} // guarded by mu
 }
 
-// Watch returns a channel that receives after each commit which has changed the row with that id. The caller must call
-// stop. Changes that come quickly one after another may arrive as one.
+// Watch returns a channel that receives after each commit that changed the row with this id. The caller must call stop.
+// Quick changes may arrive as one.
 func (d *DB) Watch(id string) (changed <-chan struct{}, stop func()) {
 	ch := make(chan struct{}, 1)
 	w := &d.watch

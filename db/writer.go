@@ -14,10 +14,10 @@ import (
 // ErrClosed: the database has been closed.
 var ErrClosed = errors.New("database is closed")
 
-// maxBatch bounds how many functions share one commit, and so how long the first of them waits for the last.
+// maxBatch limits the functions per commit, and so the wait of the first for the last.
 const maxBatch = 256
 
-// job is one function waiting to be part of a commit.
+// job is one function that waits for a commit.
 type job struct {
 	ctx  context.Context
 	fn   func(*Tx) error
@@ -26,23 +26,22 @@ type job struct {
 	done chan struct{}
 }
 
-// Tx is one transaction; it implements the transactions of linking, twofa and notify. It must not be kept.
+// Tx is one transaction; it implements the transactions of linking, twofa and notify. Do not keep it.
 type Tx struct {
 	q       *stmtCache
 	keys    keys
 	now     time.Time          // the same for the whole transaction
-	queued  []delivery.Queued  // accepted messages, told to the dispatcher after the commit
-	ended   []delivery.Message // messages that this transaction has ended, told after the commit
-	touched []string           // ids whose rows have changed, for those who wait on them
-	actor   string             // who is behind it, for the audit
-	chain   *chain             // of the audit; nil in a reading transaction
-	audited []audit.Entry      // what the audit was told, counted after the commit
-	request string             // the request that it belongs to; empty for none
+	queued  []delivery.Queued  // accepted messages, passed on after the commit
+	ended   []delivery.Message // messages that it has ended, passed on after the commit
+	touched []string           // ids of changed rows, for watchers
+	actor   string             // who causes it, for the audit
+	chain   *chain             // of the audit; nil in a read transaction
+	audited []audit.Entry      // audit entries, counted after the commit
+	request string             // its request; empty if none
 }
 
-// update runs fn inside the next commit and returns when that is on disk. An error of fn takes back what fn did, and
-// nothing of its neighbours. ErrStorageFull and ErrStorageBusy of delivery say that nothing was written because nothing
-// could be.
+// update runs fn inside the next commit and returns when that is on disk. An error of fn undoes only what fn did.
+// ErrStorageFull and ErrStorageBusy of delivery mean that nothing could be written.
 func (d *DB) update(ctx context.Context, fn func(*Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
 	select {
@@ -70,7 +69,7 @@ func (d *DB) update(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-// commitLoop is the writing goroutine: it owns the connection and everything a Tx touches.
+// commitLoop is the writing goroutine: it owns the connection and everything a Tx uses.
 func (d *DB) commitLoop() {
 	defer close(d.stopped)
 	for {
@@ -78,7 +77,7 @@ func (d *DB) commitLoop() {
 		case j := <-d.jobs:
 			d.commit(d.collect(j))
 		case <-d.stop:
-			for { // what was handed over before Close is still written
+			for { // jobs from before Close are still written
 				select {
 				case j := <-d.jobs:
 					d.commit(d.collect(j))
@@ -90,12 +89,11 @@ func (d *DB) commitLoop() {
 	}
 }
 
-// collect takes whoever is waiting already. Where the last commit had more company than that, the others are likely on
-// their way (they have just been answered, and ask again), so it waits for them, half as long as that commit took at
-// most: one commit for all of them is soonest done.
+// collect takes the waiting jobs. If the last commit had more, it waits for more, at most half as long as that commit took:
+// the same callers have just been answered and probably ask again, and one commit for all is fastest.
 func (d *DB) collect(first *job) []*job {
 	batch := []*job{first}
-	var patience <-chan time.Time
+	var timeout <-chan time.Time
 	for len(batch) < maxBatch {
 		select {
 		case j := <-d.jobs:
@@ -103,35 +101,35 @@ func (d *DB) collect(first *job) []*job {
 			continue
 		default:
 		}
-		if len(batch) >= d.company {
+		if len(batch) >= d.lastBatch {
 			break
 		}
-		if patience == nil {
-			timer := time.NewTimer(d.took / 2)
+		if timeout == nil {
+			timer := time.NewTimer(d.lastCommit / 2)
 			defer timer.Stop()
-			patience = timer.C
+			timeout = timer.C
 		}
 		select {
 		case j := <-d.jobs:
 			batch = append(batch, j)
-		case <-patience:
-			d.company = 0
+		case <-timeout:
+			d.lastBatch = 0
 		case <-d.stop:
-			d.company = 0
+			d.lastBatch = 0
 		}
 	}
-	d.company = len(batch)
+	d.lastBatch = len(batch)
 	return batch
 }
 
-// commit runs a batch in one transaction and tells each of its callers.
+// commit runs a batch in one transaction and answers its callers.
 func (d *DB) commit(batch []*job) {
 	err := d.runBatch(batch)
 	for _, j := range batch {
 		if j.err == nil && err != nil {
 			j.err = fmt.Errorf("write to database: %w", err)
 		}
-		j.err = named(j.err)
+		j.err = storageError(j.err)
 	}
 	var queued []delivery.Queued
 	var ended []delivery.Message
@@ -168,8 +166,8 @@ func (d *DB) runBatch(batch []*job) (err error) {
 	defer func() {
 		if err != nil {
 			d.chain.ends = before
-			// After some errors SQLite has rolled back already and this one finds nothing to do; either way nothing
-			// of the batch stays.
+			// After some errors SQLite has already rolled back and this finds nothing to do; either way nothing of the
+			// batch stays.
 			_, _ = d.conn.exec("ROLLBACK")
 		}
 	}()
@@ -185,13 +183,13 @@ func (d *DB) runBatch(batch []*job) (err error) {
 	if _, err = d.conn.exec("COMMIT"); err == nil {
 		d.chain.saved = d.chain.ends
 	}
-	d.took = time.Since(begun)
+	d.lastCommit = time.Since(begun)
 	d.logs.committed()
 	return err
 }
 
-// runJob runs one function, fenced by a savepoint where it has neighbours. It returns an error only when the whole
-// transaction is lost.
+// runJob runs one function, inside a savepoint if the batch has others. It returns an error only if the whole transaction
+// is lost.
 func (d *DB) runJob(j *job, fenced bool) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
@@ -203,26 +201,26 @@ func (d *DB) runJob(j *job, fenced bool) error {
 			return err
 		}
 	}
-	j.err = contain(j.fn, j.tx)
+	j.err = recoverPanic(j.fn, j.tx)
 	if !fenced {
-		return j.err // alone: taking back the job is taking back the transaction
+		return j.err // alone: undoing the job undoes the transaction
 	}
 	if j.err != nil {
 		d.chain.ends = before
-		// After some errors (disk full, I/O error …) SQLite has taken back the whole transaction, savepoints and all.
+		// After some errors (disk full, I/O error …) SQLite has rolled back the whole transaction with its savepoints.
 		if _, err := d.conn.exec("ROLLBACK TO job"); err != nil {
-			if name := troubleOf(j.err); name != nil {
-				err = name // what it met, they would have met
+			if name := storageErrorName(j.err); name != nil {
+				err = name // the others would have met it too
 			}
-			return fmt.Errorf("%w after: %s", err, j.err.Error()) // the neighbours did not meet j.err itself
+			return fmt.Errorf("%w after: %s", err, j.err.Error()) // the others did not meet j.err itself
 		}
 	}
 	_, err := d.conn.exec("RELEASE job")
 	return err
 }
 
-// contain turns a panic of fn into its error, so that it does not take the writer down.
-func contain(fn func(*Tx) error, tx *Tx) (err error) {
+// recoverPanic turns a panic of fn into an error, so that it does not stop the writer.
+func recoverPanic(fn func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in transaction: %v\n%s", p, debug.Stack())
@@ -246,11 +244,11 @@ func (d *DB) view(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer func() { d.readers <- conn }()
 	if _, err := conn.exec("BEGIN"); err != nil {
-		return fmt.Errorf("read database: %w", named(err))
+		return fmt.Errorf("read database: %w", storageError(err))
 	}
-	defer func() { _, _ = conn.exec("ROLLBACK") }() // a reader has nothing to lose
-	return named(fn(&Tx{q: conn, keys: d.keys, now: d.now()}))
+	defer func() { _, _ = conn.exec("ROLLBACK") }() // a reader changes nothing
+	return storageError(fn(&Tx{q: conn, keys: d.keys, now: d.now()}))
 }
 
-// touch marks a row as changed, for those who wait on it.
+// touch marks a row as changed, for watchers.
 func (tx *Tx) touch(id string) { tx.touched = append(tx.touched, id) }

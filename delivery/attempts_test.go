@@ -192,6 +192,9 @@ func TestMessageCanceledOnItsWayShowsThatItWasSent(t *testing.T) {
 
 // A message that is tried for days keeps its first and its last attempts, and counts them all.
 func TestVeryManyAttemptsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: many attempts")
+	}
 	inBubble(t, func(r *rig) {
 		r.tg.fault = func(call) fault { return fault{err: serverError()} }
 		r.run()

@@ -50,6 +50,9 @@ func TestOneBotsTroubleNeverSlowsAnother(t *testing.T) {
 
 // Thousands of bots fit into one process: each has a goroutine and a few kilobytes, and waits for no other.
 func TestTwoThousandBotsInOneDispatcher(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: 2,000 bots")
+	}
 	const bots, eachAtMost = 2000, 16 << 10
 	const others = 8 // goroutines that the runtime may begin meanwhile, for its own cleaning
 	aloneInBubble(t, func(r *rig) {

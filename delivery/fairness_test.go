@@ -63,6 +63,9 @@ func TestDomainsThatShareABotTakeTurns(t *testing.T) {
 }
 
 func TestBroadcastsOfOneDomainInterleave(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: thousands of messages")
+	}
 	inBubble(t, func(r *rig) {
 		r.run()
 		for n := range 3 {
@@ -84,6 +87,9 @@ func TestBroadcastsOfOneDomainInterleave(t *testing.T) {
 
 // A flow that was away takes the turns of the present, none of the past.
 func TestLateFlowGetsNoCreditForThePast(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: thousands of messages")
+	}
 	inBubble(t, func(r *rig) {
 		r.run()
 		r.accept(of("B", "", series(delivery.LaneAlert, 5_000, 1))...)
@@ -160,6 +166,9 @@ func TestCodeGoesBeforeAllFlows(t *testing.T) {
 
 // Whose turn it is decides when a chat is written to, not in which order.
 func TestOrderOfAChatIsKeptAcrossFlows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: random orders")
+	}
 	inBubble(t, func(r *rig) {
 		r.run()
 		var want []string
@@ -180,6 +189,9 @@ func TestOrderOfAChatIsKeptAcrossFlows(t *testing.T) {
 
 // Within a flow the order of acceptance decides, and what has failed keeps its place.
 func TestOrderWithinAFlow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: thousands of messages")
+	}
 	inBubble(t, func(r *rig) {
 		r.tg.fault = func(c call) fault {
 			if c.text == "A/alert-10040" && c.n < 60 {

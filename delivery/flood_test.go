@@ -153,6 +153,9 @@ func TestLongerFloodWaitOfTheBotHolds(t *testing.T) {
 
 // All that is on its way when a bot is flooded is refused together; that is one lesson, not one per send.
 func TestFloodStormSlowsTheBotOnceAndItRecovers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: thousands of messages")
+	}
 	inBubble(t, func(r *rig) {
 		r.tg.latency = 200 * time.Millisecond
 		storm := time.Now().Add(time.Second)
@@ -183,6 +186,9 @@ func TestFloodStormSlowsTheBotOnceAndItRecovers(t *testing.T) {
 
 // However often the bot was too fast, some minutes without a flood bring it back to the whole limit, step by step.
 func TestPaceRecoversFullyFromManyStorms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: hours of sending")
+	}
 	inBubble(t, func(r *rig) {
 		began := time.Now()
 		storms := func(at time.Duration) bool { return at < time.Minute && at%(5*time.Second) < 300*time.Millisecond }

@@ -243,6 +243,9 @@ func TestEscapedTextComesBackFromHTML(t *testing.T) {
 }
 
 func TestHTMLIsReadInLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: measures time")
+	}
 	for name, piece := range map[string]string{
 		"ampersands":   "&",
 		"references":   "&#",

@@ -22,6 +22,9 @@ func (quiet) Pauses(context.Context) ([]delivery.Pause, error) {
 }
 
 func TestAHundredThousandQueuedMessagesFitIntoMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: 100,000 messages")
+	}
 	const messages, page, bound = 100_000, 1000, 64 << 20
 	synctest.Test(t, func(t *testing.T) {
 		d := delivery.NewDispatcher(delivery.Options{

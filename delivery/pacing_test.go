@@ -61,6 +61,9 @@ func TestScenarioHHotChatBlocksNobody(t *testing.T) {
 }
 
 func TestScenarioUCodeLeavesWithinOneSlotOfABroadcast(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: a large broadcast")
+	}
 	inBubble(t, func(r *rig) {
 		r.run()
 		r.accept(series(delivery.LaneBroadcast, 1000, 400)...)

@@ -57,7 +57,7 @@ func splitWithin(t Text, reach int) (parts []Text, ok bool) {
 }
 
 // Preview is the beginning of a text that is too long for MaxParts messages, followed by "…": the caption of a file with the whole
-// text, with room for a note that says so (Body.Noted). A text that short comes back as it is.
+// text, with room for a note that says so (Body.WithNote). A text that short comes back as it is.
 func Preview(t Text) Text {
 	const room = MaxCaptionUnits - MaxNoteUnits - 3 // for "…" and an empty line
 	if t.Units() <= room {

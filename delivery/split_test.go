@@ -294,6 +294,9 @@ func TestPreviewIsACaptionWithRoomForANote(t *testing.T) {
 }
 
 func TestSplitTakesLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: measures time")
+	}
 	for name, piece := range map[string]string{
 		"spaces": " ", "newlines": "\n", "invisible": "\u200b", "marks": "\u0301", "joiners": "\u200d", "flags": "\U0001f1e6", "letters": "a",
 		"words": "a ", "CRLF": "\r\n", "marked spaces": " \u0301", "letters far apart": "a" + strings.Repeat(" ", 5000),

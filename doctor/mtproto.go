@@ -18,6 +18,13 @@ import (
 // checkMTProto connects to Telegram's data centres. Only a user session, and a bot over MTProto, need them.
 func (d *Doctor) checkMTProto(ctx context.Context) []Finding {
 	t := d.cfg.Messaging.Telegram
+	if !userclient.InBuild {
+		f := Finding{"mtproto", Skip, "MTProto is not in this build (build tag nomtproto); a bot does not need it.", ""}
+		if d.needsMTProto() || t.Fallback.Enabled {
+			f = Finding{"mtproto", Fail, terminal.Sentence(userclient.ErrNotInBuild.Error()), ""}
+		}
+		return []Finding{f}
+	}
 	if p := t.MTProxy; p.Host != "" {
 		return []Finding{d.checkMTProxy(ctx, p)}
 	}

@@ -14,13 +14,13 @@ import (
 // checkSession asks Telegram whose session it is, unless a gateway is using it: Telegram voids a session that is used from two places.
 func (d *Doctor) checkSession(ctx context.Context) []Finding {
 	t := d.cfg.Messaging.Telegram
-	if d.loadErr != nil || t.APIID == 0 || t.APIHash == "" {
-		return nil // checkConfig reports what is missing
+	if d.loadErr != nil || !userclient.InBuild || t.APIID == 0 || t.APIHash == "" {
+		return nil // other checks report what is missing
 	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	const name = "session"
-	kept, err := db.OpenIdle(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
+	kept, err := db.OpenOffline(ctx, d.cfg.Database.Path, d.cfg.Database.KeyFile)
 	switch {
 	case errors.Is(err, db.ErrInUse):
 		return []Finding{{name, Skip, "A running telegate uses it, so the doctor does not use it too.",
@@ -54,12 +54,12 @@ func (d *Doctor) checkSession(ctx context.Context) []Finding {
 }
 
 // currentSession is the session that the gateway would use. kept is nil if there is no database yet.
-func (d *Doctor) currentSession(ctx context.Context, kept *db.Idle) (userclient.Session, error) {
+func (d *Doctor) currentSession(ctx context.Context, kept *db.OfflineDB) (userclient.Session, error) {
 	if text := d.cfg.Messaging.Telegram.Session.Reveal(); text != "" {
 		return userclient.Decode(text)
 	}
 	if kept == nil {
 		return userclient.Session{}, userclient.ErrNoSession
 	}
-	return userclient.Kept(ctx, kept)
+	return userclient.StoredSession(ctx, kept)
 }

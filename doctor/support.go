@@ -47,7 +47,7 @@ func (d *Doctor) Bundle(ctx context.Context, log string, now time.Time) []File {
 		files = append(files, File{"log.txt", scrubLog(log)})
 	}
 	for i := range files {
-		files[i].Text = d.cfg.Scrub(d.secrets().Replace(files[i].Text))
+		files[i].Text = d.cfg.RedactSecrets(d.secrets().Replace(files[i].Text))
 	}
 	return files
 }

@@ -20,6 +20,7 @@ import (
 	pages "telegate/console"
 	"telegate/db"
 	"telegate/delivery"
+	"telegate/doctor"
 	"telegate/integrations/meshcentral"
 	"telegate/internal/audit"
 	"telegate/internal/telegram"
@@ -36,6 +37,8 @@ type Gateway struct {
 	cfg         atomic.Pointer[config.Config]
 	source      func() (*config.Config, error) // reads the configuration again; nil if there is no file
 	reloading   sync.Mutex                     // one reload at a time
+	check       func(ctx context.Context) []doctor.Finding
+	checking    sync.Mutex // one run of the checks at a time
 	log         *slog.Logger
 	started     time.Time
 	db          *db.DB
@@ -57,6 +60,8 @@ type Gateway struct {
 type Options struct {
 	Config *config.Config
 	Source func() (*config.Config, error) // reads the configuration again; nil if there is no file
+	// Check runs the checks of telegate doctor for the console; nil without them.
+	Check  func(ctx context.Context) []doctor.Finding
 	Logger *slog.Logger
 	// DataCentres replace Telegram's data centres in tests.
 	DataCentres []userclient.Server
@@ -66,7 +71,7 @@ type Options struct {
 // the running gateway, not a failure to start. If the configuration is wrong, the error is a usage error (exit.Status).
 func Open(ctx context.Context, o Options) (*Gateway, error) {
 	g := &Gateway{
-		source: o.Source, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, botSections: map[int64]config.Telegram{},
+		source: o.Source, check: o.Check, log: o.Logger, started: time.Now(), clients: map[int64]*bot.Client{}, botSections: map[int64]config.Telegram{},
 		mtproto: &mtproto{servers: o.DataCentres},
 	}
 	g.cfg.Store(o.Config)
@@ -134,10 +139,10 @@ func (g *Gateway) open(ctx context.Context) error {
 		}},
 		Listener: delivery.Listener{
 			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
-				if err := g.codes.Undeliverable(ctx, m.ID); err != nil || !gone {
+				if err := g.codes.FailUndeliverable(ctx, m.ID); err != nil || !gone {
 					return err
 				}
-				return links.Blocked(ctx, m.BotID, m.ChatID)
+				return links.ChatBlocked(ctx, m.BotID, m.ChatID)
 			},
 			Ended: g.metrics.messageEnded,
 			Tried: g.metrics.sendTried,
@@ -155,7 +160,7 @@ func (g *Gateway) open(ctx context.Context) error {
 
 	g.console = pages.New(pages.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.domains}, Store: g.db,
-		Keys: consoleKeys(cfg), Status: g.Status, QR: api.QRSVG, Explain: api.Explain, Version: version.Version, Now: time.Now, Logger: log,
+		Keys: consoleKeys(cfg), Status: g.Status, Checks: g.consoleChecks(), QR: api.QRSVG, Explain: api.Explain, Version: version.Version, Now: time.Now, Logger: log,
 	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.domains,

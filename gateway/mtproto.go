@@ -92,7 +92,7 @@ func hasSession(ctx context.Context, shared config.Telegram, d *db.DB) (bool, er
 	if shared.APIID == 0 || shared.APIHash == "" { // a session in the database could not be used
 		return false, nil
 	}
-	_, err := userclient.Kept(ctx, d)
+	_, err := userclient.StoredSession(ctx, d)
 	if errors.Is(err, userclient.ErrNoSession) {
 		return false, nil
 	}

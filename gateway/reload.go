@@ -228,7 +228,7 @@ func (g *Gateway) apply(cfg *config.Config, verified map[int64]*bot.VerifiedToke
 	g.console.SetKeys(consoleKeys(cfg))
 	g.dispatcher.SetLimits(sendingLimits(cfg))
 	g.broadcasts.SetPace(notify.Pace{PerSecond: cfg.Limits.BotPerSecond})
-	g.codes.Set(codeSettings(cfg))
+	g.codes.SetSettings(codeSettings(cfg))
 	g.cfg.Store(cfg)
 }
 

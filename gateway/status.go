@@ -12,6 +12,7 @@ import (
 	"telegate/config"
 	pages "telegate/console"
 	"telegate/delivery"
+	"telegate/doctor"
 )
 
 // consoleDomains are the domains as the console shows them.
@@ -73,6 +74,27 @@ func (g *Gateway) Status(ctx context.Context) (pages.Status, error) {
 	})
 	s.Limits = consoleLimits(g.cfg.Load().Limits)
 	return s, nil
+}
+
+// checkTones are the tones of findings. A skipped check has none.
+var checkTones = map[string]string{doctor.OK: "good", doctor.Warn: "warn", doctor.Fail: "bad"}
+
+// consoleChecks runs the checks of telegate doctor for the page Status, one run at a time; nil without them.
+func (g *Gateway) consoleChecks() func(context.Context) []pages.Check {
+	if g.check == nil {
+		return nil
+	}
+	return func(ctx context.Context) []pages.Check {
+		g.checking.Lock()
+		defer g.checking.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, doctor.Timeout)
+		defer cancel()
+		var checks []pages.Check
+		for _, f := range g.check(ctx) {
+			checks = append(checks, pages.Check{Name: f.Check, Tone: checkTones[f.Status], Detail: f.Detail, Next: f.Next})
+		}
+		return checks
+	}
 }
 
 // queue is the content of GET /v1/status: the same as the page's.

@@ -59,7 +59,7 @@ var hostile = []string{
 	"&lt;b&gt; %s %!d {{.Code}} $x `y`",
 }
 
-func TestEveryTextHoldsAgainstWhateverItShows(t *testing.T) {
+func TestEveryTextIsSafeWithHostileValues(t *testing.T) {
 	for code, words := range New() {
 		t.Run(code, func(t *testing.T) {
 			for _, m := range words().messages {
@@ -156,7 +156,7 @@ func entityText(t delivery.Text, e delivery.Entity) string {
 	return b.String()
 }
 
-func TestWhatRunsAgainstASentenceIsIsolatedButNeverTheCode(t *testing.T) {
+func TestOppositeDirectionIsIsolatedButNotTheCode(t *testing.T) {
 	const open, end = firstStrongIsolate, popIsolate
 	all := New()
 	values := Values{"code": "123456", "title": "My Server", "time": "5 دقائق"}
@@ -182,7 +182,7 @@ func TestWhatRunsAgainstASentenceIsIsolatedButNeverTheCode(t *testing.T) {
 	}
 }
 
-func TestMarkupIsReadOnceAndFaultsAreSaid(t *testing.T) {
+func TestMarkupIsParsedAndErrorsAreReported(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                          "is empty",
 		"a < b":                     "has a < that is no part",
@@ -206,7 +206,7 @@ func TestMarkupIsReadOnceAndFaultsAreSaid(t *testing.T) {
 	}
 }
 
-func TestAnOwnTextCannotLoseWhatItIsFor(t *testing.T) {
+func TestCustomTextMustKeepItsValues(t *testing.T) {
 	all := New()
 	for _, tt := range []struct{ key, text, want string }{
 		{"code.login", "<code>{code}</code> opens {title} for {time}.", ""},

@@ -9,7 +9,7 @@ import (
 	"telegate/language"
 )
 
-func TestTheLanguageIsTheCallsElseThePersonsElseTheDomains(t *testing.T) {
+func TestLanguageIsOfCallThenPersonThenDomain(t *testing.T) {
 	for _, tt := range []struct{ call, person, domain, want string }{
 		{"", "", "", "en"},
 		{"de", "fr", "es", "de"},
@@ -108,7 +108,7 @@ func TestMomentsAreWrittenAsEachLanguageDoes(t *testing.T) {
 	}
 }
 
-func TestAnOperatorsOwnTextsTakeThePlaceOfSome(t *testing.T) {
+func TestCustomTextsReplaceSome(t *testing.T) {
 	standard := language.New()
 	own := standard.With(map[string]map[string]string{"de": {"bot.test": "Hier ist <b>die IT</b>.", "button.link": "Los"}})
 	if got := own["de"]().Say("bot.test", nil); got.Text != "Hier ist die IT." || len(got.Entities) != 1 {

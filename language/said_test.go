@@ -14,7 +14,7 @@ import (
 )
 
 // The program's source is read: every text that it says is there, is given just the values it shows, and no other text is kept.
-func TestEveryTextThatIsSaidIsThereAndEveryOtherIsGone(t *testing.T) {
+func TestEveryTextExistsAndIsUsed(t *testing.T) {
 	texts := map[string]map[string]bool{} // values by key
 	unused := map[string]bool{}
 	for _, m := range New()[English]().messages {

@@ -6,40 +6,40 @@ import (
 	"telegate/internal/audit"
 )
 
-// Met keeps a private chat whose person has pressed Start, under the username it has now, and takes links back that
-// were suspended because the bot was blocked (F18).
-func (s *Service) Met(ctx context.Context, chat Chat) error {
-	return s.store.UpdateLinks(ctx, func(tx Tx) error { return s.meet(tx, chat) })
+// ChatStarted stores a private chat after the user pressed Start, with its current username. It resumes links that were
+// suspended because the bot was blocked (F18).
+func (s *Service) ChatStarted(ctx context.Context, chat Chat) error {
+	return s.store.UpdateLinks(ctx, func(tx Tx) error { return s.resumeChat(tx, chat) })
 }
 
-// Seen refreshes the label of a chat that is known already; strangers leave no row behind (D30).
-func (s *Service) Seen(ctx context.Context, chat Chat) error {
+// UpdateChat updates the label of a known chat. Unknown chats are not stored (D30).
+func (s *Service) UpdateChat(ctx context.Context, chat Chat) error {
 	var known Chat
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
 		known, err = tx.Chat(chat.BotID, chat.ID)
 		return err
 	})
-	if _, found, err := absent(known, err); err != nil || !found || known == chat {
+	if _, found, err := ignoreNotFound(known, err); err != nil || !found || known == chat {
 		return err
 	}
-	return s.Met(ctx, chat)
+	return s.ChatStarted(ctx, chat)
 }
 
-// Known tells whether the bot has met the chat.
-func (s *Service) Known(ctx context.Context, botID, chatID int64) (bool, error) {
+// ChatKnown reports whether the bot knows the chat.
+func (s *Service) ChatKnown(ctx context.Context, botID, chatID int64) (bool, error) {
 	var known bool
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
-		_, known, err = absent(tx.Chat(botID, chatID))
+		_, known, err = ignoreNotFound(tx.Chat(botID, chatID))
 		return err
 	})
 	return known, err
 }
 
-// Blocked notes that the chat takes nothing from the bot any more: its links are suspended, so that no sign-in counts
+// ChatBlocked records that the chat accepts nothing from the bot any more. It suspends its links, so that no sign-in relies
 // on them.
-func (s *Service) Blocked(ctx context.Context, botID, chatID int64) error {
+func (s *Service) ChatBlocked(ctx context.Context, botID, chatID int64) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		chat, found, err := absent(tx.Chat(botID, chatID))
+		chat, found, err := ignoreNotFound(tx.Chat(botID, chatID))
 		if err != nil || !found {
 			return err
 		}
@@ -74,7 +74,7 @@ func (s *Service) suspend(tx Tx, botID, chatID int64) error {
 	return nil
 }
 
-func (s *Service) meet(tx Tx, chat Chat) error {
+func (s *Service) resumeChat(tx Tx, chat Chat) error {
 	chat.Blocked = false
 	if err := tx.SaveChat(chat); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *Service) meet(tx Tx, chat Chat) error {
 	return nil
 }
 
-// Migrated follows a group that has become a supergroup.
-func (s *Service) Migrated(ctx context.Context, botID, from, to int64) error {
+// ChatMigrated moves the data of a group to the supergroup it has become.
+func (s *Service) ChatMigrated(ctx context.Context, botID, from, to int64) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error { return tx.MigrateChat(botID, from, to) })
 }

@@ -13,22 +13,26 @@ import (
 // F18: "kicked" suspends what hangs on the chat, "member" or /start brings it back.
 func TestBlockingTheBotSuspendsAndComingBackResumes(t *testing.T) {
 	for name, back := range map[string]func(w *world) error{
-		"unblocked":        func(w *world) error { return w.links.Met(w.t.Context(), alice) },
-		"wrote something":  func(w *world) error { return w.links.Seen(w.t.Context(), alice) },
-		"opened a link":    func(w *world) error { return w.links.Claim(w.t.Context(), alice, "whatever") },
-		"under a new name": func(w *world) error { c := alice; c.Username = "alice_new"; return w.links.Seen(w.t.Context(), c) },
+		"unblocked":       func(w *world) error { return w.links.ChatStarted(w.T.Context(), alice) },
+		"wrote something": func(w *world) error { return w.links.UpdateChat(w.T.Context(), alice) },
+		"opened a link":   func(w *world) error { return w.links.Claim(w.T.Context(), alice, "whatever") },
+		"under a new name": func(w *world) error {
+			c := alice
+			c.Username = "alice_new"
+			return w.links.UpdateChat(w.T.Context(), c)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			l, second, bobs := w.link("", "alice", alice), w.link("", "alice2", alice), w.link("", "bob", bob)
 			for range 2 { // updates may be handled twice
-				w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+				w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 				w.wantStatus(l, linking.Suspended, linking.ReasonBlocked)
 				w.wantStatus(second, linking.Suspended, linking.ReasonBlocked)
 				w.wantStatus(bobs, linking.Verified, "")
 			}
 			for range 2 {
-				w.noError("come back", back(w))
+				w.NoError("come back", back(w))
 				w.wantStatus(l, linking.Verified, "")
 				w.wantStatus(second, linking.Verified, "")
 			}
@@ -44,14 +48,14 @@ func TestBlockingTheBotSuspendsAndComingBackResumes(t *testing.T) {
 func TestComingBackDoesNotLiftASuspensionForFailures(t *testing.T) {
 	w := newWorld(t)
 	l := w.link("", "alice", alice)
-	w.noError("suspend", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
+	w.NoError("suspend", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
 		return tx.SaveFactor(twofa.Factor{LinkID: l.ID, Suspended: true, Failures: twofa.SuspendAt})
 	}))
 	w.wantStatus(l, linking.Suspended, linking.ReasonTooManyFailures)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.wantStatus(l, linking.Suspended, linking.ReasonTooManyFailures)
-	w.noError("start", w.links.Met(t.Context(), alice))
-	w.noError("seen", w.links.Seen(t.Context(), alice))
+	w.NoError("start", w.links.ChatStarted(t.Context(), alice))
+	w.NoError("seen", w.links.UpdateChat(t.Context(), alice))
 	w.wantStatus(l, linking.Suspended, linking.ReasonTooManyFailures)
 	if n := w.count("", "alice", audit.LinkResumed); n != 0 {
 		t.Errorf("audit: %v", w.trail("", "alice"))
@@ -66,23 +70,23 @@ func TestOnlyWhoHasPressedStartIsKnown(t *testing.T) {
 	w := newWorld(t)
 	known := func(chat linking.Chat) bool {
 		t.Helper()
-		k, err := w.links.Known(t.Context(), chat.BotID, chat.ID)
-		w.noError("known", err)
+		k, err := w.links.ChatKnown(t.Context(), chat.BotID, chat.ID)
+		w.NoError("known", err)
 		return k
 	}
-	store := &countingStore{Store: w.db}
+	store := &countingStore{Store: w.DB}
 	links := w.service(store)
-	w.noError("seen", links.Seen(t.Context(), alice))
-	w.noError("block", links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("seen", links.UpdateChat(t.Context(), alice))
+	w.NoError("block", links.ChatBlocked(t.Context(), botID, alice.ID))
 	if store.rows != 0 || known(alice) {
 		t.Errorf("a stranger has left %d rows", store.rows)
 	}
-	w.noError("met", links.Met(t.Context(), alice))
+	w.NoError("met", links.ChatStarted(t.Context(), alice))
 	if !known(alice) || known(bob) || known(linking.Chat{BotID: otherBot, ID: alice.ID}) {
 		t.Error("alice has met this bot, and nobody has met anybody else")
 	}
 	store.rows = 0
-	w.noError("seen", links.Seen(t.Context(), alice))
+	w.NoError("seen", links.UpdateChat(t.Context(), alice))
 	if store.rows != 0 {
 		t.Errorf("what has not changed was written again")
 	}
@@ -91,10 +95,10 @@ func TestOnlyWhoHasPressedStartIsKnown(t *testing.T) {
 func TestAGroupThatBecomesASupergroupKeepsItsLinks(t *testing.T) {
 	w := newWorld(t)
 	group := linking.Chat{BotID: botID, ID: -500, Type: "group", FirstName: "Admins"}
-	w.noError("met", w.links.Met(t.Context(), group))
-	w.noError("migrated", w.links.Migrated(t.Context(), botID, -500, -100500))
+	w.NoError("met", w.links.ChatStarted(t.Context(), group))
+	w.NoError("migrated", w.links.ChatMigrated(t.Context(), botID, -500, -100500))
 	for id, want := range map[int64]bool{-500: false, -100500: true} {
-		if known, err := w.links.Known(t.Context(), botID, id); err != nil || known != want {
+		if known, err := w.links.ChatKnown(t.Context(), botID, id); err != nil || known != want {
 			t.Errorf("chat %d is known: %v, %v, want %v", id, known, err, want)
 		}
 	}

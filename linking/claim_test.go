@@ -16,15 +16,16 @@ import (
 
 	"telegate/delivery"
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
 func TestLinkingByBotIsProvenFromBothSides(t *testing.T) {
 	w := newWorld(t)
 	s, err := w.links.Start(t.Context(), linking.StartRequest{User: "user//alice", DisplayName: "Alice", Binding: "session"})
-	w.noError("start", err)
+	w.NoError("start", err)
 	token := strings.TrimPrefix(s.Command, "/start ")
-	w.keep(token, "session")
+	w.Keep(token, "session")
 	want := linking.Started{
 		Link: s.Link, StartURL: "https://t.me/MyBot?start=" + token, AppURL: "tg://resolve?domain=MyBot&start=" + token, Command: "/start " + token,
 	}
@@ -49,7 +50,7 @@ func TestLinkingByBotIsProvenFromBothSides(t *testing.T) {
 		t.Errorf("confirm code is %q", code)
 	}
 	w.wantLast(alice, code+" is the code to connect the account Alice (user//alice) on My Server.", "notme:"+l.ID)
-	w.wantConfirm(l, other(code), "session", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, servicetest.OtherCode(code), "session", linking.ResultIncorrect, 4)
 	w.wantCurrent("", "user//alice", linking.Chat{})
 
 	w.wantConfirm(l, code, "session", linking.ResultVerified, 3)
@@ -70,15 +71,15 @@ func TestLinkingByBotIsProvenFromBothSides(t *testing.T) {
 // NIST 4.1: there is a record of every chat that was bound, with its times, also after the end.
 func TestEveryLinkIsOnRecordWithItsTimes(t *testing.T) {
 	w := newWorld(t)
-	started := w.clock.Now()
+	started := w.Clock.Now()
 	l, token := w.start(linking.StartRequest{User: "alice", DisplayName: "Alice", Locale: "en"})
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	w.claim(alice, token)
 	w.accept(alice, l)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	w.wantConfirm(l, w.code(alice), "", linking.ResultVerified, 4)
-	w.clock.Advance(time.Hour)
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.Clock.Advance(time.Hour)
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 
 	got := w.get(l)
 	hash := sha256.Sum256([]byte(token))
@@ -113,8 +114,8 @@ func TestAStartTokenIsLongHashedAndUsedOnce(t *testing.T) {
 
 	var file []byte
 	for _, suffix := range []string{"", "-wal"} {
-		part, err := os.ReadFile(w.path + suffix)
-		w.noError("read database file", err)
+		part, err := os.ReadFile(w.Path + suffix)
+		w.NoError("read database file", err)
 		file = append(file, part...)
 	}
 	if !bytes.Contains(file, []byte("needle-in-clear")) {
@@ -131,10 +132,10 @@ func TestAStartTokenWorksForTenMinutes(t *testing.T) {
 	w := newWorld(t)
 	l, token := w.start(linking.StartRequest{User: "alice"})
 	late, lateToken := w.start(linking.StartRequest{User: "bob"})
-	w.clock.Advance(10*time.Minute - time.Millisecond)
+	w.Clock.Advance(10*time.Minute - time.Millisecond)
 	w.claim(alice, token)
 	w.wantStatus(l, linking.Claimed, "")
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	w.claim(bob, lateToken)
 	w.wantStatus(late, linking.Expired, "")
 	w.wantLast(bob, "This link is too old: it works for 10 minutes.")
@@ -193,11 +194,11 @@ func TestAnotherChatWithTheTokenIsRefusedWithoutHarm(t *testing.T) {
 	refused(2)
 	w.wantConfirm(l, w.code(alice), "", linking.ResultVerified, 4)
 	refused(3)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	refused(4)
-	w.noError("unblock", w.links.Met(t.Context(), alice))
+	w.NoError("unblock", w.links.ChatStarted(t.Context(), alice))
 	w.wantCurrent("", "alice", alice)
-	if n := strings.Count(w.log.String(), "start token of another chat refused"); n != 4 {
+	if n := strings.Count(w.Log.String(), "start token of another chat refused"); n != 4 {
 		t.Errorf("the log tells of %d refusals, want 4", n)
 	}
 }
@@ -221,7 +222,7 @@ func TestTheSameChatMayOpenTheLinkAgain(t *testing.T) {
 	w.wantLast(alice, "This chat is already connected to the account alice on My Server.")
 	w.wantCurrent("", "alice", alice)
 
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.claim(alice, token)
 	w.wantLast(alice, "This link cannot be used")
 	w.wantCurrent("", "alice", linking.Chat{})
@@ -287,8 +288,8 @@ func FuzzClaim(f *testing.F) {
 		if text == token {
 			t.Skip("the one token that there is")
 		}
-		w.t = t
-		store := &countingStore{Store: w.db}
+		w.T = t
+		store := &countingStore{Store: w.DB}
 		if err := w.service(store).Claim(t.Context(), mallory, text); err != nil {
 			t.Fatalf("claim: %v", err)
 		}

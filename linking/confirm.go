@@ -8,7 +8,7 @@ import (
 	"telegate/internal/secret"
 )
 
-// Result is the answer to a confirm code. Only ResultVerified links.
+// Result is the result of a confirm code. Only ResultVerified links.
 type Result string
 
 const (
@@ -16,21 +16,21 @@ const (
 	ResultIncorrect       Result = "incorrect"
 	ResultExpired         Result = "expired"
 	ResultExhausted       Result = "exhausted"
-	ResultNotClaimed      Result = "not_claimed" // nobody has opened the link and tapped "Link" yet
+	ResultNotClaimed      Result = "not_claimed" // the link was not opened and accepted yet
 	ResultBindingMismatch Result = "binding_mismatch"
 	ResultDenied          Result = "denied"       // "Not me"
 	ResultCanceled        Result = "canceled"     // a newer link was started
-	ResultAlreadyUsed     Result = "already_used" // the code has linked before
+	ResultAlreadyUsed     Result = "already_used" // the code was used before
 )
 
-// Confirmation is the result with the attempts that are left.
+// Confirmation is a result with the attempts left.
 type Confirmation struct {
 	Result            Result
 	AttemptsRemaining int
 }
 
-// Confirm tries the code that was shown in the chat. The attempt is counted before the comparison; a wrong code and a
-// foreign session cost one each. ErrNotFound where there is no such link.
+// Confirm checks the code that the chat showed. It counts the attempt before it compares. A wrong code and another session
+// cost one attempt each. ErrNotFound.
 func (s *Service) Confirm(ctx context.Context, id, code, binding string) (Confirmation, error) {
 	var c Confirmation
 	err := s.store.UpdateLinks(ctx, func(tx Tx) error {
@@ -38,7 +38,7 @@ func (s *Service) Confirm(ctx context.Context, id, code, binding string) (Confir
 		if err != nil {
 			return err
 		}
-		c.Result, err = s.try(ctx, tx, &l, code, binding)
+		c.Result, err = s.tryCode(ctx, tx, &l, code, binding)
 		c.AttemptsRemaining = max(0, ConfirmAttempts-l.Attempts)
 		return err
 	})
@@ -48,8 +48,8 @@ func (s *Service) Confirm(ctx context.Context, id, code, binding string) (Confir
 	return c, nil
 }
 
-func (s *Service) try(ctx context.Context, tx Tx, l *Link, code, binding string) (Result, error) {
-	if r, over := s.over(*l); over {
+func (s *Service) tryCode(ctx context.Context, tx Tx, l *Link, code, binding string) (Result, error) {
+	if r, over := s.finalResult(*l); over {
 		if r == ResultExpired && l.Status.Open() {
 			return r, s.end(tx, l, Expired, "")
 		}
@@ -72,17 +72,17 @@ func (s *Service) try(ctx context.Context, tx Tx, l *Link, code, binding string)
 		if err := tx.Audit(s.entry(audit.LinkRefused, *l, string(ResultBindingMismatch))); err != nil {
 			return "", err
 		}
-		return s.wrong(tx, l, ResultBindingMismatch)
+		return s.failAttempt(tx, l, ResultBindingMismatch)
 	}
 	if !secret.Equal(l.ConfirmMAC, s.confirmMAC(*l, code)) {
-		return s.wrong(tx, l, ResultIncorrect)
+		return s.failAttempt(tx, l, ResultIncorrect)
 	}
 	return ResultVerified, s.verify(tx, l)
 }
 
-// over tells how a link that cannot be confirmed any more has ended.
-func (s *Service) over(l Link) (Result, bool) {
-	switch s.judged(l).Status {
+// finalResult returns the result of a link that can no longer be confirmed.
+func (s *Service) finalResult(l Link) (Result, bool) {
+	switch s.withExpiry(l).Status {
 	case Pending, Claimed:
 		return "", false
 	case Expired:
@@ -98,18 +98,18 @@ func (s *Service) over(l Link) (Result, bool) {
 	}
 }
 
-// wrong ends the link with its last attempt.
-func (s *Service) wrong(tx Tx, l *Link, r Result) (Result, error) {
+// failAttempt ends the link after its last attempt.
+func (s *Service) failAttempt(tx Tx, l *Link, r Result) (Result, error) {
 	if l.Attempts < ConfirmAttempts {
 		return r, nil
 	}
 	return ResultExhausted, s.end(tx, l, Exhausted, "")
 }
 
-// verify makes the link the user's own. The chat that was linked before, if any, is told, and so is the new one, with a
-// way to undo it (NIST SP 800-63B-4 §4.6).
+// verify makes the link the user's current one. It tells the chat linked before, if any, and the new chat, which can undo
+// it (NIST SP 800-63B-4 §4.6).
 func (s *Service) verify(tx Tx, l *Link) error {
-	old, had, err := absent(tx.CurrentLink(l.Domain, l.User))
+	old, had, err := ignoreNotFound(tx.CurrentLink(l.Domain, l.User))
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Service) verify(tx Tx, l *Link) error {
 			return err
 		}
 		if reason == ReasonReplaced {
-			if err := s.tell(tx, old, delivery.LaneDirect, noticeTTL, s.voice(old).replaced()); err != nil {
+			if err := s.sendTo(tx, old, delivery.LaneDirect, noticeTTL, s.texts(old).replaced()); err != nil {
 				return err
 			}
 		}
@@ -134,7 +134,7 @@ func (s *Service) verify(tx Tx, l *Link) error {
 	if err := tx.DeleteInvitation(l.Domain, l.User); err != nil {
 		return err
 	}
-	if l.Chat.Username != "" { // a caller may address the person by it once the link has ended; the name may be somebody else's by then
+	if l.Chat.Username != "" { // a caller may use the username after the link has ended; by then it may belong to another account
 		if err := tx.NameChat(l.Domain, l.Chat.Username, l.BotID, l.ChatID); err != nil {
 			return err
 		}
@@ -142,10 +142,10 @@ func (s *Service) verify(tx Tx, l *Link) error {
 	if err := tx.Audit(s.entry(audit.LinkVerified, *l, string(l.Method))); err != nil {
 		return err
 	}
-	if l.Chat.Blocked { // after the code had arrived: proven, but no sign-in may count on it (F18)
+	if l.Chat.Blocked { // blocked after the code arrived: proven, but no sign-in may rely on it (F18)
 		if err := s.suspend(tx, l.BotID, l.ChatID); err != nil {
 			return err
 		}
 	}
-	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, s.voice(*l).connected())
+	return s.sendTo(tx, *l, delivery.LaneDirect, noticeTTL, s.texts(*l).connected())
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
 // shown is a link whose confirm code the chat can see.
 func (w *world) shown(r linking.StartRequest, chat linking.Chat) (linking.Link, string) {
-	w.t.Helper()
+	w.T.Helper()
 	l, token := w.start(r)
 	w.claim(chat, token)
 	w.accept(chat, l)
@@ -29,9 +30,9 @@ func TestTheFifthWrongConfirmCodeExhaustsALink(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	for remaining := 4; remaining > 0; remaining-- {
-		w.wantConfirm(l, other(code), "", linking.ResultIncorrect, remaining)
+		w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultIncorrect, remaining)
 	}
-	w.wantConfirm(l, other(code), "", linking.ResultExhausted, 0)
+	w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultExhausted, 0)
 	w.wantConfirm(l, code, "", linking.ResultExhausted, 0)
 	w.wantStatus(l, linking.Exhausted, "")
 	w.wantCurrent("", "alice", linking.Chat{})
@@ -44,7 +45,7 @@ func TestTheFifthConfirmCodeMayBeTheRightOne(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	for range 4 {
-		_, _ = w.links.Confirm(t.Context(), l.ID, other(code), "")
+		_, _ = w.links.Confirm(t.Context(), l.ID, servicetest.OtherCode(code), "")
 	}
 	w.wantConfirm(l, code, "", linking.ResultVerified, 0)
 }
@@ -69,9 +70,9 @@ func TestAConfirmCodeFromAnotherSessionNeverLinks(t *testing.T) {
 func TestAConfirmCodeIsVoidWithItsLink(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
-	w.clock.Advance(10*time.Minute - time.Millisecond)
-	w.wantConfirm(l, other(code), "", linking.ResultIncorrect, 4)
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(10*time.Minute - time.Millisecond)
+	w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultIncorrect, 4)
+	w.Clock.Advance(time.Millisecond)
 	w.wantStatus(l, linking.Expired, "")
 	w.wantConfirm(l, code, "", linking.ResultExpired, 4)
 	w.wantConfirm(l, code, "", linking.ResultExpired, 4)
@@ -85,7 +86,7 @@ func TestAConfirmCodeLinksOnce(t *testing.T) {
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	w.wantConfirm(l, code, "", linking.ResultVerified, 4)
 	w.wantConfirm(l, code, "", linking.ResultAlreadyUsed, 4)
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantConfirm(l, code, "", linking.ResultAlreadyUsed, 4)
 	w.wantCurrent("", "alice", linking.Chat{})
 }
@@ -125,7 +126,7 @@ func TestAConfirmCodeAnswersForNoOtherLink(t *testing.T) {
 }
 
 func (w *world) parallelConfirms(l linking.Link, code string) map[linking.Result]int {
-	w.t.Helper()
+	w.T.Helper()
 	var (
 		wg      sync.WaitGroup
 		mu      sync.Mutex
@@ -133,11 +134,11 @@ func (w *world) parallelConfirms(l linking.Link, code string) map[linking.Result
 	)
 	for range 50 {
 		wg.Go(func() {
-			c, err := w.links.Confirm(w.t.Context(), l.ID, code, "")
+			c, err := w.links.Confirm(w.T.Context(), l.ID, code, "")
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				w.t.Errorf("confirm: %v", err)
+				w.T.Errorf("confirm: %v", err)
 			}
 			results[c.Result]++
 		})
@@ -166,7 +167,7 @@ func TestParallelWrongConfirmsStopAtFive(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	want := map[linking.Result]int{linking.ResultIncorrect: 4, linking.ResultExhausted: 46}
-	if got := w.parallelConfirms(l, other(code)); !cmp.Equal(got, want) {
+	if got := w.parallelConfirms(l, servicetest.OtherCode(code)); !cmp.Equal(got, want) {
 		t.Errorf("results are %v, want %v", got, want)
 	}
 	if n := w.get(l).Attempts; n != linking.ConfirmAttempts {
@@ -193,8 +194,8 @@ func TestUsersWhoLinkOneChatAtOnceAllGetIt(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	have, err := w.links.OfChat(t.Context(), botID, alice.ID)
-	w.noError("links of the chat", err)
+	have, err := w.links.LinksOfChat(t.Context(), botID, alice.ID)
+	w.NoError("links of the chat", err)
 	var got []string
 	for _, l := range have {
 		got = append(got, l.User)
@@ -234,9 +235,9 @@ func TestANewLinkReplacesTheOldOneAndTellsItsChat(t *testing.T) {
 func TestALinkToAChatThatWasBlockedMeanwhileIsSuspended(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.wantConfirm(l, code, "", linking.ResultVerified, 4)
 	w.wantStatus(l, linking.Suspended, linking.ReasonBlocked)
-	w.noError("start", w.links.Met(t.Context(), alice))
+	w.NoError("start", w.links.ChatStarted(t.Context(), alice))
 	w.wantStatus(l, linking.Verified, "")
 }

@@ -1,22 +1,14 @@
 package linking_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"log/slog"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
-	"telegate/db"
-	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/internal/audit"
-	"telegate/language"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -34,70 +26,52 @@ var (
 
 // world is linking with a real database and what the people see in their chats.
 type world struct {
-	t       testing.TB
-	clock   *dbtest.Clock
-	path    string
-	db      *db.DB
+	*servicetest.World
 	domains *domains
 	links   *linking.Service
-	log     *logBuffer
-	logger  *slog.Logger
-
-	mu      sync.Mutex
-	secrets []string // whatever must not be in the log; guarded by mu
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		t: t, clock: dbtest.NewClock(), path: filepath.Join(t.TempDir(), "telegate.db"), log: &logBuffer{},
+		World: servicetest.New(t),
 		domains: &domains{
 			titles: map[string]string{"": "My Server", "corp": "Corp"},
 			bots:   map[string]string{"": "MyBot", "corp": "CorpBot"},
 			ids:    map[string]int64{"": botID, "corp": otherBot},
 		},
 	}
-	w.logger = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.db = dbtest.OpenAt(t, w.path, w.clock.Now, nil)
-	w.links = w.service(w.db)
-	// OWASP ASVS 16.2.5: credentials are never logged. Every test that has read one checks it.
-	t.Cleanup(func() {
-		for _, s := range w.secrets {
-			if strings.Contains(w.log.String(), s) {
-				t.Errorf("the log holds the secret %q:\n%s", s, w.log)
-			}
-		}
-	})
+	w.links = w.service(w.DB)
 	return w
 }
 
 func (w *world) service(store linking.Store) *linking.Service {
-	return linking.New(store, w.domains, w.db.MACKey("confirm code"), w.clock.Now, w.logger)
+	return linking.New(store, w.domains, w.DB.MACKey("confirm code"), w.Clock.Now, w.Logger)
 }
 
 // start begins a link by bot and answers it with its token.
 func (w *world) start(r linking.StartRequest) (linking.Link, string) {
-	w.t.Helper()
-	s, err := w.links.Start(w.t.Context(), r)
-	w.noError("start", err)
+	w.T.Helper()
+	s, err := w.links.Start(w.T.Context(), r)
+	w.NoError("start", err)
 	token := strings.TrimPrefix(s.Command, "/start ")
-	w.keep(token)
+	w.Keep(token)
 	return s.Link, token
 }
 
 func (w *world) claim(chat linking.Chat, token string) {
-	w.t.Helper()
-	w.noError("claim", w.links.Claim(w.t.Context(), chat, token))
+	w.T.Helper()
+	w.NoError("claim", w.links.Claim(w.T.Context(), chat, token))
 }
 
 func (w *world) accept(chat linking.Chat, l linking.Link) {
-	w.t.Helper()
-	w.noError("accept", w.links.Accept(w.t.Context(), chat.BotID, chat.ID, l.ID))
+	w.T.Helper()
+	w.NoError("accept", w.links.Accept(w.T.Context(), chat.BotID, chat.ID, l.ID))
 }
 
 // link goes the whole way by bot.
 func (w *world) link(domain, user string, chat linking.Chat) linking.Link {
-	w.t.Helper()
+	w.T.Helper()
 	l, token := w.start(linking.StartRequest{Domain: domain, User: user})
 	w.claim(chat, token)
 	w.accept(chat, l)
@@ -106,72 +80,61 @@ func (w *world) link(domain, user string, chat linking.Chat) linking.Link {
 }
 
 func (w *world) get(l linking.Link) linking.Link {
-	w.t.Helper()
-	now, err := w.links.Get(w.t.Context(), l.ID)
-	w.noError("get", err)
+	w.T.Helper()
+	now, err := w.links.Get(w.T.Context(), l.ID)
+	w.NoError("get", err)
 	return now
 }
 
 func (w *world) wantConfirm(l linking.Link, code, binding string, want linking.Result, remaining int) {
-	w.t.Helper()
-	c, err := w.links.Confirm(w.t.Context(), l.ID, code, binding)
-	w.noError("confirm", err)
+	w.T.Helper()
+	c, err := w.links.Confirm(w.T.Context(), l.ID, code, binding)
+	w.NoError("confirm", err)
 	if c.Result != want || c.AttemptsRemaining != remaining {
-		w.t.Errorf("confirm: %s with %d attempts left, want %s with %d", c.Result, c.AttemptsRemaining, want, remaining)
+		w.T.Errorf("confirm: %s with %d attempts left, want %s with %d", c.Result, c.AttemptsRemaining, want, remaining)
 	}
 }
 
 func (w *world) wantStatus(l linking.Link, status linking.Status, reason string) {
-	w.t.Helper()
+	w.T.Helper()
 	if now := w.get(l); now.Status != status || now.Reason != reason {
-		w.t.Errorf("link of %s is %s %q, want %s %q", l.User, now.Status, now.Reason, status, reason)
+		w.T.Errorf("link of %s is %s %q, want %s %q", l.User, now.Status, now.Reason, status, reason)
 	}
 }
 
 // wantCurrent checks which chat a user is linked to; the zero chat: to none.
 func (w *world) wantCurrent(domain, user string, chat linking.Chat) {
-	w.t.Helper()
-	l, err := w.links.Current(w.t.Context(), domain, user)
+	w.T.Helper()
+	l, err := w.links.Current(w.T.Context(), domain, user)
 	switch {
 	case errors.Is(err, linking.ErrNotFound) && chat.ID == 0:
 	case err != nil || l.ChatID != chat.ID || l.BotID != chat.BotID:
-		w.t.Errorf("%s has chat %d (%v), want %d", user, l.ChatID, err, chat.ID)
+		w.T.Errorf("%s has chat %d (%v), want %d", user, l.ChatID, err, chat.ID)
 	}
 }
 
-// chat lists what is on its way to a chat, oldest first.
+// chat lists the queued messages to a chat, oldest first.
 func (w *world) chat(chat linking.Chat) []delivery.Message {
-	w.t.Helper()
-	queued, err := w.db.Waiting(w.t.Context(), 0, 10_000)
-	w.noError("list messages", err)
-	var list []delivery.Message
-	for _, q := range queued {
-		if q.ChatID != chat.ID || q.BotID != chat.BotID {
-			continue
-		}
-		m, err := w.db.Load(w.t.Context(), q.ID)
-		w.noError("load message", err)
-		list = append(list, m)
-	}
-	return list
+	w.T.Helper()
+	return w.Queued(chat.BotID, chat.ID)
 }
 
 // last is the newest message to a chat.
 func (w *world) last(chat linking.Chat) delivery.Message {
-	w.t.Helper()
+	w.T.Helper()
 	list := w.chat(chat)
 	if len(list) == 0 {
-		w.t.Fatalf("nothing was written to %s", chat.FirstName)
+		w.T.Fatalf("nothing was written to %s", chat.FirstName)
 	}
 	return list[len(list)-1]
 }
 
 // wantLast checks how the newest message to a chat begins, and its buttons by what they send back.
 func (w *world) wantLast(chat linking.Chat, beginning string, callbacks ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	part := w.last(chat).Body.Parts[0]
 	if !strings.HasPrefix(part.Text.Text, beginning) {
-		w.t.Errorf("%s reads %q, want %q …", chat.FirstName, part.Text.Text, beginning)
+		w.T.Errorf("%s reads %q, want %q …", chat.FirstName, part.Text.Text, beginning)
 	}
 	var got []string
 	for _, row := range part.Buttons {
@@ -182,41 +145,23 @@ func (w *world) wantLast(chat linking.Chat, beginning string, callbacks ...strin
 		}
 	}
 	if strings.Join(got, " ") != strings.Join(callbacks, " ") {
-		w.t.Errorf("%s has the buttons %q, want %q", chat.FirstName, got, callbacks)
+		w.T.Errorf("%s has the buttons %q, want %q", chat.FirstName, got, callbacks)
 	}
 }
 
 // code reads the code at the beginning of the newest message to a chat.
 func (w *world) code(chat linking.Chat) string {
-	w.t.Helper()
-	text := w.last(chat).Body.Parts[0].Text
-	if len(text.Entities) == 0 || text.Entities[0].Type != delivery.EntityCode || text.Entities[0].Offset != 0 {
-		w.t.Fatalf("the newest message does not begin with a code: %q", text.Text)
-	}
-	code := string(utf16.Decode(utf16.Encode([]rune(text.Text))[:text.Entities[0].Length]))
-	w.keep(code)
+	w.T.Helper()
+	code := servicetest.FirstCode(w.T, w.last(chat).Body)
+	w.Keep(code)
 	return code
-}
-
-// other is a code that differs from the given one in its last digit.
-func other(code string) string {
-	last := code[len(code)-1]
-	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
-}
-
-func (w *world) keep(secrets ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.secrets = append(w.secrets, secrets...)
 }
 
 // trail lists the audit of a user, as "event outcome".
 func (w *world) trail(domain, user string) []string {
-	w.t.Helper()
-	entries, err := w.db.AuditTrail(w.t.Context(), domain, user, time.Time{})
-	w.noError("read audit", err)
+	w.T.Helper()
 	var list []string
-	for _, e := range entries {
+	for _, e := range w.Audit(domain, user) {
 		list = append(list, strings.TrimSpace(string(e.Event)+" "+e.Outcome))
 	}
 	return list
@@ -232,13 +177,6 @@ func (w *world) count(domain, user string, event audit.Event) int {
 	return n
 }
 
-func (w *world) noError(what string, err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatalf("%s: %v", what, err)
-	}
-}
-
 // wantRate checks that an error is a limit.
 func wantRate(t *testing.T, err error, scope string, after time.Duration) {
 	t.Helper()
@@ -250,43 +188,15 @@ func wantRate(t *testing.T, err error, scope string, after time.Duration) {
 
 // domains are the configured domains of a test.
 type domains struct {
+	servicetest.Languages
 	titles map[string]string
 	bots   map[string]string // usernames
 	ids    map[string]int64
 }
-
-// Meet implements linking.Domains: these domains have bots.
-func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
 
 func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]
 	return title, ok
 }
 
-// Words implements linking.Domains: in the language that is asked for.
-func (d *domains) Words(_, call, person string) *language.Words {
-	return catalogues[language.Pick(call, person, "")]()
-}
-
-func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
-
-var catalogues = language.New()
-
 func (d *domains) Bot(domain string) (int64, string) { return d.ids[domain], d.bots[domain] }
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}

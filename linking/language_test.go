@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"telegate/delivery"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -28,7 +29,7 @@ func TestALinkIsSpokenOfInTheCallsLanguageElseThePersons(t *testing.T) {
 		w.wantLast(carlos, code+tt.code, "notme:"+l.ID)
 		w.wantConfirm(l, code, "", linking.ResultVerified, 4)
 		w.wantLast(carlos, tt.connected, "notme:"+l.ID)
-		w.noError("unlink", w.links.Unlink(t.Context(), "", "carlos"))
+		w.NoError("unlink", w.links.Unlink(t.Context(), "", "carlos"))
 		w.wantLast(carlos, tt.ended)
 	}
 }
@@ -50,13 +51,13 @@ func TestAForeignTokenIsAnsweredInTheReadersLanguageAlone(t *testing.T) {
 
 // A user session shows no buttons, so nothing it says names one, in no language.
 func TestWithoutButtonsNoTextNamesOne(t *testing.T) {
-	for code, words := range catalogues {
+	for code, words := range servicetest.Catalogues {
 		w := newWorld(t)
 		w.domains.ids[""] = delivery.UserSession
 		chat := linking.Chat{BotID: delivery.UserSession, ID: 5011, Type: "private", Username: "dora_tg", FirstName: "Dora"}
-		w.noError("met", w.links.Met(t.Context(), chat))
+		w.NoError("met", w.links.ChatStarted(t.Context(), chat))
 		s, err := w.links.Start(t.Context(), linking.StartRequest{User: "dora", Handle: "@dora_tg", Locale: code})
-		w.noError("start", err)
+		w.NoError("start", err)
 		w.wantConfirm(s.Link, w.code(chat), "", linking.ResultVerified, 4)
 		for _, m := range w.chat(chat) {
 			text := m.Body.Parts[0].Text.Text

@@ -20,22 +20,22 @@ type Service struct {
 	log     *slog.Logger
 }
 
-// New makes the service; key is the one that confirm codes are kept under.
+// New makes the service; key protects the stored confirm codes.
 func New(store Store, domains Domains, key secret.Key, now func() time.Time, log *slog.Logger) *Service {
 	return &Service{store: store, domains: domains, key: key, now: now, log: log}
 }
 
-// Get answers a link as it stands now, with its chat's label. ErrNotFound where there is none.
+// Get returns a link with its live status and its chat's label. ErrNotFound.
 func (s *Service) Get(ctx context.Context, id string) (Link, error) {
 	var l Link
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
 		l, err = tx.Link(id)
 		return err
 	})
-	return s.judged(l), err
+	return s.withExpiry(l), err
 }
 
-// Current answers the link a user has, verified or suspended. ErrNotFound where there is none.
+// Current returns the user's link, verified or suspended. ErrNotFound.
 func (s *Service) Current(ctx context.Context, domain, user string) (Link, error) {
 	var l Link
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
@@ -45,8 +45,8 @@ func (s *Service) Current(ctx context.Context, domain, user string) (Link, error
 	return l, err
 }
 
-// OfChat answers the links that a chat has, verified and suspended.
-func (s *Service) OfChat(ctx context.Context, botID, chatID int64) ([]Link, error) {
+// LinksOfChat returns the verified and suspended links of a chat.
+func (s *Service) LinksOfChat(ctx context.Context, botID, chatID int64) ([]Link, error) {
 	var links []Link
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
 		links, err = tx.ChatLinks(botID, chatID)
@@ -55,8 +55,8 @@ func (s *Service) OfChat(ctx context.Context, botID, chatID int64) ([]Link, erro
 	return links, err
 }
 
-// judged shows an open link whose time is over as what it is; the row follows when somebody next writes to it.
-func (s *Service) judged(l Link) Link {
+// withExpiry shows an open link past its time as expired. The row changes at the next write.
+func (s *Service) withExpiry(l Link) Link {
 	now := s.now()
 	if l.Status.Open() && (!now.Before(l.Expires) || now.Before(l.Created.Add(-ClockSlack))) {
 		l.Status = Expired
@@ -64,7 +64,7 @@ func (s *Service) judged(l Link) Link {
 	return l
 }
 
-// end closes a link for good and voids the secrets of its proof.
+// end ends a link and deletes the secrets of its proof.
 func (s *Service) end(tx Tx, l *Link, status Status, reason string) error {
 	l.Status, l.Reason, l.Ended = status, reason, s.now()
 	l.ConfirmMAC = nil
@@ -78,8 +78,8 @@ func (s *Service) end(tx Tx, l *Link, status Status, reason string) error {
 	return tx.Audit(s.entry(audit.LinkEnded, *l, outcome))
 }
 
-// revoke takes a proven link away, and with it whatever second factor is still pending on it and whatever is queued for
-// the chat: it may be the wrong person's.
+// revoke ends a proven link. It also cancels its pending verifications and the messages queued for the chat: the chat may
+// belong to the wrong user.
 func (s *Service) revoke(tx Tx, l *Link, reason string) error {
 	if err := s.end(tx, l, Revoked, reason); err != nil {
 		return err
@@ -97,8 +97,8 @@ func (s *Service) entry(e audit.Event, l Link, outcome string) audit.Entry {
 	return audit.Entry{Time: s.now(), Event: e, Domain: l.Domain, User: l.User, Subject: l.ID, Outcome: outcome}
 }
 
-// tell queues a message to the link's chat.
-func (s *Service) tell(tx Tx, l Link, lane delivery.Lane, ttl time.Duration, body delivery.Body) error {
+// sendTo queues a message to the link's chat.
+func (s *Service) sendTo(tx Tx, l Link, lane delivery.Lane, ttl time.Duration, body delivery.Body) error {
 	now := s.now()
 	return tx.Enqueue(delivery.Message{
 		ID: delivery.NewMessageID(now), Domain: l.Domain, User: l.User, BotID: l.BotID, ChatID: l.ChatID,
@@ -111,8 +111,8 @@ func (s *Service) title(domain string) string {
 	return title
 }
 
-// absent turns "not found" into a plain false, for the look-ups where finding nothing is an ordinary case.
-func absent[T any](v T, err error) (T, bool, error) {
+// ignoreNotFound turns ErrNotFound into false, for lookups that may find nothing.
+func ignoreNotFound[T any](v T, err error) (T, bool, error) {
 	if errors.Is(err, ErrNotFound) {
 		return v, false, nil
 	}

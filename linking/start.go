@@ -14,21 +14,21 @@ type StartRequest struct {
 	Domain, User string
 	DisplayName  string
 	Locale       string
-	Binding      string // the caller's session, opaque; confirm must then name the same
+	Binding      string // the caller's session, opaque; Confirm must give the same
 	Handle       string // empty: by bot
 }
 
-// Started is a new link with what the person needs to go on. The token is shown once and kept only as a digest.
+// Started is a new link with what the user needs next. The token is shown once and stored only as a digest.
 type Started struct {
 	Link     Link
 	StartURL string // https://t.me/… to open or scan; empty by handle
 	AppURL   string // tg://… for a device with Telegram on it; empty by handle
-	Command  string // to paste into the chat where a deep link does nothing (F21); empty by handle
+	Command  string // to paste into the chat if deep links do not work (F21); empty by handle
 }
 
-// Start begins a link and voids what was begun before for the same user. By handle it sends the code at once.
-// Errors: ErrUnknownDomain, *RateError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
-// ErrNobody, *delivery.SendError where Telegram cannot be asked who has the handle.
+// Start creates a link and cancels the user's other open links. By handle it sends the code at once. Errors:
+// ErrUnknownDomain, *RateError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
+// ErrNobody, *delivery.SendError if Telegram cannot be asked for the handle.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Started{}, ErrUnknownDomain
@@ -72,11 +72,11 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 	code := secret.Code(ConfirmDigits)
 	l.Status, l.Claimed, l.ConfirmMAC = Claimed, l.Created, s.confirmMAC(l, code)
 
-	if err := s.reach(ctx, l, name); err != nil {
+	if err := s.lookUpHandle(ctx, l, name); err != nil {
 		return Started{}, err
 	}
 	err = s.store.UpdateLinks(ctx, func(tx Tx) error {
-		chat, met, err := absent(tx.ChatByUsername(l.BotID, name))
+		chat, met, err := ignoreNotFound(tx.ChatByUsername(l.BotID, name))
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 		if err := s.begin(tx, l); err != nil {
 			return err
 		}
-		return s.tell(tx, l, delivery.LaneCode, Lifetime, s.voice(l).handleCode(code))
+		return s.sendTo(tx, l, delivery.LaneCode, Lifetime, s.texts(l).handleCode(code))
 	})
 	if err != nil {
 		return Started{}, err
@@ -102,13 +102,13 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 	return Started{Link: l}, nil
 }
 
-// reach asks who has a handle, for a user who may start a link: Telegram limits such questions hard.
-func (s *Service) reach(ctx context.Context, l Link, name string) error {
+// lookUpHandle asks Telegram who has a handle, if the user may start a link: Telegram limits these lookups strictly.
+func (s *Service) lookUpHandle(ctx context.Context, l Link, name string) error {
 	err := s.store.ViewLinks(ctx, func(tx Tx) error { return s.mayStart(tx, l) })
 	if err != nil {
 		return err
 	}
-	found, err := s.domains.Meet(ctx, l.BotID, name)
+	found, err := s.domains.ResolveUsername(ctx, l.BotID, name)
 	if err == nil && !found {
 		err = ErrNobody
 	}
@@ -128,7 +128,7 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	return l
 }
 
-// mayStart keeps to the limit of starts.
+// mayStart checks the limit of starts.
 func (s *Service) mayStart(tx Tx, l Link) error {
 	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
 	if err == nil && n >= MaxStarts {
@@ -137,7 +137,7 @@ func (s *Service) mayStart(tx Tx, l Link) error {
 	return err
 }
 
-// begin stores a new link within the limit of starts and cancels the open ones of the same user.
+// begin stores a new link within the limit, and cancels the user's open ones.
 func (s *Service) begin(tx Tx, l Link) error {
 	if err := s.mayStart(tx, l); err != nil {
 		return err
@@ -151,14 +151,14 @@ func (s *Service) begin(tx Tx, l Link) error {
 	return tx.Audit(s.entry(audit.LinkStarted, l, string(l.Method)))
 }
 
-// cancelOpen ends whatever the user has begun and not proven, and tells whether there was anything.
+// cancelOpen ends the user's open links and reports whether there were any.
 func (s *Service) cancelOpen(tx Tx, domain, user, reason string) (bool, error) {
 	open, err := tx.OpenLinks(domain, user)
 	if err != nil {
 		return false, err
 	}
 	for _, l := range open {
-		if s.judged(l).Status == Expired {
+		if s.withExpiry(l).Status == Expired {
 			err = s.end(tx, &l, Expired, "")
 		} else {
 			err = s.end(tx, &l, Canceled, reason)

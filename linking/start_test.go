@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/delivery"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 )
 
@@ -30,15 +31,15 @@ func TestALinkNeedsADomainAndABotWithAName(t *testing.T) {
 // OWASP ASVS 2.4.1: five starts in ten minutes.
 func TestFiveLinksAreStartedPerUserInTenMinutes(t *testing.T) {
 	w := newWorld(t)
-	w.noError("met", w.links.Met(t.Context(), alice))
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
 	for i := range 5 {
 		if i == 2 { // by handle counts as well
 			_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "alice_tg"})
-			w.noError("start by handle", err)
+			w.NoError("start by handle", err)
 		} else {
 			w.start(linking.StartRequest{User: "alice"})
 		}
-		w.clock.Advance(time.Minute)
+		w.Clock.Advance(time.Minute)
 	}
 	for _, handle := range []string{"", "alice_tg"} {
 		_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: handle})
@@ -47,10 +48,10 @@ func TestFiveLinksAreStartedPerUserInTenMinutes(t *testing.T) {
 	w.start(linking.StartRequest{User: "bob"})
 	w.start(linking.StartRequest{Domain: "corp", User: "alice"})
 
-	w.clock.Advance(5*time.Minute - time.Millisecond)
+	w.Clock.Advance(5*time.Minute - time.Millisecond)
 	_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice"})
 	wantRate(t, err, "user", time.Millisecond)
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	w.start(linking.StartRequest{User: "alice"})
 	_, err = w.links.Start(t.Context(), linking.StartRequest{User: "alice"})
 	wantRate(t, err, "user", time.Minute)
@@ -91,9 +92,9 @@ func TestParallelStartsKeepToTheLimitAndLeaveOneOpen(t *testing.T) {
 
 func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
 	w := newWorld(t)
-	w.noError("met", w.links.Met(t.Context(), alice))
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
 	s, err := w.links.Start(t.Context(), linking.StartRequest{User: "user//alice", DisplayName: "Alice", Handle: "@alice_tg", Binding: "session"})
-	w.noError("start", err)
+	w.NoError("start", err)
 	if s.StartURL != "" || s.AppURL != "" || s.Command != "" || s.Link.TokenHash != nil {
 		t.Errorf("by handle there is no token: %+v", s)
 	}
@@ -109,7 +110,7 @@ func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
 	if err := w.links.Accept(t.Context(), botID, alice.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 		t.Errorf("accept: %v, want ErrStale: there is nothing to accept", err)
 	}
-	w.wantConfirm(l, other(code), "session", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, servicetest.OtherCode(code), "session", linking.ResultIncorrect, 4)
 	w.wantConfirm(l, code, "", linking.ResultBindingMismatch, 3)
 	w.wantConfirm(l, code, "session", linking.ResultVerified, 2)
 	w.wantCurrent("", "user//alice", alice)
@@ -118,11 +119,11 @@ func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
 
 func TestNotMeUnderAHandleCodeDeniesTheLink(t *testing.T) {
 	w := newWorld(t)
-	w.noError("met", w.links.Met(t.Context(), alice))
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
 	s, err := w.links.Start(t.Context(), linking.StartRequest{User: "mallory", Handle: "alice_tg"})
-	w.noError("start", err)
+	w.NoError("start", err)
 	code := w.code(alice)
-	w.noError("not me", w.links.NotMe(t.Context(), botID, alice.ID, s.Link.ID))
+	w.NoError("not me", w.links.NotMe(t.Context(), botID, alice.ID, s.Link.ID))
 	w.wantConfirm(s.Link, code, "", linking.ResultDenied, 5)
 	w.wantCurrent("", "mallory", linking.Chat{})
 }
@@ -133,7 +134,7 @@ func TestAHandleIsUnderstoodHoweverItIsTyped(t *testing.T) {
 		"http://t.me/alice_tg/", "HTTPS://T.ME/alice_tg", "www.t.me/alice_tg", "telegram.me/@alice_tg", "tg://resolve?domain=alice_tg",
 	} {
 		w := newWorld(t)
-		w.noError("met", w.links.Met(t.Context(), alice))
+		w.NoError("met", w.links.ChatStarted(t.Context(), alice))
 		s, err := w.links.Start(t.Context(), linking.StartRequest{User: fmt.Sprint("user", i), Handle: typed})
 		if err != nil || s.Link.ChatID != alice.ID {
 			t.Errorf("%q: chat %d, %v, want alice's", typed, s.Link.ChatID, err)
@@ -160,9 +161,9 @@ func TestAHandleThatTheBotCannotWriteToIsUnknown(t *testing.T) {
 	group := linking.Chat{BotID: botID, ID: -100500, Type: "supergroup", Username: "a_group"}
 	elsewhere := linking.Chat{BotID: otherBot, ID: 5009, Type: "private", Username: "erin_tg"}
 	for _, chat := range []linking.Chat{bob, group, elsewhere, mallory} {
-		w.noError("met", w.links.Met(t.Context(), chat))
+		w.NoError("met", w.links.ChatStarted(t.Context(), chat))
 	}
-	w.noError("block", w.links.Blocked(t.Context(), botID, bob.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, bob.ID))
 	for _, handle := range []string{"nobody_tg", "bob_tg", "a_group", "erin_tg"} {
 		for range 6 {
 			s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: handle})
@@ -174,32 +175,32 @@ func TestAHandleThatTheBotCannotWriteToIsUnknown(t *testing.T) {
 	if trail := w.trail("", "alice"); trail != nil {
 		t.Errorf("refused links have left %v", trail)
 	}
-	w.noError("start", w.links.Met(t.Context(), bob))
+	w.NoError("start", w.links.ChatStarted(t.Context(), bob))
 	_, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "bob_tg"})
-	w.noError("after bob has pressed Start again", err)
+	w.NoError("after bob has pressed Start again", err)
 }
 
 // Anybody signed in may name a stranger's handle: five codes in ten minutes are what the stranger has to bear.
 func TestAChatGetsFiveCodesByHandleInTenMinutes(t *testing.T) {
 	w := newWorld(t)
-	w.noError("met", w.links.Met(t.Context(), alice))
-	w.noError("met", w.links.Met(t.Context(), bob))
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	w.NoError("met", w.links.ChatStarted(t.Context(), bob))
 	start := func(user, handle string) error {
 		_, err := w.links.Start(t.Context(), linking.StartRequest{User: user, Handle: handle})
 		return err
 	}
 	for i := range 5 {
-		w.noError("start", start(fmt.Sprint("user", i), "alice_tg"))
+		w.NoError("start", start(fmt.Sprint("user", i), "alice_tg"))
 	}
 	wantRate(t, start("user5", "alice_tg"), "chat", 10*time.Minute)
-	w.noError("another chat", start("user5", "bob_tg"))
+	w.NoError("another chat", start("user5", "bob_tg"))
 	if n := len(w.chat(alice)); n != 5 {
 		t.Errorf("%d messages, want 5", n)
 	}
 	// By bot the person asks for it himself, so that it is not in the way.
 	w.link("", "alice", alice)
-	w.clock.Advance(10 * time.Minute)
-	w.noError("ten minutes later", start("user6", "alice_tg"))
+	w.Clock.Advance(10 * time.Minute)
+	w.NoError("ten minutes later", start("user6", "alice_tg"))
 }
 
 // F19: a username is a label. What is linked is the chat; the name may go where it likes.
@@ -208,7 +209,7 @@ func TestAUsernameThatChangesHandsTakesNoLinkAlong(t *testing.T) {
 	w.link("", "alice", alice)
 	heir := mallory
 	heir.Username = "Alice_TG" // the same to Telegram
-	w.noError("met", w.links.Met(t.Context(), heir))
+	w.NoError("met", w.links.ChatStarted(t.Context(), heir))
 
 	w.wantCurrent("", "alice", alice)
 	l, err := w.links.Current(t.Context(), "", "alice")
@@ -221,7 +222,7 @@ func TestAUsernameThatChangesHandsTakesNoLinkAlong(t *testing.T) {
 	}
 	back := alice
 	back.Username = "alice_new"
-	w.noError("seen", w.links.Seen(t.Context(), back))
+	w.NoError("seen", w.links.UpdateChat(t.Context(), back))
 	if l, err := w.links.Current(t.Context(), "", "alice"); err != nil || l.Chat != back {
 		t.Errorf("alice's label is %+v (%v), want as last seen", l.Chat, err)
 	}

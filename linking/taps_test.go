@@ -49,7 +49,7 @@ func TestButtonsWorkInTheirOwnChatOnly(t *testing.T) {
 			t.Errorf("%d messages to mallory", n-messages)
 		}
 	}
-	if n := strings.Count(w.log.String(), "button of another chat refused"); n != 4*3*3 {
+	if n := strings.Count(w.Log.String(), "button of another chat refused"); n != 4*3*3 {
 		t.Errorf("the log tells of %d taps from other chats, want %d", n, 4*3*3)
 	}
 }
@@ -86,9 +86,9 @@ func TestNotMeEndsALinkAtAnyTime(t *testing.T) {
 		w := newWorld(t)
 		l, token := w.start(linking.StartRequest{User: "alice"})
 		w.claim(bob, token)
-		w.noError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
+		w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
 		w.wantStatus(l, linking.Denied, linking.ReasonNotMe)
-		w.wantLast(bob, "Nothing was connected. Somebody who is signed in to the account alice on My Server tried")
+		w.wantLast(bob, "Nothing was connected. Someone who is signed in to the account alice on My Server tried")
 		w.wantConfirm(l, "000000", "", linking.ResultDenied, 5)
 		w.claim(bob, token)
 		w.wantLast(bob, "This link cannot be used")
@@ -99,17 +99,17 @@ func TestNotMeEndsALinkAtAnyTime(t *testing.T) {
 		w.claim(bob, token)
 		w.accept(bob, l)
 		code := w.code(bob)
-		w.noError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
+		w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
 		w.wantConfirm(l, code, "", linking.ResultDenied, 5)
 		w.wantCurrent("", "alice", linking.Chat{})
 	})
 	t.Run("linked", func(t *testing.T) {
 		w := newWorld(t)
 		l := w.link("", "alice", bob)
-		w.noError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
+		w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
 		w.wantStatus(l, linking.Revoked, linking.ReasonNotMe)
 		w.wantCurrent("", "alice", linking.Chat{})
-		w.wantLast(bob, "Disconnected. Nothing about the account alice on My Server arrives here any more.")
+		w.wantLast(bob, "Disconnected. Messages for the account alice on My Server no longer arrive here.")
 		if err := w.links.NotMe(t.Context(), botID, bob.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 			t.Errorf("a second time: %v, want ErrStale", err)
 		}
@@ -121,7 +121,7 @@ func TestNotMeEndsALinkAtAnyTime(t *testing.T) {
 		w := newWorld(t)
 		l, token := w.start(linking.StartRequest{User: "alice"})
 		w.claim(bob, token)
-		w.clock.Advance(10 * time.Minute)
+		w.Clock.Advance(10 * time.Minute)
 		if err := w.links.NotMe(t.Context(), botID, bob.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 			t.Errorf("not me: %v, want ErrStale", err)
 		}

@@ -7,46 +7,46 @@ import (
 	"telegate/language"
 )
 
-// noticeTTL is how long a notice about a link may wait for a chat that cannot be reached.
+// noticeTTL is the lifetime of a notice about a link.
 const noticeTTL = 24 * time.Hour
 
-// What the buttons under these messages send back, followed by ":" and the link's id.
+// Callbacks of the buttons, each followed by ":" and the link's id.
 const (
 	ButtonAccept = "accept"
 	ButtonNotMe  = "notme"
 	ButtonUnlink = "unlink"
 )
 
-// voice is how people are told about a link: in their language, with the title of its domain.
-type voice struct {
+// linkTexts are the texts about one link, in the user's language and with the title of its domain.
+type linkTexts struct {
 	*language.Words
 	link  Link
 	title string
 }
 
-// voice speaks to the chat of a link.
-func (s *Service) voice(l Link) voice {
-	return voice{s.domains.Words(l.Domain, l.Locale, l.Chat.Language), l, s.title(l.Domain)}
+// texts returns the texts for the chat of a link.
+func (s *Service) texts(l Link) linkTexts {
+	return linkTexts{s.domains.Words(l.Domain, l.Locale, l.Chat.Language), l, s.title(l.Domain)}
 }
 
-// buttons tells whether the sender can show any.
-func (v voice) buttons() bool { return v.link.BotID != delivery.UserSession }
+// buttons reports whether the sender can show buttons.
+func (v linkTexts) buttons() bool { return v.link.BotID != delivery.UserSession }
 
-func (v voice) notMe() delivery.Button {
+func (v linkTexts) notMe() delivery.Button {
 	return delivery.Button{Label: v.Short("button.not_me", nil), Callback: ButtonNotMe + ":" + v.link.ID, Style: "danger"}
 }
 
-func (v voice) copyCode(code string) delivery.Button {
+func (v linkTexts) copyCode(code string) delivery.Button {
 	return delivery.Button{Label: v.Short("button.copy", nil), Copy: code}
 }
 
-// UnlinkButton is a button that takes the link away when its chat taps it.
+// UnlinkButton is a button that unlinks when the chat taps it.
 func UnlinkButton(l Link, label string) delivery.Button {
 	return delivery.Button{Label: label, Callback: ButtonUnlink + ":" + l.ID, Style: "danger"}
 }
 
-// Account is how people are shown whose account it is: "Alice (user//alice)". Texts show it in monospace: there Telegram makes no
-// links of a name, which people choose themselves.
+// Account names the user to people: "Alice (user//alice)". Texts show it in monospace, because Telegram makes no links
+// there and users choose these names.
 func (l Link) Account() string {
 	user := delivery.Displayable(l.User, 64)
 	if name := delivery.Displayable(l.DisplayName, 64); name != "" && name != user {
@@ -55,18 +55,18 @@ func (l Link) Account() string {
 	return user
 }
 
-func (v voice) question() delivery.Body {
+func (v linkTexts) question() delivery.Body {
 	accept := delivery.Button{Label: v.Short("button.link", nil), Callback: ButtonAccept + ":" + v.link.ID, Style: "success"}
 	t := v.Say("link.question", language.Values{"account": v.link.Account(), "title": v.title, "button": accept.Label})
 	return delivery.Compose(t, []delivery.Button{accept, v.notMe()})
 }
 
-func (v voice) confirmCode(code string) delivery.Body {
+func (v linkTexts) confirmCode(code string) delivery.Body {
 	t := v.Say("link.code", language.Values{"code": code, "account": v.link.Account(), "title": v.title})
 	return delivery.Compose(t, []delivery.Button{v.copyCode(code)}, []delivery.Button{v.notMe()})
 }
 
-func (v voice) handleCode(code string) delivery.Body {
+func (v linkTexts) handleCode(code string) delivery.Body {
 	notMe := v.notMe()
 	t := v.Say("link.handle_code", language.Values{"code": code, "account": v.link.Account(), "title": v.title, "button": notMe.Label})
 	if !v.buttons() {
@@ -75,7 +75,7 @@ func (v voice) handleCode(code string) delivery.Body {
 	return delivery.Compose(t, []delivery.Button{v.copyCode(code)}, []delivery.Button{notMe})
 }
 
-func (v voice) connected() delivery.Body {
+func (v linkTexts) connected() delivery.Body {
 	if !v.buttons() {
 		return delivery.Compose(v.Say("link.connected_plain", language.Values{"account": v.link.Account(), "title": v.title}))
 	}
@@ -84,29 +84,29 @@ func (v voice) connected() delivery.Body {
 	return delivery.Compose(t, []delivery.Button{notMe})
 }
 
-func (v voice) replaced() delivery.Body {
+func (v linkTexts) replaced() delivery.Body {
 	return delivery.Compose(v.Say("link.replaced", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func (v voice) ended() delivery.Body {
+func (v linkTexts) ended() delivery.Body {
 	return delivery.Compose(v.Say("link.ended", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func (v voice) denied() delivery.Body {
+func (v linkTexts) denied() delivery.Body {
 	return delivery.Compose(v.Say("link.denied", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func (v voice) already() delivery.Body {
+func (v linkTexts) already() delivery.Body {
 	return delivery.Compose(v.Say("link.already", language.Values{"account": v.link.Account(), "title": v.title}))
 }
 
-func (v voice) codeShown() delivery.Body { return delivery.Compose(v.Say("link.code_shown", nil)) }
+func (v linkTexts) codeShown() delivery.Body { return delivery.Compose(v.Say("link.code_shown", nil)) }
 
-func (v voice) expired() delivery.Body {
+func (v linkTexts) expired() delivery.Body {
 	return delivery.Compose(v.Say("link.expired", language.Values{"time": v.Span(Lifetime), "title": v.title}))
 }
 
-// invalidToken answers whoever comes with a token that is none of theirs: it tells nothing about any link.
+// invalidToken answers a token that is not valid for this chat. It reveals nothing about any link.
 func (s *Service) invalidToken(chat Chat) delivery.Body {
 	return delivery.Compose(s.domains.BotWords(chat.BotID, chat.Language).Say("link.invalid", nil))
 }

@@ -33,7 +33,7 @@ func TestHostileNamesCannotSpeakForTheBot(t *testing.T) {
 			w.wantConfirm(l, w.code(alice), "", linking.ResultVerified, 4)
 			w.claim(alice, token)
 			messages := w.chat(alice) // before the farewell, which takes back what has not left yet
-			w.noError("unlink", w.links.Unlink(t.Context(), "", tt.user))
+			w.NoError("unlink", w.links.Unlink(t.Context(), "", tt.user))
 			left := w.chat(alice)
 			messages = append(messages, left[len(left)-1])
 			if len(messages) != 5 {

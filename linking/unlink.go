@@ -7,11 +7,11 @@ import (
 	"telegate/internal/audit"
 )
 
-// Unlink takes a user's link away on the server's word, along with an invitation and whatever was begun. The chat is
-// told. ErrNotFound where there was none of these.
+// Unlink ends a user's link, open links and invitation for the server, and tells the chat. ErrNotFound if there was none of
+// these.
 func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		current, linkedNow, err := absent(tx.CurrentLink(domain, user))
+		current, linkedNow, err := ignoreNotFound(tx.CurrentLink(domain, user))
 		if err != nil {
 			return err
 		}
@@ -19,7 +19,7 @@ func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 		if err != nil {
 			return err
 		}
-		invitation, invited, err := absent(tx.Invitation(domain, user))
+		invitation, invited, err := ignoreNotFound(tx.Invitation(domain, user))
 		if err != nil {
 			return err
 		}
@@ -41,10 +41,10 @@ func (s *Service) Unlink(ctx context.Context, domain, user string) error {
 	})
 }
 
-// UnlinkInChat takes a link away on the word of the person in the chat. ErrStale when the chat has no such link.
+// UnlinkInChat ends a link for the user in the chat. ErrStale if the chat has no such link.
 func (s *Service) UnlinkInChat(ctx context.Context, botID, chatID int64, linkID string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
-		l, err := s.ofChat(ctx, tx, botID, chatID, linkID)
+		l, err := s.linkOfChat(ctx, tx, botID, chatID, linkID)
 		if err != nil {
 			return err
 		}
@@ -59,10 +59,11 @@ func (s *Service) unlink(tx Tx, l *Link) error {
 	if err := s.revoke(tx, l, ReasonUnlinked); err != nil {
 		return err
 	}
-	return s.tell(tx, *l, delivery.LaneDirect, noticeTTL, s.voice(*l).ended())
+	return s.sendTo(tx, *l, delivery.LaneDirect, noticeTTL, s.texts(*l).ended())
 }
 
-// Invite keeps the handle an administrator has set for a user; it proves nothing. delivery.ErrUsername, ErrUnknownDomain.
+// Invite stores the handle that an administrator has set for a user; it proves nothing. delivery.ErrUsername,
+// ErrUnknownDomain.
 func (s *Service) Invite(ctx context.Context, domain, user, handle string) error {
 	name, err := delivery.Username(handle)
 	if err != nil {
@@ -84,8 +85,8 @@ func (s *Service) invitationEntry(e audit.Event, inv Invitation) audit.Entry {
 	return audit.Entry{Time: s.now(), Event: e, Domain: inv.Domain, User: inv.User, Outcome: "@" + inv.Handle}
 }
 
-// Invited answers the handle an administrator has set. ErrNotFound where there is none.
-func (s *Service) Invited(ctx context.Context, domain, user string) (Invitation, error) {
+// Invitation returns the handle that an administrator has set. ErrNotFound.
+func (s *Service) Invitation(ctx context.Context, domain, user string) (Invitation, error) {
 	var inv Invitation
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {
 		inv, err = tx.Invitation(domain, user)

@@ -16,9 +16,9 @@ import (
 // NIST 4.3, 4.5 and OWASP ASVS 6.5.6: a lost or unwanted chat is taken away at once, from either side, and is told.
 func TestUnlinkingWorksFromBothSides(t *testing.T) {
 	for name, unlink := range map[string]func(w *world, l linking.Link) error{
-		"by the server": func(w *world, _ linking.Link) error { return w.links.Unlink(w.t.Context(), "", "alice") },
+		"by the server": func(w *world, _ linking.Link) error { return w.links.Unlink(w.T.Context(), "", "alice") },
 		"in the chat": func(w *world, l linking.Link) error {
-			return w.links.UnlinkInChat(w.t.Context(), botID, alice.ID, l.ID)
+			return w.links.UnlinkInChat(w.T.Context(), botID, alice.ID, l.ID)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -29,10 +29,10 @@ func TestUnlinkingWorksFromBothSides(t *testing.T) {
 			w.link("corp", "alice", inCorp)
 			w.link("", "bob", alice)
 
-			w.noError("unlink", unlink(w, l))
+			w.NoError("unlink", unlink(w, l))
 			w.wantStatus(l, linking.Revoked, linking.ReasonUnlinked)
 			w.wantCurrent("", "alice", linking.Chat{})
-			w.wantLast(alice, "Disconnected. Nothing about the account alice on My Server arrives here any more.")
+			w.wantLast(alice, "Disconnected. Messages for the account alice on My Server no longer arrive here.")
 			w.wantCurrent("corp", "alice", inCorp) // nobody else loses anything
 			w.wantCurrent("", "bob", alice)
 			if n := w.count("", "alice", audit.LinkEnded+" revoked: unlinked"); n != 1 {
@@ -58,13 +58,13 @@ func TestUnlinkingTakesAlongWhatWasBegunAndTheInvitation(t *testing.T) {
 		t.Errorf("nothing to unlink: %v, want ErrNotFound", err)
 	}
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantStatus(l, linking.Canceled, linking.ReasonUnlinked)
 	w.wantConfirm(l, code, "", linking.ResultCanceled, 5)
 
-	w.noError("invite", w.links.Invite(t.Context(), "", "alice", "@alice_tg"))
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
-	if inv, err := w.links.Invited(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
+	w.NoError("invite", w.links.Invite(t.Context(), "", "alice", "@alice_tg"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	if inv, err := w.links.Invitation(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
 		t.Errorf("invitation: %+v, %v, want ErrNotFound", inv, err)
 	}
 	if err := w.links.Unlink(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
@@ -75,13 +75,13 @@ func TestUnlinkingTakesAlongWhatWasBegunAndTheInvitation(t *testing.T) {
 // What has shown itself as expired does not turn into something else when the user is unlinked or begins anew.
 func TestAnExpiredLinkStaysExpired(t *testing.T) {
 	for name, do := range map[string]func(w *world){
-		"unlink":      func(w *world) { w.noError("unlink", w.links.Unlink(w.t.Context(), "", "alice")) },
+		"unlink":      func(w *world) { w.NoError("unlink", w.links.Unlink(w.T.Context(), "", "alice")) },
 		"a new start": func(w *world) { w.start(linking.StartRequest{User: "alice"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			l, _ := w.shown(linking.StartRequest{User: "alice"}, alice)
-			w.clock.Advance(10 * time.Minute)
+			w.Clock.Advance(10 * time.Minute)
 			w.wantStatus(l, linking.Expired, "")
 			do(w)
 			w.wantStatus(l, linking.Expired, "")
@@ -93,9 +93,9 @@ func TestAnExpiredLinkStaysExpired(t *testing.T) {
 func TestAnOpenLinkIsOverOnceTheClockWasSetBack(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
-	w.clock.Advance(-time.Minute)
+	w.Clock.Advance(-time.Minute)
 	w.wantStatus(l, linking.Claimed, "")
-	w.clock.Advance(-time.Millisecond)
+	w.Clock.Advance(-time.Millisecond)
 	w.wantStatus(l, linking.Expired, "")
 	w.wantConfirm(l, code, "", linking.ResultExpired, 5)
 }
@@ -103,21 +103,21 @@ func TestAnOpenLinkIsOverOnceTheClockWasSetBack(t *testing.T) {
 func TestASuspendedLinkCanBeUnlinked(t *testing.T) {
 	w := newWorld(t)
 	l := w.link("", "alice", alice)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantStatus(l, linking.Revoked, linking.ReasonUnlinked)
-	w.noError("start", w.links.Met(t.Context(), alice))
+	w.NoError("start", w.links.ChatStarted(t.Context(), alice))
 	w.wantStatus(l, linking.Revoked, linking.ReasonUnlinked)
 }
 
 // F19: a handle that an administrator sets is a wish. Nothing goes there until its holder has proven himself.
 func TestAnInvitationProvesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.noError("met", w.links.Met(t.Context(), alice))
-	w.noError("invite", w.links.Invite(t.Context(), "", "alice", "https://t.me/Alice_tg"))
-	invited := w.clock.Now()
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	w.NoError("invite", w.links.Invite(t.Context(), "", "alice", "https://t.me/Alice_tg"))
+	invited := w.Clock.Now()
 	w.wantCurrent("", "alice", linking.Chat{})
-	inv, err := w.links.Invited(t.Context(), "", "alice")
+	inv, err := w.links.Invitation(t.Context(), "", "alice")
 	want := linking.Invitation{User: "alice", Handle: "Alice_tg", Created: invited}
 	if diff := cmp.Diff(want, inv); err != nil || diff != "" {
 		t.Errorf("invitation: %v (-want +got):\n%s", err, diff)
@@ -125,13 +125,13 @@ func TestAnInvitationProvesNothing(t *testing.T) {
 	if messages := w.chat(alice); len(messages) != 0 {
 		t.Errorf("an invitation has sent %d messages", len(messages))
 	}
-	w.clock.Advance(time.Minute)
-	w.noError("invite anew", w.links.Invite(t.Context(), "", "alice", "bob_tg"))
-	if inv, err := w.links.Invited(t.Context(), "", "alice"); err != nil || inv.Handle != "bob_tg" || !inv.Created.Equal(invited.Add(time.Minute)) {
+	w.Clock.Advance(time.Minute)
+	w.NoError("invite anew", w.links.Invite(t.Context(), "", "alice", "bob_tg"))
+	if inv, err := w.links.Invitation(t.Context(), "", "alice"); err != nil || inv.Handle != "bob_tg" || !inv.Created.Equal(invited.Add(time.Minute)) {
 		t.Errorf("invitation: %+v, %v, want the new one", inv, err)
 	}
 	w.link("", "alice", alice)
-	if _, err := w.links.Invited(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
+	if _, err := w.links.Invitation(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
 		t.Errorf("invitation after the proof: %v, want ErrNotFound", err)
 	}
 
@@ -143,7 +143,7 @@ func TestAnInvitationProvesNothing(t *testing.T) {
 	if err := w.links.Invite(t.Context(), "elsewhere", "bob", "@bob_tg"); !errors.Is(err, linking.ErrUnknownDomain) {
 		t.Errorf("invite in an unknown domain: %v, want ErrUnknownDomain", err)
 	}
-	if _, err := w.links.Invited(t.Context(), "", "bob"); !errors.Is(err, linking.ErrNotFound) {
+	if _, err := w.links.Invitation(t.Context(), "", "bob"); !errors.Is(err, linking.ErrNotFound) {
 		t.Errorf("invitation that was refused: %v, want ErrNotFound", err)
 	}
 }
@@ -154,15 +154,15 @@ func TestUsersAreListedInOrderAndFound(t *testing.T) {
 	w.link("", "alice", alice)
 	w.link("", "bob", bob)
 	blocked := w.link("", "dave", linking.Chat{BotID: botID, ID: 5004, Type: "private", FirstName: "Dave"})
-	w.noError("block", w.links.Blocked(t.Context(), botID, blocked.ChatID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, blocked.ChatID))
 	w.link("", "erin", mallory)
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "erin"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "erin"))
 	w.start(linking.StartRequest{User: "frank"})
 	inCorp := alice
 	inCorp.BotID = otherBot
 	w.link("corp", "aaron", inCorp)
 	for user, handle := range map[string]string{"adam": "@adam_new", "bob": "@bob_new", "zoe": "@zoe_new"} {
-		w.noError("invite", w.links.Invite(t.Context(), "", user, handle))
+		w.NoError("invite", w.links.Invite(t.Context(), "", user, handle))
 	}
 
 	for _, tt := range []struct {
@@ -259,7 +259,7 @@ func TestAStepThatFailsLeavesNothingBehind(t *testing.T) {
 		needs []string
 	}
 	w := newWorld(t)
-	store := &faultyStore{Store: w.db}
+	store := &faultyStore{Store: w.DB}
 	faulty := w.service(store)
 	w.link("", "alice", bob) // to be replaced
 	l, token := w.start(linking.StartRequest{User: "alice"})
@@ -300,7 +300,7 @@ func TestAStepThatFailsLeavesNothingBehind(t *testing.T) {
 				t.Errorf("%s with a failing %s (-before +after):\n%s", s.name, store.failing, diff)
 			}
 		}
-		w.noError(s.name+" without a fault", s.do(w.links))
+		w.NoError(s.name+" without a fault", s.do(w.links))
 		if cmp.Equal(before, state()) {
 			t.Errorf("%s without a fault changes nothing", s.name)
 		}
@@ -314,8 +314,8 @@ func TestUnlinkingTakesBackWhatIsQueued(t *testing.T) {
 	w.link("", "alice", alice)
 	w.link("", "bob", alice)
 	queue := func(id, user, purpose string) {
-		now := w.clock.Now()
-		w.noError("queue", w.db.UpdateLinks(t.Context(), func(tx linking.Tx) error {
+		now := w.Clock.Now()
+		w.NoError("queue", w.DB.UpdateLinks(t.Context(), func(tx linking.Tx) error {
 			return tx.Enqueue(delivery.Message{
 				ID: id, User: user, BotID: botID, ChatID: alice.ID, Lane: delivery.LaneAlert, Purpose: purpose,
 				Body: delivery.Compose(delivery.Plain("x")), Created: now, Expires: now.Add(time.Hour),
@@ -326,12 +326,12 @@ func TestUnlinkingTakesBackWhatIsQueued(t *testing.T) {
 	queue("msg_code", "", "login") // a caller's code that went by the handle
 	queue("msg_reply", "", delivery.PurposeReply)
 	queue("msg_bob", "bob", "")
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	for id, want := range map[string]delivery.Status{
 		"msg_alert": delivery.StatusCanceled, "msg_code": delivery.StatusCanceled,
 		"msg_reply": delivery.StatusQueued, "msg_bob": delivery.StatusQueued,
 	} {
-		m, err := w.db.Load(t.Context(), id)
+		m, err := w.DB.Load(t.Context(), id)
 		if err != nil || m.Status != want {
 			t.Errorf("%s is %s, want %s (%v)", id, m.Status, want, err)
 		}

@@ -5,15 +5,15 @@ import (
 	"errors"
 )
 
-// User is somebody at a server who has a link, an invitation, or both.
+// User is a user of a server with a link, an invitation, or both.
 type User struct {
 	ID         string
-	Link       *Link       // the current one; nil without
-	Invitation *Invitation // nil without
+	Link       *Link       // the current one; may be nil
+	Invitation *Invitation // may be nil
 }
 
-// Users answers who has a link or an invitation, in the order of their ids, at most limit of them, behind the user after. A query keeps
-// those whose id, handle or name contains it, or the handle of whose invitation does.
+// Users returns at most limit users with a link or an invitation, ordered by id, after the user after. A query selects
+// users whose id, handle, name or invited handle contains it.
 func (s *Service) Users(ctx context.Context, domain, query, after string, limit int) ([]User, error) {
 	var users []User
 	err := s.store.ViewLinks(ctx, func(tx Tx) error {
@@ -25,11 +25,11 @@ func (s *Service) Users(ctx context.Context, domain, query, after string, limit 
 		if err != nil {
 			return err
 		}
-		users = merged(links, invitations, limit)
+		users = mergeUsers(links, invitations, limit)
 		if query == "" {
 			return nil
 		}
-		for i := range users { // a query may have found one of the two only
+		for i := range users { // the query may have found only one of the two
 			if err := users[i].complete(tx, domain); err != nil {
 				return err
 			}
@@ -39,8 +39,8 @@ func (s *Service) Users(ctx context.Context, domain, query, after string, limit 
 	return users, err
 }
 
-// merged joins links and invitations, both in the order of their users, up to limit.
-func merged(links []Link, invitations []Invitation, limit int) []User {
+// mergeUsers merges links and invitations, both sorted by user, up to limit.
+func mergeUsers(links []Link, invitations []Invitation, limit int) []User {
 	var users []User
 	for len(users) < limit && len(links)+len(invitations) > 0 {
 		var u User
@@ -58,7 +58,7 @@ func merged(links []Link, invitations []Invitation, limit int) []User {
 	return users
 }
 
-// complete looks for the link or the invitation that is not there yet.
+// complete adds the link or the invitation that is missing.
 func (u *User) complete(tx Tx, domain string) error {
 	if u.Link == nil {
 		switch l, err := tx.CurrentLink(domain, u.ID); {

@@ -14,7 +14,7 @@ import (
 // chatID is a numeric chat id; a username never begins with a digit or a minus.
 var chatID = regexp.MustCompile(`^@*(-?[0-9]{1,15})$`)
 
-// recipient finds the chat of a request and whether it may be written to.
+// recipient finds the chat of a request and checks whether telegate may write to it.
 func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 	if r.User != "" {
 		to, err := tx.Recipient(r.Domain, r.User)
@@ -26,7 +26,7 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 		case err != nil:
 			return to, err
 		}
-		return to, s.inGoodStanding(tx, r, to)
+		return to, s.checkSignInAllowed(tx, r, to)
 	}
 	to, err := s.byHandle(tx, r)
 	if err != nil {
@@ -35,10 +35,10 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 	return to, s.mayWrite(tx, r, to)
 }
 
-// mayWrite tells whether a chat that is not addressed by its user may be written to.
+// mayWrite checks whether telegate may write to a chat that was addressed by handle.
 func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
 	if to.Blocked {
-		return ErrRecipientUnknown // pressing Start again heals it, as for somebody who never has
+		return ErrRecipientUnknown // as if they had never pressed Start; pressing it helps
 	}
 	proven, err := tx.Proven(r.Domain, to.BotID, to.ChatID, time.Time{})
 	if err != nil {
@@ -47,43 +47,44 @@ func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
 	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
 		return ErrUnproven
 	}
-	return s.inGoodStanding(tx, r, to)
+	return s.checkSignInAllowed(tx, r, to)
 }
 
-// inGoodStanding: what stops telegate's own codes stops a caller's sign-in codes too (OWASP ASVS 6.3.4: no weaker way).
-func (s *Service) inGoodStanding(tx Tx, r Request, to Recipient) error {
+// checkSignInAllowed: what stops telegate's own codes also stops a caller's sign-in codes (OWASP ASVS 6.3.4: no weaker
+// path).
+func (s *Service) checkSignInAllowed(tx Tx, r Request, to Recipient) error {
 	if r.Purpose != Login {
 		return nil
 	}
-	standing, err := tx.Standing(r.Domain, to.BotID, to.ChatID)
+	block, err := tx.SignInBlock(r.Domain, to.BotID, to.ChatID)
 	if err != nil {
 		return err
 	}
-	if standing.Suspended {
+	if block.Suspended {
 		return ErrSuspended
 	}
-	if wait := standing.CoolingUntil.Sub(s.now()); wait > 0 {
+	if wait := block.CoolingUntil.Sub(s.now()); wait > 0 {
 		return &CoolingOffError{wait}
 	}
 	return nil
 }
 
-// reach asks who has a handle that a message goes to.
-func (s *Service) reach(ctx context.Context, r Request) error {
+// lookUpHandle asks Telegram who has the handle of a message.
+func (s *Service) lookUpHandle(ctx context.Context, r Request) error {
 	name, err := delivery.Username(r.To)
-	if r.To == "" || err != nil { // told further on
+	if r.To == "" || err != nil { // reported later
 		return nil
 	}
 	botID, _ := s.domains.Bot(r.Domain)
-	found, err := s.domains.Meet(ctx, botID, name)
+	found, err := s.domains.ResolveUsername(ctx, botID, name)
 	if err == nil && !found {
 		err = ErrRecipientUnknown
 	}
 	return err
 }
 
-// byHandle keeps to the chat that the handle meant when the domain first used it. When the name has passed to somebody
-// else, it means the new holder only once he has proven himself in this domain.
+// byHandle returns the chat that the handle meant when the domain first used it. If the username now belongs to another
+// account, it means that account only after it has proven itself in this domain.
 func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 	botID, _ := s.domains.Bot(r.Domain)
 	if m := chatID.FindStringSubmatch(strings.TrimSpace(r.To)); m != nil {
@@ -91,7 +92,7 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 		if err != nil {
 			return Recipient{}, &InvalidError{"to", "not a chat id"}
 		}
-		return known(tx.RecipientByChat(botID, id))
+		return unknownIfNotFound(tx.RecipientByChat(botID, id))
 	}
 	name, err := delivery.Username(r.To)
 	if err != nil {
@@ -111,10 +112,10 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 		}
 	case err != nil:
 		return Recipient{}, err
-	case !held || holder.ChatID == first.ChatID: // a person's chat has the same id with every bot
-		return known(tx.RecipientByChat(botID, first.ChatID))
+	case !held || holder.ChatID == first.ChatID: // a private chat has the same id with every bot
+		return unknownIfNotFound(tx.RecipientByChat(botID, first.ChatID))
 	default:
-		if err := s.handedOver(tx, r, first, holder); err != nil {
+		if err := s.checkNewHolder(tx, r, first, holder); err != nil {
 			return Recipient{}, err
 		}
 	}
@@ -123,9 +124,9 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 	})
 }
 
-// handedOver tells whether a name may mean its new holder: he must have proven himself since it is his. A sign-in code
-// does not follow a name at all while the account it first meant is linked in the domain.
-func (s *Service) handedOver(tx Tx, r Request, first Handle, holder Recipient) error {
+// checkNewHolder checks whether a username may mean its new holder: they must have proven themselves since they got it. A
+// sign-in code never follows a username while the account it first meant is linked in the domain.
+func (s *Service) checkNewHolder(tx Tx, r Request, first Handle, holder Recipient) error {
 	proven, err := tx.Proven(r.Domain, holder.BotID, holder.ChatID, holder.NamedAt)
 	if err != nil {
 		return err
@@ -143,15 +144,15 @@ func (s *Service) handedOver(tx Tx, r Request, first Handle, holder Recipient) e
 	return nil
 }
 
-func known(to Recipient, err error) (Recipient, error) {
+func unknownIfNotFound(to Recipient, err error) (Recipient, error) {
 	if errors.Is(err, ErrNotFound) {
 		return to, ErrRecipientUnknown
 	}
 	return to, err
 }
 
-// Mute stops everything but sign-in codes for a chat until then; a time that is not in the future ends the mute. It
-// lasts LongestMute at most.
+// Mute stops all messages but sign-in codes for a chat until a time, LongestMute ahead at most. A time that is not in the
+// future ends the mute.
 func (s *Service) Mute(ctx context.Context, botID, chatID int64, until time.Time) error {
 	if latest := s.now().Add(LongestMute); until.After(latest) {
 		until = latest
@@ -159,7 +160,7 @@ func (s *Service) Mute(ctx context.Context, botID, chatID int64, until time.Time
 	return s.store.UpdateMessages(ctx, func(tx Tx) error { return tx.SetMute(botID, chatID, until) })
 }
 
-// MutedUntil tells until when a chat is muted; the zero time when it is not.
+// MutedUntil is when the mute of a chat ends; zero if there is none.
 func (s *Service) MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error) {
 	var to Recipient
 	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {

@@ -22,7 +22,7 @@ func TestAUserIsReachedInTheLinkedChatOnly(t *testing.T) {
 	w.met(alice)
 	w.wantRefused("unknown domain", notify.Request{Domain: "elsewhere", User: "alice", Text: "x", Lane: delivery.LaneDirect}, notify.ErrUnknownDomain)
 	w.wantRefused("never linked", direct("alice"), notify.ErrNotLinked)
-	w.noError("invite", w.links.Invite(t.Context(), "", "alice", "alice_tg"))
+	w.NoError("invite", w.links.Invite(t.Context(), "", "alice", "alice_tg"))
 	w.wantRefused("invited only", direct("alice"), notify.ErrNotLinked)
 	if _, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "alice_tg"}); err != nil {
 		t.Fatal(err)
@@ -36,13 +36,13 @@ func TestAUserIsReachedInTheLinkedChatOnly(t *testing.T) {
 	w.wantRefused("in another domain", notify.Request{Domain: "corp", User: "alice", Text: "x", Lane: delivery.LaneDirect}, notify.ErrNotLinked)
 	w.wantRefused("in another case", direct("Alice"), notify.ErrNotLinked)
 
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.wantRefused("blocked", direct("alice"), notify.ErrBlocked)
 	w.wantRefused("a code to whoever has blocked", notify.Request{User: "alice", Text: "1", Lane: delivery.LaneCode, Purpose: notify.Login}, notify.ErrBlocked)
 	w.met(alice)
 	w.send(direct("alice"))
 
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantRefused("unlinked", direct("alice"), notify.ErrNotLinked)
 }
 
@@ -51,8 +51,8 @@ func TestALinkSuspendedForFailuresStillGetsMessages(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	l, err := w.links.Current(t.Context(), "", "alice")
-	w.noError("current link", err)
-	w.noError("suspend", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
+	w.NoError("current link", err)
+	w.NoError("suspend", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
 		return tx.SaveFactor(twofa.Factor{LinkID: l.ID, Suspended: true, Failures: twofa.SuspendAt})
 	}))
 	if m := w.send(direct("alice")).Message; m.ChatID != alice.ID {
@@ -96,7 +96,7 @@ func TestANumericIdReachesWhoeverTheBotHasMet(t *testing.T) {
 	if m := w.send(alert).Message; m.ChatID != group.ID {
 		t.Errorf("goes to chat %d, want the group", m.ChatID)
 	}
-	w.noError("kicked", w.links.Blocked(t.Context(), botID, group.ID))
+	w.NoError("kicked", w.links.ChatBlocked(t.Context(), botID, group.ID))
 	w.wantRefused("kicked out of the group", alert, notify.ErrRecipientUnknown)
 }
 
@@ -107,7 +107,7 @@ func TestAHandleTheBotHasNotMetIsUnknown(t *testing.T) {
 	w.wantRefused("met by another bot", to("erin_tg"), notify.ErrRecipientUnknown)
 	w.met(alice)
 	w.send(to("alice_tg"))
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.wantRefused("blocked", to("alice_tg"), notify.ErrRecipientUnknown)
 	w.met(alice)
 	w.send(to("alice_tg"))
@@ -162,14 +162,14 @@ func TestATakenOverHandleIsNotProvenByAnOlderLink(t *testing.T) {
 	code := notify.Request{To: "@alice_tg", Text: "123456", Lane: delivery.LaneCode, Purpose: notify.Login}
 	w.send(message)
 
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	heir := mallory
 	heir.Username = "alice_tg"
 	w.met(heir)
 	w.wantRefused("message", message, notify.ErrRecipientChanged)
 	w.wantRefused("code", code, notify.ErrRecipientChanged)
 
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	w.link("", "mallory", heir)
 	w.wantRefused("code while alice is linked", code, notify.ErrRecipientChanged)
 	if m := w.send(message).Message; m.ChatID != mallory.ID {
@@ -194,12 +194,12 @@ func TestACallersSignInCodesStopWhereTelegatesOwnDo(t *testing.T) {
 			w := newWorld(t)
 			w.met(alice)
 			w.link("", "alice", alice)
-			w.noError("change the factor", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
+			w.NoError("change the factor", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
 				f, err := tx.Factor("", "alice")
 				if err != nil {
 					return err
 				}
-				c.factor(&f, w.clock.Now())
+				c.factor(&f, w.Clock.Now())
 				return tx.SaveFactor(f)
 			}))
 			for _, r := range []notify.Request{{User: "alice"}, {To: "@alice_tg"}, {To: "5001"}} {
@@ -245,7 +245,7 @@ func TestAHandleThatHasChangedHandsIsRefusedUntilTheNewHolderProvesHimself(t *te
 	}
 	back := alice // and back again: the meaning is mallory's now
 	w.met(linking.Chat{BotID: botID, ID: mallory.ID, Type: "private", Username: "mallory_tg"}, back)
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantRefused("back with its first holder, who is unlinked", message, notify.ErrRecipientChanged)
 }
 
@@ -307,7 +307,7 @@ func TestALimitIsTheLastReasonToRefuse(t *testing.T) {
 	invalid := to("@alice_tg")
 	invalid.Text = ""
 	w.wantInvalid("empty", invalid, "text")
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	if _, err := w.messages.Send(t.Context(), to("@alice_tg")); !errors.Is(err, notify.ErrRecipientUnknown) {
 		t.Errorf("blocked: %v, want ErrRecipientUnknown", err)
 	}

@@ -41,7 +41,7 @@ func TestCrashRepeatsAndSkipsNobody(t *testing.T) {
 			inBubble(t, func(s *station) {
 				const people = 200
 				populate(s, s.db, "", 0, people)
-				a := notify.Announcement{}
+				a := notify.BroadcastRequest{}
 				for n := range people {
 					if list {
 						a.Users = append(a.Users, user(n))
@@ -71,7 +71,7 @@ func TestCancelStopsEverySendThatHasNotBegun(t *testing.T) {
 				const people = 2200
 				populate(s, s.db, "", 0, people)
 				s.tg.latency = 700 * time.Millisecond
-				id := s.announce(notify.Announcement{})
+				id := s.announce(notify.BroadcastRequest{})
 				time.Sleep(after)
 				r, err := s.broadcaster.Cancel(s.Context(), id)
 				if err != nil || r.Status != notify.BroadcastCanceled {
@@ -115,7 +115,7 @@ func TestCancelEndsWhatTelegramHasPutOff(t *testing.T) {
 			}
 			return &delivery.SendError{Class: delivery.Flood, RetryAfter: 10 * time.Second, Err: errors.New("429")}
 		}
-		id := s.announce(notify.Announcement{})
+		id := s.announce(notify.BroadcastRequest{})
 		time.Sleep(120 * time.Millisecond) // on its way to user 1
 		if _, err := s.broadcaster.Cancel(s.Context(), id); err != nil {
 			s.Fatal(err)
@@ -133,7 +133,7 @@ func TestCancelEndsWhatTelegramHasPutOff(t *testing.T) {
 func TestCancelSurvivesACrash(t *testing.T) {
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 500)
-		id := s.announce(notify.Announcement{})
+		id := s.announce(notify.BroadcastRequest{})
 		time.Sleep(time.Second)
 		err := s.db.UpdateBroadcasts(s.Context(), func(tx notify.BroadcastTx) error { // the cancel's commit, and nothing behind it
 			b, err := tx.Broadcast(id)
@@ -158,7 +158,7 @@ func TestCancelSurvivesACrash(t *testing.T) {
 func TestOfManyCancelsOneCounts(t *testing.T) {
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 1000)
-		id := s.announce(notify.Announcement{})
+		id := s.announce(notify.BroadcastRequest{})
 		errs := make(chan error, 16)
 		for range cap(errs) {
 			go func() {
@@ -187,7 +187,7 @@ func TestOfManyCancelsOneCounts(t *testing.T) {
 func TestUnlinkTakesTheMessageBack(t *testing.T) {
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 100)
-		id := s.announce(notify.Announcement{})
+		id := s.announce(notify.BroadcastRequest{})
 		time.Sleep(time.Second)
 		if err := s.links.Unlink(s.Context(), "", user(99)); err != nil {
 			s.Fatal(err)
@@ -220,6 +220,9 @@ func (k *sink) work(done <-chan struct{}) {
 }
 
 func TestAHundredThousandRecipientsStreamThroughBoundedMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: 100,000 recipients")
+	}
 	const people, linked, bound = notify.MaxAudience, 10_000, 24 << 20
 	k := &sink{queued: make(chan delivery.Queued, 10_000)}
 	k.db = dbtest.OpenAt(t, filepath.Join(t.TempDir(), "telegate.db"), time.Now, func(queued []delivery.Queued) {
@@ -248,7 +251,7 @@ func TestAHundredThousandRecipientsStreamThroughBoundedMemory(t *testing.T) {
 
 	before := heap()
 	begun := time.Now()
-	a, err := b.Announce(ctx, notify.Announcement{Text: "Maintenance at 20:00.", Users: list})
+	a, err := b.Create(ctx, notify.BroadcastRequest{Text: "Maintenance at 20:00.", Users: list})
 	if err != nil {
 		t.Fatal(err)
 	}

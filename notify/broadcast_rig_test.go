@@ -178,12 +178,12 @@ func populate(t testing.TB, d *db.DB, domain string, from, to int) {
 }
 
 // announce accepts a broadcast.
-func (s *station) announce(a notify.Announcement) string {
+func (s *station) announce(a notify.BroadcastRequest) string {
 	s.Helper()
 	if a.Text == "" {
 		a.Text = "Maintenance at 20:00."
 	}
-	done, err := s.broadcaster.Announce(s.Context(), a)
+	done, err := s.broadcaster.Create(s.Context(), a)
 	if err != nil {
 		s.Fatalf("announce: %v", err)
 	}

@@ -26,7 +26,7 @@ func TestBroadcastReachesEverybodyOnceAtTheBotsPace(t *testing.T) {
 		populate(s, s.db, "", 0, 300)
 		populate(s, s.db, "corp", 300, 310)
 		begun := time.Now()
-		id := s.announce(notify.Announcement{})
+		id := s.announce(notify.BroadcastRequest{})
 		r := s.ends(id, time.Minute)
 		if got, want := outcomes(r), "done: waiting 0 queued 0 sending 0 delivered 300 failed 0 expired 0 canceled 0 unknown 0 map[]"; got != want {
 			s.Errorf("%s, want %s", got, want)
@@ -53,12 +53,12 @@ func TestWhoIsNotReachedHasAnOutcomeWithItsReason(t *testing.T) {
 		populate(s, s.db, "", 0, 5)
 		chat := func(n int) linking.Chat { return linking.Chat{BotID: botID, ID: chatOf(n), Type: "private"} }
 		for n := range 5 {
-			if err := s.links.Met(s.Context(), chat(n)); err != nil {
+			if err := s.links.ChatStarted(s.Context(), chat(n)); err != nil {
 				s.Fatal(err)
 			}
 		}
 		messages := notify.New(s.db, s.domains, s.dispatcher, time.Now, nil)
-		if err := errors.Join(messages.Mute(s.Context(), botID, chatOf(1), time.Now().Add(time.Hour)), s.links.Blocked(s.Context(), botID, chatOf(2))); err != nil {
+		if err := errors.Join(messages.Mute(s.Context(), botID, chatOf(1), time.Now().Add(time.Hour)), s.links.ChatBlocked(s.Context(), botID, chatOf(2))); err != nil {
 			s.Fatal(err)
 		}
 		s.tg.fault = func(chat int64, _ int) *delivery.SendError {
@@ -68,7 +68,7 @@ func TestWhoIsNotReachedHasAnOutcomeWithItsReason(t *testing.T) {
 			return &delivery.SendError{Class: delivery.RecipientPermanent, Err: errors.New("403"), Failure: delivery.Failure{Reason: delivery.ReasonDeactivated, Detail: "Gone."}}
 		}
 		list := []string{user(0), user(1), user(2), user(3), "nobody", user(0), "nobody"}
-		id := s.announce(notify.Announcement{Users: list})
+		id := s.announce(notify.BroadcastRequest{Users: list})
 		r := s.ends(id, time.Minute)
 		if r.Audience != (notify.Audience{Reachable: 3, Unlinked: 1, Blocked: 1}) {
 			s.Errorf("counted %+v", r.Audience)
@@ -79,7 +79,7 @@ func TestWhoIsNotReachedHasAnOutcomeWithItsReason(t *testing.T) {
 			s.Errorf("%s, want %s", got, want)
 		}
 		// The same to everybody: nobody is unlinked there, and user 4 is reached.
-		r = s.ends(s.announce(notify.Announcement{}), time.Minute)
+		r = s.ends(s.announce(notify.BroadcastRequest{}), time.Minute)
 		want = "done: waiting 0 queued 0 sending 0 delivered 2 failed 3 expired 0 canceled 0 unknown 0 map[blocked_by_user:1 muted:1 user_deactivated:1]"
 		if got := outcomes(r); got != want {
 			s.Errorf("to everybody: %s, want %s", got, want)
@@ -92,8 +92,8 @@ func TestBroadcastWaitsForItsTimeAndGoesToWhoIsLinkedThen(t *testing.T) {
 		populate(s, s.db, "", 0, 3)
 		list := []string{user(0), user(1), user(2)}
 		at := time.Now().Add(3 * time.Hour)
-		everybody := s.announce(notify.Announcement{SendAt: at, TTL: time.Minute})
-		some := s.announce(notify.Announcement{SendAt: at, Users: list})
+		everybody := s.announce(notify.BroadcastRequest{SendAt: at, TTL: time.Minute})
+		some := s.announce(notify.BroadcastRequest{SendAt: at, Users: list})
 		s.stop() // a restart changes nothing
 		s.start()
 		s.pass(time.Hour)
@@ -139,9 +139,12 @@ var fourParts = strings.Repeat("€", 4*4000)
 
 // What cannot leave in its time expires with the reason, whether it had become a message or not.
 func TestBroadcastOfADomainWithoutABotExpires(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: days of rounds")
+	}
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 500)
-		id := s.announce(notify.Announcement{Text: fourParts, SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
+		id := s.announce(notify.BroadcastRequest{Text: fourParts, SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
 		s.stop()
 		delete(s.bots, botID)
 		delete(s.domains.bots, "")
@@ -161,7 +164,7 @@ func TestBroadcastOfADomainWithoutABotExpires(t *testing.T) {
 func TestBroadcastIsNotSentAfterItsTime(t *testing.T) {
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 3)
-		id := s.announce(notify.Announcement{SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
+		id := s.announce(notify.BroadcastRequest{SendAt: time.Now().Add(time.Minute), TTL: time.Hour})
 		s.stop()
 		time.Sleep(2 * time.Hour)
 		s.start()
@@ -176,15 +179,18 @@ func TestBroadcastIsNotSentAfterItsTime(t *testing.T) {
 
 // Several broadcasts go on side by side, each with a share of the window.
 func TestBroadcastsShareTheWindow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: thousands of messages")
+	}
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 3000)
 		populate(s, s.db, "corp", 3000, 3150)
-		first := s.announce(notify.Announcement{})
+		first := s.announce(notify.BroadcastRequest{})
 		s.pass(time.Second)
 		if n := s.open(); n < 1900 || n > 2000 {
 			s.Errorf("%d messages wait, want a window of 2000", n)
 		}
-		second := s.announce(notify.Announcement{Domain: "corp"})
+		second := s.announce(notify.BroadcastRequest{Domain: "corp"})
 		s.pass(time.Second)
 		if got := s.get(second).Tally.Outcomes; got.Waiting > 0 {
 			s.Errorf("the second waits for the first: %+v", got)
@@ -206,9 +212,12 @@ func TestBroadcastsShareTheWindow(t *testing.T) {
 
 // A long text with its file takes much room, so that fewer of it wait at a time.
 func TestLargeBroadcastsWaitInSmallerNumbers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: large texts")
+	}
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 400)
-		id := s.announce(notify.Announcement{Text: strings.Repeat("€", 99_000)})
+		id := s.announce(notify.BroadcastRequest{Text: strings.Repeat("€", 99_000)})
 		s.pass(200 * time.Millisecond)
 		if n := s.open(); n < 150 || n > 200 {
 			s.Errorf("%d messages of 400 KB wait, want 200 at most", n)
@@ -224,7 +233,7 @@ func TestAnnouncementsThatContradictTheRules(t *testing.T) {
 	inBubble(t, func(s *station) {
 		populate(s, s.db, "", 0, 1)
 		now := time.Now()
-		for field, list := range map[string][]notify.Announcement{
+		for field, list := range map[string][]notify.BroadcastRequest{
 			"users":   {{Users: []string{}, Text: "hi"}, {Users: make([]string, notify.MaxAudience+1), Text: "hi"}},
 			"text":    {{}, {Text: " "}, {Text: "a\x00b"}, {Text: strings.Repeat("x", delivery.MaxTextUnits+1)}},
 			"ttl":     {{Text: "hi", TTL: 9 * time.Second}, {Text: "hi", TTL: 7*24*time.Hour + 1}, {Text: "hi", TTL: -1}},
@@ -232,26 +241,26 @@ func TestAnnouncementsThatContradictTheRules(t *testing.T) {
 		} {
 			for _, a := range list {
 				var invalid *notify.InvalidError
-				if _, err := s.broadcaster.Announce(s.Context(), a); !errors.As(err, &invalid) || invalid.Field != field || invalid.Detail == "" {
+				if _, err := s.broadcaster.Create(s.Context(), a); !errors.As(err, &invalid) || invalid.Field != field || invalid.Detail == "" {
 					s.Errorf("%s: %v", field, err)
 				}
 			}
 		}
 		var html *delivery.HTMLError
-		if _, err := s.broadcaster.Announce(s.Context(), notify.Announcement{Text: "<b>", HTML: true}); !errors.As(err, &html) {
+		if _, err := s.broadcaster.Create(s.Context(), notify.BroadcastRequest{Text: "<b>", HTML: true}); !errors.As(err, &html) {
 			s.Errorf("HTML: %v", err)
 		}
-		if _, err := s.broadcaster.Announce(s.Context(), notify.Announcement{Domain: "nowhere", Text: "hi"}); !errors.Is(err, notify.ErrUnknownDomain) {
+		if _, err := s.broadcaster.Create(s.Context(), notify.BroadcastRequest{Domain: "nowhere", Text: "hi"}); !errors.Is(err, notify.ErrUnknownDomain) {
 			s.Errorf("unknown domain: %v", err)
 		}
 		var nobody *notify.NoRecipientsError
-		if _, err := s.broadcaster.Announce(s.Context(), notify.Announcement{Domain: "corp", Text: "hi"}); !errors.As(err, &nobody) {
+		if _, err := s.broadcaster.Create(s.Context(), notify.BroadcastRequest{Domain: "corp", Text: "hi"}); !errors.As(err, &nobody) {
 			s.Errorf("nobody: %v", err)
 		}
 		if list, err := s.broadcaster.List(s.Context(), "", "", 10); err != nil || len(list) != 0 {
 			s.Errorf("stored: %v, %v", list, err)
 		}
-		if r := s.get(s.announce(notify.Announcement{SendAt: now.Add(-time.Minute)})); !r.SendAt.Equal(now) && r.SendAt.Sub(now).Abs() > time.Millisecond {
+		if r := s.get(s.announce(notify.BroadcastRequest{SendAt: now.Add(-time.Minute)})); !r.SendAt.Equal(now) && r.SendAt.Sub(now).Abs() > time.Millisecond {
 			s.Errorf("a minute ago is sent at %v, it is %v", r.SendAt, now)
 		}
 		if _, err := s.broadcaster.Get(s.Context(), "bc_nothing"); !errors.Is(err, notify.ErrBroadcastNotFound) {
@@ -272,9 +281,9 @@ func TestTheEstimateGoesByThePaceOfTheSender(t *testing.T) {
 			delivery.UserSession: 24*time.Hour + 500*time.Second, // 6 a minute, 200 a day
 		} {
 			s.domains.bots[""] = bot
-			a, err := s.broadcaster.Announce(s.Context(), notify.Announcement{Text: "news", DryRun: true})
-			if err != nil || a.Takes != want {
-				s.Errorf("bot %d: 250 messages take %v (%v), want %v", bot, a.Takes, err, want)
+			a, err := s.broadcaster.Create(s.Context(), notify.BroadcastRequest{Text: "news", DryRun: true})
+			if err != nil || a.Duration != want {
+				s.Errorf("bot %d: 250 messages take %v (%v), want %v", bot, a.Duration, err, want)
 			}
 		}
 	})

@@ -9,25 +9,24 @@ import (
 	"telegate/delivery"
 )
 
-// How a broadcast flows into the outbox. A window bounds its unsent messages: enough to keep a bot busy while more are
-// made, few enough for any number of recipients to fit into memory. A batch bounds one transaction to a few
-// milliseconds, since every sign-in waits for the writer too.
+// A window bounds the unsent messages of broadcasts: enough to keep a bot busy, few enough for memory with any number of
+// recipients. A batch bounds one transaction to a few milliseconds, because every sign-in waits for the writer too.
 const (
 	window      = 2000      // unsent messages of all broadcasts together …
 	windowBytes = 16 << 20  // … and the bytes of their bodies
-	minWindow   = 200       // unless there are very many broadcasts: at least so many of each
-	batch       = ListPiece // recipients made messages in one transaction
+	minWindow   = 200       // at least this many of each broadcast, even if there are many
+	batch       = ListPiece // messages created in one transaction
 	cancelBatch = 200       // messages canceled in one transaction
 
-	breather   = 20 * time.Millisecond  // between two rounds, however much news there is
-	sweepAgain = 100 * time.Millisecond // while the dispatcher holds messages of a canceled broadcast
-	retryStore = time.Second            // after the database has failed
-	longestNap = time.Minute            // so that a clock that is set does not delay a broadcast
+	minPause    = 20 * time.Millisecond  // between two rounds
+	cancelRetry = 100 * time.Millisecond // while the dispatcher sends messages of a canceled broadcast
+	retryStore  = time.Second            // after a database error
+	maxSleep    = time.Minute            // so that setting the clock does not delay a broadcast
 )
 
-// Run turns the recipients of broadcasts into messages, as many at a time as the window has room for, and writes down the
-// end of a broadcast whose messages have all ended. It is woken by commits that bring it something to do (BroadcastNews)
-// and by the time the next broadcast is due. It returns nil when the context ends.
+// Run turns recipients into messages, as many as the window has room for, and stores the end of a broadcast when all its
+// messages have ended. Commits that give it work (BroadcastNews) and the time of the next broadcast wake it. It returns nil
+// when the context ends.
 func (b *Broadcaster) Run(ctx context.Context) error {
 	news, stop := b.o.Watcher.Watch(BroadcastNews)
 	defer stop()
@@ -44,15 +43,15 @@ func (b *Broadcaster) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(breather):
+		case <-time.After(minPause):
 		}
 	}
 }
 
-// round does one step for each broadcast that is to be looked after, so that none waits for another, and answers how
-// long until the next round if there is no news.
+// round does one step for each active broadcast, so that none waits for another. It returns the time until the next round
+// if nothing wakes it.
 func (b *Broadcaster) round(ctx context.Context) time.Duration {
-	nap := longestNap
+	sleep := maxSleep
 	for more := true; more && ctx.Err() == nil; {
 		more = false
 		var active []ActiveBroadcast
@@ -63,40 +62,40 @@ func (b *Broadcaster) round(ctx context.Context) time.Duration {
 			return err
 		})
 		if err != nil {
-			return b.trouble(ctx, "", err)
+			return b.logRetry(ctx, "", err)
 		}
-		nap = longestNap
+		sleep = maxSleep
 		if !next.IsZero() {
-			nap = min(nap, next.Sub(now))
+			sleep = min(sleep, next.Sub(now))
 		}
 		for _, a := range active {
 			again, wait, err := b.step(ctx, a, len(active))
 			if err != nil {
-				again, wait = false, b.trouble(ctx, a.ID, err)
+				again, wait = false, b.logRetry(ctx, a.ID, err)
 			}
-			more, nap = more || again, min(nap, wait)
+			more, sleep = more || again, min(sleep, wait)
 		}
 	}
-	return nap
+	return sleep
 }
 
-func (b *Broadcaster) trouble(ctx context.Context, id string, err error) time.Duration {
+func (b *Broadcaster) logRetry(ctx context.Context, id string, err error) time.Duration {
 	if ctx.Err() == nil {
-		b.o.Logger.Error("a broadcast does not get on; trying again", "broadcast", id, "error", err)
+		b.o.Logger.Error("broadcast stalled, retrying", "broadcast", id, "error", err)
 	}
 	return retryStore
 }
 
-// step takes one broadcast a little further. again: there is more to do at once; wait: look again after that long.
+// step does the next step of one broadcast. again: there is more to do now; wait: time until the next check.
 func (b *Broadcaster) step(ctx context.Context, a ActiveBroadcast, active int) (again bool, wait time.Duration, err error) {
-	wait = longestNap
+	wait = maxSleep
 	switch {
 	case a.Open == 0 && (a.Expanded || a.Status == BroadcastCanceled):
 		return false, wait, b.finish(ctx, a.Broadcast)
 	case a.Status == BroadcastCanceled:
 		canceled, skipped, err := b.cancelQueued(ctx, a.ID)
 		if skipped > 0 {
-			wait = sweepAgain
+			wait = cancelRetry
 		}
 		return canceled > 0, wait, err
 	case !a.Expanded && share(a.BodySize, active)-a.Open >= batch:
@@ -105,13 +104,13 @@ func (b *Broadcaster) step(ctx context.Context, a ActiveBroadcast, active int) (
 	return false, wait, nil
 }
 
-// share is how many unsent messages a broadcast may have.
+// share is how many unsent messages each broadcast may have.
 func share(bodySize, active int) int {
 	return max(minWindow, min(window, windowBytes/max(1, bodySize))/active)
 }
 
-// expand makes messages of the next recipients. That and how far it has come are one commit, so a crash neither skips nor
-// repeats anybody.
+// expand creates messages for the next recipients. The cursor is stored in the same commit, so a crash neither skips nor
+// repeats a recipient.
 func (b *Broadcaster) expand(ctx context.Context, id string) error {
 	return b.o.Store.UpdateBroadcasts(ctx, func(tx BroadcastTx) error {
 		bc, err := tx.Broadcast(id)
@@ -136,8 +135,8 @@ func (b *Broadcaster) expand(ctx context.Context, id string) error {
 	})
 }
 
-// nextRecipients are those who get their messages next; nobody when all have theirs. In a list, a user without a linked
-// chat is a recipient without one.
+// nextRecipients returns the next recipients; none at the end. A listed user without a linked chat becomes a recipient
+// without a chat.
 func nextRecipients(tx BroadcastTx, bc Broadcast) ([]Recipient, error) {
 	if bc.Everybody {
 		return tx.LinkedAfter(bc.Domain, bc.Cursor, batch)
@@ -159,12 +158,12 @@ func nextRecipients(tx BroadcastTx, bc Broadcast) ([]Recipient, error) {
 	return to, nil
 }
 
-// message is what one recipient gets; one that cannot arrive is there for the record only, with the reason.
+// message makes the message for one recipient. If it cannot arrive, it is stored as failed with the reason.
 func (b *Broadcaster) message(bc Broadcast, to Recipient) delivery.Message {
 	now := b.o.Now()
 	m := delivery.Message{
 		ID: delivery.NewMessageID(now), Domain: bc.Domain, User: to.User, BotID: to.BotID, ChatID: to.ChatID,
-		Lane: delivery.LaneBroadcast, Silent: bc.Silent, Body: noted(bc.Body, b.o.Domains, bc.Domain, to), Broadcast: bc.ID, Status: delivery.StatusFailed,
+		Lane: delivery.LaneBroadcast, Silent: bc.Silent, Body: withFileNote(bc.Body, b.o.Domains, bc.Domain, to), Broadcast: bc.ID, Status: delivery.StatusFailed,
 		Created: now, Expires: bc.Deadline(),
 	}
 	switch {
@@ -176,12 +175,12 @@ func (b *Broadcaster) message(bc Broadcast, to Recipient) delivery.Message {
 	case to.Blocked:
 		m.Failure = &delivery.Failure{
 			Reason: delivery.ReasonBlockedByUser,
-			Detail: "The person has blocked the bot; a tap on Start in the chat ends that.",
+			Detail: "The user has blocked the bot; a tap on Start in the chat unblocks it.",
 		}
 	case now.Before(to.MutedUntil):
-		m.Failure = muted(to)
+		m.Failure = mutedFailure(to)
 	case !now.Before(m.Expires):
-		m.Status, m.Failure = delivery.StatusExpired, b.late(bc.Domain)
+		m.Status, m.Failure = delivery.StatusExpired, b.expiredFailure(bc.Domain)
 	default:
 		m.Status = delivery.StatusQueued
 		return m
@@ -190,21 +189,21 @@ func (b *Broadcaster) message(bc Broadcast, to Recipient) delivery.Message {
 	return m
 }
 
-// late says why a recipient's turn had not come before the broadcast lost its worth.
-func (b *Broadcaster) late(domain string) *delivery.Failure {
+// expiredFailure says why the broadcast expired before it reached a recipient.
+func (b *Broadcaster) expiredFailure(domain string) *delivery.Failure {
 	if id, _ := b.o.Domains.Bot(domain); id == 0 {
 		return &delivery.Failure{
 			Reason: delivery.ReasonUnreachable,
-			Detail: fmt.Sprintf("The domain %q has no bot any more, so the broadcast could not leave in its time. Configure one and send it again.", domain),
+			Detail: fmt.Sprintf("The domain %q no longer has a bot, so the broadcast expired. Configure a bot and send it again.", domain),
 		}
 	}
 	return &delivery.Failure{
 		Reason: delivery.ReasonMessageExpired,
-		Detail: "The broadcast's time to live ran out before this recipient's turn; Telegram's limits or a pause held it back.",
+		Detail: "The broadcast expired before it was sent to this recipient: Telegram's limits or a pause delayed it.",
 	}
 }
 
-// finish writes down how a broadcast has ended. All its messages have, so the counts change no more.
+// finish stores the end of a broadcast. All its messages have ended, so the counts are final.
 func (b *Broadcaster) finish(ctx context.Context, bc Broadcast) error {
 	err := b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) error {
 		t, err := tally(tx, bc)
@@ -221,7 +220,7 @@ func (b *Broadcaster) finish(ctx context.Context, bc Broadcast) error {
 	}
 	return b.o.Store.UpdateBroadcasts(ctx, func(tx BroadcastTx) error {
 		now, err := tx.Broadcast(bc.ID)
-		if err != nil || now.Status != bc.Status { // canceled meanwhile: the next round ends it as that
+		if err != nil || now.Status != bc.Status { // canceled meanwhile: the next round ends it
 			return err
 		}
 		return tx.FinishBroadcast(ended)

@@ -9,7 +9,7 @@ import (
 	"telegate/delivery"
 )
 
-// Step is what a moment in the life of a message is about.
+// Step is the kind of a history entry.
 type Step string
 
 const (
@@ -19,19 +19,19 @@ const (
 	StepEnded      Step = "ended"
 )
 
-// Moment is one entry in the history of a message.
-type Moment struct {
+// HistoryEntry is one event in the life of a message.
+type HistoryEntry struct {
 	Time    time.Time
 	Step    Step
 	Attempt delivery.Attempt // of StepAttempt
 	Repeats int              // of StepSuppressed
 	Status  delivery.Status  // of StepEnded
-	Reason  delivery.Reason  // of StepAttempt and StepEnded, where something failed
+	Reason  delivery.Reason  // of StepAttempt and StepEnded, if something failed
 	Detail  string           // a sentence for people
 }
 
-// History answers a message as it stands now, and what has happened to it, in order. ErrNotFound.
-func (s *Service) History(ctx context.Context, id string) (delivery.Message, []Moment, error) {
+// History returns a message with its live status and its history in order. ErrNotFound.
+func (s *Service) History(ctx context.Context, id string) (delivery.Message, []HistoryEntry, error) {
 	var m delivery.Message
 	var attempts []delivery.Attempt
 	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {
@@ -41,48 +41,48 @@ func (s *Service) History(ctx context.Context, id string) (delivery.Message, []M
 		attempts, err = tx.Attempts(id)
 		return err
 	})
-	m = s.judged(m)
-	return m, moments(m, attempts), err
+	m = s.withLiveStatus(m)
+	return m, historyEntries(m, attempts), err
 }
 
-// moments are the history of a message as judged, in order.
-func moments(m delivery.Message, attempts []delivery.Attempt) []Moment {
-	list := []Moment{{Time: m.Created, Step: StepAccepted, Detail: acceptedWords(m)}}
+// historyEntries returns the history of a message in order.
+func historyEntries(m delivery.Message, attempts []delivery.Attempt) []HistoryEntry {
+	list := []HistoryEntry{{Time: m.Created, Step: StepAccepted, Detail: acceptedDetail(m)}}
 	for i, a := range attempts {
-		moment := Moment{Time: a.At, Step: StepAttempt, Attempt: a, Detail: attemptWords(a)}
+		entry := HistoryEntry{Time: a.At, Step: StepAttempt, Attempt: a, Detail: attemptDetail(a)}
 		if i > 0 && a.N > attempts[i-1].N+1 {
-			moment.Detail += fmt.Sprintf(" (%d attempts before this one are not kept.)", a.N-attempts[i-1].N-1)
+			entry.Detail += fmt.Sprintf(" (%d attempts before this one are not stored.)", a.N-attempts[i-1].N-1)
 		}
 		if a.Failure != nil {
-			moment.Reason = a.Failure.Reason
+			entry.Reason = a.Failure.Reason
 		}
-		list = append(list, moment)
+		list = append(list, entry)
 	}
 	if m.Status.Final() {
-		moment := Moment{Time: m.Ended, Step: StepEnded, Status: m.Status, Detail: endedWords(m)}
+		entry := HistoryEntry{Time: m.Ended, Step: StepEnded, Status: m.Status, Detail: endedDetail(m)}
 		if m.Failure != nil {
-			moment.Reason = m.Failure.Reason
+			entry.Reason = m.Failure.Reason
 		}
-		list = append(list, moment)
+		list = append(list, entry)
 	}
 	if m.Suppressed > 0 {
-		list = append(list, Moment{Time: m.SuppressedAt, Step: StepSuppressed, Repeats: m.Suppressed, Detail: suppressedWords(m)})
+		list = append(list, HistoryEntry{Time: m.SuppressedAt, Step: StepSuppressed, Repeats: m.Suppressed, Detail: suppressedDetail(m)})
 	}
-	slices.SortStableFunc(list, func(a, b Moment) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(list, func(a, b HistoryEntry) int { return a.Time.Compare(b.Time) })
 	return list
 }
 
-func acceptedWords(m delivery.Message) string {
-	return fmt.Sprintf("Accepted in the lane %s, on disk; worth sending until %s.", m.Lane, m.Expires.UTC().Format(time.RFC3339))
+func acceptedDetail(m delivery.Message) string {
+	return fmt.Sprintf("Accepted in the lane %s and stored; it expires at %s.", m.Lane, m.Expires.UTC().Format(time.RFC3339))
 }
 
-func attemptWords(a delivery.Attempt) string {
+func attemptDetail(a delivery.Attempt) string {
 	what := fmt.Sprintf("Part %d", a.Part+1)
 	switch a.Outcome {
 	case delivery.OutcomeAccepted:
 		return fmt.Sprintf("%s was accepted by Telegram within %v.", what, a.Took)
 	case delivery.OutcomeUnknown:
-		what += " was sent and no answer came, so it may have arrived."
+		what += " was sent, but no answer came, so it may have arrived."
 	default:
 		what += " was not accepted by Telegram."
 	}
@@ -92,8 +92,8 @@ func attemptWords(a delivery.Attempt) string {
 	return what
 }
 
-// endedWords says how a message has ended; what is not delivered comes with the next step.
-func endedWords(m delivery.Message) string {
+// endedDetail says how a message ended; if it was not delivered, with the next step.
+func endedDetail(m delivery.Message) string {
 	words := "Ended as " + string(m.Status) + "."
 	switch {
 	case m.Status == delivery.StatusDelivered:
@@ -109,6 +109,6 @@ func endedWords(m delivery.Message) string {
 	return words
 }
 
-func suppressedWords(m delivery.Message) string {
-	return fmt.Sprintf("Not sent because of the same dedupe_key within an hour: %d in all, the last at this time.", m.Suppressed)
+func suppressedDetail(m delivery.Message) string {
+	return fmt.Sprintf("Not sent, same dedupe_key within an hour: %d repeats, the last at this time.", m.Suppressed)
 }

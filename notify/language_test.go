@@ -20,12 +20,12 @@ func TestTheNoteBesideAFileIsInTheReadersLanguage(t *testing.T) {
 	for user, note := range map[string]string{
 		"dieter": "\n\nDer ganze Text steht in der angehängten Datei.", "nora": "\n\nThe full text is in the attached file.",
 	} {
-		body := w.load(w.send(notify.Request{User: user, Text: long, Lane: delivery.LaneDirect}).Message.ID).Body
+		body := w.Load(w.send(notify.Request{User: user, Text: long, Lane: delivery.LaneDirect}).Message.ID).Body
 		if text := body.Parts[0].Text.Text; !strings.HasSuffix(text, "…"+note) || strings.Count(text, note) != 1 {
 			t.Errorf("%s reads %q", user, text[len(text)-120:])
 		}
 	}
-	if body := w.load(w.send(notify.Request{To: "@dieter_tg", Admin: true, Text: long, Lane: delivery.LaneDirect}).Message.ID).Body; !strings.HasSuffix(body.Parts[0].Text.Text, "Datei.") {
+	if body := w.Load(w.send(notify.Request{To: "@dieter_tg", Admin: true, Text: long, Lane: delivery.LaneDirect}).Message.ID).Body; !strings.HasSuffix(body.Parts[0].Text.Text, "Datei.") {
 		t.Error("by handle the note is in another language")
 	}
 }

@@ -8,20 +8,21 @@ import (
 	"telegate/delivery"
 )
 
-// Query asks for a page of the messages of a domain, the newest first. The bot's answers to what people write are in no list.
+// Query asks for a page of the messages of a domain, newest first. Lists never contain the bot's answers to what users
+// write.
 type Query struct {
 	Domain    string
-	User      string            // empty: to anybody
-	Broadcast string            // empty: whatever they are part of
+	User      string            // empty: to any user
+	Broadcast string            // empty: of any or none
 	Statuses  []delivery.Status // empty: all
 	Lanes     []delivery.Lane   // empty: all
-	After     string            // the id of the last message of the page before; empty for the first page
+	After     string            // id of the last message of the previous page; empty for the first page
 	Limit     int
 }
 
-// statusWords are what a list can be asked for: each status, and dead for those that mean that it has not arrived. Whether a
-// transport has a message right now is known in memory only, so queued and sending mean the same here.
-var statusWords = map[string][]delivery.Status{
+// statusesByWord are the status filters of a list: each status, and "dead" for messages without known delivery. Only memory
+// knows whether a message is being sent right now, so queued and sending mean the same here.
+var statusesByWord = map[string][]delivery.Status{
 	"queued":    {delivery.StatusQueued, delivery.StatusSending},
 	"sending":   {delivery.StatusQueued, delivery.StatusSending},
 	"delivered": {delivery.StatusDelivered},
@@ -32,13 +33,13 @@ var statusWords = map[string][]delivery.Status{
 	"dead":      {delivery.StatusFailed, delivery.StatusExpired, delivery.StatusUnknown},
 }
 
-// StatusesOf are the statuses that a word means in a list: a status, or dead for what has not arrived. False where it is no such word.
+// StatusesOf returns the statuses that a filter word means; false for an unknown word.
 func StatusesOf(word string) ([]delivery.Status, bool) {
-	statuses, ok := statusWords[word]
+	statuses, ok := statusesByWord[word]
 	return statuses, ok
 }
 
-// List answers a page of messages, without their bodies. ErrNotFound where After is no message of the domain (any more).
+// List returns a page of messages without bodies. ErrNotFound if After is not (or no longer) a message of the domain.
 func (s *Service) List(ctx context.Context, q Query) ([]delivery.Message, error) {
 	var list []delivery.Message
 	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {
@@ -46,16 +47,16 @@ func (s *Service) List(ctx context.Context, q Query) ([]delivery.Message, error)
 		return err
 	})
 	for i, m := range list {
-		list[i] = s.judged(m)
+		list[i] = s.withLiveStatus(m)
 	}
 	return list, err
 }
 
-// Failures are the last messages to some domains that have ended and may not have arrived, at most limit of them, the latest end first.
+// Failures returns the newest dead messages of some domains, at most limit, latest end first.
 func (s *Service) Failures(ctx context.Context, domains []string, limit int) ([]delivery.Message, error) {
 	var all []delivery.Message
 	for _, d := range domains {
-		list, err := s.List(ctx, Query{Domain: d, Statuses: statusWords["dead"], Limit: limit})
+		list, err := s.List(ctx, Query{Domain: d, Statuses: statusesByWord["dead"], Limit: limit})
 		if err != nil {
 			return nil, err
 		}

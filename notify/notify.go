@@ -1,5 +1,5 @@
-// Package notify accepts messages to people: whom they go to, whether that is allowed, and what they say. Accepted means
-// on disk; delivery does the rest.
+// Package notify accepts messages to users: to which chat, whether that is allowed, and with what text. Accepted means
+// stored on disk; package delivery sends them.
 package notify
 
 import (
@@ -13,7 +13,7 @@ import (
 	"telegate/language"
 )
 
-// The numbers of accepting messages.
+// Limits of messages.
 const (
 	MinTTL         = 10 * time.Second
 	MaxTTL         = 7 * 24 * time.Hour
@@ -28,25 +28,25 @@ const (
 	replyTTL       = 10 * time.Minute
 )
 
-// What the API has to tell apart.
+// Errors that the API distinguishes.
 var (
 	ErrNotFound         = delivery.ErrNotFound
 	ErrUnknownDomain    = errors.New("no such domain")
 	ErrNotLinked        = errors.New("the user has no linked chat")
-	ErrBlocked          = errors.New("the user's chat takes nothing from the bot")
+	ErrBlocked          = errors.New("the user's chat accepts nothing from the bot")
 	ErrRecipientUnknown = errors.New("the bot has not met the holder of this handle")
 	ErrRecipientChanged = errors.New("the handle has passed to another Telegram account")
-	ErrUnproven         = errors.New("a handle nobody has proven gets only codes with purpose link")
+	ErrUnproven         = errors.New("a handle that no user has proven gets only codes with purpose link")
 	ErrSuspended        = errors.New("the link is suspended after too many wrong codes")
 	ErrDisabled         = errors.New("msg2factor is off in this domain")
 )
 
-// InvalidError is a request that contradicts itself or the rules; Field names the member at fault.
+// InvalidError: the request is invalid or contradicts itself; Field is the faulty member.
 type InvalidError struct{ Field, Detail string }
 
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Detail }
 
-// RateError says that a chat has been sent as many codes as it may be.
+// RateError: the chat has got as many codes as allowed.
 type RateError struct {
 	Limit      int
 	RetryAfter time.Duration
@@ -54,12 +54,12 @@ type RateError struct {
 
 func (e *RateError) Error() string { return fmt.Sprintf("more than %d codes for one chat", e.Limit) }
 
-// CoolingOffError says that the person has just denied a sign-in.
+// CoolingOffError: the user has just denied a sign-in.
 type CoolingOffError struct{ RetryAfter time.Duration }
 
 func (e *CoolingOffError) Error() string { return "the user has said that a sign-in was not theirs" }
 
-// Purpose of a code that the caller has made itself.
+// Purpose of a code that the caller made.
 type Purpose string
 
 const (
@@ -67,42 +67,42 @@ const (
 	Link  Purpose = "link"  // proves a handle; always allowed
 )
 
-// Recipient is a chat somebody can be reached in.
+// Recipient is a chat that a message can go to.
 type Recipient struct {
 	BotID, ChatID int64
-	User          string // empty where the chat is addressed by handle
+	User          string // empty if the chat is addressed by handle
 	Blocked       bool
 	MutedUntil    time.Time
-	NamedAt       time.Time // since when the chat has its username
-	Language      string    // of the person's Telegram, an IETF tag; can be empty
+	NamedAt       time.Time // when the chat got its username
+	Language      string    // of the user's Telegram, an IETF tag; may be empty
 }
 
-// Standing is what speaks against sending sign-in codes to a chat in a domain.
-type Standing struct {
+// SignInBlock is what blocks sign-in codes to a chat in a domain.
+type SignInBlock struct {
 	Suspended    bool // too many wrong codes
 	CoolingUntil time.Time
 }
 
-// Handle is what a domain means by a username: the chat it reached when the domain first used it (F19).
+// Handle is the chat that a username reached when the domain first used it (F19).
 type Handle struct {
 	Domain, Name  string
 	BotID, ChatID int64
 	Created       time.Time
 }
 
-// Domains answers what has to be known about the configured domains.
+// Domains gives access to the configured domains.
 type Domains interface {
 	Title(domain string) (string, bool)
 	Bot(domain string) (id int64, username string)
 	Msg2Factor(domain string) bool
-	// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+	// Words returns the texts of a domain in the language of the call, else of the user's Telegram, else of the domain.
 	Words(domain, call, person string) *language.Words
-	// Meet makes sure that whoever has a username now is known under it, where that can be asked: delivery.UserSession can,
-	// a bot knows only those who have pressed Start. False where nobody has it. An error of Telegram's is a *delivery.SendError.
-	Meet(ctx context.Context, botID int64, username string) (bool, error)
+	// Meet looks up who has a username now, where possible: delivery.UserSession can ask Telegram; a bot knows only users
+	// who have pressed Start. False if nobody has it. An error from Telegram is a *delivery.SendError.
+	ResolveUsername(ctx context.Context, botID int64, username string) (bool, error)
 }
 
-// Outbox tells what is on its way right now.
+// Outbox reports whether a message is being sent right now.
 type Outbox interface {
 	InFlight(messageID string) bool
 }
@@ -113,41 +113,41 @@ type Store interface {
 	ViewMessages(ctx context.Context, fn func(Tx) error) error
 }
 
-// Tx is one transaction. Everything that finds nothing answers ErrNotFound.
+// Tx is one transaction. A method that finds nothing returns ErrNotFound.
 type Tx interface {
 	Recipient(domain, user string) (Recipient, error)
 	RecipientByUsername(botID int64, username string) (Recipient, error)
 	RecipientByChat(botID, chatID int64) (Recipient, error)
-	// Proven tells whether some user of the domain owns the chat, by a proof that is not older than since.
+	// Proven reports whether a user of the domain owns the chat, by a proof not older than since.
 	Proven(domain string, botID, chatID int64, since time.Time) (bool, error)
-	Standing(domain string, botID, chatID int64) (Standing, error)
+	SignInBlock(domain string, botID, chatID int64) (SignInBlock, error)
 	Handle(domain, name string) (Handle, error)
 	SaveHandle(Handle) error
-	// KeepCode stores a code in place of the one that waits under the same name in the same domain, if any.
+	// KeepCode stores a code; it replaces one that waits for the same username in the same domain.
 	KeepCode(WaitingCode) error
-	// TakeCodes deletes what waits under a username, and answers it.
+	// TakeCodes deletes and returns the codes that wait for a username.
 	TakeCodes(botID int64, username string) ([]WaitingCode, error)
 	SetMute(botID, chatID int64, until time.Time) error
 
 	Message(id string) (delivery.Message, error)
 	Messages(Query) ([]delivery.Message, error)
-	// MessagesBetween lists messages to a user that were under way at some time from since to until, the newest first, if
-	// they were accepted after oldest.
+	// MessagesBetween lists messages to a user that were open at some time from since to until and accepted after oldest,
+	// newest first.
 	MessagesBetween(domain, user string, oldest, since, until time.Time, limit int) ([]delivery.Message, error)
-	// Attempts lists the sends that were tried, in order; of very many the first and the last.
+	// Attempts lists the sends in order; of very many, the first and the last.
 	Attempts(messageID string) ([]delivery.Attempt, error)
 	DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error)
-	// CodesSent counts codes of a purpose to a chat since then, and tells when the oldest of them was.
+	// CodesSent counts codes of a purpose to a chat since a time, and returns when the oldest was sent.
 	CodesSent(botID, chatID int64, purpose string, since time.Time) (int, time.Time, error)
-	// CountSuppressed counts a repeat of a message that is not sent.
+	// CountSuppressed counts a repeat that was not sent.
 	CountSuppressed(id string, now time.Time) error
 	Enqueue(delivery.Message) error
-	// DeadLetter is Message with the body, as far as it has not been wiped.
+	// DeadLetter is Message with its body, unless that was wiped.
 	DeadLetter(id string) (delivery.Message, error)
-	// SetResent notes which message was sent in place of another.
+	// SetResent stores which message replaced another.
 	SetResent(id, resentAs string) error
 
-	// AuditBetween lists what has been written down about a user, the newest first.
+	// AuditBetween lists the audit entries of a user, newest first.
 	AuditBetween(domain, user string, since, until time.Time, limit int) ([]audit.Entry, error)
 	audit.Refusals
 }

@@ -9,7 +9,7 @@ import (
 	"telegate/internal/audit"
 )
 
-// refusalReasons are the errors that concern the recipient, in the words of the audit.
+// refusalReasons are the errors about the recipient, with their audit words.
 var refusalReasons = []struct {
 	err    error
 	reason string
@@ -23,7 +23,7 @@ var refusalReasons = []struct {
 	{ErrUnproven, "recipient_unproven"},
 }
 
-// refusalReason is why a message was refused, if that concerns its recipient.
+// refusalReason returns why a message was refused, if the reason is its recipient.
 func refusalReason(err error) (reason string, ok bool) {
 	var rate *RateError
 	var cooling *CoolingOffError
@@ -32,7 +32,7 @@ func refusalReason(err error) (reason string, ok bool) {
 		return "rate_limited", true
 	case errors.As(err, &cooling):
 		return "cooling_off", true
-	case waiting(err):
+	case isWaiting(err):
 		return "waits_for_start", true
 	}
 	for _, r := range refusalReasons {
@@ -43,9 +43,9 @@ func refusalReason(err error) (reason string, ok bool) {
 	return "", false
 }
 
-// noteRefusal writes a refusal down, under the user or the handle in small letters. It has a transaction of its own, since the one
-// that has refused left nothing behind; should it fail, the caller is told of the refusal all the same.
-func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
+// auditRefusal writes a refusal to the audit, under the user or the lower-case handle. It uses its own transaction, because
+// the refusing one left nothing behind. If it fails, the caller still gets the refusal.
+func (s *Service) auditRefusal(ctx context.Context, r Request, refusal error) {
 	reason, ok := refusalReason(refusal)
 	if !ok {
 		return
@@ -54,16 +54,16 @@ func (s *Service) noteRefusal(ctx context.Context, r Request, refusal error) {
 		Time: s.now(), Event: audit.MessageRefused, Domain: r.Domain, User: r.User, Subject: string(r.Lane), Outcome: reason,
 	}
 	if e.User == "" {
-		e.User = writtenHandle(r.To)
+		e.User = auditHandle(r.To)
 	}
 	err := s.store.UpdateMessages(context.WithoutCancel(ctx), func(tx Tx) error { return audit.Refuse(tx, e) })
 	if err != nil {
-		s.log.ErrorContext(ctx, "a refused message was not written down", "reason", reason, "error", err)
+		s.log.ErrorContext(ctx, "cannot write a refused message to the audit", "reason", reason, "error", err)
 	}
 }
 
-// writtenHandle is how a handle stands in the audit: all spellings of a username alike.
-func writtenHandle(to string) string {
+// auditHandle is the form of a handle in the audit: all spellings of a username become one.
+func auditHandle(to string) string {
 	if name, err := delivery.Username(to); err == nil {
 		return "@" + strings.ToLower(name)
 	}

@@ -10,38 +10,38 @@ import (
 	"telegate/internal/audit"
 )
 
-// ErrTextGone: the text of a dead letter has been wiped, and no other was given.
-var ErrTextGone = errors.New("the text of the message is not kept any more")
+// ErrTextGone: the text of the dead letter was wiped, and no new text was given.
+var ErrTextGone = errors.New("the text of the message is no longer stored")
 
-// ResentError says that something has been sent in place of a message already.
+// ResentError: the message has already been sent again.
 type ResentError struct{ ID string }
 
 func (e *ResentError) Error() string { return "the message has been sent again as " + e.ID }
 
-// NotResendableError says that a message is no dead letter: it has arrived, was canceled, may still arrive, or has lost its
-// worth (a code, an answer of the bot).
+// NotResendableError: the message is no dead letter: it was delivered or canceled, may still arrive, or is useless by now
+// (a code, an answer of the bot).
 type NotResendableError struct{ Status delivery.Status }
 
 func (e *NotResendableError) Error() string {
 	return fmt.Sprintf("a message that is %s is not sent again", e.Status)
 }
 
-// Resend is the wish to send a dead letter again.
+// Resend asks to send a dead letter again.
 type Resend struct {
 	ID     string        // of the dead letter
-	NewID  string        // the id to give what is sent; empty for a fresh one. The same id twice is the same message
-	Text   string        // in place of what was to be sent; empty: as it was
+	NewID  string        // id of the new message; empty for a new id. The same id twice is the same message
+	Text   string        // new text; empty: the old one
 	HTML   bool          // Text is Telegram's HTML subset
-	TTL    time.Duration // 0: as long as the dead letter had
-	Silent *bool         // nil: as it was
+	TTL    time.Duration // 0: as the dead letter had
+	Silent *bool         // nil: as before
 }
 
-// Resend sends a dead letter again: a new message with an outcome of its own, in the same lane, to the chat the user has now,
-// or to the same chat where it was addressed by handle. What stops other messages stops it too; a broadcast's does not
-// become part of the broadcast again. Errors: ErrNotFound, *NotResendableError, *ResentError, ErrTextGone and those of Send.
+// Resend sends a dead letter again as a new message with its own outcome, in the same lane: to the current chat of the
+// user, or to the same chat if it was addressed by handle. All checks of Send apply. A message of a broadcast does not
+// rejoin the broadcast. Errors: ErrNotFound, *NotResendableError, *ResentError, ErrTextGone and those of Send.
 func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 	var a Accepted
-	var asked Request // for the record, should it be refused
+	var asked Request // for the audit, if it is refused
 	err := s.store.UpdateMessages(ctx, func(tx Tx) (err error) {
 		var again bool
 		if a.Message, again, err = earlier(tx, r.NewID); again || err != nil {
@@ -52,7 +52,7 @@ func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 			return err
 		}
 		asked = Request{Domain: dead.Domain, User: dead.User, Lane: dead.Lane, Admin: true}
-		msg, err := s.letter(dead, r)
+		msg, err := s.replacement(dead, r)
 		if err != nil {
 			return err
 		}
@@ -61,8 +61,8 @@ func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 			return err
 		}
 		msg.BotID, msg.ChatID = to.BotID, to.ChatID
-		if r.Text != "" { // else it has been noted already
-			msg.Body = noted(msg.Body, s.domains, dead.Domain, to)
+		if r.Text != "" { // else it has its note already
+			msg.Body = withFileNote(msg.Body, s.domains, dead.Domain, to)
 		}
 		if a, err = s.accept(tx, msg, to); err != nil {
 			return err
@@ -76,15 +76,15 @@ func (s *Service) Resend(ctx context.Context, r Resend) (Accepted, error) {
 	})
 	if err != nil {
 		if asked.User != "" {
-			s.noteRefusal(ctx, asked, err)
+			s.auditRefusal(ctx, asked, err)
 		}
 		return Accepted{}, err
 	}
 	return a, nil
 }
 
-// letter is what goes out in place of a dead letter.
-func (s *Service) letter(dead delivery.Message, r Resend) (delivery.Message, error) {
+// replacement makes the message that replaces a dead letter.
+func (s *Service) replacement(dead delivery.Message, r Resend) (delivery.Message, error) {
 	if _, ok := s.domains.Title(dead.Domain); !ok {
 		return delivery.Message{}, ErrUnknownDomain
 	}
@@ -92,7 +92,7 @@ func (s *Service) letter(dead delivery.Message, r Resend) (delivery.Message, err
 		return delivery.Message{}, &ResentError{dead.ResentAs}
 	}
 	if !dead.Resendable() {
-		return delivery.Message{}, &NotResendableError{s.judged(dead).Status}
+		return delivery.Message{}, &NotResendableError{s.withLiveStatus(dead).Status}
 	}
 	body := dead.Body
 	if r.Text != "" {
@@ -130,7 +130,7 @@ func (s *Service) recipientAgain(tx Tx, dead delivery.Message, asked Request) (R
 	if dead.User != "" {
 		return s.recipient(tx, asked)
 	}
-	to, err := known(tx.RecipientByChat(dead.BotID, dead.ChatID))
+	to, err := unknownIfNotFound(tx.RecipientByChat(dead.BotID, dead.ChatID))
 	if err != nil {
 		return to, err
 	}

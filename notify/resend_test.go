@@ -18,35 +18,35 @@ import (
 
 // end ends a message as the dispatcher does.
 func (w *world) end(id string, status delivery.Status) {
-	w.t.Helper()
-	p := delivery.Progress{ID: id, Status: status, Ended: w.clock.Now()}
+	w.T.Helper()
+	p := delivery.Progress{ID: id, Status: status, Ended: w.Clock.Now()}
 	if status == delivery.StatusFailed {
 		p.Failure = &delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: "Telegram knows no such chat."}
 	}
-	w.noError("end", w.db.SaveProgress(w.t.Context(), p))
+	w.NoError("end", w.DB.SaveProgress(w.T.Context(), p))
 }
 
 // dead sends a message and lets it fail.
 func (w *world) dead(r notify.Request) delivery.Message {
-	w.t.Helper()
+	w.T.Helper()
 	m := w.send(r).Message
 	w.end(m.ID, delivery.StatusFailed)
-	return w.load(m.ID)
+	return w.Load(m.ID)
 }
 
 func (w *world) resend(r notify.Resend) (notify.Accepted, error) {
-	return w.messages.Resend(w.t.Context(), r)
+	return w.messages.Resend(w.T.Context(), r)
 }
 
 // wantNotResent checks that a dead letter is not sent again, and can be as before.
 func (w *world) wantNotResent(what string, r notify.Resend, want error) {
-	w.t.Helper()
+	w.T.Helper()
 	before := w.queued()
 	if _, err := w.resend(r); !errors.Is(err, want) {
-		w.t.Errorf("%s: %v, want %v", what, err, want)
+		w.T.Errorf("%s: %v, want %v", what, err, want)
 	}
-	if w.queued() != before || w.load(r.ID).ResentAs != "" {
-		w.t.Errorf("%s: something was sent", what)
+	if w.queued() != before || w.Load(r.ID).ResentAs != "" {
+		w.T.Errorf("%s: something was sent", what)
 	}
 }
 
@@ -54,16 +54,16 @@ func TestDeadLetterGoesAgainAsItWas(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	old := w.dead(notify.Request{User: "alice", Text: "Disk <b>full</b>", HTML: true, Lane: delivery.LaneAlert, TTL: time.Hour, Silent: true, DedupeKey: "disk"})
-	w.clock.Advance(24 * time.Hour)
+	w.Clock.Advance(24 * time.Hour)
 	a, err := w.resend(notify.Resend{ID: old.ID})
-	w.noError("resend", err)
-	m := w.load(a.Message.ID)
+	w.NoError("resend", err)
+	m := w.Load(a.Message.ID)
 	if m.Body.Parts[0].Text.Text != "Disk full" || len(m.Body.Parts[0].Text.Entities) != 1 || m.Lane != delivery.LaneAlert || !m.Silent ||
 		m.User != "alice" || m.Dedupe != "" || m.Status != delivery.StatusQueued || m.Attempts != 0 ||
-		!m.Created.Equal(w.clock.Now()) || m.Expires.Sub(m.Created) != time.Hour {
+		!m.Created.Equal(w.Clock.Now()) || m.Expires.Sub(m.Created) != time.Hour {
 		t.Errorf("sent again as %+v", m)
 	}
-	if got := w.load(old.ID); got.ResentAs != m.ID || got.Status != delivery.StatusFailed || !got.Ended.Equal(old.Ended) {
+	if got := w.Load(old.ID); got.ResentAs != m.ID || got.Status != delivery.StatusFailed || !got.Ended.Equal(old.Ended) {
 		t.Errorf("the dead letter: %+v", got)
 	}
 	// It may die as well, and then it is that one which goes again.
@@ -73,19 +73,19 @@ func TestDeadLetterGoesAgainAsItWas(t *testing.T) {
 		t.Errorf("again: %v, want it to be sent as %s already", err, m.ID)
 	}
 	_, err = w.resend(notify.Resend{ID: m.ID})
-	w.noError("resend the second", err)
+	w.NoError("resend the second", err)
 }
 
 func TestDeadLetterGoesToTheChatTheUserHasNow(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	old := w.dead(direct("alice"))
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	newPhone := linking.Chat{BotID: botID, ID: 5009, Type: "private", FirstName: "Alice"}
 	w.link("", "alice", newPhone)
 	a, err := w.resend(notify.Resend{ID: old.ID, Text: "Disk <full>", TTL: time.Minute})
-	w.noError("resend", err)
-	if m := w.load(a.Message.ID); m.ChatID != newPhone.ID || m.Body.Parts[0].Text.Text != "Disk <full>" || m.Expires.Sub(m.Created) != time.Minute {
+	w.NoError("resend", err)
+	if m := w.Load(a.Message.ID); m.ChatID != newPhone.ID || m.Body.Parts[0].Text.Text != "Disk <full>" || m.Expires.Sub(m.Created) != time.Minute {
 		t.Errorf("sent again as %+v", m)
 	}
 }
@@ -98,8 +98,8 @@ func TestDeadLetterToAHandleGoesToTheSameChat(t *testing.T) {
 	taken.Username = alice.Username // the name has passed on; the letter does not follow it
 	w.met(taken)
 	a, err := w.resend(notify.Resend{ID: old.ID})
-	w.noError("resend", err)
-	if m := w.load(a.Message.ID); m.ChatID != alice.ID || m.User != "" {
+	w.NoError("resend", err)
+	if m := w.Load(a.Message.ID); m.ChatID != alice.ID || m.User != "" {
 		t.Errorf("sent again as %+v", m)
 	}
 }
@@ -111,11 +111,11 @@ func TestResendKeepsTheRulesOfSending(t *testing.T) {
 	w.met(mallory)
 	toAlice, toBob := w.dead(direct("alice")), w.dead(notify.Request{Domain: "corp", User: "bob", Text: "hello", Lane: delivery.LaneAlert})
 	toChat := w.dead(notify.Request{To: fmt.Sprint(mallory.ID), Text: "hello", Lane: delivery.LaneDirect, Admin: true})
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantNotResent("unlinked", notify.Resend{ID: toAlice.ID}, notify.ErrNotLinked)
-	w.noError("block", w.links.Blocked(t.Context(), botID, bob.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, bob.ID))
 	w.wantNotResent("blocked", notify.Resend{ID: toBob.ID}, notify.ErrBlocked)
-	w.noError("block", w.links.Blocked(t.Context(), botID, mallory.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, mallory.ID))
 	w.wantNotResent("blocked chat", notify.Resend{ID: toChat.ID}, notify.ErrRecipientUnknown)
 	delete(w.domains.titles, "corp")
 	w.wantNotResent("domain that is gone", notify.Resend{ID: toBob.ID}, notify.ErrUnknownDomain)
@@ -127,17 +127,17 @@ func TestResendKeepsTheRulesOfSending(t *testing.T) {
 func TestMutedMessageCanBeSentAgainOnceTheMuteIsOver(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
-	w.noError("mute", w.messages.Mute(t.Context(), botID, alice.ID, w.clock.Now().Add(time.Hour)))
+	w.NoError("mute", w.messages.Mute(t.Context(), botID, alice.ID, w.Clock.Now().Add(time.Hour)))
 	muted := w.send(direct("alice")).Message
 	still, err := w.resend(notify.Resend{ID: muted.ID})
-	w.noError("resend while muted", err)
+	w.NoError("resend while muted", err)
 	if still.Message.Status != delivery.StatusFailed || still.Message.Failure.Reason != delivery.ReasonMuted {
 		t.Errorf("while muted: %+v", still.Message)
 	}
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	a, err := w.resend(notify.Resend{ID: still.Message.ID})
-	w.noError("resend", err)
-	if a.Message.Status != delivery.StatusQueued || w.load(a.Message.ID).Body.Parts[0].Text.Text != direct("alice").Text {
+	w.NoError("resend", err)
+	if a.Message.Status != delivery.StatusQueued || w.Load(a.Message.ID).Body.Parts[0].Text.Text != direct("alice").Text {
 		t.Errorf("after the mute: %+v", a.Message)
 	}
 }
@@ -161,7 +161,7 @@ func TestOnlyADeadLetterIsSentAgain(t *testing.T) {
 			_, err := w.resend(notify.Resend{ID: m.ID, Text: "1234"})
 			var alive *notify.NotResendableError
 			if ok && lane == delivery.LaneDirect {
-				w.noError(string(status), err)
+				w.NoError(string(status), err)
 			} else if !errors.As(err, &alive) || alive.Status != status {
 				t.Errorf("a message of the lane %s that is %s: %v", lane, status, err)
 			}
@@ -173,7 +173,7 @@ func TestTextThatIsGoneHasToBeGiven(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	old := w.dead(direct("alice"))
-	w.noError("prune", w.db.Prune(t.Context(), w.clock.Now().Add(7*24*time.Hour+time.Second), dbtest.Retention))
+	w.NoError("prune", w.DB.Prune(t.Context(), w.Clock.Now().Add(7*24*time.Hour+time.Second), dbtest.Retention))
 	w.wantNotResent("without a text", notify.Resend{ID: old.ID}, notify.ErrTextGone)
 	var invalid *notify.InvalidError
 	if _, err := w.resend(notify.Resend{ID: old.ID, Text: "\u200b"}); !errors.As(err, &invalid) || invalid.Field != "text" {
@@ -184,8 +184,8 @@ func TestTextThatIsGoneHasToBeGiven(t *testing.T) {
 		t.Errorf("with bad HTML: %v", err)
 	}
 	a, err := w.resend(notify.Resend{ID: old.ID, Text: "anew"})
-	w.noError("with a text", err)
-	if m := w.load(a.Message.ID); m.Body.Parts[0].Text.Text != "anew" {
+	w.NoError("with a text", err)
+	if m := w.Load(a.Message.ID); m.Body.Parts[0].Text.Text != "anew" {
 		t.Errorf("sent again as %+v", m.Body)
 	}
 }
@@ -229,13 +229,13 @@ func TestBroadcastsLetterLeavesTheBroadcast(t *testing.T) {
 	w.link("", "alice", alice)
 	m := delivery.Message{
 		ID: "msg_b", User: "alice", BotID: botID, ChatID: alice.ID, Lane: delivery.LaneBroadcast, Broadcast: "bc_1",
-		Body: delivery.Compose(delivery.Plain("news")), Created: w.clock.Now(), Expires: w.clock.Now().Add(time.Hour),
+		Body: delivery.Compose(delivery.Plain("news")), Created: w.Clock.Now(), Expires: w.Clock.Now().Add(time.Hour),
 	}
-	w.noError("enqueue", w.db.UpdateMessages(t.Context(), func(tx notify.Tx) error { return tx.Enqueue(m) }))
+	w.NoError("enqueue", w.DB.UpdateMessages(t.Context(), func(tx notify.Tx) error { return tx.Enqueue(m) }))
 	w.end(m.ID, delivery.StatusUnknown)
 	a, err := w.resend(notify.Resend{ID: m.ID})
-	w.noError("resend", err)
-	if got := w.load(a.Message.ID); got.Broadcast != "" || got.Lane != delivery.LaneBroadcast {
+	w.NoError("resend", err)
+	if got := w.Load(a.Message.ID); got.Broadcast != "" || got.Lane != delivery.LaneBroadcast {
 		t.Errorf("sent again as %+v", got)
 	}
 }
@@ -247,25 +247,25 @@ func TestRepeatsAreCounted(t *testing.T) {
 	r.DedupeKey = "disk"
 	first := w.send(r).Message
 	for i := range 3 {
-		w.clock.Advance(time.Minute)
+		w.Clock.Advance(time.Minute)
 		if a := w.send(r); !a.Deduplicated || a.Message.ID != first.ID || a.Message.Suppressed != i+1 {
 			t.Errorf("repeat %d: %+v", i+1, a)
 		}
 	}
-	if m := w.load(first.ID); m.Suppressed != 3 || !m.SuppressedAt.Equal(w.clock.Now()) {
+	if m := w.Load(first.ID); m.Suppressed != 3 || !m.SuppressedAt.Equal(w.Clock.Now()) {
 		t.Errorf("stored: %d repeats, the last at %v", m.Suppressed, m.SuppressedAt)
 	}
 	if _, history, err := w.messages.History(t.Context(), first.ID); err != nil || len(history) != 2 ||
-		history[1].Step != notify.StepSuppressed || history[1].Repeats != 3 || !history[1].Time.Equal(w.clock.Now()) {
+		history[1].Step != notify.StepSuppressed || history[1].Repeats != 3 || !history[1].Time.Equal(w.Clock.Now()) {
 		t.Errorf("history: %+v, %v", history, err)
 	}
 }
 
 // refusals are the refusals written down for a user or a handle: "lane reason".
 func (w *world) refusals(domain, user string) (list []string) {
-	w.t.Helper()
-	trail, err := w.db.AuditTrail(w.t.Context(), domain, user, time.Time{})
-	w.noError("read audit", err)
+	w.T.Helper()
+	trail, err := w.DB.AuditTrail(w.T.Context(), domain, user, time.Time{})
+	w.NoError("read audit", err)
 	for _, e := range trail {
 		if e.Event == audit.MessageRefused {
 			list = append(list, e.Subject+" "+e.Outcome)
@@ -282,7 +282,7 @@ func TestRefusalThatConcernsThePersonIsWrittenDown(t *testing.T) {
 		change  func(w *world)
 	}{
 		"direct not_linked":        {notify.Request{User: "nobody", Text: "secret-text", Lane: delivery.LaneDirect}, "nobody", func(*world) {}},
-		"alert chat_blocked_bot":   {notify.Request{User: "alice", Text: "secret-text", Lane: delivery.LaneAlert}, "alice", func(w *world) { w.noError("block", w.links.Blocked(w.t.Context(), botID, alice.ID)) }},
+		"alert chat_blocked_bot":   {notify.Request{User: "alice", Text: "secret-text", Lane: delivery.LaneAlert}, "alice", func(w *world) { w.NoError("block", w.links.ChatBlocked(w.T.Context(), botID, alice.ID)) }},
 		"code msg2factor_disabled": {code, "alice", func(w *world) { w.domains.off[""] = true }},
 		"code rate_limited": {code, "alice", func(w *world) {
 			for range notify.MaxLoginCodes {
@@ -310,8 +310,8 @@ func TestRefusalThatConcernsThePersonIsWrittenDown(t *testing.T) {
 			if got := w.refusals("", c.whom); !slices.Equal(got, []string{want}) {
 				t.Errorf("written down: %v", got)
 			}
-			if strings.Contains(w.log.String(), "secret-text") {
-				t.Errorf("the log holds the text:\n%s", w.log.String())
+			if strings.Contains(w.Log.String(), "secret-text") {
+				t.Errorf("the log holds the text:\n%s", w.Log.String())
 			}
 		})
 	}
@@ -355,7 +355,7 @@ func TestRefusalsDoNotFloodTheAudit(t *testing.T) {
 	}
 	try("", "alice", delivery.LaneAlert)
 	count("", "alice", 2)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	try("", "alice", delivery.LaneDirect)
 	count("", "alice", 3)
 
@@ -366,7 +366,7 @@ func TestRefusalsDoNotFloodTheAudit(t *testing.T) {
 	count("", "user99", 0)
 	try("corp", "bob", delivery.LaneDirect)
 	count("corp", "bob", 1)
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	try("", "user99", delivery.LaneDirect)
 	count("", "user99", 1)
 }

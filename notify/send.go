@@ -27,11 +27,11 @@ func New(store Store, domains Domains, outbox Outbox, now func() time.Time, log 
 	return &Service{store: store, domains: domains, outbox: outbox, now: now, log: log}
 }
 
-// Request is one message to a user, or to a handle for a caller that keeps handles itself.
+// Request asks for one message to a user, or to a handle.
 type Request struct {
-	ID           string // the id to give it; empty for a fresh one. The same id twice is the same message
+	ID           string // its id; empty for a new one. The same id twice is the same message
 	Domain, User string
-	To           string // instead of User: "@alice", or a numeric chat id that the bot has met
+	To           string // instead of User: "@alice", or a numeric chat id that the bot knows
 	Text         string
 	HTML         bool // Text is Telegram's HTML subset
 	Lane         delivery.Lane
@@ -39,23 +39,23 @@ type Request struct {
 	TTL          time.Duration // 0: the lane's default
 	Silent       bool
 	DedupeKey    string
-	Admin        bool // the caller's key may do administrator's things
-	ByHand       bool // an administrator has written it: that stands in the audit
+	Admin        bool // the caller's key has scope admin
+	ByHand       bool // written by an administrator; the audit records it
 }
 
-// Accepted is a message on disk, perhaps an earlier one with the same dedupe key, which has counted the repeat.
+// Accepted is a message on disk; if Deduplicated, the earlier one with the same dedupe key, which has counted the repeat.
 type Accepted struct {
 	Message      delivery.Message
 	Deduplicated bool
 }
 
-// Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled, ErrSuspended, *CoolingOffError,
-// ErrNotLinked, ErrBlocked, ErrRecipientUnknown (*WaitingError where the code is kept for him), ErrRecipientChanged, ErrUnproven,
-// *RateError. All from ErrDisabled on concern the recipient and are written down.
+// Send stores a message for delivery. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, ErrDisabled,
+// ErrSuspended, *CoolingOffError, ErrNotLinked, ErrBlocked, ErrRecipientUnknown (*WaitingError if the code waits for the
+// user), ErrRecipientChanged, ErrUnproven, *RateError. Those from ErrDisabled on concern the recipient and are audited.
 func (s *Service) Send(ctx context.Context, r Request) (Accepted, error) {
 	a, err := s.send(ctx, r)
 	if err != nil {
-		s.noteRefusal(ctx, r, err)
+		s.auditRefusal(ctx, r, err)
 	}
 	return a, err
 }
@@ -71,7 +71,7 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	if err := s.reach(ctx, r); err != nil {
+	if err := s.lookUpHandle(ctx, r); err != nil {
 		return Accepted{}, err
 	}
 	var a Accepted
@@ -83,14 +83,14 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 		}
 		to, err := s.recipient(tx, r)
 		if errors.Is(err, ErrRecipientUnknown) {
-			kept, err = s.keep(tx, r, msg)
+			kept, err = s.keepCode(tx, r, msg)
 			return err
 		}
 		if err != nil {
 			return err
 		}
 		msg.BotID, msg.ChatID, msg.User = to.BotID, to.ChatID, to.User
-		msg.Body = noted(msg.Body, s.domains, r.Domain, to)
+		msg.Body = withFileNote(msg.Body, s.domains, r.Domain, to)
 		if a, err = s.accept(tx, msg, to); err != nil || !r.ByHand {
 			return err
 		}
@@ -107,8 +107,8 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 	return a, nil
 }
 
-// earlier finds the message that the same call has made before a crash between its commit and its answer. id is empty for calls
-// that cannot be repeated.
+// earlier finds the message of the same call, made before a crash between commit and answer. id is empty for calls that
+// cannot be repeated.
 func earlier(tx Tx, id string) (m delivery.Message, found bool, err error) {
 	if id == "" {
 		return m, false, nil
@@ -120,7 +120,7 @@ func earlier(tx Tx, id string) (m delivery.Message, found bool, err error) {
 	return m, err == nil, err
 }
 
-// message checks what can be checked without the database and renders the text.
+// message checks what it can without the database and renders the text.
 func (s *Service) message(r Request) (delivery.Message, error) {
 	ttl, err := lifetime(r)
 	if err != nil {
@@ -159,8 +159,8 @@ func compose(typed string, html bool) (delivery.Body, error) {
 	return delivery.Compose(text), nil
 }
 
-// noted tells the reader of a text that is too long for messages where the rest of it is.
-func noted(b delivery.Body, domains Domains, domain string, to Recipient) delivery.Body {
+// withFileNote adds a note about the attached file to a text that is too long for messages.
+func withFileNote(b delivery.Body, domains Domains, domain string, to Recipient) delivery.Body {
 	if !b.IsFile() {
 		return b
 	}
@@ -191,7 +191,7 @@ func lifetime(r Request) (time.Duration, error) {
 	return r.TTL, nil
 }
 
-// accept applies the rules that hang on the recipient's history, and stores the message.
+// accept applies the limits that depend on earlier messages, and stores the message.
 func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, error) {
 	now := s.now()
 	if msg.Dedupe != "" {
@@ -217,7 +217,7 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 			return Accepted{}, &RateError{Limit: limit, RetryAfter: oldest.Add(CodeWindow).Sub(now)}
 		}
 	} else if now.Before(to.MutedUntil) {
-		msg.Status, msg.Ended, msg.Failure = delivery.StatusFailed, now, muted(to)
+		msg.Status, msg.Ended, msg.Failure = delivery.StatusFailed, now, mutedFailure(to)
 	}
 	if msg.Status == "" {
 		msg.Status = delivery.StatusQueued
@@ -225,7 +225,7 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 	return Accepted{Message: msg}, tx.Enqueue(msg)
 }
 
-func muted(to Recipient) *delivery.Failure {
+func mutedFailure(to Recipient) *delivery.Failure {
 	return &delivery.Failure{
 		Reason: delivery.ReasonMuted,
 		Detail: "The person has muted messages until " + to.MutedUntil.UTC().Format(time.RFC3339) +
@@ -233,26 +233,26 @@ func muted(to Recipient) *delivery.Failure {
 	}
 }
 
-// Get answers a message as it stands now. ErrNotFound where there is none.
+// Get returns a message with its live status. ErrNotFound.
 func (s *Service) Get(ctx context.Context, id string) (delivery.Message, error) {
 	var msg delivery.Message
 	err := s.store.ViewMessages(ctx, func(tx Tx) (err error) {
 		msg, err = tx.Message(id)
 		return err
 	})
-	return s.judged(msg), err
+	return s.withLiveStatus(msg), err
 }
 
-// judged shows a waiting message that a transport has right now as what it is, and of one whose answer was lost what that means.
-func (s *Service) judged(m delivery.Message) delivery.Message {
+// withLiveStatus shows a message that is being sent as sending, and explains an unknown outcome.
+func (s *Service) withLiveStatus(m delivery.Message) delivery.Message {
 	if m.Status == delivery.StatusQueued && s.outbox.InFlight(m.ID) {
 		m.Status = delivery.StatusSending
 	}
 	if m.Status == delivery.StatusUnknown {
 		m.Failure = &delivery.Failure{
 			Reason: delivery.ReasonAnswerLost,
-			Detail: "It was sent and Telegram's answer was lost, so it may have arrived; it is not repeated by itself. " +
-				"Ask the person before it is sent again.",
+			Detail: "It was sent and Telegram's answer was lost, so it may have arrived; telegate does not repeat it. " +
+				"Ask the user before you send it again.",
 		}
 	}
 	return m

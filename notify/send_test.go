@@ -31,9 +31,9 @@ func TestAMessageIsStoredAsItIsToBeSent(t *testing.T) {
 	want := delivery.Message{
 		ID: a.Message.ID, Domain: "corp", User: "user//alice", BotID: botID, ChatID: alice.ID, Lane: delivery.LaneAlert, Silent: true,
 		Body:    delivery.Compose(delivery.Plain("Disk <b>full</b> on nas-1 & nas-2")), // text is never read as markup
-		Created: w.clock.Now(), Expires: w.clock.Now().Add(time.Minute), Status: delivery.StatusQueued,
+		Created: w.Clock.Now(), Expires: w.Clock.Now().Add(time.Minute), Status: delivery.StatusQueued,
 	}
-	if diff := cmp.Diff(want, w.load(a.Message.ID)); diff != "" {
+	if diff := cmp.Diff(want, w.Load(a.Message.ID)); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}
 	if got, err := w.messages.Get(t.Context(), a.Message.ID); err != nil || got.Status != delivery.StatusQueued || len(got.Body.Parts) != 0 {
@@ -49,8 +49,8 @@ func TestAMessageIsStoredAsItIsToBeSent(t *testing.T) {
 	if random := a.Message.ID[strings.LastIndex(a.Message.ID, "_")+1:]; len(random) != 26 { // OWASP ASVS 11.5.1
 		t.Errorf("id %q, want 128 bits in base32", a.Message.ID)
 	}
-	if strings.Contains(w.log.String(), "nas-1") { // OWASP ASVS 16.2.5
-		t.Errorf("the log holds the text:\n%s", w.log.String())
+	if strings.Contains(w.Log.String(), "nas-1") { // OWASP ASVS 16.2.5
+		t.Errorf("the log holds the text:\n%s", w.Log.String())
 	}
 }
 
@@ -116,7 +116,7 @@ func TestACodeHasAPurposeAndNothingElseHas(t *testing.T) {
 			continue
 		}
 		m := w.send(r).Message
-		if got := w.load(m.ID); got.Lane != tt.lane || got.Purpose != string(tt.purpose) {
+		if got := w.Load(m.ID); got.Lane != tt.lane || got.Purpose != string(tt.purpose) {
 			t.Errorf("stored in lane %q with purpose %q, want %q and %q", got.Lane, got.Purpose, tt.lane, tt.purpose)
 		}
 	}
@@ -153,7 +153,7 @@ func TestATextIsCheckedBeforeItIsAccepted(t *testing.T) {
 	for _, n := range []int{1, 4096, 4097, 100_000} {
 		r := direct("alice")
 		r.Text = strings.Repeat("a", n)
-		m := w.load(w.send(r).Message.ID)
+		m := w.Load(w.send(r).Message.ID)
 		parts := m.Body.Parts
 		switch {
 		case n <= 4096 && len(parts) != 1, n == 4097 && len(parts) != 2:
@@ -172,7 +172,7 @@ func TestHTMLIsReadOrRefusedWithThePlaceAtFault(t *testing.T) {
 		r.Text, r.HTML = text, true
 		return r
 	}
-	m := w.load(w.send(html("<b>Disk</b> full &amp; <code>nas-1</code>")).Message.ID)
+	m := w.Load(w.send(html("<b>Disk</b> full &amp; <code>nas-1</code>")).Message.ID)
 	want := delivery.Compose(delivery.Text{}.Bold("Disk").Plain(" full & ").Code("nas-1"))
 	if diff := cmp.Diff(want, m.Body); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
@@ -206,7 +206,7 @@ func TestADedupeKeyMakesOneMessageAnHourPerDomainAndRecipient(t *testing.T) {
 
 	later := r
 	later.Text, later.Lane = "Disk still full on nas-1", delivery.LaneAlert
-	w.clock.Advance(time.Hour - time.Millisecond)
+	w.Clock.Advance(time.Hour - time.Millisecond)
 	again := w.send(later)
 	if first.Deduplicated || !again.Deduplicated || again.Message.ID != first.Message.ID {
 		t.Errorf("first %s (%v), second %s (%v), want the first again", first.Message.ID, first.Deduplicated, again.Message.ID, again.Deduplicated)
@@ -228,11 +228,11 @@ func TestADedupeKeyMakesOneMessageAnHourPerDomainAndRecipient(t *testing.T) {
 			t.Errorf("%s: %+v, want a message of its own", name, a)
 		}
 	}
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	if a := w.send(r); a.Deduplicated {
 		t.Error("after an hour the key counts anew")
 	}
-	if m := w.load(first.Message.ID); strings.Contains(m.Dedupe, "nas") {
+	if m := w.Load(first.Message.ID); strings.Contains(m.Dedupe, "nas") {
 		t.Errorf("the key is stored in clear: %q", m.Dedupe)
 	}
 }
@@ -276,7 +276,7 @@ func TestTheSameIdTwiceIsOneMessage(t *testing.T) {
 	if n := w.queued() - before; n != 1 {
 		t.Errorf("%d messages, want 1", n)
 	}
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	if a := w.send(r); a.Message.ID != r.ID { // what was accepted stays accepted
 		t.Errorf("later: %+v", a)
 	}
@@ -295,30 +295,30 @@ func TestCodesPerChatAreLimited(t *testing.T) {
 		return err
 	}
 	for i := range 5 { // whoever asks, however it is named: it is the person who is spared
-		w.noError("link code", code([]string{"", "corp"}[i%2], []string{"alice", ""}[i%2], []string{"", "@alice_tg"}[i%2], notify.Link))
-		w.clock.Advance(time.Second)
+		w.NoError("link code", code([]string{"", "corp"}[i%2], []string{"alice", ""}[i%2], []string{"", "@alice_tg"}[i%2], notify.Link))
+		w.Clock.Advance(time.Second)
 	}
 	wantRate(t, code("", "alice", "", notify.Link), notify.MaxLinkCodes, 10*time.Minute-5*time.Second)
 	wantRate(t, code("corp", "", "alice_tg", notify.Link), notify.MaxLinkCodes, 10*time.Minute-5*time.Second)
 	for range 10 {
-		w.noError("login code", code("", "alice", "", notify.Login)) // a count of its own: link codes do not lock anybody out
+		w.NoError("login code", code("", "alice", "", notify.Login)) // a count of its own: link codes do not lock anybody out
 	}
 	wantRate(t, code("corp", "alice", "", notify.Login), notify.MaxLoginCodes, 10*time.Minute)
-	w.noError("bob's", code("", "bob", "", notify.Link))
+	w.NoError("bob's", code("", "bob", "", notify.Link))
 	w.send(direct("alice")) // and messages are no codes
 
-	w.clock.Advance(10*time.Minute - 5*time.Second - time.Millisecond)
+	w.Clock.Advance(10*time.Minute - 5*time.Second - time.Millisecond)
 	wantRate(t, code("", "alice", "", notify.Link), notify.MaxLinkCodes, time.Millisecond)
-	w.clock.Advance(time.Millisecond)
-	w.noError("in time", code("", "alice", "", notify.Link))
+	w.Clock.Advance(time.Millisecond)
+	w.NoError("in time", code("", "alice", "", notify.Link))
 }
 
 func TestAMuteStopsEverythingButCodes(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
 	w.link("", "bob", bob)
-	until := w.clock.Now().Add(2 * time.Hour)
-	w.noError("mute", w.messages.Mute(t.Context(), botID, alice.ID, until))
+	until := w.Clock.Now().Add(2 * time.Hour)
+	w.NoError("mute", w.messages.Mute(t.Context(), botID, alice.ID, until))
 	if got, err := w.messages.MutedUntil(t.Context(), botID, alice.ID); err != nil || !got.Equal(until) {
 		t.Errorf("muted until %v (%v), want %v", got, err, until)
 	}
@@ -327,7 +327,7 @@ func TestAMuteStopsEverythingButCodes(t *testing.T) {
 		r := direct("alice")
 		r.Lane = lane
 		a := w.send(r)
-		m := w.load(a.Message.ID)
+		m := w.Load(a.Message.ID)
 		if m.Status != delivery.StatusFailed || m.Failure == nil || m.Failure.Reason != delivery.ReasonMuted || len(m.Body.Parts) != 1 || m.Ended.IsZero() {
 			t.Errorf("%s: stored as %+v, want failed because muted, with its text", lane, m)
 		}
@@ -344,7 +344,7 @@ func TestAMuteStopsEverythingButCodes(t *testing.T) {
 			t.Errorf("%s code is %s, want queued", purpose, a.Message.Status)
 		}
 	}
-	w.noError("reply", w.messages.Reply(t.Context(), botID, alice.ID, delivery.LaneDirect, delivery.Compose(delivery.Plain("Muted."))))
+	w.NoError("reply", w.messages.Reply(t.Context(), botID, alice.ID, delivery.LaneDirect, delivery.Compose(delivery.Plain("Muted."))))
 	list := w.waiting(alice)
 	if m := list[len(list)-1]; m.Lane != delivery.LaneDirect || m.Body.Parts[0].Text.Text != "Muted." || m.Expires.Sub(m.Created) != 10*time.Minute {
 		t.Errorf("the bot's own answer: %+v", m)
@@ -353,7 +353,7 @@ func TestAMuteStopsEverythingButCodes(t *testing.T) {
 		t.Errorf("bob's message is %s", a.Message.Status)
 	}
 
-	w.clock.Advance(2 * time.Hour)
+	w.Clock.Advance(2 * time.Hour)
 	if got, err := w.messages.MutedUntil(t.Context(), botID, alice.ID); err != nil || !got.IsZero() {
 		t.Errorf("muted until %v (%v) after the end", got, err)
 	}
@@ -368,22 +368,22 @@ func TestAMuteIsBoundedAndEndsOnDemand(t *testing.T) {
 	mutedUntil := func(chatID int64) time.Time {
 		t.Helper()
 		got, err := w.messages.MutedUntil(t.Context(), botID, chatID)
-		w.noError("muted until", err)
+		w.NoError("muted until", err)
 		return got
 	}
-	w.noError("mute", w.messages.Mute(t.Context(), botID, alice.ID, w.clock.Now().Add(365*24*time.Hour)))
-	if got, want := mutedUntil(alice.ID), w.clock.Now().Add(7*24*time.Hour); !got.Equal(want) {
+	w.NoError("mute", w.messages.Mute(t.Context(), botID, alice.ID, w.Clock.Now().Add(365*24*time.Hour)))
+	if got, want := mutedUntil(alice.ID), w.Clock.Now().Add(7*24*time.Hour); !got.Equal(want) {
 		t.Errorf("muted until %v, want a week, %v", got, want)
 	}
-	w.noError("met again", w.links.Met(t.Context(), alice)) // a new label is no reason to forget it
+	w.NoError("met again", w.links.ChatStarted(t.Context(), alice)) // a new label is no reason to forget it
 	if mutedUntil(alice.ID).IsZero() {
 		t.Error("the mute was forgotten")
 	}
-	w.noError("unmute", w.messages.Mute(t.Context(), botID, alice.ID, time.Time{}))
+	w.NoError("unmute", w.messages.Mute(t.Context(), botID, alice.ID, time.Time{}))
 	if got := mutedUntil(alice.ID); !got.IsZero() {
 		t.Errorf("muted until %v after the end", got)
 	}
-	w.noError("mute a stranger", w.messages.Mute(t.Context(), botID, mallory.ID, w.clock.Now().Add(time.Hour)))
+	w.NoError("mute a stranger", w.messages.Mute(t.Context(), botID, mallory.ID, w.Clock.Now().Add(time.Hour)))
 	if got := mutedUntil(mallory.ID); !got.IsZero() {
 		t.Errorf("a stranger is muted until %v", got)
 	}

@@ -15,27 +15,27 @@ import (
 	"telegate/internal/secret"
 )
 
-// The numbers of topics; how many messages one takes are those of ntfy's server.
+// Limits of topics; how many messages one accepts is as in ntfy's server.
 const (
 	topicBytes  = 20 // of the MAC, 32 letters and digits
 	TopicBurst  = 60
-	TopicEvery  = 5 * time.Second // one more, once TopicBurst are used up
-	maxTopicsIn = 10_000          // remembered for their pace; beyond that all begin anew
+	TopicEvery  = 5 * time.Second // one more each, after TopicBurst
+	maxLimiters = 10_000          // rate limiters in memory; beyond this all start again
 )
 
 // ErrNoTopic: nobody has this topic (any more).
 var ErrNoTopic = errors.New("no such topic")
 
-// TopicBusyError says that a topic has been written to as often as it may be.
+// TopicBusyError: the topic has reached its rate limit.
 type TopicBusyError struct{ RetryAfter time.Duration }
 
 func (e *TopicBusyError) Error() string { return "too many messages through one topic" }
 
-// TopicRecord is what is kept of a link's topic.
+// TopicRecord is the stored topic of a link.
 type TopicRecord struct {
 	LinkID     string
-	Generation int    // from 1; each new topic of a link has the next
-	Digest     []byte // nil where the person has switched it off
+	Generation int    // from 1; each new topic of a link has the next number
+	Digest     []byte // nil if the user has switched it off
 	Created    time.Time
 }
 
@@ -45,34 +45,34 @@ type TopicStore interface {
 	ViewTopics(ctx context.Context, fn func(TopicTx) error) error
 }
 
-// TopicTx is one transaction. What finds nothing answers ErrNoTopic.
+// TopicTx is one transaction. A method that finds nothing returns ErrNoTopic.
 type TopicTx interface {
 	Topic(linkID string) (TopicRecord, error)
 	SaveTopic(TopicRecord) error
-	// TopicOwner is the user whose link has the topic, as long as the link is his.
+	// TopicOwner is the user whose link has the topic, while the link is theirs.
 	TopicOwner(digest []byte) (domain, user string, err error)
 	// LinkOwner is the user of a proven link.
 	LinkOwner(linkID string) (domain, user string, err error)
 	Audit(audit.Entry) error
 }
 
-// Topics are addresses that people give to programs which can send a web request and no more: a topic reaches the one user whose
-// link it belongs to, whoever comes with it may write to him, and it ends with the link. It is 160 bits of a MAC under a key outside the
-// database, which keeps a digest: whoever reads the database learns no topic, and the person can be shown his own again.
+// Topics are addresses for programs that can only send a web request. A topic lets anybody who has it write to the one user
+// of its link, and it ends with the link. It is 160 bits of a MAC under a key outside the database, which has only a
+// digest: the database reveals no topic, and the bot can show users their own again.
 type Topics struct {
-	store TopicStore
-	key   secret.Key
-	now   func() time.Time
-	mu    sync.Mutex
-	pace  map[string]*rate.Limiter // by digest; guarded by mu
+	store    TopicStore
+	key      secret.Key
+	now      func() time.Time
+	mu       sync.Mutex
+	limiters map[string]*rate.Limiter // by digest; guarded by mu
 }
 
-// NewTopics makes the service; key is the one that topics are made under.
+// NewTopics makes the service; topics are derived from key.
 func NewTopics(store TopicStore, key secret.Key, now func() time.Time) *Topics {
-	return &Topics{store: store, key: key, now: now, pace: map[string]*rate.Limiter{}}
+	return &Topics{store: store, key: key, now: now, limiters: map[string]*rate.Limiter{}}
 }
 
-// Of is the topic of a proven link, which gets one with the first call. ErrNoTopic where there is no such link.
+// Of returns the topic of a proven link, and creates it at the first call. ErrNoTopic if there is no such link.
 func (t *Topics) Of(ctx context.Context, linkID string) (string, error) {
 	var record TopicRecord
 	err := t.store.UpdateTopics(ctx, func(tx TopicTx) error {
@@ -90,7 +90,7 @@ func (t *Topics) Of(ctx context.Context, linkID string) (string, error) {
 	return t.topic(record), err
 }
 
-// Renew gives a link a new topic; the one before is void. ErrNoTopic where there is no such link.
+// Renew gives a link a new topic; the old one stops working. ErrNoTopic if there is no such link.
 func (t *Topics) Renew(ctx context.Context, linkID string) (string, error) {
 	var record TopicRecord
 	err := t.store.UpdateTopics(ctx, func(tx TopicTx) error {
@@ -104,7 +104,7 @@ func (t *Topics) Renew(ctx context.Context, linkID string) (string, error) {
 	return t.topic(record), err
 }
 
-// Off takes a link's topic away; a later one is another. Without a topic it does nothing.
+// Off switches off the topic of a link; a later one is different. Without a topic it does nothing.
 func (t *Topics) Off(ctx context.Context, linkID string) error {
 	return t.store.UpdateTopics(ctx, func(tx TopicTx) error {
 		record, err := tx.Topic(linkID)
@@ -119,7 +119,7 @@ func (t *Topics) Off(ctx context.Context, linkID string) error {
 	})
 }
 
-// next stores the topic that follows the one of the record.
+// next stores the topic after that of the record.
 func (t *Topics) next(tx TopicTx, record TopicRecord, linkID, outcome string) (TopicRecord, error) {
 	record.LinkID, record.Generation, record.Created = linkID, record.Generation+1, t.now()
 	record.Digest = secret.Hash(t.topic(record))
@@ -146,7 +146,7 @@ func (t *Topics) topic(r TopicRecord) string {
 	return strings.ToLower(topicLetters.EncodeToString(mac[:topicBytes]))
 }
 
-// Owner is the user whom a topic reaches, in whatever case it was typed. ErrNoTopic.
+// Owner is the user that a topic reaches, in any letter case. ErrNoTopic.
 func (t *Topics) Owner(ctx context.Context, topic string) (domain, user string, err error) {
 	err = t.store.ViewTopics(ctx, func(tx TopicTx) (err error) {
 		domain, user, err = tx.TopicOwner(topicDigest(topic))
@@ -155,21 +155,21 @@ func (t *Topics) Owner(ctx context.Context, topic string) (domain, user string, 
 	return domain, user, err
 }
 
-// Take counts one message through a topic that has an owner. *TopicBusyError.
-func (t *Topics) Take(topic string) error {
+// Allow counts one message through a topic that has an owner. *TopicBusyError.
+func (t *Topics) Allow(topic string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := string(topicDigest(topic))
-	pace, ok := t.pace[key]
+	limiter, ok := t.limiters[key]
 	if !ok {
-		if len(t.pace) >= maxTopicsIn {
-			clear(t.pace)
+		if len(t.limiters) >= maxLimiters {
+			clear(t.limiters)
 		}
-		pace = rate.NewLimiter(rate.Every(TopicEvery), TopicBurst)
-		t.pace[key] = pace
+		limiter = rate.NewLimiter(rate.Every(TopicEvery), TopicBurst)
+		t.limiters[key] = limiter
 	}
 	now := t.now()
-	r := pace.ReserveN(now, 1)
+	r := limiter.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
 		return &TopicBusyError{wait}

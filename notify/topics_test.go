@@ -13,23 +13,23 @@ import (
 
 // topics makes the service of topics.
 func (w *world) topics() *notify.Topics {
-	return notify.NewTopics(w.db, w.db.MACKey("topic"), w.clock.Now)
+	return notify.NewTopics(w.DB, w.DB.MACKey("topic"), w.Clock.Now)
 }
 
 // linked links a user and answers the link's id.
 func (w *world) linked(user string, chat linking.Chat) string {
-	w.t.Helper()
+	w.T.Helper()
 	w.link("", user, chat)
-	l, err := w.links.Current(w.t.Context(), "", user)
-	w.noError("current link", err)
+	l, err := w.links.Current(w.T.Context(), "", user)
+	w.NoError("current link", err)
 	return l.ID
 }
 
 func (w *world) wantOwner(topics *notify.Topics, topic, want string) {
-	w.t.Helper()
-	_, user, err := topics.Owner(w.t.Context(), topic)
+	w.T.Helper()
+	_, user, err := topics.Owner(w.T.Context(), topic)
 	if user != want || want != "" && err != nil || want == "" && !errors.Is(err, notify.ErrNoTopic) {
-		w.t.Errorf("the topic is %q's, %v; want %q", user, err, want)
+		w.T.Errorf("the topic is %q's, %v; want %q", user, err, want)
 	}
 }
 
@@ -38,14 +38,14 @@ func TestATopicReachesTheUserItBelongsTo(t *testing.T) {
 	link, other := w.linked("alice", alice), w.linked("bob", bob)
 	topics := w.topics()
 	topic, err := topics.Of(t.Context(), link)
-	w.noError("topic", err)
+	w.NoError("topic", err)
 	if !regexp.MustCompile(`^[a-z2-7]{32}$`).MatchString(topic) { // 160 bits, and what ntfy takes for a topic
 		t.Errorf("topic %q", topic)
 	}
 	again, err := w.topics().Of(t.Context(), link) // also after a restart
-	w.noError("topic", err)
+	w.NoError("topic", err)
 	bobs, err := topics.Of(t.Context(), other)
-	w.noError("topic", err)
+	w.NoError("topic", err)
 	if again != topic || bobs == topic {
 		t.Errorf("%q, then %q; bob's is %q", topic, again, bobs)
 	}
@@ -65,7 +65,7 @@ func TestANewTopicVoidsTheOldOne(t *testing.T) {
 	next := func(f func() (string, error)) string {
 		t.Helper()
 		topic, err := f()
-		w.noError("topic", err)
+		w.NoError("topic", err)
 		if seen[topic] {
 			t.Error("a topic came back")
 		}
@@ -78,14 +78,14 @@ func TestANewTopicVoidsTheOldOne(t *testing.T) {
 	}
 	next(func() (string, error) { return topics.Of(t.Context(), link) })
 	next(func() (string, error) { return topics.Renew(t.Context(), link) })
-	w.noError("off", topics.Off(t.Context(), link))
-	w.noError("off again", topics.Off(t.Context(), link))
+	w.NoError("off", topics.Off(t.Context(), link))
+	w.NoError("off again", topics.Off(t.Context(), link))
 	for old := range seen {
 		w.wantOwner(topics, old, "")
 	}
 	next(func() (string, error) { return topics.Of(t.Context(), link) })
-	trace, err := w.messages.Trace(t.Context(), notify.TraceQuery{User: "alice", Until: w.clock.Now().Add(time.Hour), Limit: 100})
-	w.noError("trace", err)
+	trace, err := w.messages.Trace(t.Context(), notify.TraceQuery{User: "alice", Until: w.Clock.Now().Add(time.Hour), Limit: 100})
+	w.NoError("trace", err)
 	var told []string
 	for _, e := range trace.Events {
 		if e.Event == "topic.made" {
@@ -104,10 +104,10 @@ func TestATopicEndsWithItsLink(t *testing.T) {
 	w := newWorld(t)
 	link, topics := w.linked("alice", alice), w.topics()
 	topic, err := topics.Of(t.Context(), link)
-	w.noError("topic", err)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID)) // suspended: still hers
+	w.NoError("topic", err)
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID)) // suspended: still hers
 	w.wantOwner(topics, topic, "alice")
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	w.wantOwner(topics, topic, "")
 	for name, f := range map[string]func() (string, error){
 		"of":    func() (string, error) { return topics.Of(t.Context(), "lnk_none") },
@@ -126,20 +126,20 @@ func TestATopicTakesAsManyMessagesAsNtfyDoes(t *testing.T) {
 	w := newWorld(t)
 	topics := w.topics()
 	for i := range notify.TopicBurst {
-		if err := topics.Take("a"); err != nil {
+		if err := topics.Allow("a"); err != nil {
 			t.Fatalf("message %d: %v", i+1, err)
 		}
 	}
 	for range 3 { // asking in vain makes nobody wait longer
 		var busy *notify.TopicBusyError
-		if err := topics.Take("A"); !errors.As(err, &busy) || busy.RetryAfter != notify.TopicEvery {
+		if err := topics.Allow("A"); !errors.As(err, &busy) || busy.RetryAfter != notify.TopicEvery {
 			t.Errorf("one too many: %v", err)
 		}
 	}
-	w.noError("another topic", topics.Take("b"))
-	w.clock.Advance(notify.TopicEvery)
-	w.noError("a while later", topics.Take("a"))
-	if topics.Take("a") == nil {
+	w.NoError("another topic", topics.Allow("b"))
+	w.Clock.Advance(notify.TopicEvery)
+	w.NoError("a while later", topics.Allow("a"))
+	if topics.Allow("a") == nil {
 		t.Error("and one more")
 	}
 }

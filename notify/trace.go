@@ -11,31 +11,31 @@ import (
 	"telegate/internal/audit"
 )
 
-// TraceQuery asks what happened around a user.
+// TraceQuery asks for the events of a user.
 type TraceQuery struct {
 	Domain, User string
 	Since, Until time.Time
-	Limit        int // of events; the newest are kept
+	Limit        int // of events; the newest are returned
 }
 
-// Trace is why a user did, or did not, get something.
+// Trace explains why a user did, or did not, get a message.
 type Trace struct {
-	MutedUntil time.Time // zero where the user's chat is not muted, or there is none
+	MutedUntil time.Time // zero if the chat is not muted or there is none
 	Events     []TraceEvent
-	More       bool // there are older ones since Since
+	More       bool // there are older events since Since
 }
 
 // TraceEvent is one thing that happened.
 type TraceEvent struct {
 	Time    time.Time
-	Event   string // as in the audit, or "message." and the step
-	ID      string // of the message, link or verification it is about; empty for a message that was refused
+	Event   string // an audit event, or "message." and the step
+	ID      string // of the message, link or verification; empty for a refused message
 	Lane    delivery.Lane
 	Outcome string
 	Detail  string // a sentence for people
 }
 
-// Trace merges what the audit and the outbox know about a user, the oldest first. ErrUnknownDomain.
+// Trace merges the audit and the outbox of a user, oldest first. ErrUnknownDomain.
 func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 	var t Trace
 	if _, ok := s.domains.Title(q.Domain); !ok {
@@ -53,10 +53,10 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 		if err != nil {
 			return err
 		}
-		for _, e := range slices.Backward(entries) { // what happened at the same moment stays in its order
+		for _, e := range slices.Backward(entries) { // events at the same time keep their order
 			t.Events = append(t.Events, entryEvent(e))
 		}
-		// Nothing waits for longer than MaxTTL, so whatever was under way then was accepted since then.
+		// No message is open for longer than MaxTTL, so all that were open at Since were accepted after this.
 		messages, err := tx.MessagesBetween(q.Domain, q.User, q.Since.Add(-MaxTTL), q.Since, q.Until, q.Limit+1)
 		if err != nil {
 			return err
@@ -67,9 +67,9 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 			if err != nil {
 				return err
 			}
-			for _, moment := range moments(s.judged(m), attempts) {
-				if !moment.Time.Before(q.Since) && !moment.Time.After(q.Until) {
-					t.Events = append(t.Events, messageEvent(m, moment))
+			for _, entry := range historyEntries(s.withLiveStatus(m), attempts) {
+				if !entry.Time.Before(q.Since) && !entry.Time.After(q.Until) {
+					t.Events = append(t.Events, messageEvent(m, entry))
 				}
 			}
 		}
@@ -82,7 +82,7 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 	return t, err
 }
 
-// Last says what became of the last message there was.
+// Last says how the last message ended.
 func (t Trace) Last() string {
 	for _, e := range slices.Backward(t.Events) {
 		at := e.Time.UTC().Format(time.RFC3339)
@@ -107,15 +107,15 @@ func entryEvent(e audit.Entry) TraceEvent {
 	return event
 }
 
-func messageEvent(m delivery.Message, moment Moment) TraceEvent {
+func messageEvent(m delivery.Message, entry HistoryEntry) TraceEvent {
 	event := TraceEvent{
-		Time: moment.Time, Event: "message." + string(moment.Step), ID: m.ID, Lane: m.Lane, Detail: moment.Detail,
+		Time: entry.Time, Event: "message." + string(entry.Step), ID: m.ID, Lane: m.Lane, Detail: entry.Detail,
 	}
-	switch moment.Step {
+	switch entry.Step {
 	case StepAttempt:
-		event.Outcome = moment.Attempt.Outcome
+		event.Outcome = entry.Attempt.Outcome
 	case StepEnded:
-		event.Outcome = string(moment.Status)
+		event.Outcome = string(entry.Status)
 	}
 	return event
 }

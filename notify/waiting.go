@@ -10,32 +10,32 @@ import (
 	"telegate/internal/audit"
 )
 
-// WaitingCode is a code with purpose link for the holder of a username whom the bot has not met: he gets it when he presses Start, if
-// it is not too old by then. Nobody else ever does.
+// WaitingCode is a code with purpose link for a username that the bot does not know. The user gets it when they press
+// Start, if it has not expired by then. Nobody else ever gets it.
 type WaitingCode struct {
 	Domain  string
 	BotID   int64
 	Name    string // the username
-	ID      string // the message will have it
+	ID      string // of the later message
 	Body    delivery.Body
 	Expires time.Time
 }
 
-// WaitingError is ErrRecipientUnknown for a code that is kept until its addressee presses Start.
+// WaitingError is ErrRecipientUnknown for a code that is kept until the user presses Start.
 type WaitingError struct {
-	ID        string // of the message that the code becomes then
+	ID        string // of the later message
 	ExpiresIn time.Duration
 }
 
 func (e *WaitingError) Error() string { return fmt.Sprintf("the code waits for Start as %s", e.ID) }
 
-// Unwrap lets it be what it is besides.
+// Unwrap makes it an ErrRecipientUnknown.
 func (e *WaitingError) Unwrap() error { return ErrRecipientUnknown }
 
-// keep stores a code whose addressee the bot has not met, in place of one that was kept for the same handle in the same domain. Only
-// a code that proves a handle is kept, and only under a username: whoever has it when he presses Start is who was asked for, as
-// far as anybody can tell.
-func (s *Service) keep(tx Tx, r Request, msg delivery.Message) (*WaitingError, error) {
+// keepCode stores a code for a user unknown to the bot. It replaces an earlier one for the same handle in the same domain.
+// Only a code that proves a handle is kept, and only for a username: the account with this username at Start is the one
+// that was asked for, as far as anybody can tell.
+func (s *Service) keepCode(tx Tx, r Request, msg delivery.Message) (*WaitingError, error) {
 	name, err := delivery.Username(r.To)
 	botID, _ := s.domains.Bot(r.Domain)
 	if err != nil || r.Purpose != Link || botID == delivery.UserSession {
@@ -45,9 +45,9 @@ func (s *Service) keep(tx Tx, r Request, msg delivery.Message) (*WaitingError, e
 	return &WaitingError{ID: msg.ID, ExpiresIn: msg.Expires.Sub(msg.Created)}, err
 }
 
-// Started sends what was waiting for somebody to press Start, and tells whether there was anything. username is the one that his chat has
-// at this moment. The rules for a message to a handle hold once more, so a name that meant somebody else before gets nothing.
-func (s *Service) Started(ctx context.Context, botID int64, username string) (sent bool, err error) {
+// SendWaiting sends the codes that waited for a user to press Start, and reports whether there were any. username is the
+// current one of the chat. The rules for handles apply again, so a username that meant another account before gets nothing.
+func (s *Service) SendWaiting(ctx context.Context, botID int64, username string) (sent bool, err error) {
 	if username == "" {
 		return false, nil
 	}
@@ -71,15 +71,15 @@ func (s *Service) Started(ctx context.Context, botID int64, username string) (se
 		return nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("send what waited for Start: %w", err)
+		return false, fmt.Errorf("send waiting codes: %w", err)
 	}
 	for domain, err := range refused {
-		s.noteRefusal(ctx, Request{Domain: domain, To: username, Lane: delivery.LaneCode}, err)
+		s.auditRefusal(ctx, Request{Domain: domain, To: username, Lane: delivery.LaneCode}, err)
 	}
 	return sent, nil
 }
 
-// release makes the message of a code that has waited, unless its time is over or its domain has another bot by now.
+// release turns a waiting code into a message, unless it has expired or its domain has another bot by now.
 func (s *Service) release(tx Tx, c WaitingCode) (bool, error) {
 	now := s.now()
 	botID, _ := s.domains.Bot(c.Domain)
@@ -99,12 +99,12 @@ func (s *Service) release(tx Tx, c WaitingCode) (bool, error) {
 		return false, err
 	}
 	return true, tx.Audit(audit.Entry{
-		Time: now, Event: audit.CodeReleased, Domain: c.Domain, User: writtenHandle(c.Name), Subject: c.ID,
+		Time: now, Event: audit.CodeReleased, Domain: c.Domain, User: auditHandle(c.Name), Subject: c.ID,
 	})
 }
 
-// waiting tells whether an error says that the code waits.
-func waiting(err error) bool {
+// isWaiting reports whether an error is a *WaitingError.
+func isWaiting(err error) bool {
 	var w *WaitingError
 	return errors.As(err, &w)
 }

@@ -18,30 +18,30 @@ func proof(to, text string) notify.Request {
 
 // waits sends a code to somebody the bot has not met, and answers under which id it waits.
 func (w *world) waits(r notify.Request) string {
-	w.t.Helper()
+	w.T.Helper()
 	before := w.queued()
-	_, err := w.messages.Send(w.t.Context(), r)
+	_, err := w.messages.Send(w.T.Context(), r)
 	var waiting *notify.WaitingError
 	if !errors.As(err, &waiting) || !errors.Is(err, notify.ErrRecipientUnknown) || waiting.ID == "" || waiting.ExpiresIn != r.TTL {
-		w.t.Fatalf("%v, want a code that waits", err)
+		w.T.Fatalf("%v, want a code that waits", err)
 	}
 	if w.queued() != before {
-		w.t.Fatal("it was queued")
+		w.T.Fatal("it was queued")
 	}
 	return waiting.ID
 }
 
 // pressStart is a person pressing Start, as the bot handles it.
 func (w *world) pressStart(chat linking.Chat) (sent bool) {
-	w.t.Helper()
+	w.T.Helper()
 	w.met(chat)
-	sent, err := w.messages.Started(w.t.Context(), chat.BotID, chat.Username)
-	w.noError("start", err)
+	sent, err := w.messages.SendWaiting(w.T.Context(), chat.BotID, chat.Username)
+	w.NoError("start", err)
 	return sent
 }
 
 func (w *world) texts(chat linking.Chat) []string {
-	w.t.Helper()
+	w.T.Helper()
 	var texts []string
 	for _, m := range w.waiting(chat) {
 		texts = append(texts, m.Body.Parts[0].Text.Text)
@@ -50,14 +50,14 @@ func (w *world) texts(chat linking.Chat) []string {
 }
 
 func (w *world) wantTexts(chat linking.Chat, want ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	got := w.texts(chat)
 	if len(got) != len(want) {
-		w.t.Fatalf("%s has %q, want %q", chat.Label(), got, want)
+		w.T.Fatalf("%s has %q, want %q", chat.Label(), got, want)
 	}
 	for i := range got {
 		if got[i] != want[i] {
-			w.t.Errorf("%s has %q, want %q", chat.Label(), got[i], want[i])
+			w.T.Errorf("%s has %q, want %q", chat.Label(), got[i], want[i])
 		}
 	}
 }
@@ -65,13 +65,13 @@ func (w *world) wantTexts(chat linking.Chat, want ...string) {
 func TestACodeWaitsForItsAddresseeToPressStart(t *testing.T) {
 	w := newWorld(t)
 	id := w.waits(proof("@@Alice_TG", "My Server verification code is: 123456"))
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	if !w.pressStart(alice) {
 		t.Fatal("pressing Start sent nothing")
 	}
 	w.wantTexts(alice, "My Server verification code is: 123456")
 	m := w.waiting(alice)[0]
-	if m.ID != id || m.Lane != delivery.LaneCode || m.Purpose != string(notify.Link) || m.Expires.Sub(w.clock.Now()) != time.Minute {
+	if m.ID != id || m.Lane != delivery.LaneCode || m.Purpose != string(notify.Link) || m.Expires.Sub(w.Clock.Now()) != time.Minute {
 		t.Errorf("sent as %+v", m)
 	}
 	if w.pressStart(alice) {
@@ -82,7 +82,7 @@ func TestACodeWaitsForItsAddresseeToPressStart(t *testing.T) {
 	// From here on the name means this chat in the domain, as if it had been met when the code was made.
 	w.met(linking.Chat{BotID: botID, ID: mallory.ID, Type: "private", Username: "alice_tg"})
 	w.wantRefused("the name has passed on", proof("alice_tg", "111111"), notify.ErrRecipientChanged)
-	link, err := w.links.Vouch(t.Context(), linking.VouchRequest{User: "alice", Handle: "@alice_tg", MessageID: id})
+	link, err := w.links.LinkByCaller(t.Context(), linking.CallerLinkRequest{User: "alice", Handle: "@alice_tg", MessageID: id})
 	var refused *linking.ProofError
 	if !errors.As(err, &refused) || refused.Reason != linking.ProofNotDelivered { // it has only just been queued
 		t.Errorf("vouched: %+v, %v", link, err)
@@ -92,7 +92,7 @@ func TestACodeWaitsForItsAddresseeToPressStart(t *testing.T) {
 func TestAnExpiredCodeIsNotSentAtStart(t *testing.T) {
 	w := newWorld(t)
 	w.waits(proof("alice_tg", "123456"))
-	w.clock.Advance(2 * time.Minute)
+	w.Clock.Advance(2 * time.Minute)
 	if w.pressStart(alice) {
 		t.Error("it was sent")
 	}
@@ -129,7 +129,7 @@ func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
 	// A name that has meant somebody else in this domain before: its new holder gets nothing, and it does not wait for him either.
 	w.met(bob)
 	w.send(proof("bob_tg", "for bob"))
-	w.noError("block", w.links.Blocked(t.Context(), botID, bob.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, bob.ID))
 	w.waits(proof("bob_tg", "for bob again"))
 	usurper := mallory
 	usurper.Username = "bob_tg"
@@ -137,8 +137,8 @@ func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
 		t.Error("who took over bob's name got his code")
 	}
 	w.wantTexts(usurper)
-	trail, err := w.db.AuditTrail(t.Context(), "", "@bob_tg", time.Time{})
-	w.noError("audit", err)
+	trail, err := w.DB.AuditTrail(t.Context(), "", "@bob_tg", time.Time{})
+	w.NoError("audit", err)
 	if last := trail[len(trail)-1]; last.Event != audit.MessageRefused || last.Outcome != "recipient_changed" {
 		t.Errorf("the audit ends with %+v", last)
 	}
@@ -147,7 +147,7 @@ func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
 func TestACodeWaitsForSomebodyWhoHasBlockedTheBot(t *testing.T) {
 	w := newWorld(t)
 	w.met(alice)
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.waits(proof("alice_tg", "123456"))
 	if !w.pressStart(alice) {
 		t.Error("it was not sent")
@@ -186,7 +186,7 @@ func TestACodeThatWaitedCountsAsOneOfTheChats(t *testing.T) {
 		w.met(alice)
 		w.send(proof("alice_tg", "123456"))
 	}
-	w.noError("block", w.links.Blocked(t.Context(), botID, alice.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
 	w.waits(proof("alice_tg", "one too many"))
 	if w.pressStart(alice) {
 		t.Error("it was sent")
@@ -198,8 +198,8 @@ func TestTheTraceTellsOfACodeThatWaits(t *testing.T) {
 	w := newWorld(t)
 	id := w.waits(proof("Alice_tg", "123456"))
 	w.pressStart(alice)
-	trace, err := w.messages.Trace(t.Context(), notify.TraceQuery{User: "@alice_tg", Until: w.clock.Now().Add(time.Hour), Limit: 10})
-	w.noError("trace", err)
+	trace, err := w.messages.Trace(t.Context(), notify.TraceQuery{User: "@alice_tg", Until: w.Clock.Now().Add(time.Hour), Limit: 10})
+	w.NoError("trace", err)
 	if len(trace.Events) != 2 {
 		t.Fatalf("%+v", trace.Events)
 	}
@@ -221,7 +221,7 @@ func TestTheTraceTellsOfACodeThatWaits(t *testing.T) {
 func TestTheNameOfALinkedAccountStaysItsOwnAfterTheLinkHasEnded(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 	renamed, usurper := alice, mallory
 	renamed.Username, usurper.Username = "alice_new", "alice_tg"
 	w.met(renamed, usurper)

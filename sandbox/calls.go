@@ -7,22 +7,22 @@ const maxCalls = 100_000
 
 // Call is one Bot API request that was answered, or cut off on purpose.
 type Call struct {
-	Time   time.Time // when the request was taken
-	Method string    // as Telegram spells it, for example "sendMessage"; as it came where it is unknown
-	Bot    string    // the bot's username; "" where the token was wrong
-	ChatID int64     // 0 where the method has none
+	Time   time.Time // when the request arrived
+	Method string    // as Telegram spells it, for example "sendMessage"; unknown methods as received
+	Bot    string    // the bot's username; "" if the token was wrong
+	ChatID int64     // 0 if the method has none
 	// Params are the decoded fields, objects as JSON; of files only the name.
 	// Never the token.
 	Params      map[string]string
-	Code        int    // the HTTP status; 0 where the connection was cut or the client gave up
-	Description string // the error text; "" where all went well
-	Delivered   bool   // a message reached its chat, even where the answer was lost
+	Code        int    // the HTTP status; 0 if the connection was cut or the client gave up
+	Description string // the error text; "" on success
+	Delivered   bool   // a message reached its chat, even if the answer was lost
 }
 
 // transcript is a ring of the last maxCalls calls.
 type transcript struct {
 	ring []Call
-	next int // where the next call goes once the ring is full
+	next int // where the next call is stored once the ring is full
 }
 
 func (tr *transcript) add(c Call) {

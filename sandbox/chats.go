@@ -72,10 +72,10 @@ type chat struct {
 	messages []*Message
 	bucket   bucket
 	toast    string        // what the last answerCallbackQuery showed
-	changed  chan struct{} // closed and forgotten at the next change; nil while nobody waits
+	changed  chan struct{} // closed and set to nil at the next change; nil while nobody waits
 }
 
-// chat is the conversation of b with a chat id; an empty one where there was none.
+// chat is the conversation of b with a chat id. It creates an empty one if needed.
 func (b *bot) chat(id int64) *chat {
 	c := b.chats[id]
 	if c == nil {
@@ -85,7 +85,7 @@ func (b *bot) chat(id int64) *chat {
 	return c
 }
 
-// find gives the message with this id; nil where there is none (any more).
+// find returns the message with this id, or nil.
 func (c *chat) find(id int) *Message {
 	i, found := slices.BinarySearchFunc(c.messages, id, func(m *Message, id int) int { return m.ID - id })
 	if !found {
@@ -94,7 +94,7 @@ func (c *chat) find(id int) *Message {
 	return c.messages[i]
 }
 
-// signal wakes whoever waits for a change of this chat.
+// signal wakes everyone who waits for a change of this chat.
 func (c *chat) signal() {
 	if c.changed != nil {
 		close(c.changed)
@@ -102,7 +102,7 @@ func (c *chat) signal() {
 	}
 }
 
-// post puts a new message into a chat and tells everybody.
+// post adds a message to a chat and publishes it.
 func (t *Telegram) post(b *bot, c *chat, m Message) *Message {
 	b.lastMessage++
 	m.ID, m.ChatID, m.Date = b.lastMessage, c.id, t.now()
@@ -150,9 +150,9 @@ func (t *Telegram) Messages(chatID int64, bot string) []Message {
 }
 
 // WaitMessage returns the newest message of a chat that match accepts, as soon
-// as there is one; nil accepts every message. match is called while the world
-// stands still: it must not call methods of t. It gives up when ctx ends or t
-// is closed.
+// as there is one; nil accepts every message. match is called with the
+// lock held: it must not call methods of t. It gives up when ctx ends or t is
+// closed.
 func (t *Telegram) WaitMessage(ctx context.Context, chatID int64, bot string, match func(Message) bool) (Message, error) {
 	for {
 		m, changed, err := t.newest(chatID, bot, match)
@@ -190,14 +190,14 @@ func (t *Telegram) newest(chatID int64, bot string, match func(Message) bool) (M
 	return Message{}, c.changed, nil
 }
 
-// Blocked says whether a person has blocked a bot.
+// Blocked reports whether a person has blocked a bot.
 func (t *Telegram) Blocked(person int64, bot string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seen(person, bot).blocked
 }
 
-// Started says whether a person has ever pressed Start at a bot.
+// Started reports whether a person has ever pressed Start at a bot.
 func (t *Telegram) Started(person int64, bot string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -212,7 +212,7 @@ func (t *Telegram) Toast(person int64, bot string) string {
 	return t.seen(person, bot).toast
 }
 
-// seen is a chat to look at; an empty one, kept nowhere, where there is none.
+// seen returns a chat for reading; if there is none, an empty one that is not stored.
 func (t *Telegram) seen(chatID int64, bot string) *chat {
 	b, err := t.botNamed(bot)
 	if err != nil || b.chats[chatID] == nil {

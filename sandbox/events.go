@@ -1,7 +1,7 @@
 package sandbox
 
-// Event tells that something which a page shows has changed. It says where to
-// look; what is there now is read with [Telegram.Messages] and its neighbours.
+// Event reports a change that a page shows. It says what has changed; read the
+// new state with [Telegram.Messages] and the like.
 type Event struct {
 	// Kind is one of "message", "edited", "deleted", "person", "chat" (a chat
 	// was started, blocked, unblocked, joined, left or migrated), "faults",
@@ -33,7 +33,7 @@ func (t *Telegram) Subscribe() (events <-chan Event, cancel func()) {
 	}
 }
 
-// publish tells every subscriber who has room. The caller holds t.mu.
+// publish sends e to every subscriber whose buffer is not full. The caller holds t.mu.
 func (t *Telegram) publish(e Event) {
 	for c := range t.events {
 		select {

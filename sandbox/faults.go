@@ -27,17 +27,16 @@ type Faults struct {
 	SendOnly bool
 }
 
-// faultState is the faults in force and the counts they need.
+// faultState is the current faults and the counts they need.
 type faultState struct {
 	Faults
 	sends     int // seen since the faults were set
 	delivered int // since the faults were set
 }
 
-// SetFaults puts faults in force in place of those before. They concern
-// requests that come from now on, and long polls that are waiting: those end at
-// once. Requests that hang already go on hanging. The counts of FailEvery and
-// LoseEvery begin anew.
+// SetFaults replaces the faults. They apply to later requests and to waiting
+// long polls, which end at once. Requests that already hang go on hanging. The
+// counts of FailEvery and LoseEvery restart.
 func (t *Telegram) SetFaults(f Faults) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,15 +47,15 @@ func (t *Telegram) SetFaults(f Faults) {
 	t.publish(Event{Kind: "faults"})
 }
 
-// Faults are the faults in force.
+// Faults are the current faults.
 func (t *Telegram) Faults() Faults {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.faults.Faults
 }
 
-// fault is the reply that the faults in force force upon a method, if any. m is
-// nil where the method is unknown.
+// fault is the reply that the current faults cause for a method, if any. m is
+// nil if the method is unknown.
 func (t *Telegram) fault(b *bot, m *method) (reply, bool) {
 	f := &t.faults
 	sends := m != nil && m.sends
@@ -74,7 +73,7 @@ func (t *Telegram) fault(b *bot, m *method) (reply, bool) {
 	case f.ServerError && everywhere:
 		return reply{err: errRestart}, true
 	case b == nil || m == nil:
-		return reply{}, false // the request itself is wrong, and hears so
+		return reply{}, false // the request itself is wrong: that error comes first
 	case f.Unauthorized && everywhere:
 		return reply{err: errUnauthorized}, true
 	case f.WebhookSet && polls:
@@ -95,8 +94,8 @@ func (t *Telegram) fault(b *bot, m *method) (reply, bool) {
 	return reply{}, false
 }
 
-// losesAnswer says whether the answer to a send that was just delivered gets
-// lost.
+// losesAnswer reports whether to lose the answer to a send that was just
+// delivered.
 func (t *Telegram) losesAnswer() bool {
 	f := &t.faults
 	f.delivered++

@@ -18,7 +18,7 @@ func decodeObject(raw json.RawMessage) (fields, bool) {
 	return f, true
 }
 
-// has says whether a field is there and not null.
+// has reports whether a field exists and is not null.
 func (f fields) has(name string) bool {
 	return len(f[name]) > 0 && string(f[name]) != "null"
 }

@@ -179,7 +179,7 @@ func (t *Telegram) SayInGroup(person, chatID int64, text string) error {
 	return nil
 }
 
-// addressed says whether a text is a command for this bot or for any.
+// addressed reports whether a text is a command for this bot or for any bot.
 func addressed(text, username string) bool {
 	if !strings.HasPrefix(text, "/") {
 		return false

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// reply is what goes back for a request.
+// reply is the answer to a request.
 type reply struct {
 	result      any // of a success
 	description string
@@ -54,8 +54,8 @@ func (t *Telegram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// resetConnection lets the client read "connection reset by peer" where its
-// connection can do that (TCP), and an end of it elsewhere.
+// resetConnection makes the client read "connection reset by peer" over TCP,
+// and an end of the connection elsewhere.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -112,7 +112,7 @@ func (t *Telegram) process(ctx context.Context, req *request) reply {
 	return rep
 }
 
-// route finds the bot and the method of a request, or says why there is none.
+// route finds the bot and the method of a request, or returns an error.
 func (t *Telegram) route(req *request) (*bot, *method, *apiError) {
 	if req.refused != nil {
 		return nil, methods[strings.ToLower(req.method)], req.refused
@@ -207,7 +207,7 @@ func writeAnswer(w http.ResponseWriter, rep reply) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(code)
-	_, _ = w.Write(body.Bytes()) // a client that has gone away is no concern of ours
+	_, _ = w.Write(body.Bytes()) // the client may have disconnected
 }
 
 // writeBadGateway is the page of a front proxy that repeats the path, and so

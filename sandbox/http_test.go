@@ -94,6 +94,9 @@ func TestWrongTokensAreRefusedAsTelegramDoes(t *testing.T) {
 }
 
 func TestTooLargeBodyIs413(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	w := newWorld(t, sandbox.Limits{})
 	body := io.MultiReader(strings.NewReader(`{"text":"`), io.LimitReader(letters{}, 52<<20), strings.NewReader(`"}`))
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/bot"+token+"/sendMessage", body)

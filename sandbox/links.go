@@ -2,10 +2,10 @@ package sandbox
 
 import "strings"
 
-// checkURL checks a link of a button or an entity as LinkManager.cpp and
-// HttpUrl.cpp of tdlib/td do, and completes it: a scheme is added where there
-// is none, and a "/" after a bare host. The problem is the end of a
-// description; "" means none. A host without a dot ("localhost") is refused.
+// checkURL checks and completes the link of a button or an entity as
+// LinkManager.cpp and HttpUrl.cpp of tdlib/td do: it adds a missing scheme, and a
+// "/" after a bare host. The problem is the end of a description; "" means
+// none. It refuses a host without a dot ("localhost").
 func checkURL(link string) (checked, problem string) {
 	lower := strings.ToLower(link)
 	for _, scheme := range []string{"tg:", "ton:", "tonsite:"} {

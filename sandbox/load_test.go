@@ -19,6 +19,9 @@ import (
 // TestEverythingAtOnce is for the race detector: phones, bots, readers and
 // faults all work at the same time.
 func TestEverythingAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	w := newWorld(t, sandbox.Limits{})
 	ids := w.people(10)
 	events, cancel := w.Subscribe()

@@ -48,7 +48,7 @@ func (t *Telegram) getMe(b *bot, _ *request) (any, *apiError) {
 	}{wireUser: b.wire(), CanJoinGroups: true}, nil
 }
 
-// webhookURL is what getWebhookInfo tells while the fault WebhookSet is on.
+// webhookURL is the URL that getWebhookInfo returns while the fault WebhookSet is on.
 const webhookURL = "https://example.com/webhook"
 
 // deleteWebhook: https://core.telegram.org/bots/api#deletewebhook. It ends the

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// firstPersonID is where ids of people begin when none is asked for.
+// firstPersonID is the first id given to a person without one.
 const firstPersonID = 5_000_000_000 // past 32 bits, as ids of new accounts are
 
 // Person is somebody with a phone. Their private chat with any bot has the
@@ -25,10 +25,10 @@ type person struct {
 	deactivated bool
 }
 
-// AddPerson registers a person and returns them with the id filled in when it
-// was 0, and "Somebody" as first name when there was none. A username that
-// another person has goes over to the new one; that of a bot is left out. Adding
-// an id that exists replaces the names of that person.
+// AddPerson registers a person and returns them. It fills in a missing id, and
+// "Somebody" for a missing first name. A username of another person moves to the
+// new one; a username of a bot is left out. Adding an id that exists replaces the
+// names of that person.
 func (t *Telegram) AddPerson(p Person) Person {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,7 +148,7 @@ func (t *Telegram) Deactivate(id int64) error {
 	return nil
 }
 
-// Deactivated says whether a person has deleted their account.
+// Deactivated reports whether a person has deleted their account.
 func (t *Telegram) Deactivated(id int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,7 +156,7 @@ func (t *Telegram) Deactivated(id int64) bool {
 	return p != nil && p.deactivated
 }
 
-// active finds a person who has an account that still exists.
+// active finds a person whose account still exists.
 func (t *Telegram) active(id int64) (*person, error) {
 	p := t.byID[id]
 	switch {

@@ -114,7 +114,7 @@ func personText(text string) (string, []Entity, error) {
 	return text, findCommands(text), nil
 }
 
-// command is a bot command in a text, with what stands before it.
+// command is a bot command in a text, with the character before it.
 var command = regexp.MustCompile(`(?:^|[^\w/])(/[A-Za-z0-9_]{1,64}(?:@[A-Za-z][A-Za-z0-9_]{2,31})?)(?:$|[^\w@/])`)
 
 // findCommands marks the bot commands of a text.
@@ -134,7 +134,7 @@ func findCommands(text string) []Entity {
 	return entities
 }
 
-// write puts a person's message into the chat and tells the bot.
+// write adds a person's message to the chat and sends the bot an update.
 func (t *Telegram) write(p *person, b *bot, c *chat, text string, entities []Entity) int {
 	m := t.post(b, c, Message{From: p.ID, Text: text, Entities: entities})
 	t.push(b, "message", t.wireMessage(b, c, m), updateLife)
@@ -215,7 +215,7 @@ func (m *Message) button(label string) *Button {
 	return nil
 }
 
-// chatInstance is a number that stands for a chat, the same for every tap in it.
+// chatInstance is a number for a chat, the same for every tap in it.
 func chatInstance(bot, chat int64) string {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %d", bot, chat)
@@ -245,7 +245,7 @@ func (t *Telegram) block(person int64, bot string, blocked bool) error {
 	return nil
 }
 
-// setBlocked changes a block, where it changes anything, and tells the bot.
+// setBlocked changes a block and, if it changed, sends the bot an update.
 func (t *Telegram) setBlocked(p *person, b *bot, c *chat, blocked bool) {
 	if c.blocked == blocked {
 		return

@@ -194,6 +194,9 @@ func TestDocumentsArriveWithCaptionAndContent(t *testing.T) {
 }
 
 func TestOldFileContentsAreForgotten(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	w := newWorld(t, sandbox.Limits{Off: true})
 	fields := map[string]string{"chat_id": strconv.FormatInt(w.alice.ID, 10)}
 	for range 3 {

@@ -27,16 +27,16 @@ import (
 type Options struct {
 	// Now is the clock of everything that is stamped or that runs out: message
 	// dates, limits, the life of updates and callback queries. nil: time.Now.
-	// Waiting (long polls, their pace, latency) goes by the real time.
+	// Waiting (long polls, their pace, latency) uses real time.
 	Now func() time.Time
 	// Limits are the flood limits; a zero field takes its documented default.
 	Limits Limits
-	// Logger hears of each refused request at level debug: method, bot and
-	// answer, never the token or a text. nil: nothing is logged.
+	// Logger logs each refused request at level debug: method, bot and answer,
+	// never the token or a text. nil: nothing is logged.
 	Logger *slog.Logger
-	// OnCall hears of each request as it enters the transcript, in that order.
-	// The world stands still meanwhile: it must return soon and not call methods
-	// of the Telegram. nil: nobody listens.
+	// OnCall is called for each request when it enters the transcript, in that
+	// order. All other calls wait meanwhile: it must return soon and not call
+	// methods of the Telegram. nil: not called.
 	OnCall func(Call)
 }
 

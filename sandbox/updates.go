@@ -200,7 +200,7 @@ func (t *Telegram) getUpdates(ctx context.Context, b *bot, req *request) reply {
 }
 
 // waitForUpdates waits, without the lock, until a poll is ended or its time is
-// over. False: the client has gone, or t was closed.
+// over. It returns false if the client has disconnected or t was closed.
 func (t *Telegram) waitForUpdates(ctx context.Context, p *poll, timeout time.Duration) bool {
 	t.mu.Unlock()
 	defer t.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"telegate/internal/secret"
 )
 
-// Result is the answer to a check. Only ResultApproved lets anybody in.
+// Result is the result of a check. Only ResultApproved approves the sign-in.
 type Result string
 
 const (
@@ -24,16 +24,16 @@ const (
 	ResultFailed          Result = "failed"
 )
 
-// Outcome is a check's result with the verification as it stands after it.
+// Outcome is the result of a check, with the verification after it.
 type Outcome struct {
 	Result       Result
 	Verification Verification
 }
 
-// Approved tells that the second factor is proven. It is true exactly once for a verification.
+// Approved reports whether the second factor is proven. It is true exactly once per verification.
 func (o Outcome) Approved() bool { return o.Result == ResultApproved }
 
-// AttemptsRemaining is how many codes may still be tried.
+// AttemptsRemaining is how many attempts are left.
 func (v Verification) AttemptsRemaining() int {
 	if v.Status != Pending {
 		return 0
@@ -41,9 +41,9 @@ func (v Verification) AttemptsRemaining() int {
 	return max(0, MaxAttempts-v.Attempts)
 }
 
-// Check tries a code. The attempt is counted first, in one guarded statement, and compared second, in constant time. A
-// wrong code is an outcome, not an error. Errors: ErrNotFound; *WaitError (Throttled) while the link waits off its
-// failures, which costs no attempt. On any error nothing is approved.
+// Check checks a code. It first counts the attempt in one guarded statement, then compares in constant time. A wrong code
+// is an outcome, not an error. Errors: ErrNotFound; *WaitError (Throttled) while the link has to wait after failures, which
+// costs no attempt. An error never approves anything.
 func (s *Service) Check(ctx context.Context, id, code, session string) (Outcome, error) {
 	var (
 		o         Outcome
@@ -54,7 +54,7 @@ func (s *Service) Check(ctx context.Context, id, code, session string) (Outcome,
 		if err != nil {
 			return err
 		}
-		o.Result, throttled, err = s.try(ctx, tx, &v, code, session)
+		o.Result, throttled, err = s.tryCode(ctx, tx, &v, code, session)
 		if err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (s *Service) Check(ctx context.Context, id, code, session string) (Outcome,
 	return o, nil
 }
 
-func (s *Service) try(ctx context.Context, tx Tx, v *Verification, code, session string) (Result, *WaitError, error) {
-	if r, over := s.over(*v); over {
+func (s *Service) tryCode(ctx context.Context, tx Tx, v *Verification, code, session string) (Result, *WaitError, error) {
+	if r, over := s.finalResult(*v); over {
 		if r == ResultExpired && v.Status == Pending {
 			return r, nil, s.end(tx, v, Expired, "")
 		}
@@ -102,16 +102,16 @@ func (s *Service) try(ctx context.Context, tx Tx, v *Verification, code, session
 	}
 	v.Attempts++
 
-	if !sameSession(v.Binding, binding(session)) {
+	if !sameSession(v.Binding, bindingHash(session)) {
 		s.log.WarnContext(ctx, "code from another session refused", "verification", v.ID)
 		if err := tx.Audit(s.entry(audit.VerificationRefused, *v, string(ResultBindingMismatch))); err != nil {
 			return "", nil, err
 		}
-		r, err := s.wrong(tx, v, f, ResultBindingMismatch)
+		r, err := s.failAttempt(tx, v, f, ResultBindingMismatch)
 		return r, nil, err
 	}
 	if !secret.Equal(v.CodeMAC, s.codeMAC(*v, code)) {
-		r, err := s.wrong(tx, v, f, ResultIncorrect)
+		r, err := s.failAttempt(tx, v, f, ResultIncorrect)
 		return r, nil, err
 	}
 	f.Failures, f.WaitUntil = 0, time.Time{}
@@ -121,7 +121,7 @@ func (s *Service) try(ctx context.Context, tx Tx, v *Verification, code, session
 	return ResultApproved, nil, s.end(tx, v, Approved, "")
 }
 
-// sameSession: one that was created without a binding is checked without one.
+// sameSession compares session bindings: a verification created without one is checked without one.
 func sameSession(want, got []byte) bool {
 	if want == nil || got == nil {
 		return bytes.Equal(want, got)
@@ -129,9 +129,9 @@ func sameSession(want, got []byte) bool {
 	return secret.Equal(want, got)
 }
 
-// over tells how a verification that cannot be checked any more has ended.
-func (s *Service) over(v Verification) (Result, bool) {
-	switch s.judged(v).Status {
+// finalResult returns the result of a verification that can no longer be checked.
+func (s *Service) finalResult(v Verification) (Result, bool) {
+	switch s.withExpiry(v).Status {
 	case Pending:
 		return "", false
 	case Approved:
@@ -149,8 +149,8 @@ func (s *Service) over(v Verification) (Result, bool) {
 	}
 }
 
-// wrong counts a failure against the link, which no new code resets, and ends the verification with its last attempt.
-func (s *Service) wrong(tx Tx, v *Verification, f Factor, r Result) (Result, error) {
+// failAttempt counts a failure of the link, which no new code resets, and ends the verification after its last attempt.
+func (s *Service) failAttempt(tx Tx, v *Verification, f Factor, r Result) (Result, error) {
 	f.Failures++
 	switch {
 	case f.Failures >= SuspendAt:
@@ -178,7 +178,7 @@ func (s *Service) wrong(tx Tx, v *Verification, f Factor, r Result) (Result, err
 	return r, nil
 }
 
-// failureWait is how long a link waits after that many consecutive failures: 30 s, doubling to an hour.
+// failureWait is the wait of a link after consecutive failures: 30 s, doubled up to an hour.
 func failureWait(failures int) time.Duration {
 	wait := FirstWait
 	for range failures - ThrottleFrom {
@@ -189,7 +189,7 @@ func failureWait(failures int) time.Duration {
 	return wait
 }
 
-// endOthers ends whatever else is pending for the user of a verification.
+// endOthers ends the user's other pending verifications.
 func (s *Service) endOthers(tx Tx, v Verification, status Status, reason string) error {
 	pending, err := tx.PendingVerifications(v.Domain, v.User)
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *Service) endOthers(tx Tx, v Verification, status Status, reason string)
 	for _, p := range pending {
 		switch {
 		case p.ID == v.ID:
-		case s.judged(p).Status == Expired:
+		case s.withExpiry(p).Status == Expired:
 			err = s.end(tx, &p, Expired, "")
 		default:
 			err = s.end(tx, &p, status, reason)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"telegate/internal/audit"
+	"telegate/internal/servicetest"
 	"telegate/twofa"
 )
 
@@ -23,7 +24,7 @@ func TestARightCodeIsAcceptedOnce(t *testing.T) {
 	code := w.code(v)
 	wantResult(t, "first time", w.check(v, code), twofa.ResultApproved, 0)
 	wantResult(t, "second time", w.check(v, code), twofa.ResultAlreadyUsed, 0)
-	wantResult(t, "a wrong code afterwards", w.check(v, other(code)), twofa.ResultAlreadyUsed, 0)
+	wantResult(t, "a wrong code afterwards", w.check(v, servicetest.OtherCode(code)), twofa.ResultAlreadyUsed, 0)
 	if n := w.factor("", "alice").Failures; n != 0 {
 		t.Errorf("%d failures are counted for checks of what was over", n)
 	}
@@ -36,8 +37,8 @@ func TestTheStatementsThemselvesAreGuarded(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	count := func(v twofa.Verification) (counted bool) {
 		t.Helper()
-		w.noError("count attempt", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) (err error) {
-			counted, err = tx.CountAttempt(v.ID, twofa.MaxAttempts, w.clock.Now())
+		w.NoError("count attempt", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) (err error) {
+			counted, err = tx.CountAttempt(v.ID, twofa.MaxAttempts, w.Clock.Now())
 			return err
 		}))
 		return counted
@@ -54,14 +55,14 @@ func TestTheStatementsThemselvesAreGuarded(t *testing.T) {
 	}
 	ended := w.get(v)
 	ended.Status = twofa.Approved
-	err := w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.UpdateVerification(ended) })
+	err := w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.UpdateVerification(ended) })
 	if !errors.Is(err, twofa.ErrFinished) {
 		t.Errorf("a second end: %v, want ErrFinished", err)
 	}
 	w.wantStatus(v, twofa.Exhausted, "")
 
 	v = w.create(login("alice"))
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	if count(v) {
 		t.Error("an attempt is counted after the expiry")
 	}
@@ -74,7 +75,7 @@ func TestACodeOfASuspendedLinkOpensNothing(t *testing.T) {
 	v := w.create(login("alice"))
 	f := w.factor("", "alice")
 	f.Suspended = true
-	w.noError("suspend", w.db.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
+	w.NoError("suspend", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
 	wantResult(t, "right code", w.check(v, w.code(v)), twofa.ResultCanceled, 0)
 	w.wantStatus(v, twofa.Canceled, "link_suspended")
 }
@@ -85,9 +86,9 @@ func TestTheFifthWrongCodeExhaustsAVerification(t *testing.T) {
 	v := w.create(login("alice"))
 	code := w.code(v)
 	for remaining := 4; remaining > 0; remaining-- {
-		wantResult(t, "wrong code", w.check(v, other(code)), twofa.ResultIncorrect, remaining)
+		wantResult(t, "wrong code", w.check(v, servicetest.OtherCode(code)), twofa.ResultIncorrect, remaining)
 	}
-	wantResult(t, "the fifth", w.check(v, other(code)), twofa.ResultExhausted, 0)
+	wantResult(t, "the fifth", w.check(v, servicetest.OtherCode(code)), twofa.ResultExhausted, 0)
 	wantResult(t, "the right one, too late", w.check(v, code), twofa.ResultExhausted, 0)
 	w.wantStatus(v, twofa.Exhausted, "")
 }
@@ -98,7 +99,7 @@ func TestTheFifthAttemptMayBeTheRightOne(t *testing.T) {
 	v := w.create(login("alice"))
 	code := w.code(v)
 	for range 4 {
-		w.check(v, other(code))
+		w.check(v, servicetest.OtherCode(code))
 	}
 	wantResult(t, "the fifth", w.check(v, code), twofa.ResultApproved, 0)
 }
@@ -108,12 +109,12 @@ func TestACodeIsRefusedFromTheMomentItExpires(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
-	w.clock.Advance(5*time.Minute - time.Millisecond)
+	w.Clock.Advance(5*time.Minute - time.Millisecond)
 	wantResult(t, "a millisecond before", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 
 	v = w.create(login("alice"))
 	code := w.code(v)
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	w.wantStatus(v, twofa.Expired, "")
 	wantResult(t, "at the moment", w.check(v, code), twofa.ResultExpired, 0)
 	wantResult(t, "again", w.check(v, code), twofa.ResultExpired, 0)
@@ -127,12 +128,12 @@ func TestACodeIsVoidOnceTheClockWasSetBack(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
-	w.clock.Advance(-time.Minute)
+	w.Clock.Advance(-time.Minute)
 	wantResult(t, "by what a time server corrects", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 
 	v = w.create(login("alice"))
 	code := w.code(v)
-	w.clock.Advance(-time.Minute - time.Millisecond)
+	w.Clock.Advance(-time.Minute - time.Millisecond)
 	w.wantStatus(v, twofa.Expired, "")
 	wantResult(t, "by more", w.check(v, code), twofa.ResultExpired, 0)
 	v = w.create(login("alice"))
@@ -225,7 +226,7 @@ func TestACodeIsVoidOnceItsVerificationWasTamperedWith(t *testing.T) {
 			w.link("", "bob", bobsChat)
 			v := w.create(login("alice"))
 			code := w.code(v)
-			codes := w.service(tamperedStore{w.db, tamper}, twofa.Settings{Digits: 6, Lifetime: time.Minute})
+			codes := w.service(tamperedStore{w.DB, tamper}, twofa.Settings{Digits: 6, Lifetime: time.Minute})
 			binding := session("alice")
 			if name == "binding" {
 				binding = ""
@@ -310,19 +311,19 @@ func TestEveryCheckLeavesAnAuditRow(t *testing.T) {
 
 	var want []audit.Entry
 	check := func(code, session string, outcome twofa.Result) {
-		w.clock.Advance(time.Second)
+		w.Clock.Advance(time.Second)
 		w.checkIn(v, code, session)
 		want = append(want, audit.Entry{
-			Time: w.clock.Now(), Event: audit.VerificationChecked, Domain: "corp", User: "user//alice", Subject: v.ID,
+			Time: w.Clock.Now(), Event: audit.VerificationChecked, Domain: "corp", User: "user//alice", Subject: v.ID,
 			Outcome: string(outcome), Purpose: string(twofa.Login), Context: from,
 		})
 	}
-	check(other(code), session("user//alice"), twofa.ResultIncorrect)
+	check(servicetest.OtherCode(code), session("user//alice"), twofa.ResultIncorrect)
 	check(code, "another session", twofa.ResultBindingMismatch)
 	check(code, session("user//alice"), twofa.ResultApproved)
 	check(code, session("user//alice"), twofa.ResultAlreadyUsed)
 
-	entries, err := w.db.AuditTrail(t.Context(), "corp", "user//alice", time.Time{})
+	entries, err := w.DB.AuditTrail(t.Context(), "corp", "user//alice", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

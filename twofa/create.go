@@ -19,25 +19,25 @@ type CreateRequest struct {
 	Context      audit.Context
 }
 
-// window is one limit on how often something may be created.
-type window struct {
+// createLimit limits how often something may be created.
+type createLimit struct {
 	count int
 	span  time.Duration
 }
 
-// The limits on creating verifications: per user as in Authelia's one-time-code buckets, per network wider.
+// Limits on new verifications: per user as in Authelia's one-time-code buckets, per network more.
 var (
-	perUser    = []window{{3, 5 * time.Minute}, {5, 10 * time.Minute}, {15, time.Hour}, {30, 24 * time.Hour}}
-	perNetwork = []window{{10, 10 * time.Minute}, {30, time.Hour}}
+	perUser    = []createLimit{{3, 5 * time.Minute}, {5, 10 * time.Minute}, {15, time.Hour}, {30, 24 * time.Hour}}
+	perNetwork = []createLimit{{10, 10 * time.Minute}, {30, time.Hour}}
 )
 
-// Create starts a verification and queues its code. A pending one for the same session and purpose is superseded.
-// Errors: ErrUnknownDomain, ErrDisabled, ErrBindingRequired, *UnavailableError, *WaitError, *InProgressError. A refusal that
-// concerns the user is written down.
+// Create creates a verification and queues its code. It supersedes a pending one for the same session and purpose. Errors:
+// ErrUnknownDomain, ErrDisabled, ErrBindingRequired, *UnavailableError, *WaitError, *InProgressError. A refusal that
+// concerns the user is audited.
 func (s *Service) Create(ctx context.Context, r CreateRequest) (Verification, error) {
 	v, err := s.create(ctx, r)
 	if err != nil {
-		s.noteRefusal(ctx, r, err)
+		s.auditRefusal(ctx, r, err)
 	}
 	return v, err
 }
@@ -54,15 +54,15 @@ func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, er
 	}
 	now := s.now()
 	v := Verification{
-		ID: delivery.NewID("ver"), Domain: r.Domain, User: r.User, Purpose: r.Purpose, Binding: binding(r.Binding),
-		Locale: r.Locale, Status: Pending, Context: r.Context, Network: network(r.Context.IP),
+		ID: delivery.NewID("ver"), Domain: r.Domain, User: r.User, Purpose: r.Purpose, Binding: bindingHash(r.Binding),
+		Locale: r.Locale, Status: Pending, Context: r.Context, Network: rateLimitNetwork(r.Context.IP),
 		Created: now, Expires: now.Add(s.settings.Load().Lifetime),
 	}
 	err := s.store.UpdateVerifications(ctx, func(tx Tx) error {
-		if !s.domains.Msg2Factor(r.Domain) { // it may have been turned off meanwhile, and what was pending canceled
+		if !s.domains.Msg2Factor(r.Domain) { // it may have been turned off since, with pending ones canceled
 			return ErrDisabled
 		}
-		f, err := s.usable(tx, r.Domain, r.User)
+		f, err := s.usableFactor(tx, r.Domain, r.User)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, er
 	return v, nil
 }
 
-// compose draws a fresh code and makes the message that carries it; v counts the send.
+// compose makes a new code and its message, and counts the send in v.
 func (s *Service) compose(v *Verification, f Factor) (delivery.Message, string) {
 	code := secret.Code(s.settings.Load().Digits)
 	title, _ := s.domains.Title(v.Domain)
@@ -104,8 +104,8 @@ func (s *Service) compose(v *Verification, f Factor) (delivery.Message, string) 
 	return msg, code
 }
 
-// withinLimits answers a *WaitError while a limit forbids one more; of several the one that lasts longest, so that
-// coming back after RetryAfter is not in vain.
+// withinLimits returns a *WaitError if a limit is reached; of several, the longest, so that a retry after RetryAfter
+// succeeds.
 func (s *Service) withinLimits(tx Tx, v Verification) error {
 	var longest *WaitError
 	for _, w := range perUser {
@@ -113,14 +113,14 @@ func (s *Service) withinLimits(tx Tx, v Verification) error {
 		if err != nil {
 			return err
 		}
-		longest = s.longer(longest, "user", w, n, oldest)
+		longest = s.longerWait(longest, "user", w, n, oldest)
 	}
 	for _, w := range perNetwork {
 		n, oldest, err := tx.CreatedFromNetwork(v.Domain, v.Network, s.now().Add(-w.span))
 		if err != nil {
 			return err
 		}
-		longest = s.longer(longest, "ip", w, n, oldest)
+		longest = s.longerWait(longest, "ip", w, n, oldest)
 	}
 	if longest != nil {
 		return longest
@@ -128,8 +128,8 @@ func (s *Service) withinLimits(tx Tx, v Verification) error {
 	return nil
 }
 
-// longer is the longer one of a wait and what a window that holds n asks for.
-func (s *Service) longer(wait *WaitError, scope string, w window, n int, oldest time.Time) *WaitError {
+// longerWait is the longer of wait and what a limit with n entries requires.
+func (s *Service) longerWait(wait *WaitError, scope string, w createLimit, n int, oldest time.Time) *WaitError {
 	until := oldest.Add(w.span).Sub(s.now())
 	if n < w.count || wait != nil && wait.RetryAfter >= until {
 		return wait
@@ -137,7 +137,7 @@ func (s *Service) longer(wait *WaitError, scope string, w window, n int, oldest 
 	return &WaitError{Kind: RateLimited, Scope: scope, Limit: w.count, RetryAfter: until}
 }
 
-// supersede cancels what is pending for the same session and purpose, and refuses a third session.
+// supersede cancels a pending verification of the same session and purpose, and refuses a third session.
 func (s *Service) supersede(tx Tx, v Verification) error {
 	pending, err := tx.PendingVerifications(v.Domain, v.User)
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Service) supersede(tx Tx, v Verification) error {
 	var others []Verification
 	for _, p := range pending {
 		switch {
-		case s.judged(p).Status == Expired:
+		case s.withExpiry(p).Status == Expired:
 			err = s.end(tx, &p, Expired, "")
 		case p.Purpose == v.Purpose && bytes.Equal(p.Binding, v.Binding):
 			err = s.end(tx, &p, Canceled, Superseded)
@@ -163,7 +163,7 @@ func (s *Service) supersede(tx Tx, v Verification) error {
 	return nil
 }
 
-// Resend voids the code and sends a fresh one; expiry and counters stay. Errors: ErrNotFound, ErrFinished, ErrDisabled,
+// Resend replaces the code and sends the new one; expiry and counters stay. Errors: ErrNotFound, ErrFinished, ErrDisabled,
 // ErrSendsExhausted, *WaitError, *UnavailableError.
 func (s *Service) Resend(ctx context.Context, id string) (Verification, error) {
 	var v Verification
@@ -171,13 +171,13 @@ func (s *Service) Resend(ctx context.Context, id string) (Verification, error) {
 		if v, err = tx.Verification(id); err != nil {
 			return err
 		}
-		if s.judged(v).Status != Pending {
+		if s.withExpiry(v).Status != Pending {
 			return ErrFinished
 		}
 		if !s.domains.Msg2Factor(v.Domain) {
 			return ErrDisabled
 		}
-		f, err := s.usable(tx, v.Domain, v.User)
+		f, err := s.usableFactor(tx, v.Domain, v.User)
 		if err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (s *Service) Resend(ctx context.Context, id string) (Verification, error) {
 	return v, nil
 }
 
-// ResendIn is how long until the code may be sent again; 0 when it may, or never will.
+// ResendIn is the time until the code may be sent again; 0 if now or never.
 func (s *Service) ResendIn(v Verification) time.Duration {
 	if v.Status != Pending || v.Sends >= MaxSends {
 		return 0
@@ -217,14 +217,14 @@ func (s *Service) ResendIn(v Verification) time.Duration {
 	return max(0, v.LastSent.Add(cooldown(v.Sends)).Sub(s.now()))
 }
 
-// Cancel ends a verification on the caller's word; canceling it twice is no error. Errors: ErrNotFound, ErrFinished.
+// Cancel cancels a verification for the caller; a second cancel is no error. Errors: ErrNotFound, ErrFinished.
 func (s *Service) Cancel(ctx context.Context, id string) (Verification, error) {
 	var v Verification
 	err := s.store.UpdateVerifications(ctx, func(tx Tx) (err error) {
 		if v, err = tx.Verification(id); err != nil || v.Status == Canceled {
 			return err
 		}
-		if s.judged(v).Status != Pending {
+		if s.withExpiry(v).Status != Pending {
 			return ErrFinished
 		}
 		if err := s.end(tx, &v, Canceled, ByCaller); err != nil {

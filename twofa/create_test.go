@@ -35,7 +35,7 @@ func TestSignInFromTheFirstCodeToTheEnd(t *testing.T) {
 	wantResult(t, "wrong code", w.check(v, w.wrong(v)), twofa.ResultIncorrect, 4)
 
 	old := w.code(v)
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	if _, err := w.codes.Resend(t.Context(), v.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestSignInFromTheFirstCodeToTheEnd(t *testing.T) {
 	}
 	o := w.check(v, w.code(v))
 	wantResult(t, "right code", o, twofa.ResultApproved, 0)
-	if o.Verification.Status != twofa.Approved || !o.Verification.Ended.Equal(w.clock.Now()) {
+	if o.Verification.Status != twofa.Approved || !o.Verification.Ended.Equal(w.Clock.Now()) {
 		t.Errorf("verification after approval: %+v", o.Verification)
 	}
 	w.wantStatus(v, twofa.Approved, "")
@@ -90,12 +90,12 @@ func TestAFactorThatCannotBeUsedIsRefusedWithItsReason(t *testing.T) {
 		}, twofa.ReasonNotLinked},
 		{"unlinked", func(w *world) {
 			w.link("", "alice", alicesChat)
-			w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+			w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
 		}, twofa.ReasonNotLinked},
 		{"linked in another domain only", func(w *world) { w.link("corp", "alice", alicesChat) }, twofa.ReasonNotLinked},
 		{"bot blocked", func(w *world) {
 			w.link("", "alice", alicesChat)
-			w.noError("block", w.links.Blocked(t.Context(), botID, alicesChat))
+			w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alicesChat))
 		}, twofa.ReasonBlocked},
 		{"too many failures", func(w *world) {
 			w.link("", "alice", alicesChat)
@@ -135,8 +135,8 @@ func TestAllReasonsAreNamedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
-	w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
-	w.noError("block", w.links.Blocked(t.Context(), botID, alicesChat))
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alicesChat))
 	w.domains.setOff("", true)
 	w.domains.setDown(botID, true)
 
@@ -159,7 +159,7 @@ func TestASecondCodeForTheSameSessionReplacesTheFirst(t *testing.T) {
 
 	w.wantStatus(first, twofa.Canceled, twofa.Superseded)
 	wantResult(t, "code of the first", w.check(first, code), twofa.ResultCanceled, 0)
-	if m, err := w.db.Load(t.Context(), first.MessageID); err != nil || m.Status != delivery.StatusCanceled {
+	if m, err := w.DB.Load(t.Context(), first.MessageID); err != nil || m.Status != delivery.StatusCanceled {
 		t.Errorf("message of the first: %s, %v, want canceled", m.Status, err)
 	}
 	wantResult(t, "code of the second", w.check(second, w.code(second)), twofa.ResultApproved, 0)
@@ -182,7 +182,7 @@ func TestAThirdSessionIsRefusedWhileTwoAreInProgress(t *testing.T) {
 		return twofa.CreateRequest{User: "alice", Purpose: twofa.Login, Binding: name}
 	}
 	first := w.create(session("one"))
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	w.create(session("two"))
 
 	_, err := w.codes.Create(t.Context(), session("three"))
@@ -192,7 +192,7 @@ func TestAThirdSessionIsRefusedWhileTwoAreInProgress(t *testing.T) {
 	}
 	w.wantStatus(first, twofa.Pending, "")
 
-	w.clock.Advance(4 * time.Minute) // the first expires, the limit of three in five minutes has room again
+	w.Clock.Advance(4 * time.Minute) // the first expires, the limit of three in five minutes has room again
 	w.create(session("three"))
 	w.wantStatus(first, twofa.Expired, "")
 }
@@ -211,7 +211,7 @@ func TestCreatesPerUserKeepToEveryWindow(t *testing.T) {
 	var created []time.Time
 	for len(created) < 40 {
 		_, err := w.codes.Create(t.Context(), login("alice"))
-		now := w.clock.Now()
+		now := w.Clock.Now()
 		if err == nil {
 			created = append(created, now)
 			for _, window := range windows {
@@ -239,15 +239,15 @@ func TestCreatesPerUserKeepToEveryWindow(t *testing.T) {
 		if !full {
 			t.Fatalf("after %d verifications: told to wait %v for a limit of %d, which no window asks for", len(created), wait.RetryAfter, wait.Limit)
 		}
-		w.clock.Advance(wait.RetryAfter - time.Millisecond)
+		w.Clock.Advance(wait.RetryAfter - time.Millisecond)
 		if _, err := w.codes.Create(t.Context(), login("alice")); !errors.As(err, &wait) {
 			t.Fatalf("a millisecond too early: %v, want a limit", err)
 		}
-		w.clock.Advance(time.Millisecond)
+		w.Clock.Advance(time.Millisecond)
 		if _, err := w.codes.Create(t.Context(), login("alice")); err != nil {
 			t.Fatalf("after %d verifications: coming back after the wait was in vain: %v", len(created), err)
 		}
-		created = append(created, w.clock.Now())
+		created = append(created, w.Clock.Now())
 	}
 	if first, last := created[0], created[30]; last.Sub(first) < 24*time.Hour {
 		t.Errorf("31 verifications within %v", last.Sub(first))
@@ -307,8 +307,8 @@ func TestCreatesPerNetworkAreLimited(t *testing.T) {
 		}
 	}
 	for i := range 10 {
-		w.noError("IPv4", from([]string{"203.0.113.7", "::ffff:203.0.113.7"}[i%2])) // two ways to write one address
-		w.noError("IPv6", from(fmt.Sprintf("2001:db8:0:1::%x", i+1)))               // ten addresses of one household
+		w.NoError("IPv4", from([]string{"203.0.113.7", "::ffff:203.0.113.7"}[i%2])) // two ways to write one address
+		w.NoError("IPv6", from(fmt.Sprintf("2001:db8:0:1::%x", i+1)))               // ten addresses of one household
 	}
 	wantLimited("203.0.113.7", 10, 10*time.Minute)
 	wantLimited("2001:db8:0:1:ffff:ffff:ffff:ffff", 10, 10*time.Minute)
@@ -317,20 +317,20 @@ func TestCreatesPerNetworkAreLimited(t *testing.T) {
 	w.create(twofa.CreateRequest{ // one tenant cannot lock another's users out by naming their address
 		Domain: "corp", User: "carol", Purpose: twofa.Confirm, Context: audit.Context{IP: "203.0.113.7"},
 	})
-	w.noError("the neighbour's IPv4", from("203.0.113.8"))
-	w.noError("the neighbour's IPv6", from("2001:db8:0:2::1"))
+	w.NoError("the neighbour's IPv4", from("203.0.113.8"))
+	w.NoError("the neighbour's IPv6", from("2001:db8:0:2::1"))
 	for range 12 { // what is no address is nobody's network
-		w.noError("no address", from(""))
-		w.noError("no address", from("unknown"))
+		w.NoError("no address", from(""))
+		w.NoError("no address", from("unknown"))
 	}
 
 	for range 2 {
-		w.clock.Advance(10 * time.Minute)
+		w.Clock.Advance(10 * time.Minute)
 		for range 10 {
-			w.noError("IPv4 later", from("203.0.113.7"))
+			w.NoError("IPv4 later", from("203.0.113.7"))
 		}
 	}
-	w.clock.Advance(10 * time.Minute)
+	w.Clock.Advance(10 * time.Minute)
 	wantLimited("203.0.113.7", 30, 30*time.Minute)
 }
 
@@ -353,7 +353,7 @@ func TestNoSettingMakesCodesShorterOrLongerLivedThanTheStandardsAllow(t *testing
 			if got := v.Expires.Sub(v.Created); got != tt.lifetime {
 				t.Errorf("lifetime is %v, want %v", got, tt.lifetime)
 			}
-			m, err := w.db.Load(t.Context(), v.MessageID)
+			m, err := w.DB.Load(t.Context(), v.MessageID)
 			if err != nil || !m.Expires.Equal(v.Expires) {
 				t.Errorf("its message expires at %v (%v), want with it at %v", m.Expires, err, v.Expires)
 			}
@@ -361,7 +361,7 @@ func TestNoSettingMakesCodesShorterOrLongerLivedThanTheStandardsAllow(t *testing
 			if len(code) != tt.digits {
 				t.Errorf("code has %d digits, want %d", len(code), tt.digits)
 			}
-			w.clock.Advance(tt.lifetime)
+			w.Clock.Advance(tt.lifetime)
 			wantResult(t, "right code at the end of the lifetime", w.check(v, code), twofa.ResultExpired, 0)
 		})
 	}

@@ -1,23 +1,16 @@
 package twofa_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
-	"telegate/db"
-	"telegate/db/dbtest"
 	"telegate/delivery"
 	"telegate/internal/audit"
-	"telegate/language"
+	"telegate/internal/servicetest"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -32,18 +25,10 @@ const (
 
 // world is the second factor with a real database, real links, and a person's view of the chats.
 type world struct {
-	t       *testing.T
-	clock   *dbtest.Clock
-	path    string
-	db      *db.DB
+	*servicetest.World
 	domains *domains
 	links   *linking.Service
 	codes   *twofa.Service
-	log     *logBuffer
-	logger  *slog.Logger
-
-	mu      sync.Mutex
-	secrets []string // whatever must not be in the log; guarded by mu
 }
 
 func newWorld(t *testing.T) *world {
@@ -54,30 +39,20 @@ func newWorld(t *testing.T) *world {
 func newWorldWith(t *testing.T, settings twofa.Settings) *world {
 	t.Helper()
 	w := &world{
-		t: t, clock: dbtest.NewClock(), path: filepath.Join(t.TempDir(), "telegate.db"), log: &logBuffer{},
+		World: servicetest.New(t),
 		domains: &domains{
 			titles: map[string]string{"": "My Server", "corp": "Corp"},
 			bots:   map[string]int64{"": botID, "corp": otherBot},
 			off:    map[string]bool{}, down: map[int64]bool{},
 		},
 	}
-	w.logger = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.db = dbtest.OpenAt(t, w.path, w.clock.Now, nil)
-	w.links = linking.New(w.db, w.domains, w.db.MACKey("confirm code"), w.clock.Now, w.logger)
-	w.codes = w.service(w.db, settings)
-	// OWASP ASVS 16.2.5: credentials are never logged. Every test that has read one checks it.
-	t.Cleanup(func() {
-		for _, s := range w.secrets {
-			if strings.Contains(w.log.String(), s) {
-				t.Errorf("the log holds the secret %q:\n%s", s, w.log)
-			}
-		}
-	})
+	w.links = linking.New(w.DB, w.domains, w.DB.MACKey("confirm code"), w.Clock.Now, w.Logger)
+	w.codes = w.service(w.DB, settings)
 	return w
 }
 
 func (w *world) service(store twofa.Store, settings twofa.Settings) *twofa.Service {
-	return twofa.New(store, w.domains, w.db.MACKey("code"), settings, w.clock.Now, w.logger)
+	return twofa.New(store, w.domains, w.DB.MACKey("code"), settings, w.Clock.Now, w.Logger)
 }
 
 // login is a sign-in of the user in the default domain, in a browser session of his own.
@@ -89,102 +64,79 @@ func session(user string) string { return "browser session of " + user }
 
 // link links a user to a private chat of the domain's bot, with all that belongs to it, and returns the link's id.
 func (w *world) link(domain, user string, chatID int64) string {
-	w.t.Helper()
-	started, err := w.links.Start(w.t.Context(), linking.StartRequest{Domain: domain, User: user})
-	w.noError("start link", err)
+	w.T.Helper()
+	started, err := w.links.Start(w.T.Context(), linking.StartRequest{Domain: domain, User: user})
+	w.NoError("start link", err)
 	bot, _ := w.domains.Bot(domain)
 	chat := linking.Chat{BotID: bot, ID: chatID, Type: "private", FirstName: "Somebody"}
 	token := strings.TrimPrefix(started.Command, "/start ")
-	w.noError("claim", w.links.Claim(w.t.Context(), chat, token))
-	w.noError("accept", w.links.Accept(w.t.Context(), bot, chatID, started.Link.ID))
+	w.NoError("claim", w.links.Claim(w.T.Context(), chat, token))
+	w.NoError("accept", w.links.Accept(w.T.Context(), bot, chatID, started.Link.ID))
 	messages := w.waiting(chatID)
-	code := firstCode(w.t, messages[len(messages)-1].Body)
-	c, err := w.links.Confirm(w.t.Context(), started.Link.ID, code, "")
-	w.noError("confirm", err)
+	code := servicetest.FirstCode(w.T, messages[len(messages)-1].Body)
+	c, err := w.links.Confirm(w.T.Context(), started.Link.ID, code, "")
+	w.NoError("confirm", err)
 	if c.Result != linking.ResultVerified {
-		w.t.Fatalf("link of %s: %s, want verified", user, c.Result)
+		w.T.Fatalf("link of %s: %s, want verified", user, c.Result)
 	}
-	w.keep(token, code)
+	w.Keep(token, code)
 	return started.Link.ID
 }
 
 func (w *world) create(r twofa.CreateRequest) twofa.Verification {
-	w.t.Helper()
-	v, err := w.codes.Create(w.t.Context(), r)
-	w.noError("create", err)
+	w.T.Helper()
+	v, err := w.codes.Create(w.T.Context(), r)
+	w.NoError("create", err)
 	return v
 }
 
 // check tries a code in the user's own session.
 func (w *world) check(v twofa.Verification, code string) twofa.Outcome {
-	w.t.Helper()
+	w.T.Helper()
 	return w.checkIn(v, code, session(v.User))
 }
 
 func (w *world) checkIn(v twofa.Verification, code, session string) twofa.Outcome {
-	w.t.Helper()
-	o, err := w.codes.Check(w.t.Context(), v.ID, code, session)
-	w.noError("check", err)
+	w.T.Helper()
+	o, err := w.codes.Check(w.T.Context(), v.ID, code, session)
+	w.NoError("check", err)
 	return o
 }
 
 func (w *world) get(v twofa.Verification) twofa.Verification {
-	w.t.Helper()
-	now, err := w.codes.Get(w.t.Context(), v.ID)
-	w.noError("get", err)
+	w.T.Helper()
+	now, err := w.codes.Get(w.T.Context(), v.ID)
+	w.NoError("get", err)
 	return now
 }
 
 // code reads the code that the person was sent last.
 func (w *world) code(v twofa.Verification) string {
-	w.t.Helper()
-	m, err := w.db.Load(w.t.Context(), w.get(v).MessageID)
-	w.noError("load message", err)
-	code := firstCode(w.t, m.Body)
-	w.keep(code)
+	w.T.Helper()
+	m, err := w.DB.Load(w.T.Context(), w.get(v).MessageID)
+	w.NoError("load message", err)
+	code := servicetest.FirstCode(w.T, m.Body)
+	w.Keep(code)
 	return code
 }
 
 // wrong is a code that is not the right one.
 func (w *world) wrong(v twofa.Verification) string {
-	w.t.Helper()
-	return other(w.code(v))
+	w.T.Helper()
+	return servicetest.OtherCode(w.code(v))
 }
 
-// other is a code that differs from the given one in its last digit.
-func other(code string) string {
-	last := code[len(code)-1]
-	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
-}
-
-func (w *world) keep(secrets ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.secrets = append(w.secrets, secrets...)
-}
-
-// waiting lists what is on its way to a chat, oldest first.
+// waiting lists the queued messages to a chat, oldest first.
 func (w *world) waiting(chatID int64) []delivery.Message {
-	w.t.Helper()
-	queued, err := w.db.Waiting(w.t.Context(), 0, 10_000)
-	w.noError("list messages", err)
-	var list []delivery.Message
-	for _, q := range queued {
-		if q.ChatID != chatID {
-			continue
-		}
-		m, err := w.db.Load(w.t.Context(), q.ID)
-		w.noError("load message", err)
-		list = append(list, m)
-	}
-	return list
+	w.T.Helper()
+	return w.Queued(0, chatID)
 }
 
 // factor is what the database knows about the user's link as a second factor.
 func (w *world) factor(domain, user string) twofa.Factor {
-	w.t.Helper()
+	w.T.Helper()
 	var f twofa.Factor
-	w.noError("read factor", w.db.ViewVerifications(w.t.Context(), func(tx twofa.Tx) (err error) {
+	w.NoError("read factor", w.DB.ViewVerifications(w.T.Context(), func(tx twofa.Tx) (err error) {
 		f, err = tx.Factor(domain, user)
 		return err
 	}))
@@ -193,11 +145,9 @@ func (w *world) factor(domain, user string) twofa.Factor {
 
 // trail lists the audit of a user, as "event outcome".
 func (w *world) trail(domain, user string, events ...audit.Event) []string {
-	w.t.Helper()
-	entries, err := w.db.AuditTrail(w.t.Context(), domain, user, time.Time{})
-	w.noError("read audit", err)
+	w.T.Helper()
 	var list []string
-	for _, e := range entries {
+	for _, e := range w.Audit(domain, user) {
 		for _, want := range events {
 			if e.Event == want {
 				list = append(list, string(e.Event)+" "+e.Outcome)
@@ -209,7 +159,7 @@ func (w *world) trail(domain, user string, events ...audit.Event) []string {
 
 // failures makes the user's link fail until it has n consecutive failures, waiting whenever it must.
 func (w *world) failures(user string, n int) {
-	w.t.Helper()
+	w.T.Helper()
 	for w.factor("", user).Failures < n {
 		v := w.createInTime(login(user))
 		w.check(v, w.wrong(v))
@@ -218,22 +168,15 @@ func (w *world) failures(user string, n int) {
 
 // createInTime creates a verification as soon as that may be.
 func (w *world) createInTime(r twofa.CreateRequest) twofa.Verification {
-	w.t.Helper()
+	w.T.Helper()
 	for {
-		v, err := w.codes.Create(w.t.Context(), r)
+		v, err := w.codes.Create(w.T.Context(), r)
 		var wait *twofa.WaitError
 		if !errors.As(err, &wait) {
-			w.noError("create", err)
+			w.NoError("create", err)
 			return v
 		}
-		w.clock.Advance(wait.RetryAfter)
-	}
-}
-
-func (w *world) noError(what string, err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatalf("%s: %v", what, err)
+		w.Clock.Advance(wait.RetryAfter)
 	}
 }
 
@@ -262,27 +205,15 @@ func wantResult(t *testing.T, what string, o twofa.Outcome, want twofa.Result, r
 
 // wantStatus checks a verification as anybody reads it.
 func (w *world) wantStatus(v twofa.Verification, status twofa.Status, reason string) {
-	w.t.Helper()
+	w.T.Helper()
 	if now := w.get(v); now.Status != status || now.Reason != reason {
-		w.t.Errorf("verification of %s is %s %q, want %s %q", v.User, now.Status, now.Reason, status, reason)
+		w.T.Errorf("verification of %s is %s %q, want %s %q", v.User, now.Status, now.Reason, status, reason)
 	}
-}
-
-// firstCode is the text of the first entity, which has to be a code at the very beginning.
-func firstCode(t *testing.T, b delivery.Body) string {
-	t.Helper()
-	if len(b.Parts) != 1 || len(b.Parts[0].Text.Entities) == 0 {
-		t.Fatalf("message with a code has %d parts: %+v", len(b.Parts), b)
-	}
-	e := b.Parts[0].Text.Entities[0]
-	if e.Type != delivery.EntityCode || e.Offset != 0 {
-		t.Fatalf("message does not begin with a code: %+v", b.Parts[0].Text)
-	}
-	return string(utf16.Decode(utf16.Encode([]rune(b.Parts[0].Text.Text))[:e.Length]))
 }
 
 // domains are the configured domains of a test.
 type domains struct {
+	servicetest.Languages
 	mu     sync.Mutex
 	titles map[string]string
 	bots   map[string]int64
@@ -290,23 +221,12 @@ type domains struct {
 	down   map[int64]bool
 }
 
-func (d *domains) Meet(context.Context, int64, string) (bool, error) { return true, nil }
-
 func (d *domains) Title(domain string) (string, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	title, ok := d.titles[domain]
 	return title, ok
 }
-
-// Words implements linking.Domains: in the language that is asked for.
-func (d *domains) Words(_, call, person string) *language.Words {
-	return catalogues[language.Pick(call, person, "")]()
-}
-
-func (d *domains) BotWords(_ int64, person string) *language.Words { return d.Words("", "", person) }
-
-var catalogues = language.New()
 
 func (d *domains) Bot(domain string) (int64, string) {
 	d.mu.Lock()
@@ -343,21 +263,4 @@ func (d *domains) setTitle(domain, title string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.titles[domain] = title
-}
-
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"telegate/internal/servicetest"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -17,6 +18,9 @@ import (
 //   - the expiry never moves and is at most 600 s away;
 //   - the link's failures grow by one with each wrong answer, are cleared by an approval, and by nothing else.
 func FuzzNoOrderOfEventsBreaksTheRules(f *testing.F) {
+	if testing.Short() {
+		f.Skip("long: random orders")
+	}
 	for i := range byte(8) {
 		sum := sha512.Sum512([]byte{i})
 		f.Add(sum[:])
@@ -63,10 +67,10 @@ func (g *game) play(event byte) string {
 		return g.begin(kind)
 	}
 	v := g.pick(choice)
-	ctx := g.t.Context()
+	ctx := g.T.Context()
 	switch kind {
 	default:
-		return g.try(v, other(g.codeOf(v)), session("alice"))
+		return g.try(v, servicetest.OtherCode(g.codeOf(v)), session("alice"))
 	case 18, 19:
 		return g.try(v, g.codeOf(v), "another session")
 	case 20:
@@ -81,21 +85,21 @@ func (g *game) play(event byte) string {
 		return g.expect("cancel", err, twofa.ErrFinished)
 	case 26:
 		err := g.codes.NotMe(ctx, botID, alicesChat, v.ID)
-		g.clock.Advance(twofa.CoolingOff - 4*time.Minute)
+		g.Clock.Advance(twofa.CoolingOff - 4*time.Minute)
 		return g.expect("not me", err, twofa.ErrStale)
 	case 27:
-		return g.expect("undeliverable", g.codes.Undeliverable(ctx, v.MessageID))
+		return g.expect("undeliverable", g.codes.FailUndeliverable(ctx, v.MessageID))
 	case 28:
 		g.domains.setOff("", true)
 		_, err := g.codes.ApplyPolicy(ctx, []string{""})
 		g.domains.setOff("", false)
 		return g.expect("msg2factor off and on", err)
 	case 29:
-		err := g.links.Blocked(ctx, botID, alicesChat)
+		err := g.links.ChatBlocked(ctx, botID, alicesChat)
 		return g.expect("block and unblock", errors.Join(err,
-			g.links.Met(ctx, linking.Chat{BotID: botID, ID: alicesChat, Type: "private"})))
+			g.links.ChatStarted(ctx, linking.Chat{BotID: botID, ID: alicesChat, Type: "private"})))
 	case 30, 31:
-		g.clock.Advance([]time.Duration{time.Second, 30 * time.Second, time.Minute, 6 * time.Minute}[choice%4])
+		g.Clock.Advance([]time.Duration{time.Second, 30 * time.Second, time.Minute, 6 * time.Minute}[choice%4])
 		return "time goes by"
 	}
 }
@@ -115,9 +119,9 @@ func (g *game) begin(kind byte) string {
 	if kind == 0 {
 		r.Purpose = twofa.Confirm
 	}
-	v, err := g.codes.Create(g.t.Context(), r)
+	v, err := g.codes.Create(g.T.Context(), r)
 	if err != nil {
-		g.clock.Advance(2 * time.Minute)
+		g.Clock.Advance(2 * time.Minute)
 		return g.expect("create", err)
 	}
 	g.list = append(g.list, v)
@@ -126,11 +130,11 @@ func (g *game) begin(kind byte) string {
 
 func (g *game) try(v twofa.Verification, code, session string) string {
 	right := code == g.codeOf(v) && session == "browser session of alice"
-	o, err := g.codes.Check(g.t.Context(), v.ID, code, session)
+	o, err := g.codes.Check(g.T.Context(), v.ID, code, session)
 	if o.Approved() {
 		g.approvals[v.ID]++
 		if !right {
-			g.t.Error("something else than the right code in its own session is approved")
+			g.T.Error("something else than the right code in its own session is approved")
 		}
 	}
 	return g.expect("check: "+string(o.Result), err)
@@ -138,15 +142,15 @@ func (g *game) try(v twofa.Verification, code, session string) string {
 
 // codeOf is the code sent last, or a guess where the message is wiped already.
 func (g *game) codeOf(v twofa.Verification) string {
-	if m, err := g.db.Load(g.t.Context(), g.get(v).MessageID); err == nil && len(m.Body.Parts) > 0 {
-		return firstCode(g.t, m.Body)
+	if m, err := g.DB.Load(g.T.Context(), g.get(v).MessageID); err == nil && len(m.Body.Parts) > 0 {
+		return servicetest.FirstCode(g.T, m.Body)
 	}
 	return "123456"
 }
 
 // expect lets only the named errors and waits pass.
 func (g *game) expect(what string, err error, harmless ...error) string {
-	g.t.Helper()
+	g.T.Helper()
 	var (
 		wait        *twofa.WaitError
 		unavailable *twofa.UnavailableError
@@ -160,26 +164,26 @@ func (g *game) expect(what string, err error, harmless ...error) string {
 			return what
 		}
 	}
-	g.t.Errorf("%s: %v", what, err)
+	g.T.Errorf("%s: %v", what, err)
 	return what
 }
 
 func (g *game) judge(what string, before, after gameState) {
-	g.t.Helper()
+	g.T.Helper()
 	attempts, approved := 0, false
 	for i, was := range before.list {
 		is := after.list[i]
 		if was.Status != twofa.Pending && (is.Status != was.Status || is.Reason != was.Reason || is.Attempts != was.Attempts) {
-			g.t.Errorf("%s: what had ended as %s %q is %s %q", what, was.Status, was.Reason, is.Status, is.Reason)
+			g.T.Errorf("%s: what had ended as %s %q is %s %q", what, was.Status, was.Reason, is.Status, is.Reason)
 		}
 		if is.Attempts < was.Attempts || is.Attempts > twofa.MaxAttempts {
-			g.t.Errorf("%s: attempts went from %d to %d", what, was.Attempts, is.Attempts)
+			g.T.Errorf("%s: attempts went from %d to %d", what, was.Attempts, is.Attempts)
 		}
 		if !is.Expires.Equal(g.list[i].Expires) || is.Expires.Sub(is.Created) > 600*time.Second {
-			g.t.Errorf("%s: the expiry has moved to %v", what, is.Expires)
+			g.T.Errorf("%s: the expiry has moved to %v", what, is.Expires)
 		}
 		if n := g.approvals[is.ID]; n > 1 || (n == 1) != (is.Status == twofa.Approved) {
-			g.t.Errorf("%s: approved %d times and is %s", what, n, is.Status)
+			g.T.Errorf("%s: approved %d times and is %s", what, n, is.Status)
 		}
 		attempts += is.Attempts - was.Attempts
 		approved = approved || is.Status == twofa.Approved && was.Status == twofa.Pending
@@ -189,6 +193,6 @@ func (g *game) judge(what string, before, after gameState) {
 		want = 0
 	}
 	if after.failures != want {
-		g.t.Errorf("%s: failures went from %d to %d, want %d", what, before.failures, after.failures, want)
+		g.T.Errorf("%s: failures went from %d to %d, want %d", what, before.failures, after.failures, want)
 	}
 }

@@ -23,12 +23,12 @@ func TestACodeAndWhatFollowsAreInTheCallsLanguageElseThePersons(t *testing.T) {
 	r.Locale = "pl"
 	v := w.create(r)
 	says(v, " to twój kod logowania do My Server.\n\nDziała raz, przez 5 minut, ")
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	v, err := w.codes.Resend(t.Context(), v.ID)
-	w.noError("resend", err)
+	w.NoError("resend", err)
 	says(v, " to twój kod logowania do My Server.\n\nDziała raz, przez 4 minuty, ")
 	f := w.factor("", "alice")
-	w.noError("not me", w.codes.NotMe(t.Context(), f.BotID, alicesChat, v.ID))
+	w.NoError("not me", w.codes.NotMe(t.Context(), f.BotID, alicesChat, v.ID))
 	list := w.waiting(alicesChat)
 	if text := list[len(list)-1].Body.Parts[0].Text.Text; !strings.HasPrefix(text, "Odrzucono.") || !strings.Contains(text, "wstrzymano na 20 minut.") {
 		t.Errorf("after Not me: %q", text)
@@ -36,7 +36,7 @@ func TestACodeAndWhatFollowsAreInTheCallsLanguageElseThePersons(t *testing.T) {
 
 	w.link("corp", "bob", 7002)
 	f = w.factor("corp", "bob")
-	w.noError("met", w.links.Met(t.Context(), linking.Chat{BotID: f.BotID, ID: 7002, Type: "private", Language: "uk"}))
+	w.NoError("met", w.links.ChatStarted(t.Context(), linking.Chat{BotID: f.BotID, ID: 7002, Type: "private", Language: "uk"}))
 	r = login("bob")
 	r.Domain = "corp"
 	says(w.create(r), " — ваш код для входу на Corp.")
@@ -54,10 +54,10 @@ func TestTheCodeComesFirstInEveryLanguage(t *testing.T) {
 			r.Context.Location = "Madrid, ES"
 			v, err := w.codes.Create(t.Context(), r)
 			if err != nil && purpose == twofa.Confirm { // a third at a time is one too many
-				w.clock.Advance(6 * time.Minute)
+				w.Clock.Advance(6 * time.Minute)
 				v, err = w.codes.Create(t.Context(), r)
 			}
-			w.noError("create", err)
+			w.NoError("create", err)
 			part := w.message(v)
 			if secret := w.code(v); !strings.HasPrefix(part.Text.Text, secret) || len(part.Text.Entities) != 3 || part.Buttons[0][0].Copy != secret {
 				t.Errorf("%s, %s: %+v", code, purpose, part)

@@ -8,21 +8,20 @@ import (
 	"telegate/internal/audit"
 )
 
-// ErrStale: the button belongs to a sign-in that is over, or to another chat.
-var ErrStale = errors.New("this button has lost its meaning")
+// ErrStale: the button belongs to an ended sign-in or to another chat.
+var ErrStale = errors.New("this button no longer works")
 
-// NotMe is the tap on "Not me" under a code: whoever is signing in knows the password but is not the user. All that is
-// pending for the user is denied and no code is pushed for CoolingOff. So it is where the code has ended already, by
-// wrong guesses or otherwise: the next one would come at once. Where the code has been used, the person is told so.
-// ErrStale for a second tap, and KeptAfterEnd after the code.
+// NotMe handles a tap on "Not me" under a code: somebody who is not the user knows the password. It denies all pending
+// verifications of the user and sends no code for CoolingOff. This also holds if the code has already ended, because the
+// next one would come at once. If the code was used, the user is told. ErrStale for a second tap, and after KeptAfterEnd.
 func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) error {
 	var was Status
 	err := s.store.UpdateVerifications(ctx, func(tx Tx) error {
-		v, f, err := s.ofChat(ctx, tx, botID, chatID, id)
+		v, f, err := s.verificationOfChat(ctx, tx, botID, chatID, id)
 		if err != nil {
 			return err
 		}
-		was = s.judged(v).Status
+		was = s.withExpiry(v).Status
 		if v.Reported || was == Denied || was == Failed || s.now().Sub(v.Created) > KeptAfterEnd {
 			return ErrStale
 		}
@@ -51,15 +50,15 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) err
 			Created: s.now(), Expires: s.now().Add(KeptAfterEnd),
 		})
 	})
-	if err == nil { // said once it is stored: who reads it looks the verification up
+	if err == nil { // logged after the commit, so that a reader of the log finds it
 		s.log.WarnContext(ctx, "sign-in reported as not the user's own", "verification", id, "was", was)
 	}
 	return err
 }
 
-// ofChat finds the verification a button names and the link its code went to. Never trust a button: a changed client
-// sends any bytes it likes, so the code must have gone to the chat the tap came from.
-func (s *Service) ofChat(ctx context.Context, tx Tx, botID, chatID int64, id string) (Verification, Factor, error) {
+// verificationOfChat finds the verification of a button and the link its code went to. Never trust a button: a modified
+// client sends any bytes, so the code must have gone to the chat of the tap.
+func (s *Service) verificationOfChat(ctx context.Context, tx Tx, botID, chatID int64, id string) (Verification, Factor, error) {
 	v, err := tx.Verification(id)
 	if errors.Is(err, ErrNotFound) {
 		return v, Factor{}, ErrStale
@@ -78,8 +77,8 @@ func (s *Service) ofChat(ctx context.Context, tx Tx, botID, chatID int64, id str
 	return v, f, err
 }
 
-// coolOff keeps codes from being pushed to the user for a while. It counts for the link the user has now, which need
-// not be the one the reported code went to.
+// coolOff stops codes to the user for a while. It applies to the user's current link, which need not be the one that got
+// the reported code.
 func (s *Service) coolOff(tx Tx, v Verification) error {
 	f, err := tx.Factor(v.Domain, v.User)
 	if errors.Is(err, ErrNotFound) {
@@ -92,18 +91,18 @@ func (s *Service) coolOff(tx Tx, v Verification) error {
 	return tx.SaveFactor(f)
 }
 
-// Undeliverable notes that Telegram refuses for good to deliver a message. If it carried the code of a pending
-// verification, that has failed, and the caller can offer another factor at once.
-func (s *Service) Undeliverable(ctx context.Context, messageID string) error {
+// FailUndeliverable records that Telegram will never deliver a message. If it carried the code of a pending verification,
+// the verification fails, and the caller can offer another factor at once.
+func (s *Service) FailUndeliverable(ctx context.Context, messageID string) error {
 	return s.store.UpdateVerifications(ctx, func(tx Tx) error {
 		v, err := tx.VerificationByMessage(messageID)
-		if errors.Is(err, ErrNotFound) || err == nil && s.judged(v).Status != Pending {
+		if errors.Is(err, ErrNotFound) || err == nil && s.withExpiry(v).Status != Pending {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		v.Status, v.Ended, v.CodeMAC = Failed, s.now(), nil // the message is not canceled: it is about to end as failed
+		v.Status, v.Ended, v.CodeMAC = Failed, s.now(), nil // the message is not canceled: it is about to fail
 		if err := tx.UpdateVerification(v); err != nil {
 			return err
 		}

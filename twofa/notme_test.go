@@ -23,7 +23,7 @@ func TestNotMeDeniesAllThatIsPendingAndKeepsCodesBackFor20Minutes(t *testing.T) 
 	v := w.create(login("alice"))
 	code := w.code(v)
 
-	w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
 	w.wantStatus(v, twofa.Denied, "")
 	w.wantStatus(other, twofa.Denied, "")
 	w.wantStatus(bobs, twofa.Pending, "")
@@ -31,26 +31,26 @@ func TestNotMeDeniesAllThatIsPendingAndKeepsCodesBackFor20Minutes(t *testing.T) 
 		t.Error("the verification is not marked as reported")
 	}
 	wantResult(t, "its code", w.check(v, code), twofa.ResultDenied, 0)
-	if m, err := w.db.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusCanceled {
+	if m, err := w.DB.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusCanceled {
 		t.Errorf("its message is %s (%v), want canceled", m.Status, err)
 	}
 	if got, want := w.trail("", "alice", audit.VerificationDenied), []string{"verification.denied not_me after pending"}; !cmp.Equal(got, want) {
 		t.Errorf("audit: %v, want %v", got, want)
 	}
 	messages := w.waiting(alicesChat)
-	if text := messages[len(messages)-1].Body.Parts[0].Text.Text; !strings.Contains(text, "Change the password") {
+	if text := messages[len(messages)-1].Body.Parts[0].Text.Text; !strings.Contains(text, "Change your password") {
 		t.Errorf("the person is told: %q", text)
 	}
 
 	_, err := w.codes.Create(t.Context(), login("alice"))
 	wantWait(t, "create", err, twofa.AfterNotMe, 20*time.Minute)
-	w.clock.Advance(20*time.Minute - time.Millisecond)
+	w.Clock.Advance(20*time.Minute - time.Millisecond)
 	_, err = w.codes.Create(t.Context(), login("alice"))
 	wantWait(t, "create a millisecond too early", err, twofa.AfterNotMe, time.Millisecond)
 	if reasons, err := w.codes.Reasons(t.Context(), "", "alice"); err != nil || !cmp.Equal(reasons, []twofa.Reason{twofa.ReasonCoolingOff}) {
 		t.Errorf("reasons: %v, %v, want cooling_off", reasons, err)
 	}
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	v = w.create(login("alice"))
 	wantResult(t, "code after that", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 }
@@ -63,7 +63,7 @@ func TestNotMeAfterApprovalIsReported(t *testing.T) {
 	w.check(v, w.code(v))
 	other := w.create(twofa.CreateRequest{User: "alice", Purpose: twofa.Login, Binding: "another browser"})
 
-	w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
 	w.wantStatus(v, twofa.Approved, "") // what has been answered stays
 	if !w.get(v).Reported {
 		t.Error("the verification is not marked as reported")
@@ -89,7 +89,7 @@ func TestNotMeInTheEarlierChatKeepsCodesFromTheNewOne(t *testing.T) {
 	w.link("", "alice", bobsChat)
 	pending := w.create(login("alice"))
 
-	w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
 	w.wantStatus(pending, twofa.Denied, "")
 	_, err := w.codes.Create(t.Context(), login("alice"))
 	wantWait(t, "create", err, twofa.AfterNotMe, 20*time.Minute)
@@ -100,8 +100,8 @@ func TestNotMeIsReportedEvenWhenTheLinkIsGone(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
 	w.check(v, w.code(v))
-	w.noError("unlink", w.links.Unlink(t.Context(), "", "alice"))
-	w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
 	if !w.get(v).Reported {
 		t.Error("the verification is not marked as reported")
 	}
@@ -110,14 +110,14 @@ func TestNotMeIsReportedEvenWhenTheLinkIsGone(t *testing.T) {
 // Whoever guesses uses up a code, or lets it run out, and asks for the next one: "Not me" has to stop that too.
 func TestNotMeCountsAfterTheCodeHasEnded(t *testing.T) {
 	for name, do := range map[string]func(w *world, v twofa.Verification){
-		"expired": func(w *world, _ twofa.Verification) { w.clock.Advance(5 * time.Minute) },
+		"expired": func(w *world, _ twofa.Verification) { w.Clock.Advance(5 * time.Minute) },
 		"exhausted": func(w *world, v twofa.Verification) {
 			wrong := w.wrong(v)
 			for range 5 {
 				w.check(v, wrong)
 			}
 		},
-		"canceled": func(w *world, v twofa.Verification) { _, _ = w.codes.Cancel(w.t.Context(), v.ID) },
+		"canceled": func(w *world, v twofa.Verification) { _, _ = w.codes.Cancel(w.T.Context(), v.ID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -128,7 +128,7 @@ func TestNotMeCountsAfterTheCodeHasEnded(t *testing.T) {
 			other := login("alice")
 			other.Binding = "another session"
 			pending := w.create(other)
-			w.noError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+			w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
 			if after := w.get(v); !after.Reported || after.Status != before.Status {
 				t.Errorf("reported %v, %s, want reported and %s", after.Reported, after.Status, before.Status)
 			}
@@ -141,13 +141,13 @@ func TestNotMeCountsAfterTheCodeHasEnded(t *testing.T) {
 
 func TestNotMeIsStaleWhereThereIsNothingToDeny(t *testing.T) {
 	for name, do := range map[string]func(w *world, v twofa.Verification){
-		"denied already": func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID) },
+		"denied already": func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.T.Context(), botID, alicesChat, v.ID) },
 		"reported already": func(w *world, v twofa.Verification) {
 			w.check(v, w.code(v))
-			_ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID)
+			_ = w.codes.NotMe(w.T.Context(), botID, alicesChat, v.ID)
 		},
-		"over for a day": func(w *world, _ twofa.Verification) { w.clock.Advance(24*time.Hour + time.Second) },
-		"failed":         func(w *world, v twofa.Verification) { _ = w.codes.Undeliverable(w.t.Context(), v.MessageID) },
+		"over for a day": func(w *world, _ twofa.Verification) { w.Clock.Advance(24*time.Hour + time.Second) },
+		"failed":         func(w *world, v twofa.Verification) { _ = w.codes.FailUndeliverable(w.T.Context(), v.MessageID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -186,8 +186,8 @@ func TestNotMeFromAnotherChatIsRefusedAndLogged(t *testing.T) {
 		}
 	}
 	w.wantStatus(v, twofa.Pending, "")
-	if n := strings.Count(w.log.String(), "button of another chat refused"); n != 4 {
-		t.Errorf("the log tells of %d taps from other chats, want 4:\n%s", n, w.log)
+	if n := strings.Count(w.Log.String(), "button of another chat refused"); n != 4 {
+		t.Errorf("the log tells of %d taps from other chats, want 4:\n%s", n, w.Log)
 	}
 }
 
@@ -197,15 +197,15 @@ func TestWhatHasExpiredStaysExpired(t *testing.T) {
 		"a new one for the same session": func(w *world, _ twofa.Verification) { w.create(login("alice")) },
 		"msg2factor off": func(w *world, _ twofa.Verification) {
 			w.domains.setOff("", true)
-			_, err := w.codes.ApplyPolicy(w.t.Context(), []string{""})
-			w.noError("cancel", err)
+			_, err := w.codes.ApplyPolicy(w.T.Context(), []string{""})
+			w.NoError("cancel", err)
 		},
-		"unlinked": func(w *world, _ twofa.Verification) { w.noError("unlink", w.links.Unlink(w.t.Context(), "", "alice")) },
+		"unlinked": func(w *world, _ twofa.Verification) { w.NoError("unlink", w.links.Unlink(w.T.Context(), "", "alice")) },
 		"blocked": func(w *world, _ twofa.Verification) {
-			w.noError("block", w.links.Blocked(w.t.Context(), botID, alicesChat))
+			w.NoError("block", w.links.ChatBlocked(w.T.Context(), botID, alicesChat))
 		},
 		"refused by Telegram": func(w *world, v twofa.Verification) {
-			w.noError("undeliverable", w.codes.Undeliverable(w.t.Context(), v.MessageID))
+			w.NoError("undeliverable", w.codes.FailUndeliverable(w.T.Context(), v.MessageID))
 		},
 		"too many failures": func(w *world, _ twofa.Verification) { w.failures("alice", twofa.SuspendAt) },
 	} {
@@ -213,7 +213,7 @@ func TestWhatHasExpiredStaysExpired(t *testing.T) {
 			w := newWorld(t)
 			w.link("", "alice", alicesChat)
 			v := w.create(login("alice"))
-			w.clock.Advance(5 * time.Minute)
+			w.Clock.Advance(5 * time.Minute)
 			w.wantStatus(v, twofa.Expired, "")
 			do(w, v)
 			w.wantStatus(v, twofa.Expired, "")
@@ -226,16 +226,16 @@ func TestWhatHasExpiredStaysExpired(t *testing.T) {
 func TestWhatHasExpiredStaysExpiredWhenALaterOneEnds(t *testing.T) {
 	for name, end := range map[string]func(w *world, later twofa.Verification){
 		"Not me": func(w *world, later twofa.Verification) {
-			w.noError("not me", w.codes.NotMe(w.t.Context(), botID, alicesChat, later.ID))
+			w.NoError("not me", w.codes.NotMe(w.T.Context(), botID, alicesChat, later.ID))
 		},
 		"Not me after approval": func(w *world, later twofa.Verification) {
 			w.checkIn(later, w.code(later), "another browser")
-			w.noError("not me", w.codes.NotMe(w.t.Context(), botID, alicesChat, later.ID))
+			w.NoError("not me", w.codes.NotMe(w.T.Context(), botID, alicesChat, later.ID))
 		},
 		"the last failure": func(w *world, later twofa.Verification) {
 			f := w.factor("", "alice")
 			f.Failures = twofa.SuspendAt - 1
-			w.noError("set failures", w.db.UpdateVerifications(w.t.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
+			w.NoError("set failures", w.DB.UpdateVerifications(w.T.Context(), func(tx twofa.Tx) error { return tx.SaveFactor(f) }))
 			w.checkIn(later, w.wrong(later), "another browser")
 			w.wantStatus(later, twofa.Canceled, "link_suspended")
 		},
@@ -244,9 +244,9 @@ func TestWhatHasExpiredStaysExpiredWhenALaterOneEnds(t *testing.T) {
 			w := newWorld(t)
 			w.link("", "alice", alicesChat)
 			v := w.create(login("alice"))
-			w.clock.Advance(time.Minute)
+			w.Clock.Advance(time.Minute)
 			later := w.create(twofa.CreateRequest{User: "alice", Purpose: twofa.Login, Binding: "another browser"})
-			w.clock.Advance(4 * time.Minute)
+			w.Clock.Advance(4 * time.Minute)
 			w.wantStatus(v, twofa.Expired, "")
 			end(w, later)
 			w.wantStatus(v, twofa.Expired, "")
@@ -259,19 +259,19 @@ func TestACodeThatTelegramRefusesFailsItsVerification(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
 	first := v.MessageID
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	v, err := w.codes.Resend(t.Context(), v.ID)
-	w.noError("resend", err)
+	w.NoError("resend", err)
 	code := w.code(v)
 
 	for _, id := range []string{first, "", "msg_aaaaaaaaaaaaaaaaaaaaaaaaaa"} { // none of these carries the code of a verification now
-		w.noError("undeliverable", w.codes.Undeliverable(t.Context(), id))
+		w.NoError("undeliverable", w.codes.FailUndeliverable(t.Context(), id))
 		w.wantStatus(v, twofa.Pending, "")
 	}
-	w.noError("undeliverable", w.codes.Undeliverable(t.Context(), v.MessageID))
+	w.NoError("undeliverable", w.codes.FailUndeliverable(t.Context(), v.MessageID))
 	w.wantStatus(v, twofa.Failed, "")
 	wantResult(t, "its code", w.check(v, code), twofa.ResultFailed, 0)
-	if m, err := w.db.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusQueued {
+	if m, err := w.DB.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusQueued {
 		t.Errorf("its message is %s (%v); that it failed is for the dispatcher to write", m.Status, err)
 	}
 	if got := w.trail("", "alice", audit.VerificationFailed); len(got) != 1 {
@@ -280,7 +280,7 @@ func TestACodeThatTelegramRefusesFailsItsVerification(t *testing.T) {
 
 	v = w.create(login("alice"))
 	w.check(v, w.code(v))
-	w.noError("undeliverable", w.codes.Undeliverable(t.Context(), v.MessageID))
+	w.NoError("undeliverable", w.codes.FailUndeliverable(t.Context(), v.MessageID))
 	w.wantStatus(v, twofa.Approved, "") // the answer was lost, but the code had arrived
 }
 
@@ -290,9 +290,9 @@ func TestPendingVerificationsEndWithTheirLink(t *testing.T) {
 		end    func(w *world)
 		reason string
 	}{
-		"unlinked": {func(w *world) { w.noError("unlink", w.links.Unlink(w.t.Context(), "", "alice")) }, "unlinked"},
+		"unlinked": {func(w *world) { w.NoError("unlink", w.links.Unlink(w.T.Context(), "", "alice")) }, "unlinked"},
 		"replaced": {func(w *world) { w.link("", "alice", bobsChat) }, "unlinked"},
-		"blocked":  {func(w *world) { w.noError("block", w.links.Blocked(w.t.Context(), botID, alicesChat)) }, "link_suspended"},
+		"blocked":  {func(w *world) { w.NoError("block", w.links.ChatBlocked(w.T.Context(), botID, alicesChat)) }, "link_suspended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -302,7 +302,7 @@ func TestPendingVerificationsEndWithTheirLink(t *testing.T) {
 			tt.end(w)
 			w.wantStatus(v, twofa.Canceled, tt.reason)
 			wantResult(t, "its code", w.check(v, code), twofa.ResultCanceled, 0)
-			w.noError("start again", w.links.Met(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
+			w.NoError("start again", w.links.ChatStarted(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
 			wantResult(t, "its code later", w.check(v, code), twofa.ResultCanceled, 0)
 		})
 	}

@@ -42,7 +42,7 @@ func TestMsg2FactorOffRefusesNewCodesAndVoidsPendingOnes(t *testing.T) {
 		t.Errorf("cancel what is pending: %d, %v, want 1", n, err)
 	}
 	w.wantStatus(second, twofa.Canceled, twofa.PolicyDisabled)
-	if m, err := w.db.Load(t.Context(), second.MessageID); err != nil || m.Status != delivery.StatusCanceled {
+	if m, err := w.DB.Load(t.Context(), second.MessageID); err != nil || m.Status != delivery.StatusCanceled {
 		t.Errorf("its message is %s (%v), want canceled", m.Status, err)
 	}
 	for range 2 { // nothing is left, and nothing is off
@@ -59,7 +59,7 @@ func TestMsg2FactorOffRefusesNewCodesAndVoidsPendingOnes(t *testing.T) {
 
 	w.domains.setOff("", false)
 	wantResult(t, "right code, msg2factor on again", w.check(v, code), twofa.ResultCanceled, 0)
-	w.clock.Advance(5 * time.Minute)
+	w.Clock.Advance(5 * time.Minute)
 	v = w.create(login("alice"))
 	wantResult(t, "a new one", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 }
@@ -84,7 +84,7 @@ func TestAPendingCodeCanBeCheckedWhileTelegramIsOutOfReach(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
 	w.domains.setDown(botID, true)
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	_, err := w.codes.Resend(t.Context(), v.ID)
 	var unavailable *twofa.UnavailableError
 	if !errors.As(err, &unavailable) || unavailable.Reason != twofa.ReasonTransportDown {
@@ -98,7 +98,7 @@ func TestEachChangeOfMsg2FactorIsInTheAudit(t *testing.T) {
 	w := newWorld(t)
 	apply := func() {
 		t.Helper()
-		again := w.service(w.db, twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}) // as after a restart
+		again := w.service(w.DB, twofa.Settings{Digits: 6, Lifetime: 5 * time.Minute}) // as after a restart
 		if _, err := again.ApplyPolicy(t.Context(), []string{"", "corp"}); err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestAPolicyThatCannotBeWrittenIsNotApplied(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
 	w.domains.setOff("", true)
-	if _, err := w.service(&faultyStore{w.db, "Audit"}, twofa.Settings{}).ApplyPolicy(t.Context(), []string{""}, audit.Entry{Event: audit.ConfigReloaded}); err == nil {
+	if _, err := w.service(&faultyStore{w.DB, "Audit"}, twofa.Settings{}).ApplyPolicy(t.Context(), []string{""}, audit.Entry{Event: audit.ConfigReloaded}); err == nil {
 		t.Fatal("it was written")
 	}
 	w.domains.setOff("", false)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"telegate/internal/servicetest"
 	"telegate/twofa"
 )
 
@@ -34,7 +35,7 @@ func TestAttemptsNeverExceedFiveUnderParallelChecks(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
 	code := w.code(v)
-	wrong := other(code)
+	wrong := servicetest.OtherCode(code)
 	results := w.parallel(50, func(int) (twofa.Outcome, error) {
 		return w.codes.Check(t.Context(), v.ID, wrong, session("alice"))
 	})
@@ -64,7 +65,7 @@ func TestParallelEventsEndAVerificationOnce(t *testing.T) {
 			case 1:
 				return w.codes.Check(t.Context(), v.ID, code, "another session")
 			case 2:
-				return w.codes.Check(t.Context(), v.ID, other(code), session("alice"))
+				return w.codes.Check(t.Context(), v.ID, servicetest.OtherCode(code), session("alice"))
 			case 3:
 				err := w.codes.NotMe(t.Context(), botID, alicesChat, v.ID)
 				if errors.Is(err, twofa.ErrStale) {
@@ -92,7 +93,7 @@ func TestParallelEventsEndAVerificationOnce(t *testing.T) {
 		if !slices.Contains([]twofa.Status{twofa.Approved, twofa.Denied, twofa.Canceled, twofa.Exhausted}, end) {
 			t.Errorf("the end is %s", end)
 		}
-		w.clock.Advance(2 * time.Hour)
+		w.Clock.Advance(2 * time.Hour)
 	}
 }
 
@@ -105,7 +106,7 @@ func ignore(err, harmless error) error {
 
 // parallel does something n times at once and counts the results.
 func (w *world) parallel(n int, do func(i int) (twofa.Outcome, error)) map[twofa.Result]int {
-	w.t.Helper()
+	w.T.Helper()
 	var (
 		wg      sync.WaitGroup
 		mu      sync.Mutex
@@ -119,7 +120,7 @@ func (w *world) parallel(n int, do func(i int) (twofa.Outcome, error)) map[twofa
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				w.t.Errorf("call %d: %v", i, err)
+				w.T.Errorf("call %d: %v", i, err)
 			}
 			results[o.Result]++
 		})

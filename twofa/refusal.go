@@ -9,7 +9,7 @@ import (
 	"telegate/internal/audit"
 )
 
-// refusalReason is why no code was sent, in the words of the audit, if that concerns the user.
+// refusalReason returns the audit word for why no code was sent, if the reason is the user.
 func refusalReason(err error) (reason string, ok bool) {
 	var unavailable *UnavailableError
 	var wait *WaitError
@@ -27,9 +27,9 @@ func refusalReason(err error) (reason string, ok bool) {
 	return "", false
 }
 
-// noteRefusal writes down that a user was sent no code. It has a transaction of its own, since the one that has refused left
-// nothing behind; should it fail, the caller is told of the refusal all the same.
-func (s *Service) noteRefusal(ctx context.Context, r CreateRequest, refusal error) {
+// auditRefusal writes a refused code to the audit. It uses its own transaction, because the refusing one left nothing
+// behind. If it fails, the caller still gets the refusal.
+func (s *Service) auditRefusal(ctx context.Context, r CreateRequest, refusal error) {
 	reason, ok := refusalReason(refusal)
 	if !ok {
 		return
@@ -40,6 +40,6 @@ func (s *Service) noteRefusal(ctx context.Context, r CreateRequest, refusal erro
 	}
 	err := s.store.UpdateVerifications(context.WithoutCancel(ctx), func(tx Tx) error { return audit.Refuse(tx, e) })
 	if err != nil {
-		s.log.ErrorContext(ctx, "a refused code was not written down", "reason", reason, "error", err)
+		s.log.ErrorContext(ctx, "cannot write a refused code to the audit", "reason", reason, "error", err)
 	}
 }

@@ -22,7 +22,7 @@ func TestCodeThatIsRefusedIsWrittenDown(t *testing.T) {
 		},
 		"cooling_off": func(w *world) {
 			w.link("", "alice", alicesChat)
-			w.noError("not me", w.codes.NotMe(w.t.Context(), botID, alicesChat, w.create(login("alice")).ID))
+			w.NoError("not me", w.codes.NotMe(w.T.Context(), botID, alicesChat, w.create(login("alice")).ID))
 		},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestCodeThatIsRefusedIsWrittenDown(t *testing.T) {
 			if got := w.trail("", "alice", audit.MessageRefused); !slices.Equal(got, []string{"message.refused " + reason}) {
 				t.Errorf("written down: %v", got)
 			}
-			w.clock.Advance(time.Minute)
+			w.Clock.Advance(time.Minute)
 			_, _ = w.codes.Create(t.Context(), login("alice"))
 			if got := w.trail("", "alice", audit.MessageRefused); len(got) != 2 {
 				t.Errorf("a minute later: %v", got)

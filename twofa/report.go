@@ -10,13 +10,13 @@ import (
 
 const reportPage = 1000 // how many lines of a report are read at a time
 
-// SecondFactor is what the login report calls the second factor that a code in a chat is.
+// SecondFactor names the second factor in the login report.
 const SecondFactor = "Messaging"
 
-// Method is how somebody signs in with it.
+// Method is the sign-in method with it.
 const Method = "code"
 
-// Report is the login report as a file of comma-separated values.
+// Report is the login report as a CSV file.
 type Report struct {
 	service *Service
 	query   SignInQuery
@@ -24,8 +24,8 @@ type Report struct {
 	page    []SignIn
 }
 
-// Report begins a report of at most limit lines, 0 for all: it reads the first page, so that whoever asks can still be told of an
-// error.
+// Report starts a report of at most limit lines, 0 for all. It reads the first page, so that an error can still be reported
+// to the caller.
 func (s *Service) Report(ctx context.Context, q SignInQuery, limit int) (*Report, error) {
 	q.Limit = reportPage
 	if limit != 0 {
@@ -35,8 +35,8 @@ func (s *Service) Report(ctx context.Context, q SignInQuery, limit int) (*Report
 	return &Report{s, q, limit, page}, err
 }
 
-// CSV writes the report page by page as it is read, so that its size is of no account: no memory holds it, and no reading
-// transaction lasts as long as somebody's line is slow. next is called before each page is written.
+// CSV writes the report page by page, so a report of any size needs little memory, and a slow client holds no read
+// transaction open. It calls next before each page.
 func (r *Report) CSV(ctx context.Context, w io.Writer, next func()) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180
@@ -48,7 +48,7 @@ func (r *Report) CSV(ctx context.Context, w io.Writer, next func()) error {
 				l.Time.Format(time.RFC3339Nano), l.Domain, l.User, l.IP, l.Browser, l.System, SecondFactor, Method, string(l.Result),
 			}
 			for n, cell := range cells {
-				cells[n] = inertCell(cell)
+				cells[n] = escapeFormula(cell)
 			}
 			_ = out.Write(cells) // Error tells
 		}
@@ -56,15 +56,15 @@ func (r *Report) CSV(ctx context.Context, w io.Writer, next func()) error {
 		if err = out.Error(); err != nil || len(r.page) < r.query.Limit || r.limit != 0 {
 			break
 		}
-		r.query.Before = r.page[len(r.page)-1].Place
+		r.query.Before = r.page[len(r.page)-1].Position
 		r.page, err = r.service.SignIns(ctx, r.query)
 	}
 	return err
 }
 
-// inertCell keeps a spreadsheet from taking a cell for a formula: what begins like one gets an apostrophe before it (OWASP, CSV
-// Injection). User ids, addresses and user agents are whatever somebody has sent.
-func inertCell(cell string) string {
+// escapeFormula puts an apostrophe before a cell that a spreadsheet could run as a formula (OWASP, CSV Injection). User
+// ids, addresses and user agents are untrusted.
+func escapeFormula(cell string) string {
 	for _, first := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
 		if strings.HasPrefix(cell, first) {
 			return "'" + cell

@@ -23,7 +23,7 @@ func TestResendKeepsToItsCooldownsAndMovesNothingButTheCode(t *testing.T) {
 	codes := []string{w.code(v)}
 	for sends, cooldown := range []time.Duration{30 * time.Second, 60 * time.Second} {
 		old := w.get(v)
-		w.clock.Advance(cooldown - time.Millisecond)
+		w.Clock.Advance(cooldown - time.Millisecond)
 		if in := w.codes.ResendIn(old); in != time.Millisecond {
 			t.Errorf("resend in %v, want 1 ms", in)
 		}
@@ -32,7 +32,7 @@ func TestResendKeepsToItsCooldownsAndMovesNothingButTheCode(t *testing.T) {
 		if diff := cmp.Diff(old, w.get(v)); diff != "" {
 			t.Errorf("what is refused has changed the verification (-before +after):\n%s", diff)
 		}
-		w.clock.Advance(time.Millisecond)
+		w.Clock.Advance(time.Millisecond)
 		got, err := w.codes.Resend(t.Context(), v.ID)
 		if err != nil {
 			t.Fatalf("resend: %v", err)
@@ -43,10 +43,10 @@ func TestResendKeepsToItsCooldownsAndMovesNothingButTheCode(t *testing.T) {
 		if !got.Expires.Equal(begun.Expires) || got.Attempts != begun.Attempts || !got.Created.Equal(begun.Created) {
 			t.Errorf("a resend has moved expiry or attempts: %+v, was %+v", got, begun)
 		}
-		if m, err := w.db.Load(t.Context(), old.MessageID); err != nil || m.Status != delivery.StatusCanceled {
+		if m, err := w.DB.Load(t.Context(), old.MessageID); err != nil || m.Status != delivery.StatusCanceled {
 			t.Errorf("the message before is %s (%v), want canceled", m.Status, err)
 		}
-		if m, err := w.db.Load(t.Context(), got.MessageID); err != nil || !m.Expires.Equal(begun.Expires) {
+		if m, err := w.DB.Load(t.Context(), got.MessageID); err != nil || !m.Expires.Equal(begun.Expires) {
 			t.Errorf("the new message expires at %v (%v), want with the verification at %v", m.Expires, err, begun.Expires)
 		}
 		codes = append(codes, w.code(v))
@@ -56,7 +56,7 @@ func TestResendKeepsToItsCooldownsAndMovesNothingButTheCode(t *testing.T) {
 			t.Error("a code that was replaced still opens")
 		}
 	}
-	w.clock.Advance(time.Minute)
+	w.Clock.Advance(time.Minute)
 	if _, err := w.codes.Resend(t.Context(), v.ID); !errors.Is(err, twofa.ErrSendsExhausted) {
 		t.Errorf("fourth send: %v, want ErrSendsExhausted", err)
 	}
@@ -73,7 +73,7 @@ func TestParallelResendsSendOnce(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	v := w.create(login("alice"))
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -92,17 +92,17 @@ func TestParallelResendsSendOnce(t *testing.T) {
 func TestWhatHasEndedIsNotSentAgain(t *testing.T) {
 	for name, end := range map[string]func(w *world, v twofa.Verification){
 		"approved": func(w *world, v twofa.Verification) { w.check(v, w.code(v)) },
-		"expired":  func(w *world, _ twofa.Verification) { w.clock.Advance(5 * time.Minute) },
+		"expired":  func(w *world, _ twofa.Verification) { w.Clock.Advance(5 * time.Minute) },
 		"exhausted": func(w *world, v twofa.Verification) {
 			wrong := w.wrong(v)
 			for range 5 {
 				w.check(v, wrong)
 			}
 		},
-		"canceled": func(w *world, v twofa.Verification) { _, _ = w.codes.Cancel(w.t.Context(), v.ID) },
-		"denied":   func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.t.Context(), botID, alicesChat, v.ID) },
-		"failed":   func(w *world, v twofa.Verification) { _ = w.codes.Undeliverable(w.t.Context(), v.MessageID) },
-		"unlinked": func(w *world, _ twofa.Verification) { _ = w.links.Unlink(w.t.Context(), "", "alice") },
+		"canceled": func(w *world, v twofa.Verification) { _, _ = w.codes.Cancel(w.T.Context(), v.ID) },
+		"denied":   func(w *world, v twofa.Verification) { _ = w.codes.NotMe(w.T.Context(), botID, alicesChat, v.ID) },
+		"failed":   func(w *world, v twofa.Verification) { _ = w.codes.FailUndeliverable(w.T.Context(), v.MessageID) },
+		"unlinked": func(w *world, _ twofa.Verification) { _ = w.links.Unlink(w.T.Context(), "", "alice") },
 		"replaced": func(w *world, _ twofa.Verification) { w.link("", "alice", bobsChat) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestWhatHasEndedIsNotSentAgain(t *testing.T) {
 			w.link("", "alice", alicesChat)
 			v := w.create(login("alice"))
 			end(w, v)
-			w.clock.Advance(time.Minute)
+			w.Clock.Advance(time.Minute)
 			ended := w.get(v)
 			if ended.Status == twofa.Pending {
 				t.Fatal("it has not ended")
@@ -139,7 +139,7 @@ func TestCancelVoidsTheCodeAndItsMessage(t *testing.T) {
 		}
 	}
 	wantResult(t, "its code", w.check(v, code), twofa.ResultCanceled, 0)
-	if m, err := w.db.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusCanceled || len(m.Body.Parts) != 0 {
+	if m, err := w.DB.Load(t.Context(), v.MessageID); err != nil || m.Status != delivery.StatusCanceled || len(m.Body.Parts) != 0 {
 		t.Errorf("its message is %s (%v), want canceled and wiped", m.Status, err)
 	}
 	if got := w.trail("", "alice", audit.VerificationCanceled); len(got) != 1 {

@@ -12,7 +12,7 @@ import (
 	"telegate/internal/secret"
 )
 
-// Settings are what an administrator may choose about codes.
+// Settings are the configurable values of codes.
 type Settings struct {
 	Digits   int           // 6-8
 	Lifetime time.Duration // at most MaxLifetime
@@ -28,32 +28,32 @@ type Service struct {
 	log      *slog.Logger
 }
 
-// New makes the service; key is the one that codes are kept under. A lifetime over MaxLifetime is cut to it, and fewer
-// than 6 digits are raised to 6: these bounds hold whatever the configuration says.
+// New makes the service; key protects the stored codes. A lifetime over MaxLifetime and fewer than 6 digits are corrected,
+// whatever the configuration says.
 func New(store Store, domains Domains, key secret.Key, settings Settings, now func() time.Time, log *slog.Logger) *Service {
 	s := &Service{store: store, domains: domains, key: key, now: now, log: log}
-	s.Set(settings)
+	s.SetSettings(settings)
 	return s
 }
 
-// Set changes the settings, within the same bounds, for codes that are made from here on.
-func (s *Service) Set(settings Settings) {
+// SetSettings changes the settings for new codes, within the same bounds.
+func (s *Service) SetSettings(settings Settings) {
 	settings.Lifetime = min(settings.Lifetime, MaxLifetime)
 	settings.Digits = max(settings.Digits, 6)
 	s.settings.Store(&settings)
 }
 
-// Get answers a verification as it stands now. ErrNotFound where there is none.
+// Get returns a verification with its live status. ErrNotFound.
 func (s *Service) Get(ctx context.Context, id string) (Verification, error) {
 	var v Verification
 	err := s.store.ViewVerifications(ctx, func(tx Tx) (err error) {
 		v, err = tx.Verification(id)
 		return err
 	})
-	return s.judged(v), err
+	return s.withExpiry(v), err
 }
 
-// Reasons answers why the second factor cannot be used for a user right now; none means that it can. ErrUnknownDomain.
+// Reasons returns why the second factor cannot be used for a user now; empty if it can. ErrUnknownDomain.
 func (s *Service) Reasons(ctx context.Context, domain, user string) ([]Reason, error) {
 	if _, ok := s.domains.Title(domain); !ok {
 		return nil, ErrUnknownDomain
@@ -88,9 +88,8 @@ func (s *Service) Reasons(ctx context.Context, domain, user string) ([]Reason, e
 	return reasons, nil
 }
 
-// ApplyPolicy ends what is pending in those of the domains whose msg2factor is off, and writes down where the switch is another than it
-// was when it was last looked at, over restarts too: all of it or nothing. also are further entries, written with it. It answers how
-// many verifications were canceled.
+// ApplyPolicy cancels the pending verifications of domains with msg2factor off, and audits each changed switch, also over
+// restarts, all in one transaction with the entries also. It returns how many verifications were canceled.
 func (s *Service) ApplyPolicy(ctx context.Context, domains []string, also ...audit.Entry) (canceled int, err error) {
 	err = s.store.UpdateVerifications(ctx, func(tx Tx) error {
 		canceled = 0
@@ -133,8 +132,8 @@ func (s *Service) applyPolicy(tx Tx, domain string) (canceled int, err error) {
 	return canceled, err
 }
 
-// usable answers the user's factor if a code may be pushed to it now.
-func (s *Service) usable(tx Tx, domain, user string) (Factor, error) {
+// usableFactor returns the user's factor if a code may be sent to it now.
+func (s *Service) usableFactor(tx Tx, domain, user string) (Factor, error) {
 	f, err := tx.Factor(domain, user)
 	if errors.Is(err, ErrNotFound) {
 		return f, &UnavailableError{ReasonNotLinked}
@@ -158,8 +157,8 @@ func (s *Service) usable(tx Tx, domain, user string) (Factor, error) {
 	return f, nil
 }
 
-// judged shows a pending verification whose time is over as expired; the row follows when somebody next writes to it.
-func (s *Service) judged(v Verification) Verification {
+// withExpiry shows a pending verification past its time as expired. The row changes at the next write.
+func (s *Service) withExpiry(v Verification) Verification {
 	now := s.now()
 	if v.Status == Pending && (!now.Before(v.Expires) || now.Before(v.Created.Add(-ClockSlack))) {
 		v.Status = Expired
@@ -167,7 +166,7 @@ func (s *Service) judged(v Verification) Verification {
 	return v
 }
 
-// end is the one transition out of pending. The code is void from here on.
+// end is the only transition out of pending. It deletes the code.
 func (s *Service) end(tx Tx, v *Verification, status Status, reason string) error {
 	v.Status, v.Reason, v.Ended, v.CodeMAC = status, reason, s.now(), nil
 	if err := tx.UpdateVerification(*v); err != nil {
@@ -187,18 +186,18 @@ func (s *Service) codeMAC(v Verification, code string) []byte {
 	return s.key.MAC("code", v.ID, v.Domain, v.User, string(v.Purpose), string(v.Binding), code)
 }
 
-// binding keeps a caller's session binding as its digest; none stays none.
-func binding(s string) []byte {
+// bindingHash is the digest of a caller's session binding; nil for none.
+func bindingHash(s string) []byte {
 	if s == "" {
 		return nil
 	}
 	return secret.Hash(s)
 }
 
-// network is what an address counts as in rate limits: itself for IPv4, its /64 for IPv6, where one household has as
-// many addresses as it likes. Empty for what is not an address.
-func network(ip string) string {
-	addr, err := address(ip)
+// rateLimitNetwork is what an address counts as in rate limits: itself for IPv4, its /64 for IPv6, where one household has
+// any number of addresses. Empty if it is no address.
+func rateLimitNetwork(ip string) string {
+	addr, err := parseAddress(ip)
 	if err != nil {
 		return ""
 	}
@@ -208,8 +207,8 @@ func network(ip string) string {
 	return netip.PrefixFrom(addr, 64).Masked().String()
 }
 
-// address reads an address in its one form: IPv4 as such, and without a zone, which may be any text.
-func address(ip string) (netip.Addr, error) {
+// parseAddress normalizes an address: IPv4 as such, and without a zone, which may be any text.
+func parseAddress(ip string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(ip)
 	return addr.Unmap().WithZone(""), err
 }

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// SignIn is one check of a code with which somebody wanted to sign in: a line of the login report. A code that is never tried
-// makes none. Where it comes from is as the caller told it.
+// SignIn is one check of a sign-in code: a line of the login report. A code that is never tried makes no line. Its origin
+// is as reported by the caller.
 type SignIn struct {
-	Place
+	Position
 	Domain, User string
 	IP           string
-	Browser      string // "Firefox"; empty where the user agent names none that is known
-	System       string // "Windows"; the same
+	Browser      string // "Firefox"; empty if unknown
+	System       string // "Windows"; empty if unknown
 	Result       Result
 }
 
-// Place is where a line stands in the report. The time alone does not say: several can share a millisecond.
-type Place struct {
+// Position is the position of a line in the report. Time alone is not unique: several lines can share a millisecond.
+type Position struct {
 	Time time.Time
 	Seq  int64
 }
 
-// Text is the place as ParsePlace reads it.
-func (p Place) Text() string { return fmt.Sprintf("%d-%d", p.Time.UnixMilli(), p.Seq) }
+// Text formats the position for ParsePosition.
+func (p Position) Text() string { return fmt.Sprintf("%d-%d", p.Time.UnixMilli(), p.Seq) }
 
-// ParsePlace reads a place of the report; false where it is none.
-func ParsePlace(s string) (Place, bool) {
+// ParsePosition reads a position; false if it is invalid.
+func ParsePosition(s string) (Position, bool) {
 	var at int64
-	var p Place
+	var p Position
 	if n, err := fmt.Sscanf(s, "%d-%d", &at, &p.Seq); n != 2 || err != nil || p.Seq < 1 {
-		return Place{}, false
+		return Position{}, false
 	}
 	p.Time = time.UnixMilli(at)
 	return p, p.Text() == s
@@ -41,20 +41,20 @@ func ParsePlace(s string) (Place, bool) {
 // SignInQuery asks for a page of the login report of one domain.
 type SignInQuery struct {
 	Domain string
-	User   string    // empty: everybody
+	User   string    // empty: all users
 	Result Result    // empty: all
-	From   time.Time // zero: since the beginning
-	Before Place     // only what stands before this place; the last line of a page asks so for the next. Zero: to the end
+	From   time.Time // zero: no limit
+	Before Position  // only lines before this position: that of the last line of a page asks for the next page. Zero: from the newest
 	Limit  int
 }
 
-// Results are all that a check can answer.
+// Results are all results of a check.
 var Results = []Result{
 	ResultApproved, ResultIncorrect, ResultDenied, ResultExhausted, ResultExpired, ResultCanceled, ResultAlreadyUsed,
 	ResultBindingMismatch, ResultFailed,
 }
 
-// SignIns lists the sign-ins of a domain, the newest first.
+// SignIns lists the sign-ins of a domain, newest first.
 func (s *Service) SignIns(ctx context.Context, q SignInQuery) ([]SignIn, error) {
 	var list []SignIn
 	err := s.store.ViewVerifications(ctx, func(tx Tx) (err error) {
@@ -64,29 +64,29 @@ func (s *Service) SignIns(ctx context.Context, q SignInQuery) ([]SignIn, error) 
 	return list, err
 }
 
-// maxCounted bounds what is counted of a single user's sign-ins, which takes some hundredths of a second.
+// maxCounted limits how many sign-ins of a single user are counted, which takes some hundredths of a second.
 const maxCounted = 50_000
 
-// ErrTooManyToCount: a user has more sign-ins in these days than are counted.
+// ErrTooManyToCount: the user has too many sign-ins in these days.
 var ErrTooManyToCount = errors.New("too many sign-ins to count")
 
-// DaysQuery asks how many sign-ins there were on each day of one domain.
+// DaysQuery asks for the sign-ins per day of one domain.
 type DaysQuery struct {
 	Domain      string
-	User        string    // empty: everybody
+	User        string    // empty: all users
 	Result      Result    // empty: all
-	From, Until time.Time // days, UTC; the last is the one before Until
+	From, Until time.Time // days, UTC; Until is exclusive
 }
 
-// DayCount is how many sign-ins of a day ended alike.
+// DayCount counts the sign-ins of one day with one result.
 type DayCount struct {
 	Day    time.Time // its start, UTC
 	Result Result
 	Count  int
 }
 
-// SignInDays counts sign-ins per day and result, in the order of the days; days without any are left out. It looks at no single
-// sign-in of a domain, so it costs the same at a million. ErrTooManyToCount.
+// SignInDays counts sign-ins per day and result, ordered by day; it leaves out days without any. For a whole domain it
+// reads stored counts, so a million sign-ins cost nothing extra. ErrTooManyToCount.
 func (s *Service) SignInDays(ctx context.Context, q DaysQuery) ([]DayCount, error) {
 	var list []DayCount
 	err := s.store.ViewVerifications(ctx, func(tx Tx) (err error) {

@@ -23,7 +23,7 @@ func TestTheDatabaseFileHoldsNoCode(t *testing.T) {
 		secrets = append(secrets, w.code(v))
 		w.check(v, "87654321-typed")
 		_, err := w.codes.Cancel(t.Context(), v.ID)
-		w.noError("cancel", err)
+		w.NoError("cancel", err)
 	}
 	v := w.createInTime(twofa.CreateRequest{User: "alice", Purpose: twofa.Recovery})
 	secrets = append(secrets, w.code(v), "87654321-typed", "binding-in-clear", "is your sign-in code")
@@ -31,8 +31,8 @@ func TestTheDatabaseFileHoldsNoCode(t *testing.T) {
 
 	var file []byte
 	for _, suffix := range []string{"", "-wal"} {
-		part, err := os.ReadFile(w.path + suffix)
-		w.noError("read database file", err)
+		part, err := os.ReadFile(w.Path + suffix)
+		w.NoError("read database file", err)
 		file = append(file, part...)
 	}
 	if !bytes.Contains(file, []byte("needle-in-clear")) {
@@ -64,7 +64,7 @@ func TestEqualCodesLookDifferentInTheDatabase(t *testing.T) {
 	w.link("", "alice", alicesChat)
 	a := w.create(login("alice"))
 	b := w.create(twofa.CreateRequest{User: "alice", Purpose: twofa.Confirm, Binding: session("alice")})
-	key := w.db.MACKey("code")
+	key := w.DB.MACKey("code")
 	mac := func(v twofa.Verification, code string) string {
 		return fmt.Sprintf("%x", key.MAC("code", v.ID, v.Domain, v.User, string(v.Purpose), string(w.get(v).Binding), code))
 	}
@@ -95,5 +95,5 @@ func TestErrorsQuoteNoSecret(t *testing.T) {
 			break
 		}
 	}
-	w.keep(session("alice"))
+	w.Keep(session("alice"))
 }

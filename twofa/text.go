@@ -11,11 +11,11 @@ import (
 	"telegate/language"
 )
 
-// ButtonNotMe is what "Not me" under a code sends back, followed by ":" and the verification's id.
+// ButtonNotMe is the callback of "Not me" under a code, followed by ":" and the verification's id.
 const ButtonNotMe = "deny"
 
-// codeText is the message that carries a code: the code first, so that a notification shows it, monospace and with a
-// button to copy it (D10), then what it is for and where the sign-in comes from.
+// codeText is the message with a code: first the code, so that a notification shows it, in monospace and with a copy button
+// (D10), then its purpose and the origin of the sign-in.
 func codeText(w *language.Words, v Verification, f Factor, title, code string, lifetime time.Duration) delivery.Body {
 	var t delivery.Text
 	switch span := w.Span(lifetime); v.Purpose {
@@ -27,10 +27,10 @@ func codeText(w *language.Words, v Verification, f Factor, title, code string, l
 		t = w.Say("code.login", language.Values{"code": code, "title": title, "time": span})
 	}
 	if from := origin(w, v.Context); from != "" {
-		// In monospace, where Telegram makes no links: an address to tap would lead to whoever is signing in.
+		// In monospace Telegram makes no links: a link could lead to the attacker who is signing in.
 		t = t.Plain("\n\n").Append(w.Say("code.origin", language.Values{"origin": from}))
 	}
-	if f.BotID == delivery.UserSession { // nobody would hear a tap
+	if f.BotID == delivery.UserSession { // a tap would reach nobody
 		return delivery.Compose(t.Plain("\n\n").Append(w.Say("code.unasked_plain", nil)))
 	}
 	return delivery.Compose(t,
@@ -50,10 +50,11 @@ func reportedText(w *language.Words, p Purpose, title string, used bool) deliver
 	}
 }
 
-// origin tells where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES". What is no address is left out.
+// origin describes where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES". It leaves out anything that
+// is not an address.
 func origin(w *language.Words, c audit.Context) string {
 	ip := ""
-	if addr, err := address(c.IP); err == nil {
+	if addr, err := parseAddress(c.IP); err == nil {
 		ip = addr.String()
 	}
 	browser, system := Client(c.UserAgent)
@@ -70,8 +71,8 @@ func origin(w *language.Words, c audit.Context) string {
 	return strings.Join(parts, ", ")
 }
 
-// browsers are the names that a user agent may be shown by. Whoever signs in writes that header, so nothing of it is
-// ever repeated: it could hold a sentence that seems to come from the bot.
+// browsers are the names shown for user agents. An attacker writes that header, so telegate never repeats its text: it
+// could contain a sentence that seems to come from the bot.
 var browsers = map[string]bool{
 	useragent.Chrome: true, useragent.Edge: true, useragent.Firefox: true, useragent.InternetExplorer: true,
 	useragent.Opera: true, useragent.OperaMini: true, useragent.OperaTouch: true, useragent.Safari: true,
@@ -79,7 +80,7 @@ var browsers = map[string]bool{
 	"Android browser": true, "Huawei Browser": true, "Miui Browser": true,
 }
 
-// Client names the browser and the system of a user agent: "Firefox", "Windows". What is not known is empty.
+// Client returns the browser and system of a user agent: "Firefox", "Windows". Unknown ones are empty.
 func Client(userAgent string) (browser, system string) {
 	ua := useragent.Parse(userAgent)
 	if browsers[ua.Name] {

@@ -16,11 +16,11 @@ import (
 const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0"
 
 func (w *world) message(v twofa.Verification) delivery.Part {
-	w.t.Helper()
-	m, err := w.db.Load(w.t.Context(), v.MessageID)
-	w.noError("load message", err)
+	w.T.Helper()
+	m, err := w.DB.Load(w.T.Context(), v.MessageID)
+	w.NoError("load message", err)
 	if m.Lane != delivery.LaneCode || m.Silent || len(m.Body.Parts) != 1 {
-		w.t.Fatalf("message of a code: %+v", m)
+		w.T.Fatalf("message of a code: %+v", m)
 	}
 	return m.Body.Parts[0]
 }
@@ -35,7 +35,7 @@ func TestTheMessageHasTheCodeFirstAndSaysWhoAsksForIt(t *testing.T) {
 
 	want := delivery.Part{
 		Text: delivery.Text{}.Code(code).Plain(" is your sign-in code for ").Bold("My Server").
-			Plain(".\n\nIt works once, for 5 minutes, on the page that asked for it. Give it to nobody.\n\nAsked for by ").
+			Plain(".\n\nIt works once, for 5 minutes, on the page that asked for it. Do not give it to anyone.\n\nRequested by ").
 			Code("Firefox on Windows, 203.0.113.7, Madrid, ES").Plain("."),
 		Buttons: [][]delivery.Button{
 			{{Label: "Copy code", Copy: code}},
@@ -69,12 +69,12 @@ func TestTheMessageNamesPurposeAndTheTimeThatIsLeft(t *testing.T) {
 	w := newWorld(t)
 	w.link("corp", "alice", alicesChat)
 	v := w.create(twofa.CreateRequest{Domain: "corp", User: "alice", Purpose: twofa.Recovery})
-	if text := w.message(v).Text.Text; !strings.HasSuffix(text, " is your recovery code for Corp.\n\nIt works once, for 5 minutes, on the page that asked for it. Give it to nobody.") {
+	if text := w.message(v).Text.Text; !strings.HasSuffix(text, " is your recovery code for Corp.\n\nIt works once, for 5 minutes, on the page that asked for it. Do not give it to anyone.") {
 		t.Errorf("without context: %q", text)
 	}
-	w.clock.Advance(3*time.Minute + 15*time.Second)
+	w.Clock.Advance(3*time.Minute + 15*time.Second)
 	v, err := w.codes.Resend(t.Context(), v.ID)
-	w.noError("resend", err)
+	w.NoError("resend", err)
 	if text := w.message(v).Text.Text; !strings.Contains(text, "for 105 seconds") {
 		t.Errorf("after a resend: %q", text)
 	}
@@ -129,7 +129,7 @@ func TestHostileValuesCannotSpeakForTheBot(t *testing.T) {
 			wantParagraphs := 2
 			if tt.origin != "" {
 				wantParagraphs = 3
-				if want := "Asked for by " + tt.origin + "."; paragraphs[len(paragraphs)-1] != want {
+				if want := "Requested by " + tt.origin + "."; paragraphs[len(paragraphs)-1] != want {
 					t.Errorf("origin: %q, want %q", paragraphs[len(paragraphs)-1], want)
 				}
 			}

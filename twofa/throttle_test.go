@@ -28,7 +28,7 @@ func TestNeitherANewCodeNorAResendResetsTheFailures(t *testing.T) {
 	w.check(v, w.wrong(v))
 	want("two wrong codes", 2)
 
-	w.clock.Advance(30 * time.Second)
+	w.Clock.Advance(30 * time.Second)
 	if _, err := w.codes.Resend(t.Context(), v.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -47,12 +47,12 @@ func TestNeitherANewCodeNorAResendResetsTheFailures(t *testing.T) {
 	v = w.createInTime(login("alice"))
 	w.checkIn(v, w.code(v), "another session")
 	want("the right code in another session", 4)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	w.check(v, w.code(v))
 	want("a code that came too late", 4)
 
-	w.noError("block", w.links.Blocked(t.Context(), botID, alicesChat))
-	w.noError("unblock", w.links.Met(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alicesChat))
+	w.NoError("unblock", w.links.ChatStarted(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
 	want("blocking and unblocking the bot", 4)
 
 	v = w.createInTime(login("alice"))
@@ -92,7 +92,7 @@ func TestFailuresInARowCauseGrowingWaitsAndThenTheEnd(t *testing.T) {
 		if o := w.check(v, wrong); o.Approved() || o.Result == twofa.ResultCanceled {
 			t.Fatalf("failure %d: %s", i+1, o.Result)
 		}
-		if wait := max(0, w.factor("", "alice").WaitUntil.Sub(w.clock.Now())); wait != want {
+		if wait := max(0, w.factor("", "alice").WaitUntil.Sub(w.Clock.Now())); wait != want {
 			t.Errorf("after failure %d the link waits %v, want %v", i+1, wait, want)
 		}
 		if want == 0 {
@@ -134,7 +134,7 @@ func TestFailuresInARowCauseGrowingWaitsAndThenTheEnd(t *testing.T) {
 	}
 	refused := func(what string) {
 		t.Helper()
-		w.clock.Advance(48 * time.Hour)
+		w.Clock.Advance(48 * time.Hour)
 		_, err := w.codes.Create(t.Context(), login("alice"))
 		var unavailable *twofa.UnavailableError
 		if !errors.As(err, &unavailable) || unavailable.Reason != twofa.ReasonSuspended {
@@ -142,8 +142,8 @@ func TestFailuresInARowCauseGrowingWaitsAndThenTheEnd(t *testing.T) {
 		}
 	}
 	refused("after two days")
-	w.noError("block", w.links.Blocked(t.Context(), botID, alicesChat))
-	w.noError("start", w.links.Met(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
+	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alicesChat))
+	w.NoError("start", w.links.ChatStarted(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
 	refused("after the bot was blocked and started again")
 
 	w.link("", "alice", alicesChat)
@@ -161,10 +161,10 @@ func TestAVerificationSurvivesAFailureWait(t *testing.T) {
 	w.failures("alice", 9)
 	v := w.createInTime(login("alice"))
 	wantResult(t, "tenth failure", w.check(v, w.wrong(v)), twofa.ResultIncorrect, 4)
-	w.clock.Advance(30*time.Second - time.Millisecond)
+	w.Clock.Advance(30*time.Second - time.Millisecond)
 	_, err := w.codes.Check(t.Context(), v.ID, w.code(v), session("alice"))
 	wantWait(t, "a millisecond too early", err, twofa.Throttled, time.Millisecond)
-	w.clock.Advance(time.Millisecond)
+	w.Clock.Advance(time.Millisecond)
 	wantResult(t, "in time", w.check(v, w.code(v)), twofa.ResultApproved, 0)
 	if f := w.factor("", "alice"); f.Failures != 0 || !f.WaitUntil.IsZero() {
 		t.Errorf("a success leaves %+v", f)
@@ -179,7 +179,7 @@ func TestParallelGuessesOverTwoSessionsStopAtTheWait(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alicesChat)
 	w.failures("alice", 7)
-	w.clock.Advance(10 * time.Minute)
+	w.Clock.Advance(10 * time.Minute)
 	confirm := login("alice")
 	confirm.Purpose = twofa.Confirm
 	list := []twofa.Verification{w.createInTime(login("alice")), w.createInTime(confirm)}

@@ -1,8 +1,8 @@
-// Package twofa checks a second factor: a 6-digit code that travels to the user's linked Telegram chat and back through
-// the page that asked for it. It fails closed: whatever goes wrong, the answer is not "approved".
+// Package twofa checks a second factor: a 6-digit code that goes to the user's linked Telegram chat and back through the
+// page that asked for it. It fails closed: an error never approves.
 //
 // The rules follow NIST SP 800-63B-4 §3.1.3.2 (out-of-band) and §3.2.2 (throttling) and OWASP ASVS 5.0 V6. Telegram is a
-// trusted intermediary; out-of-band codes are not phishing-resistant, and telegate does not claim otherwise.
+// trusted intermediary. Out-of-band codes are not phishing-resistant, and telegate does not claim that they are.
 package twofa
 
 import (
@@ -15,22 +15,22 @@ import (
 	"telegate/language"
 )
 
-// The numbers of the code method.
+// Limits of codes.
 const (
 	MaxAttempts  = 5                // per verification
-	MaxSends     = 3                // per verification, the first one included
-	MaxLifetime  = 10 * time.Minute // NIST SP 800-63B-4 §3.1.3.2, ASVS 6.5.5: whatever is configured
+	MaxSends     = 3                // per verification, including the first
+	MaxLifetime  = 10 * time.Minute // upper bound of the setting (NIST SP 800-63B-4 §3.1.3.2, ASVS 6.5.5)
 	ThrottleFrom = 10               // consecutive failures of a link: growing waits from here …
-	SuspendAt    = 50               // … and the end here (NIST SP 800-63B-4 §3.2.2 allows 100 at most)
+	SuspendAt    = 50               // … and suspension here (NIST SP 800-63B-4 §3.2.2 allows 100 at most)
 	FirstWait    = 30 * time.Second
 	LongestWait  = time.Hour
-	CoolingOff   = 20 * time.Minute // no pushes after "Not me"
-	MaxPending   = 2                // verifications of one user at a time, for different sessions
-	KeptAfterEnd = 24 * time.Hour   // how long the answer stays readable
-	ClockSlack   = time.Minute      // set back further, the clock does not tell any more how long a code has lived: it is void
+	CoolingOff   = 20 * time.Minute // no codes after "Not me"
+	MaxPending   = 2                // pending verifications of one user, in different sessions
+	KeptAfterEnd = 24 * time.Hour   // how long a result stays readable
+	ClockSlack   = time.Minute      // if the clock is set back further, a code is void: its age is unknown
 )
 
-// cooldown is the wait before send number n+1 (n sends so far).
+// cooldown is the wait before the next send after n sends.
 func cooldown(sends int) time.Duration {
 	if sends <= 1 {
 		return 30 * time.Second
@@ -38,7 +38,7 @@ func cooldown(sends int) time.Duration {
 	return 60 * time.Second
 }
 
-// What the API has to tell apart.
+// Errors that the API distinguishes.
 var (
 	ErrNotFound        = errors.New("no such verification")
 	ErrUnknownDomain   = errors.New("no such domain")
@@ -48,12 +48,12 @@ var (
 	ErrSendsExhausted  = errors.New("the code has been sent as often as it may be")
 )
 
-// UnavailableError says why the second factor cannot be used; Reason is one of the capability's reasons.
+// UnavailableError: the second factor cannot be used.
 type UnavailableError struct{ Reason Reason }
 
 func (e *UnavailableError) Error() string { return "second factor unavailable: " + string(e.Reason) }
 
-// WaitError says that something may not happen yet.
+// WaitError: something may not happen yet.
 type WaitError struct {
 	Kind       Wait
 	Scope      string // Wait RateLimited: "user" or "ip"
@@ -63,7 +63,7 @@ type WaitError struct {
 
 func (e *WaitError) Error() string { return string(e.Kind) }
 
-// Wait is why one has to wait.
+// Wait is the reason of a WaitError.
 type Wait string
 
 const (
@@ -73,7 +73,7 @@ const (
 	AfterNotMe    Wait = "cooling-off"
 )
 
-// InProgressError says that the user already has MaxPending verifications in other sessions.
+// InProgressError: the user already has MaxPending verifications in other sessions.
 type InProgressError struct {
 	ID        string
 	ExpiresIn time.Duration
@@ -81,7 +81,7 @@ type InProgressError struct {
 
 func (e *InProgressError) Error() string { return "other verifications are in progress" }
 
-// Purpose is what a verification is for. A code never answers for another purpose.
+// Purpose is what a verification is for. A code is valid for one purpose only.
 type Purpose string
 
 const (
@@ -90,7 +90,7 @@ const (
 	Confirm  Purpose = "confirm"
 )
 
-// Status of the decision: at most one transition out of pending, and then never another.
+// Status of a verification: at most one transition out of pending.
 type Status string
 
 const (
@@ -99,8 +99,8 @@ const (
 	Denied    Status = "denied"    // "Not me"
 	Exhausted Status = "exhausted" // attempts used up
 	Expired   Status = "expired"
-	Canceled  Status = "canceled" // by the caller, a newer one, msg2factor, unlinking; see Reason
-	Failed    Status = "failed"   // Telegram refuses for good to deliver it
+	Canceled  Status = "canceled" // by the caller, a newer one, msg2factor or unlinking; see Reason
+	Failed    Status = "failed"   // Telegram will never deliver it
 )
 
 // Why a verification was canceled.
@@ -110,7 +110,7 @@ const (
 	PolicyDisabled = "policy_disabled"
 )
 
-// Reason is the closed list of why messaging cannot be used.
+// Reason is why messaging cannot be used (a closed list).
 type Reason string
 
 const (
@@ -128,53 +128,53 @@ type Verification struct {
 	Domain, User string
 	LinkID       string
 	Purpose      Purpose
-	Binding      []byte // SHA-256 of the caller's session binding; nil where the caller gave none
+	Binding      []byte // SHA-256 of the caller's session binding; nil without one
 	Locale       string
 	Status       Status
 	Reason       string // of a cancellation
 	Reported     bool   // denied by "Not me"
-	CodeMAC      []byte // nil once it has ended
+	CodeMAC      []byte // nil after the end
 	Attempts     int
 	Sends        int
 	MessageID    string // of the last send
 	Context      audit.Context
-	Network      string // Context.IP as rate limits see it: an IPv4 address or an IPv6 /64
+	Network      string // Context.IP for rate limits: an IPv4 address or an IPv6 /64
 	Created      time.Time
 	Expires      time.Time
 	LastSent     time.Time
 	Ended        time.Time
 
-	Delivery Delivery // of the last send; filled in when read
+	Delivery Delivery // of the last send; set when read
 }
 
-// Delivery is how far the code's message has come.
+// Delivery is the state of the code's message.
 type Delivery struct {
 	Status  delivery.Status
 	Failure *delivery.Failure
 }
 
-// Factor is the link of a user as the second factor sees it.
+// Factor is a user's link as second factor.
 type Factor struct {
 	LinkID       string
 	Suspended    bool
-	Blocked      bool // suspended because the chat takes nothing from the bot
+	Blocked      bool // suspended because the chat accepts nothing from the bot
 	BotID        int64
 	ChatID       int64
-	Failures     int // consecutive wrong answers; a new code does not reset it
+	Failures     int // consecutive wrong codes; a new code does not reset it
 	WaitUntil    time.Time
 	CoolingUntil time.Time
-	Language     string // of the person's Telegram, an IETF tag; can be empty
+	Language     string // of the user's Telegram, an IETF tag; may be empty
 }
 
-// Domains answers what the second factor has to know about the configured domains.
+// Domains gives access to the configured domains.
 type Domains interface {
-	// Title is the domain's title for people; false where there is no such domain.
+	// Title is the domain's title for people; false if there is no such domain.
 	Title(domain string) (string, bool)
-	// Words are what people are told about a domain, in the language of a call, else of the person's Telegram, else of the domain.
+	// Words returns the texts of a domain in the language of the call, else of the user's Telegram, else of the domain.
 	Words(domain, call, person string) *language.Words
-	// Msg2Factor is the domain's switch.
+	// Msg2Factor reports whether codes are on in the domain.
 	Msg2Factor(domain string) bool
-	// CanSend tells whether the bot has a way to Telegram right now.
+	// CanSend reports whether the bot can send right now.
 	CanSend(botID int64) bool
 }
 
@@ -184,36 +184,36 @@ type Store interface {
 	ViewVerifications(ctx context.Context, fn func(Tx) error) error
 }
 
-// Tx is one transaction. Everything that finds nothing answers ErrNotFound.
+// Tx is one transaction. A method that finds nothing returns ErrNotFound.
 type Tx interface {
 	InsertVerification(Verification) error
-	// UpdateVerification writes a verification that is still pending in the database; ErrFinished when it is not.
+	// UpdateVerification stores a verification that is pending in the database; else ErrFinished.
 	UpdateVerification(Verification) error
 	Verification(id string) (Verification, error)
-	MarkReported(id string) error // "Not me" under a code that had already been used
+	MarkReported(id string) error // "Not me" under a used code
 	VerificationByMessage(messageID string) (Verification, error)
 	PendingVerifications(domain, user string) ([]Verification, error)
-	// CancelPending ends every pending verification of a domain.
+	// CancelPending cancels the pending verifications of a domain.
 	CancelPending(domain, reason string, now time.Time) (int, error)
 
-	// Policy is the domain's switch as SavePolicy has kept it; known is false where it never has.
+	// Policy is the stored switch of a domain; known is false if none is stored.
 	Policy(domain string) (on, known bool, err error)
 	SavePolicy(domain string, on bool) error
 
-	// CountAttempt counts one attempt in one statement, guarded by: still pending, attempts left, not expired.
+	// CountAttempt counts one attempt in one statement, only if pending, not expired and with attempts left.
 	CountAttempt(id string, max int, now time.Time) (counted bool, err error)
-	// CreatedSince counts verifications created for a user or from a network since then, and tells when the oldest of
-	// them was.
+	// CreatedSince counts the verifications created for a user or from a network since a time, and returns when the oldest
+	// was.
 	CreatedForUser(domain, user string, since time.Time) (int, time.Time, error)
 	CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error)
 
 	Factor(domain, user string) (Factor, error)
 	FactorOfLink(linkID string) (Factor, error)
-	SaveFactor(Factor) error // the counters, and the suspension for too many failures
+	SaveFactor(Factor) error // the counters, and the suspension after too many failures
 
-	// SignIns lists checks of codes for signing in, the newest first.
+	// SignIns lists checks of sign-in codes, newest first.
 	SignIns(SignInQuery) ([]SignIn, error)
-	// SignInDays counts them per day and result, in the order of days; of a single user's at most limit with each result.
+	// SignInDays counts them per day and result, ordered by day; for a single user at most limit of each result.
 	SignInDays(q DaysQuery, limit int) ([]DayCount, error)
 
 	Enqueue(delivery.Message) error

@@ -21,7 +21,7 @@ import (
 	"telegate/userclient/account"
 )
 
-// InBuild tells whether this build of telegate speaks MTProto: without the tag nomtproto it does.
+// InBuild reports that this build of telegate has MTProto. It is false with the build tag nomtproto.
 const InBuild = true
 
 var _ delivery.Transport = (*Client)(nil)
@@ -33,34 +33,34 @@ const (
 	burst    = 3
 )
 
-// Retry pauses of a client that has to begin anew. Reconnecting inside the library has its own: 100 ms to 5 s.
+// Pauses between runs of the library. Its own reconnects pause 100 ms to 5 s.
 const (
 	firstPause = time.Second
 	lastPause  = time.Minute
-	holdRetry  = 2 * time.Second
+	lockRetry  = 2 * time.Second
 )
 
-// Client keeps an account connected. Its methods may be called from any number of goroutines.
+// Client keeps an account connected. Its methods are safe for concurrent use.
 type Client struct {
-	o     Options
-	name  string // of the account, as the store knows it
-	bot   int64  // the bot's id; 0 for a person
-	saved Session
-	board *board
-	waits *waits
-	kept  *kept
-	pacer pacer
+	o          Options
+	name       string // of the account, in the store
+	bot        int64  // the bot's id; 0 for a person
+	configured Session
+	status     *statusTracker
+	floods     *floodWaits
+	session    *sessionStore
+	pacer      pacer
 
-	allowed *allowance // of a person's account; a bot has none
+	daily *dailyLimit // of a person's account; a bot has none
 
-	api     atomic.Pointer[tg.Client] // nil until connected once; works across reconnects of one library client
-	check   chan struct{}             // tells Run to ask Telegram whose the session is
-	resolve chan struct{}             // taken by whoever looks up a peer: one at a time
-	login   time.Time                 // when the bot has last signed in; only Run uses it
-	limits  sync.Mutex                // held while PEER_FLOOD is noted, so that it is told once
+	api       atomic.Pointer[tg.Client] // nil until connected; survives reconnects of one library client
+	authCheck chan struct{}             // makes Run ask Telegram who the session belongs to
+	resolving chan struct{}             // a lock: one peer lookup at a time
+	lastLogin time.Time                 // the bot's last sign-in; only Run uses it
+	limitedMu sync.Mutex                // held while PEER_FLOOD is stored, so that it is reported once
 }
 
-// New checks the options and touches no network. ErrApp, ErrProxy, ErrSession, ErrToken.
+// New checks the options without using the network. ErrApp, ErrProxy, ErrSession, ErrToken.
 func New(o Options) (*Client, error) {
 	o, bot, saved, err := o.prepare()
 	if err != nil {
@@ -69,105 +69,105 @@ func New(o Options) (*Client, error) {
 	if _, err := o.library(); err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, name: nameUser, bot: bot, saved: saved, check: make(chan struct{}, 1), resolve: make(chan struct{}, 1)}
+	c := &Client{o: o, name: nameUser, bot: bot, configured: saved, authCheck: make(chan struct{}, 1), resolving: make(chan struct{}, 1)}
 	limiter := rate.NewLimiter(userRate, burst)
 	if bot != 0 {
 		c.name = fmt.Sprintf("bot %d", bot)
 		limiter = rate.NewLimiter(botRate, burst)
 	}
-	c.waits = &waits{name: c.name, store: o.Store, now: o.Now, log: o.Logger, table: map[string]time.Time{}}
-	c.allowed = &allowance{name: c.name, store: o.Store, limit: o.DailyCap, now: o.Now, log: o.Logger}
-	c.kept = &kept{name: c.name, store: o.Store, log: o.Logger}
+	c.floods = &floodWaits{name: c.name, store: o.Store, now: o.Now, log: o.Logger, table: map[string]time.Time{}}
+	c.daily = &dailyLimit{name: c.name, store: o.Store, limit: o.DailyCap, now: o.Now, log: o.Logger}
+	c.session = &sessionStore{name: c.name, store: o.Store, log: o.Logger}
 	c.pacer = pacer{limiter: limiter, now: o.Now}
-	c.board = &board{
-		now: o.Now, log: o.Logger, onConnected: o.OnConnected, onAlarm: o.OnAlarm, waits: c.waits, allowed: c.allowed,
+	c.status = &statusTracker{
+		now: o.Now, log: o.Logger, onConnected: o.OnConnected, onAlarm: o.OnAlarm, floods: c.floods, daily: c.daily,
 		changed: make(chan struct{}),
 		status:  Status{State: StateConnecting, Since: o.Now()},
 	}
 	return c, nil
 }
 
-// Status is how the client stands with Telegram.
-func (c *Client) Status() Status { return c.board.current() }
+// Status is the current status.
+func (c *Client) Status() Status { return c.status.current() }
 
-// Run keeps the account connected until the context ends, and then returns nil. Trouble is a state and a pause; a final
-// state stops all trying, and Run waits for the context. Run must be called once.
+// Run keeps the account connected until the context ends, then returns nil. An error becomes a state and a pause. In a final
+// state Run stops trying and waits for the context. Run must be called once.
 func (c *Client) Run(ctx context.Context) error {
-	release, ok := c.hold(ctx)
+	release, ok := c.lock(ctx)
 	if !ok {
 		return nil
 	}
 	for wait := firstPause; ctx.Err() == nil; {
 		began := c.o.Now()
-		err := c.live(ctx)
+		err := c.runOnce(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		if state, detail, final := c.final(err); final {
-			c.board.set(state, time.Time{}, detail)
+			c.status.set(state, time.Time{}, detail)
 			<-ctx.Done()
 			break
 		}
 		if c.o.Now().Sub(began) > 2*lastPause {
 			wait = firstPause
 		}
-		_ = pause(ctx, max(c.trouble(err), wait/2+rand.N(wait)))
+		_ = pause(ctx, max(c.runFailed(err), wait/2+rand.N(wait)))
 		wait = min(2*wait, lastPause)
 	}
 	if err := release(); err != nil {
-		c.o.Logger.Error("let go of the Telegram session", "error", err)
+		c.o.Logger.Error("cannot release the Telegram session", "error", err)
 	}
 	return nil
 }
 
-// hold takes the account for this process, waiting for another one to let go of it.
-func (c *Client) hold(ctx context.Context) (release func() error, ok bool) {
+// lock locks the account for this process. It waits while another process has it.
+func (c *Client) lock(ctx context.Context) (release func() error, ok bool) {
 	for told := false; ; {
-		release, err := c.o.Store.Hold(ctx, c.name)
+		release, err := c.o.Store.Lock(ctx, c.name)
 		switch {
 		case err == nil:
 			return release, true
 		case ctx.Err() != nil:
 			return nil, false
-		case errors.Is(err, account.ErrHeld):
+		case errors.Is(err, account.ErrInUse):
 			if !told {
-				c.o.Logger.Warn(sayHeld)
+				c.o.Logger.Warn(sayInUse)
 				told = true
 			}
-			c.board.set(StateConnecting, time.Time{}, sayHeld)
+			c.status.set(StateConnecting, time.Time{}, sayInUse)
 		default:
-			c.o.Logger.Error("take the Telegram session", "error", err)
-			c.board.set(StateConnecting, time.Time{}, sayStore)
+			c.o.Logger.Error("cannot lock the Telegram session", "error", err)
+			c.status.set(StateConnecting, time.Time{}, sayStore)
 		}
-		if pause(ctx, holdRetry) != nil {
+		if pause(ctx, lockRetry) != nil {
 			return nil, false
 		}
 	}
 }
 
-// trouble notes what has ended a life and answers how long at least to leave Telegram alone.
-func (c *Client) trouble(err error) time.Duration {
+// runFailed sets the state after a failed run and returns the shortest pause before the next one.
+func (c *Client) runFailed(err error) time.Duration {
 	var flood *floodError
 	if errors.As(err, &flood) {
-		c.board.set(StateFloodWait, flood.until, sayQuiet)
+		c.status.set(StateFloodWait, flood.until, sayQuiet)
 		return flood.until.Sub(c.o.Now())
 	}
-	c.o.Logger.Info("Telegram session begins anew", "error", err)
-	c.board.set(StateConnecting, time.Time{}, lineDetail(err))
+	c.o.Logger.Info("restarting the Telegram session", "error", err)
+	c.status.set(StateConnecting, time.Time{}, connectionDetail(err))
 	return 0
 }
 
-// live runs one client of the library from its start to its end. It never returns nil.
-func (c *Client) live(ctx context.Context) error {
-	if err := c.waits.load(ctx); err != nil {
+// runOnce runs one client of the library until it ends. It never returns nil.
+func (c *Client) runOnce(ctx context.Context) error {
+	if err := c.floods.load(ctx); err != nil {
 		return storeError{err}
 	}
 	if c.bot == 0 {
-		if err := c.allowed.load(ctx); err != nil {
+		if err := c.daily.load(ctx); err != nil {
 			return storeError{err}
 		}
 	}
-	if err := c.open(ctx); err != nil {
+	if err := c.loadSession(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -176,48 +176,48 @@ func (c *Client) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options.SessionStorage = c.kept
-	options.Middlewares = []telegram.Middleware{c.pacer, c.waits}
+	options.SessionStorage = c.session
+	options.Middlewares = []telegram.Middleware{c.pacer, c.floods}
 	if c.bot == 0 {
-		options.Middlewares = append(options.Middlewares, c.allowed)
+		options.Middlewares = append(options.Middlewares, c.daily)
 	}
 	options.OnConnectionState = func(s telegram.ConnectionState) {
 		switch s {
 		case telegram.ConnectionStateReady:
-			c.recheck()
+			c.checkAuth()
 		case telegram.ConnectionStateDisconnected:
-			c.board.cutOff("")
+			c.status.disconnected("")
 		}
 	}
 	options.OnDead = func(err error) {
-		c.board.cutOff(lineDetail(err))
-		if _, _, final := c.final(err); final { // the library would go on trying
+		c.status.disconnected(connectionDetail(err))
+		if _, _, final := c.final(err); final { // the library would keep trying
 			cancel(err)
 		}
 	}
-	options.Logger = ear{log.OrNop(options.Logger), func(err error) {
+	options.Logger = floodLogger{log.OrNop(options.Logger), func(err error) {
 		wait, _ := tgerr.AsFloodWait(err)
-		cancel(&floodError{initConnection, c.waits.note(ctx, initConnection, wait)})
+		cancel(&floodError{initConnection, c.floods.add(ctx, initConnection, wait)})
 	}}
 	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
 	defer c.api.Store(nil)
 	err = library.Run(ctx, func(ctx context.Context) error {
 		for {
 			select {
-			case <-c.check:
+			case <-c.authCheck:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			cuts := c.board.cuts()
-			me, err := c.signOn(ctx, library)
-			if err != nil && c.board.cuts() != cuts && ctx.Err() == nil && !isAnswer(err) {
-				continue // cut off meanwhile; the library is on it
+			cuts := c.status.disconnectCount()
+			me, err := c.authenticate(ctx, library)
+			if err != nil && c.status.disconnectCount() != cuts && ctx.Err() == nil && !isAnswer(err) {
+				continue // disconnected meanwhile; the library reconnects
 			}
 			if err != nil {
 				return err
 			}
 			c.api.Store(library.API())
-			c.board.connected(me, cuts)
+			c.status.connected(me, cuts)
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -229,35 +229,35 @@ func (c *Client) live(ctx context.Context) error {
 	return err
 }
 
-// recheck has Run ask Telegram whose the session is.
-func (c *Client) recheck() {
+// checkAuth makes Run ask Telegram who the session belongs to.
+func (c *Client) checkAuth() {
 	select {
-	case c.check <- struct{}{}:
+	case c.authCheck <- struct{}{}:
 	default:
 	}
 }
 
-// initConnection is the first call on a connection, which the library makes by itself.
+// initConnection is the first call on a connection; the library makes it.
 const initConnection = "initConnection"
 
-// open finds what to sign in with.
-func (c *Client) open(ctx context.Context) error {
-	if err := c.kept.load(ctx, c.o.BotToken+c.o.Session); err != nil {
+// loadSession loads the session to sign in with.
+func (c *Client) loadSession(ctx context.Context) error {
+	if err := c.session.load(ctx, c.o.BotToken+c.o.Session); err != nil {
 		return storeError{err}
 	}
-	if until := c.waits.until(initConnection); until.After(c.o.Now()) {
+	if until := c.floods.until(initConnection); until.After(c.o.Now()) {
 		return &floodError{initConnection, until}
 	}
 	switch {
 	case c.bot != 0:
-		if until := c.waits.until(botLogin); c.kept.record.State == nil && until.After(c.o.Now()) {
+		if until := c.floods.until(botLogin); c.session.stored.State == nil && until.After(c.o.Now()) {
 			return &floodError{botLogin, until}
 		}
 		return nil
 	case c.o.Session != "":
-		return c.kept.adopt(ctx, c.saved)
-	case c.kept.record.State == nil:
-		return errEmpty
+		return c.session.imported(ctx, c.configured)
+	case c.session.stored.State == nil:
+		return errNotSignedIn
 	}
 	return nil
 }

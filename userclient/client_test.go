@@ -63,7 +63,7 @@ func TestAnotherConfiguredSessionReplacesTheStored(t *testing.T) {
 	c := r.user()
 	c.must(code(bob.ID, "msg_1"))
 	c.stop()
-	other := r.signIn(alice).Encode()
+	other := r.session(alice).Encode()
 	c = r.start(func(o *userclient.Options) { o.Session = other })
 	if s := await(t, c.connected); s.Me.ID != alice.ID {
 		t.Errorf("status %+v", s)
@@ -107,7 +107,7 @@ func TestFinalAnswersStopTheClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			session := r.signIn(carol).Encode()
+			session := r.session(carol).Encode()
 			r.tel.Fail(c.method, c.err)
 			client := r.start(func(o *userclient.Options) { o.Session = session })
 			s := await(t, client.alarms)
@@ -138,7 +138,7 @@ func TestARevokedLoginIsNoticed(t *testing.T) {
 	if s := await(t, c.alarms); s.State != userclient.StateRevoked {
 		t.Errorf("status %+v", s)
 	}
-	if _, err := userclient.Verify(t.Context(), r.app(), mustDecode(t, r.signIn(alice).Encode())); err != nil {
+	if _, err := userclient.Verify(t.Context(), r.app(), mustDecode(t, r.session(alice).Encode())); err != nil {
 		t.Errorf("another account: %v", err)
 	}
 
@@ -166,12 +166,12 @@ func mustDecode(t *testing.T, text string) userclient.Session {
 
 func TestVerifySaysThatASessionIsDead(t *testing.T) {
 	r := newRig(t)
-	s := r.signIn(carol)
+	s := r.session(carol)
 	r.tel.Revoke(carol.ID)
 	if _, err := userclient.Verify(t.Context(), r.app(), s); !errors.Is(err, userclient.ErrDead) {
 		t.Errorf("revoked: %v", err)
 	}
-	s = r.signIn(carol)
+	s = r.session(carol)
 	r.tel.Fail("help.getConfig", tgerr.New(406, "AUTH_KEY_DUPLICATED"))
 	if _, err := userclient.Verify(t.Context(), r.app(), s); !errors.Is(err, userclient.ErrDead) {
 		t.Errorf("duplicated: %v", err)
@@ -186,7 +186,8 @@ func TestVerifySaysThatASessionIsDead(t *testing.T) {
 func TestACutLineComesBack(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
-	c := r.user()
+	session := r.signIn(carol).Encode()
+	c := r.user(func(o *userclient.Options) { o.Session = session })
 	for i := range 3 {
 		r.tel.Disconnect()
 		await(t, c.connected)
@@ -242,7 +243,7 @@ func TestOptionsAreChecked(t *testing.T) {
 // A session that turns out to be another account's than before is not used.
 func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
 	r := newRig(t)
-	s := r.signIn(carol)
+	s := r.session(carol)
 	s.UserID = alice.ID
 	text := s.Encode()
 	c := r.start(func(o *userclient.Options) { o.Session = text })
@@ -255,11 +256,11 @@ func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
 func TestASessionIsKeptReadAndEnded(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
-	if _, err := userclient.Kept(ctx, r.db); !errors.Is(err, userclient.ErrNoSession) {
+	if _, err := userclient.StoredSession(ctx, r.db); !errors.Is(err, userclient.ErrNoSession) {
 		t.Errorf("before: %v", err)
 	}
-	s := r.signIn(carol)
-	if err := userclient.Keep(ctx, r.db, s, userclient.Person{ID: carol.ID}); err != nil {
+	s := r.session(carol)
+	if err := userclient.SaveSession(ctx, r.db, s, userclient.Person{ID: carol.ID}); err != nil {
 		t.Fatal(err)
 	}
 	c := r.start(func(*userclient.Options) {})
@@ -267,7 +268,7 @@ func TestASessionIsKeptReadAndEnded(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 	c.stop()
-	kept, err := userclient.Kept(ctx, r.db)
+	kept, err := userclient.StoredSession(ctx, r.db)
 	if err != nil || kept.Encode() != s.Encode() {
 		t.Errorf("kept %v, %v", kept, err)
 	}
@@ -290,14 +291,14 @@ func (full) ReplaceSession(context.Context, string, []byte) error { return deliv
 // A session that cannot be kept does not cost the one before.
 func TestASessionThatCannotBeKeptLeavesTheOneBefore(t *testing.T) {
 	r := newRig(t)
-	s, me := r.signIn(carol), userclient.Person{ID: carol.ID}
-	if err := userclient.Keep(t.Context(), r.db, s, me); err != nil {
+	s, me := r.session(carol), userclient.Person{ID: carol.ID}
+	if err := userclient.SaveSession(t.Context(), r.db, s, me); err != nil {
 		t.Fatal(err)
 	}
-	if err := userclient.Keep(t.Context(), full{r.db}, r.signIn(carol), me); !errors.Is(err, delivery.ErrStorageFull) {
+	if err := userclient.SaveSession(t.Context(), full{r.db}, r.signIn(carol), me); !errors.Is(err, delivery.ErrStorageFull) {
 		t.Errorf("on a full disk: %v", err)
 	}
-	if kept, err := userclient.Kept(t.Context(), r.db); err != nil || kept.Encode() != s.Encode() {
+	if kept, err := userclient.StoredSession(t.Context(), r.db); err != nil || kept.Encode() != s.Encode() {
 		t.Errorf("kept %v, %v", kept, err)
 	}
 }

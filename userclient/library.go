@@ -15,14 +15,14 @@ import (
 	"github.com/gotd/td/tg"
 )
 
-// dialTimeout bounds one attempt to reach a data centre or a proxy, so that a dead route costs seconds (F31).
+// dialTimeout limits one dial to a data centre or a proxy, so that a dead route costs seconds (F31).
 const dialTimeout = 10 * time.Second
 
-// connectTimeout bounds an attempt with all that follows: a new key takes a second of computing, and many on a small or a
-// busy machine, where a shorter limit would have it begin anew for ever.
+// connectTimeout limits a whole connection attempt. A new key takes a second of computing, and many on a small or busy
+// machine, where a shorter limit would never succeed.
 const connectTimeout = 2 * time.Minute
 
-// library are the options of gotd that follow from the app, for a client that is run once.
+// library returns gotd's options for one run of a client.
 func (a App) library() (telegram.Options, error) {
 	if err := a.check(); err != nil {
 		return telegram.Options{}, err
@@ -42,7 +42,7 @@ func (a App) library() (telegram.Options, error) {
 		Device:          telegram.DeviceConfig{DeviceModel: "telegate", SystemVersion: runtime.GOOS, AppVersion: version, SystemLangCode: "en", LangCode: "en"},
 	}
 	if a.Logger != nil {
-		o.Logger = logslog.New(slog.New(lower{a.Logger.Handler()}))
+		o.Logger = logslog.New(slog.New(debugHandler{a.Logger.Handler()}))
 	}
 	for _, s := range a.Servers {
 		host, port, err := net.SplitHostPort(s.Address)

@@ -13,37 +13,40 @@ import (
 // levelStep is the distance between two levels of slog.
 const levelStep = slog.LevelInfo - slog.LevelDebug
 
-// lower logs one level down: what is news inside the library is detail to telegate. The library's own details fall below
-// every level that can be configured, which matters because some of them show what was sent.
-type lower struct{ slog.Handler }
+// debugHandler logs the library's messages one level lower. Its debug messages are below every level that can be configured:
+// they must not be logged, because some of them contain what was sent.
+type debugHandler struct{ slog.Handler }
 
-func (h lower) Enabled(ctx context.Context, level slog.Level) bool {
+func (h debugHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return level > slog.LevelDebug && h.Handler.Enabled(ctx, level-levelStep)
 }
 
-func (h lower) Handle(ctx context.Context, r slog.Record) error {
+func (h debugHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Level -= levelStep
 	return h.Handler.Handle(ctx, r)
 }
 
-func (h lower) WithAttrs(attrs []slog.Attr) slog.Handler { return lower{h.Handler.WithAttrs(attrs)} }
-
-func (h lower) WithGroup(name string) slog.Handler { return lower{h.Handler.WithGroup(name)} }
-
-// ear is the library's logger. It passes on what is above debug, and listens for one thing that the library tells nobody
-// else: that Telegram asks for quiet at the first call of a connection. The library answers that with more calls, for 30 s
-// (demand F1).
-type ear struct {
-	log.Logger
-	flood func(err error)
+func (h debugHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return debugHandler{h.Handler.WithAttrs(attrs)}
 }
 
-func (e ear) Enabled(context.Context, log.Level) bool { return true }
+func (h debugHandler) WithGroup(name string) slog.Handler {
+	return debugHandler{h.Handler.WithGroup(name)}
+}
 
-func (e ear) Log(ctx context.Context, level log.Level, message string, attrs ...log.Attr) {
+// floodLogger is the library's logger. It passes on messages above debug. One debug message is the only sign of a flood wait
+// at the first call of a connection, which the library repeats for 30 s (demand F1): floodLogger reports it to onFlood.
+type floodLogger struct {
+	log.Logger
+	onFlood func(err error)
+}
+
+func (l floodLogger) Enabled(context.Context, log.Level) bool { return true }
+
+func (l floodLogger) Log(ctx context.Context, level log.Level, message string, attrs ...log.Attr) {
 	if level > log.LevelDebug {
-		if e.Logger.Enabled(ctx, level) {
-			e.Logger.Log(ctx, level, message, attrs...)
+		if l.Logger.Enabled(ctx, level) {
+			l.Logger.Log(ctx, level, message, attrs...)
 		}
 		return
 	}
@@ -54,9 +57,9 @@ func (e ear) Log(ctx context.Context, level log.Level, message string, attrs ...
 		if a.Value.Kind() != log.KindError {
 			continue
 		}
-		// A wait of a moment is left to the library: Telegram asks for 0 s where connections come close together.
-		if wait, ok := tgerr.AsFloodWait(a.Value.Error()); ok && wait > codePatience {
-			e.flood(a.Value.Error())
+		// The library handles short waits: Telegram asks for 0 s if connections come close together.
+		if wait, ok := tgerr.AsFloodWait(a.Value.Error()); ok && wait > maxCodeWait {
+			l.onFlood(a.Value.Error())
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -35,7 +36,19 @@ func TestMain(m *testing.M) {
 	if err := trust(&certificate); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(closing{m})
+}
+
+// closing closes the shared data centres after the tests, before goleak looks for goroutines.
+type closing struct{ *testing.M }
+
+func (m closing) Run() int {
+	code := m.M.Run()
+	if err := datacenter.CloseIdle(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // certificate is that of a proxy which is reached over TLS.
@@ -73,7 +86,7 @@ type rig struct {
 	tel  *datacenter.Telegram
 	path string
 	db   *db.DB
-	log  *record
+	log  *testLog
 	now  func() time.Time
 }
 
@@ -82,7 +95,7 @@ func newRig(t *testing.T, dcs ...int) *rig {
 	if len(dcs) == 0 {
 		dcs = []int{2}
 	}
-	r := &rig{T: t, tel: datacenter.Start(t, dcs...), path: filepath.Join(t.TempDir(), "telegate.db"), log: newRecord(), now: time.Now}
+	r := &rig{T: t, tel: datacenter.Shared(t, dcs...), path: filepath.Join(t.TempDir(), "telegate.db"), log: newTestLog(), now: time.Now}
 	r.tel.Add(alice, bob, carol, robot)
 	r.db = dbtest.OpenAt(t, r.path, time.Now, nil)
 	t.Cleanup(func() {
@@ -106,9 +119,18 @@ func (r *rig) met(id int64, username string) {
 	}
 }
 
-// signIn signs an account in by code and answers its session.
+// makesKey skips the test in short mode: the client makes a new key, which takes a second of computing.
+func (r *rig) makesKey() {
+	r.Helper()
+	if testing.Short() {
+		r.Skip("makes a key with the data centre")
+	}
+}
+
+// signIn signs an account in by code and returns its session.
 func (r *rig) signIn(a datacenter.Account) userclient.Session {
 	r.Helper()
+	r.makesKey()
 	s, _, err := userclient.StartSignIn(r.Context(), r.app())
 	if err != nil {
 		r.Fatal(err)
@@ -143,6 +165,9 @@ func (r *rig) start(change func(*userclient.Options)) *running {
 		OnAlarm:     func(s userclient.Status) { c.alarms <- s },
 	}
 	change(&o)
+	if o.BotToken != "" {
+		r.makesKey()
+	}
 	client, err := userclient.New(o)
 	if err != nil {
 		r.Fatal(err)
@@ -161,10 +186,16 @@ func (r *rig) start(change func(*userclient.Options)) *running {
 	return c
 }
 
+// session is a signed-in session of an account; unlike signIn, it may be one of an earlier test.
+func (r *rig) session(a datacenter.Account) userclient.Session {
+	r.Helper()
+	return r.tel.Session(r, r.app(), a)
+}
+
 // user is a connected client of carol's account.
 func (r *rig) user(change ...func(*userclient.Options)) *running {
 	r.Helper()
-	session := r.signIn(carol).Encode()
+	session := r.session(carol).Encode()
 	c := r.start(func(o *userclient.Options) {
 		o.Session = session
 		for _, f := range change {
@@ -229,19 +260,19 @@ func code(to int64, id string) (delivery.Recipient, delivery.Part) {
 }
 
 // record is a log that can be waited for and searched.
-type record struct {
+type testLog struct {
 	mu      sync.Mutex
 	buf     bytes.Buffer
 	changed chan struct{}
 }
 
-func newRecord() *record { return &record{changed: make(chan struct{})} }
+func newTestLog() *testLog { return &testLog{changed: make(chan struct{})} }
 
-func (l *record) logger() *slog.Logger {
+func (l *testLog) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.Level(-100)}))
 }
 
-func (l *record) Write(b []byte) (int, error) {
+func (l *testLog) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.changed)
@@ -249,14 +280,14 @@ func (l *record) Write(b []byte) (int, error) {
 	return l.buf.Write(b)
 }
 
-func (l *record) text() string {
+func (l *testLog) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
 
 // await returns once a line of the log holds the words.
-func (l *record) await(t testing.TB, words string) {
+func (l *testLog) await(t testing.TB, words string) {
 	t.Helper()
 	limit := time.After(time.Minute)
 	for {

@@ -32,6 +32,7 @@ func TestMemoryOfAConnectedSession(t *testing.T) {
 		t.Skip("the race detector takes memory of its own")
 	}
 	r := newRig(t)
+	r.makesKey()
 	r.tel.AddGroup(-700, 0)
 	server := r.tel.Servers()[0]
 	key := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(server.Key))

@@ -83,4 +83,4 @@ func Verify(context.Context, App, Session) (Person, error) { return Person{}, Er
 func LogOut(context.Context, App, Session) error { return ErrNotInBuild }
 
 // Keep answers ErrNotInBuild.
-func Keep(context.Context, account.Store, Session, Person) error { return ErrNotInBuild }
+func SaveSession(context.Context, account.Store, Session, Person) error { return ErrNotInBuild }

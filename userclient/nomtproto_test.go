@@ -65,7 +65,7 @@ func TestEveryCallOfABuildWithoutMTProtoSaysSo(t *testing.T) {
 	_, verify := userclient.Verify(ctx, app, s)
 	for name, err := range map[string]error{
 		"StartSignIn": signIn, "Verify": verify, "Reach": userclient.Reach(ctx, app), "LogOut": userclient.LogOut(ctx, app, s),
-		"Keep": userclient.Keep(ctx, nil, s, userclient.Person{}),
+		"Keep": userclient.SaveSession(ctx, nil, s, userclient.Person{}),
 	} {
 		if !errors.Is(err, userclient.ErrNotInBuild) {
 			t.Errorf("%s: %v", name, err)

@@ -1,12 +1,12 @@
-// Package userclient speaks MTProto, Telegram's own protocol, through gotd: as a person's account, or as a bot that signs
-// in with its token. It is the only room that knows the library.
+// Package userclient speaks MTProto, Telegram's own protocol, with the library gotd: for a person's account, or for a bot that
+// signs in with its token. No other package uses gotd.
 //
-// The build tag nomtproto leaves the library out (nomtproto.go): the build is small then, and everything that needs MTProto
-// answers ErrNotInBuild.
+// The build tag nomtproto leaves gotd out (nomtproto.go): the build is much smaller, and everything that needs MTProto returns
+// ErrNotInBuild.
 //
-// A Client keeps one account connected and is a delivery.Transport (send.go, peer.go). SignIn walks an administrator
-// through signing in (signin.go, qr.go), Decode reads sessions of other programs (session.go), Verify asks Telegram whose
-// a session is. What has to be remembered between runs is described in package account.
+// A Client keeps one account connected and is a delivery.Transport (client.go, send.go, peers.go). SignIn leads an administrator
+// through signing in (signin.go, signinqr.go). Decode reads sessions of other programs (session.go). Verify asks Telegram who
+// a session belongs to. Package account describes what is stored between runs.
 package userclient
 
 import (
@@ -18,13 +18,13 @@ import (
 	"telegate/userclient/account"
 )
 
-// Names of the transport, as a message shows them.
+// Transport names, shown with a message.
 const (
 	nameUser = "user"
 	nameBot  = "bot-mtproto"
 )
 
-// defaultDailyCap: accounts were limited after about 50 messages to people who did not know them (F32).
+// defaultDailyCap: Telegram limited accounts after about 50 messages to people who did not know them (F32).
 const defaultDailyCap = 40
 
 // Options says how a Client is built.
@@ -35,24 +35,24 @@ type Options struct {
 	// Session is the configured session string of a person's account. Empty: the one in Store.
 	Session string
 	Store   account.Store
-	// DailyCap is how many messages a person's account sends in a day (UTC). 0: 40. A bot has no cap.
+	// DailyCap is how many messages a person's account sends per day (UTC). 0: 40. A bot has no cap.
 	DailyCap int
-	// BotName is the username of a bot, without @, for the links that stand for buttons a person's account cannot send; empty where
-	// there is none. nil: never.
+	// BotName returns the username of a bot, without @, for links that replace buttons: a person's account cannot send buttons.
+	// Empty: none. Optional.
 	BotName func(botID int64) string
-	// Broadcasts lets broadcasts through; only right where a person's account is the only way out.
+	// Broadcasts allows broadcasts. Set it only if a person's account is the only transport.
 	Broadcasts bool
-	// Logger hears of each change of state, once. nil: nothing is logged.
+	// Logger gets each change of state. nil: nothing is logged.
 	Logger *slog.Logger
-	// Now is the clock. nil: time.Now. Waiting is done with real timers.
+	// Now is the clock. nil: time.Now. Pauses use real timers.
 	Now func() time.Time
-	// OnConnected is called each time the account becomes connected. Optional; must not block.
+	// OnConnected is called whenever the account becomes connected. Optional; must not block.
 	OnConnected func(Status)
 	// OnAlarm is called with a final state, and when Telegram limits the account. Optional; must not block.
 	OnAlarm func(Status)
 }
 
-// prepare checks the options and fills in the defaults. bot is the bot's id, 0 for a person; saved is the configured session.
+// prepare checks the options and sets defaults. bot is the bot's id, 0 for a person; saved is the configured session.
 func (o Options) prepare() (_ Options, bot int64, saved Session, err error) {
 	if err := o.check(); err != nil {
 		return o, 0, Session{}, err
@@ -91,7 +91,7 @@ func (o Options) prepare() (_ Options, bot int64, saved Session, err error) {
 	return o, bot, saved, nil
 }
 
-// Name is "user" or "bot-mtproto", as a message's "transport" shows it.
+// Name is "user" or "bot-mtproto", shown as a message's "transport".
 func (c *Client) Name() string {
 	if c.bot != 0 {
 		return nameBot
@@ -99,6 +99,6 @@ func (c *Client) Name() string {
 	return nameUser
 }
 
-// BroadcastsPerDay is how many of the messages an account may send in a day broadcasts may use up. A quarter is kept for
-// codes and whatever else a person waits for: those must never wait behind a broadcast, least of all until midnight.
+// BroadcastsPerDay is how many of an account's daily messages broadcasts may use. A quarter is reserved for codes and direct
+// messages, so that they never wait behind a broadcast until midnight.
 func BroadcastsPerDay(dailyCap int) int { return max(1, dailyCap-(dailyCap+3)/4) }

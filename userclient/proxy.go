@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// ErrProxy: the proxy is not written as one. Errors that wrap it show neither password nor secret.
+// ErrProxy: the proxy's address is invalid. Errors that wrap it show neither password nor secret.
 var ErrProxy = errors.New("proxy")
 
 // secretSize is the key inside an MTProxy secret, in bytes.
@@ -19,13 +19,13 @@ const secretSize = 16
 
 // ParseProxy reads a proxy's address:
 //
-//	socks5://user:password@host:1080   (socks5h means the same: names are always resolved by the proxy)
-//	http://user:password@host:3128     (CONNECT; https encrypts the way to the proxy)
+//	socks5://user:password@host:1080   (socks5h means the same: the proxy always resolves names)
+//	http://user:password@host:3128     (CONNECT; https encrypts the connection to the proxy)
 //	mtproxy://SECRET@host:443
 //	tg://proxy?server=host&port=443&secret=SECRET, and the same as https://t.me/proxy?…
 //
-// An MTProxy secret is 32 hexadecimal digits; before them may stand "dd", or "ee", which needs the name of a website in
-// hexadecimal behind them. The base64 spelling that some links use is read too.
+// An MTProxy secret is 32 hexadecimal digits. "dd" may precede them, or "ee" with the name of a website in hexadecimal after
+// them. The base64 form of some links works too.
 func ParseProxy(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
@@ -53,7 +53,7 @@ func ParseProxy(address string) (*url.URL, error) {
 	return u, nil
 }
 
-// proxySecret reads an MTProxy secret and says what is wrong with one that is not.
+// proxySecret decodes an MTProxy secret. Its error says what is wrong.
 func proxySecret(text string) ([]byte, error) {
 	secret, err := hex.DecodeString(text)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// hostPort is where the proxy listens; a port that is left out is the usual one, as in net/http.
+// hostPort is the proxy's address; the default port is the same as in net/http.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -27,7 +27,7 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// resolver finds the way to a data centre.
+// resolver returns gotd's resolver for direct connections or through a proxy.
 func resolver(through *url.URL) (dcs.Resolver, error) {
 	direct := &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true}}
 	if through == nil {
@@ -110,13 +110,13 @@ func (t httpTunnel) open(ctx context.Context, conn net.Conn, address string) (ne
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
-	return tunneled{conn, r}, nil
+	return tunnelConn{conn, r}, nil
 }
 
-// tunneled reads first what came along with the proxy's answer.
-type tunneled struct {
+// tunnelConn first reads what arrived together with the proxy's answer.
+type tunnelConn struct {
 	net.Conn
 	r *bufio.Reader
 }
 
-func (c tunneled) Read(b []byte) (int, error) { return c.r.Read(b) }
+func (c tunnelConn) Read(b []byte) (int, error) { return c.r.Read(b) }

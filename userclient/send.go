@@ -19,12 +19,11 @@ import (
 	"telegate/delivery"
 )
 
-// Send hands one part to Telegram and returns once Telegram has taken it. Every error is a *delivery.SendError.
+// Send sends one part and returns when Telegram has accepted it. Every error is a *delivery.SendError.
 //
-// The same part of the same message has the same random id in every try, by which Telegram knows it: a try after a lost
-// answer delivers nothing twice (F9). A wait that Telegram asks for is sat out up to 3 s for a code and 10 s for all else;
-// beyond that the error has Class Flood and says when it ends. A person's account sends no buttons, no broadcasts, nothing
-// to groups, and no more than its daily cap.
+// The same part of the same message has the same random id in every try, so that a try after a lost answer delivers nothing
+// twice (F9). Send waits out a flood wait of up to 3 s for a code and 10 s for other messages; a longer one is an error of
+// Class Flood with the time. A person's account sends no buttons, no broadcasts, nothing to groups, and at most its daily cap.
 func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	if err := c.send(ctx, to, part); err != nil {
 		return c.sendError(ctx, err)
@@ -34,24 +33,24 @@ func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.
 
 func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	if c.bot == 0 {
-		if err := c.permit(to); err != nil {
+		if err := c.checkAllowed(to); err != nil {
 			return err
 		}
 	}
-	wait := patience
+	wait := maxWait
 	if to.Lane == delivery.LaneCode {
-		wait = codePatience
+		wait = maxCodeWait
 	}
-	ctx = withCaller(ctx, caller{c.o.Now().Add(wait), to.Lane})
-	// A flood wait is left to the middleware, which sits a short one out.
-	if s := c.board.await(ctx, wait); s.State != StateConnected && (s.State != StateFloodWait || c.api.Load() == nil) {
-		return c.unconnected(s)
+	ctx = withSender(ctx, sender{c.o.Now().Add(wait), to.Lane})
+	// The middleware handles flood waits: it waits out short ones.
+	if s := c.status.await(ctx, wait); s.State != StateConnected && (s.State != StateFloodWait || c.api.Load() == nil) {
+		return c.notConnected(s)
 	}
 	api := c.api.Load()
 	if api == nil {
-		return c.unconnected(c.Status())
+		return c.notConnected(c.Status())
 	}
-	peer, err := c.peer(ctx, api, to.ChatID)
+	peer, err := c.inputPeer(ctx, api, to.ChatID)
 	if err != nil {
 		return err
 	}
@@ -60,8 +59,8 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 	}
 	err = c.deliver(ctx, api, peer, to, part)
 	if to.ChatID > 0 && tgerr.Is(err, "PEER_ID_INVALID", "USER_ID_INVALID") {
-		// The access hash was another session's. The next try asks anew.
-		if ferr := c.unlearn(ctx, to.ChatID); ferr != nil {
+		// The access hash belongs to another session. The next try asks again.
+		if ferr := c.forgetPeer(ctx, to.ChatID); ferr != nil {
 			return ferr
 		}
 		return refusal(delivery.Transient, delivery.ReasonUnreachable, sayTrouble, err)
@@ -69,26 +68,26 @@ func (c *Client) send(ctx context.Context, to delivery.Recipient, part delivery.
 	return err
 }
 
-// permit keeps a person's account out of what would get it limited.
-func (c *Client) permit(to delivery.Recipient) error {
+// checkAllowed refuses messages that would make Telegram limit a person's account.
+func (c *Client) checkAllowed(to delivery.Recipient) error {
 	switch {
 	case to.Lane == delivery.LaneBroadcast && !c.o.Broadcasts:
 		return refusal(delivery.MessagePermanent, delivery.ReasonLimited, sayBroadcast, errors.New("a broadcast through a person's account"))
 	case to.ChatID <= 0:
 		return refusal(delivery.RecipientPermanent, delivery.ReasonNoRights, sayGroup, errors.New("a group through a person's account"))
 	case to.Lane == delivery.LaneBroadcast:
-		return c.allowed.share()
+		return c.daily.checkBroadcasts()
 	}
 	return nil
 }
 
-// deliver makes the one call that counts.
+// deliver makes the call that sends the message.
 func (c *Client) deliver(ctx context.Context, api *tg.Client, peer tg.InputPeerClass, to delivery.Recipient, part delivery.Part) error {
 	id, format, markup := randomID(to.MessageID, to.Part), entities(part.Text.Entities), keyboard(part.Buttons)
 	var err error
 	if part.File != nil {
 		var media tg.InputMediaClass
-		if media, err = upload(ctx, api, *part.File); err != nil {
+		if media, err = uploadFile(ctx, api, *part.File); err != nil {
 			return notSent(err)
 		}
 		req := &tg.MessagesSendMediaRequest{Peer: peer, Media: media, Message: part.Text.Text, RandomID: id, Silent: to.Silent}
@@ -110,13 +109,12 @@ func (c *Client) deliver(ctx context.Context, api *tg.Client, peer tg.InputPeerC
 		_, err = api.MessagesSendMessage(ctx, req)
 	}
 	if tgerr.Is(err, "RANDOM_ID_DUPLICATE") {
-		return nil // an earlier try has arrived
+		return nil // an earlier try has succeeded
 	}
 	return err
 }
 
-// randomID derives the number by which Telegram tells a repetition from a new message. A part without a message's id gets
-// a fresh one.
+// randomID derives the number by which Telegram recognizes a repeated message. Without a message id it is random.
 func randomID(message string, part int) int64 {
 	var b [8]byte
 	if message == "" {
@@ -131,11 +129,11 @@ func randomID(message string, part int) int64 {
 	return int64(binary.LittleEndian.Uint64(b[:]))
 }
 
-// uploadPart is how much of a file goes in one call (core.telegram.org/api/files: 1 KB to 512 KB, a divisor of 512 KB).
+// uploadPart is the size of a file part per call (core.telegram.org/api/files: 1 KB to 512 KB, a divisor of 512 KB).
 const uploadPart = 512 << 10
 
-// upload brings a file to Telegram, for the message that follows.
-func upload(ctx context.Context, api *tg.Client, f delivery.File) (tg.InputMediaClass, error) {
+// uploadFile uploads a file for the next message.
+func uploadFile(ctx context.Context, api *tg.Client, f delivery.File) (tg.InputMediaClass, error) {
 	id := randomID("", 0)
 	parts := 0
 	for r := bytes.NewReader(f.Content); r.Len() > 0; parts++ {
@@ -153,9 +151,9 @@ func upload(ctx context.Context, api *tg.Client, f delivery.File) (tg.InputMedia
 	}, nil
 }
 
-// withoutButtons is the text for an account that cannot send buttons: addresses follow the text in lines of their own, as
-// far as it has room, and so do links that tap a button by opening the bot. What copies is left out: the text shows it in
-// monospace, which copies at a tap.
+// withoutButtons is the text for an account that cannot send buttons. If there is room, a line for each button follows: its
+// URL, or a link that opens the bot and acts as the button. Copy buttons are left out: the text shows their content in
+// monospace, and a tap copies that.
 func withoutButtons(part delivery.Part, bot string) delivery.Text {
 	text, limit := part.Text, delivery.MaxUnits
 	if part.File != nil {
@@ -175,7 +173,7 @@ func withoutButtons(part delivery.Part, bot string) delivery.Text {
 	return text
 }
 
-// keyboard is nil where there are no buttons.
+// keyboard is nil without buttons.
 func keyboard(rows [][]delivery.Button) tg.ReplyMarkupClass {
 	var k tg.ReplyInlineMarkup
 	for _, row := range rows {
@@ -205,7 +203,7 @@ func keyboard(rows [][]delivery.Button) tg.ReplyMarkupClass {
 	return &k
 }
 
-// entities says the formatting in Telegram's words. A kind that is not known is left out: its text stays.
+// entities converts the formatting. An unknown kind is left out; its text stays.
 func entities(all []delivery.Entity) []tg.MessageEntityClass {
 	var list []tg.MessageEntityClass
 	for _, e := range all {

@@ -272,9 +272,9 @@ func TestRefusalsAreClassed(t *testing.T) {
 		{400, "MESSAGE_TOO_LONG", delivery.MessagePermanent, delivery.ReasonRejected, "MESSAGE_TOO_LONG"},
 		{400, "SOMETHING_NEW", delivery.MessagePermanent, delivery.ReasonRejected, "SOMETHING_NEW"},
 		{400, "ENTITY_BOUNDS_INVALID", delivery.Markup, delivery.ReasonRejected, "formatting"},
-		{420, "SLOWMODE_WAIT_7", delivery.Flood, delivery.ReasonLimited, "quiet"},
-		{500, "INTERDC_2_CALL_ERROR", delivery.Transient, delivery.ReasonUnreachable, "trouble"},
-		{-503, "Timeout", delivery.Transient, delivery.ReasonUnreachable, "trouble"},
+		{420, "SLOWMODE_WAIT_7", delivery.Flood, delivery.ReasonLimited, "asks telegate to wait"},
+		{500, "INTERDC_2_CALL_ERROR", delivery.Transient, delivery.ReasonUnreachable, "itself has a problem"},
+		{-503, "Timeout", delivery.Transient, delivery.ReasonUnreachable, "itself has a problem"},
 	} {
 		r.tel.Fail("messages.sendMessage", tgerr.New(one.status, one.name))
 		e := c.send(code(alice.ID, "msg_"+one.name))
@@ -334,7 +334,7 @@ func TestAPersonsAccountIsSpared(t *testing.T) {
 	r.now = clock.Now
 	c := r.user(func(o *userclient.Options) { o.DailyCap = 2 })
 	e := c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: "bc"}, delivery.Part{Text: delivery.Plain("news")})
-	if e == nil || e.Class != delivery.MessagePermanent || !strings.Contains(e.Failure.Detail, "Broadcasts") {
+	if e == nil || e.Class != delivery.MessagePermanent || !strings.Contains(e.Failure.Detail, "broadcasts") {
 		t.Errorf("a broadcast: %v", e)
 	}
 	for i := range 3 {
@@ -483,7 +483,7 @@ func TestBroadcastsLeaveMessagesOfTheDay(t *testing.T) {
 		return c.send(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneBroadcast, MessageID: id}, delivery.Part{Text: delivery.Plain("news")})
 	}
 	held := func(e *delivery.SendError) bool {
-		return e != nil && e.Class == delivery.Flood && e.Broadcasts && e.RetryAfter == 15*time.Hour && strings.Contains(e.Failure.Detail, "kept for codes")
+		return e != nil && e.Class == delivery.Flood && e.Broadcasts && e.RetryAfter == 15*time.Hour && strings.Contains(e.Failure.Detail, "reserved for codes")
 	}
 	for i := range 4 {
 		if e := news("bc_" + string(rune('1'+i))); i < 3 && e != nil || i == 3 && !held(e) {

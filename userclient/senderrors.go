@@ -13,16 +13,16 @@ import (
 	"telegate/delivery"
 )
 
-// outcome is what an error of Telegram means for a message.
+// outcome says what an error of Telegram means for a message.
 type outcome struct {
-	name   string // Telegram's, without the number that some carry
+	name   string // Telegram's, without the number at the end of some
 	class  delivery.Class
 	reason delivery.Reason
 	detail string // for people, with the next step
 }
 
-// outcomes is the one table of MTProto's errors for sending (core.telegram.org/method/messages.sendMessage and
-// contacts.resolveUsername). What is not in it goes by its code, see byCode.
+// outcomes maps MTProto's errors for sending (core.telegram.org/method/messages.sendMessage and contacts.resolveUsername).
+// byCode handles all others.
 var outcomes = []outcome{
 	{"USERNAME_NOT_OCCUPIED", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayNobody},
 	{"USERNAME_INVALID", delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayNobody},
@@ -62,34 +62,34 @@ var outcomes = []outcome{
 
 // The sentences of the table.
 const (
-	sayNobody    = "Nobody has this username any more. Ask the person to link again."
-	sayUnknown   = "Telegram knows no such chat for this account. Ask the person to open the bot, or to link again."
-	sayKicked    = "The bot is not in the group any more. Add it to the group again."
-	sayDeleted   = "The person's Telegram account was deleted. Unlink it and let them link another one."
-	sayBlocked   = "The person has blocked the sender. They have to unblock it in Telegram."
-	sayOwnBlock  = "The Telegram account that telegate sends with has blocked the person. Unblock them in Telegram."
-	sayPrivacy   = "The person's privacy settings let no strangers write. Ask them to write to the sending account first, or to open the bot."
-	sayPremium   = "The person lets only contacts and Premium accounts write. Ask them to add the sending account to their contacts, or to open the bot."
-	sayPaid      = "The person asks strangers to pay for messages, which telegate never does. Ask them to add the sending account to their contacts, or to open the bot."
-	sayBot       = "The chat belongs to a bot, and Telegram lets no bot write to another one. Link a person's account."
+	sayNobody    = "Nobody has this username any more. Ask the user to link again."
+	sayUnknown   = "Telegram finds no such chat for this account. Ask the user to open the bot, or to link again."
+	sayKicked    = "The bot is no longer in the group. Add it to the group again."
+	sayDeleted   = "The user's Telegram account was deleted. Unlink it and let them link another one."
+	sayBlocked   = "The user has blocked the sender. They must unblock it in Telegram."
+	sayOwnBlock  = "The Telegram account that telegate sends with has blocked the user. Unblock them in Telegram."
+	sayPrivacy   = "The user's privacy settings let no strangers write. Ask them to write to the sending account first, or to open the bot."
+	sayPremium   = "The user lets only contacts and Premium accounts write. Ask them to add the sending account to their contacts, or to open the bot."
+	sayPaid      = "The user asks strangers to pay for messages, which telegate never does. Ask them to add the sending account to their contacts, or to open the bot."
+	sayBot       = "The chat belongs to a bot, and a bot cannot write to a bot. Link a person's account."
 	sayRights    = "The sender may not write there. Give it the right to send messages."
-	sayEmpty     = "The message has no visible text. Write some."
+	sayEmpty     = "The message has no visible text. Add some."
 	sayLong      = "The message or its buttons are too long for Telegram. Shorten them."
 	sayButtonURL = "Telegram refuses the address of a button. The host needs a dot: http://192.168.1.5 works, http://nas does not."
 	sayMarkup    = "Telegram cannot read the formatting of the message. Correct the formatting or send plain text."
-	sayRefused   = "Telegram refuses this message. Correct what it names and send again."
-	sayCanceled  = "The time for this message was over before Telegram answered."
+	sayRefused   = "Telegram rejected this message. Correct it and send it again."
+	sayCanceled  = "The message expired before Telegram answered."
 
-	sayNoName     = "No username of this person is known, and a Telegram account can write only to people it can look up. Ask them to set one and to open the bot once."
-	sayMoved      = "The username leads to another Telegram account than the one that was linked. Ask the person to link again."
-	sayGroup      = "A person's account does not write to groups for telegate. Use the bot there."
-	sayBroadcast  = "Broadcasts never go through a person's account, which Telegram would limit. They wait for the bot."
-	sayCap        = "The daily limit of messages through this Telegram account is used up. It begins anew at midnight UTC."
-	sayShare      = "Broadcasts have used up their share of the day's messages through this Telegram account; the rest is kept for codes. They go on at midnight UTC."
-	sayNotStarted = "The bot has never met this person. Ask them to open it in Telegram and press Start."
+	sayNoName         = "No username of this person is known, and a Telegram account can write only to people it can look up. Ask them to set one and to open the bot once."
+	sayMoved          = "The username now belongs to another Telegram account than the linked one. Ask the user to link again."
+	sayGroup          = "telegate does not write to groups with a person's account. Use the bot there."
+	sayBroadcast      = "telegate sends no broadcasts through a person's account, because Telegram would limit it. They wait for the bot."
+	sayDailyLimit     = "The daily limit of messages through this Telegram account is used up. It resets at midnight UTC."
+	sayBroadcastLimit = "Broadcasts have used their share of this Telegram account's daily limit; the rest is reserved for codes. They continue at midnight UTC."
+	sayNotStarted     = "The bot has never met this person. Ask them to open it in Telegram and press Start."
 )
 
-// refusal is a SendError of telegate's own.
+// refusal makes a SendError for a message that telegate itself refuses.
 func refusal(class delivery.Class, reason delivery.Reason, detail string, err error) *delivery.SendError {
 	return &delivery.SendError{Class: class, Failure: delivery.Failure{Reason: reason, Detail: detail}, Err: err}
 }
@@ -113,9 +113,9 @@ func (c *Client) sendError(ctx context.Context, err error) *delivery.SendError {
 	if errors.As(err, &store) {
 		return refusal(delivery.Transient, delivery.ReasonUnreachable, sayStore, err)
 	}
-	// No answer. Telegram may have taken the message; asking again with the same random id is harmless.
+	// No answer. Telegram may have accepted the message; sending it again with the same random id does no harm.
 	e := refusal(delivery.Transient, delivery.ReasonUnreachable, sayNoServer, err)
-	var early before
+	var early notSentError
 	e.Unknown = !errors.As(err, &early)
 	if ctx.Err() != nil {
 		e.Failure.Detail = sayCanceled
@@ -123,7 +123,7 @@ func (c *Client) sendError(ctx context.Context, err error) *delivery.SendError {
 	return e
 }
 
-// answer goes by the table, and by the code for what is not in it.
+// answer looks up the error in the table, otherwise by its code.
 func (c *Client) answer(ctx context.Context, answer *tgerr.Error) *delivery.SendError {
 	o := byCode(answer)
 	for _, line := range outcomes {
@@ -136,15 +136,15 @@ func (c *Client) answer(ctx context.Context, answer *tgerr.Error) *delivery.Send
 	e := refusal(o.class, o.reason, o.detail, err)
 	switch {
 	case answer.IsOneOf(peerFlood, "FROZEN_METHOD_INVALID"):
-		c.limited(ctx)
-		e.RetryAfter = limitedFor
+		c.accountLimited(ctx)
+		e.RetryAfter = peerFloodPause
 	case o.class == delivery.Flood:
 		e.RetryAfter = time.Duration(max(answer.Argument, 1)) * time.Second
 	case o.class == delivery.Unauthorized:
 		if _, detail, final := finalAnswer(answer, c.bot != 0); final {
 			e.Failure.Detail = detail
 		}
-		c.recheck()
+		c.checkAuth()
 	case o.reason == delivery.ReasonRejected:
 		e.Failure.Detail += " Telegram says: " + answer.Message + "."
 	}
@@ -162,24 +162,24 @@ func byCode(answer *tgerr.Error) outcome {
 		return outcome{"", delivery.Flood, delivery.ReasonLimited, sayQuiet}
 	case code == 400, code == 404, code == 406:
 		return outcome{"", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused}
-	default: // 500, -503 and whatever comes: passes
+	default: // 500, -503 and others: temporary
 		return outcome{"", delivery.Transient, delivery.ReasonUnreachable, sayTrouble}
 	}
 }
 
-// limited turns sending off and tells of it, once.
-func (c *Client) limited(ctx context.Context) {
-	c.limits.Lock()
-	defer c.limits.Unlock()
-	if c.waits.until(peerFlood).After(c.o.Now()) {
+// accountLimited stops sending and raises the alarm, once.
+func (c *Client) accountLimited(ctx context.Context) {
+	c.limitedMu.Lock()
+	defer c.limitedMu.Unlock()
+	if c.floods.until(peerFlood).After(c.o.Now()) {
 		return
 	}
-	c.waits.note(ctx, peerFlood, limitedFor)
+	c.floods.add(ctx, peerFlood, peerFloodPause)
 	c.o.OnAlarm(c.Status())
 }
 
-// unconnected is why nothing can leave in a state.
-func (c *Client) unconnected(s Status) *delivery.SendError {
+// notConnected is the error of a message that cannot be sent in a state.
+func (c *Client) notConnected(s Status) *delivery.SendError {
 	err := fmt.Errorf("the Telegram session is %s", s.State)
 	switch {
 	case s.State.Final():

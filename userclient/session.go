@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// ErrSession: the text is not a session that can be used. What wraps it says what it is instead, and never shows it.
+// ErrSession: the text is not a usable session. The wrapping error says what the text seems to be, and never shows it.
 var ErrSession = errors.New("not a session")
 
 // Formats of session strings.
@@ -21,23 +21,23 @@ const (
 	FormatTelethon = "Telethon"
 )
 
-// Session is a login of a Telegram account: whoever has it can do everything that the person can.
+// Session is a login of a Telegram account. It gives full access to the account.
 type Session struct {
-	Format string // how it was written
+	Format string // of the session string
 	DC     int    // the account's data centre, 1 to 5
-	UserID int64  // the account's id; 0 where the format does not tell it
+	UserID int64  // the account's id; 0 if the format does not contain it
 	key    [keySize]byte
 }
 
 const (
 	keySize   = 256
 	ownPrefix = "telegate_"
-	checkSize = 4 // bytes of a digest that tell a damaged string
+	checkSize = 4 // bytes of a digest that detect a damaged string
 	ownSize   = 1 + 8 + keySize + checkSize
 )
 
-// Encode writes the session in telegate's own format: "telegate_" and base64url of the data centre (1 byte), the user id (8)
-// and the key (256), with the first 4 bytes of the SHA-256 of all that behind it.
+// Encode writes the session in telegate's own format: "telegate_" and base64url of the data centre (1 byte), the user id (8),
+// the key (256) and the first 4 bytes of their SHA-256.
 func (s Session) Encode() string {
 	b := make([]byte, 0, ownSize)
 	b = append(b, byte(s.DC))
@@ -53,7 +53,7 @@ func (s Session) String() string { return s.Format + " session" }
 // GoString shows no part of the key either.
 func (s Session) GoString() string { return s.String() }
 
-// What people paste where a session belongs.
+// What people paste instead of a session.
 var (
 	tokenShape     = regexp.MustCompile(`^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$`)
 	nearTokenShape = regexp.MustCompile(`^[0-9]{6,12}:`)
@@ -61,8 +61,8 @@ var (
 	base64Shape    = regexp.MustCompile(`^[A-Za-z0-9+/_-]+={0,2}$`)
 )
 
-// Decode reads a session string: telegate's own, GramJS's, which MeshCentral uses, or Telethon's. Anything else is an
-// ErrSession that names what it seems to be.
+// Decode reads a session string of telegate, of GramJS, which MeshCentral uses, or of Telethon. Anything else is an
+// ErrSession that says what it seems to be.
 func Decode(text string) (Session, error) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -83,7 +83,7 @@ func Decode(text string) (Session, error) {
 	case !base64Shape.MatchString(text):
 		return Session{}, notSession("it has characters that no session has")
 	case text[0] != '1':
-		return Session{}, foreign(text)
+		return Session{}, unknownFormat(text)
 	default:
 		return decodeImported(text[1:])
 	}
@@ -93,8 +93,8 @@ func notSession(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrSession}, args...)...)
 }
 
-// unbase64 reads either alphabet, with or without padding. A cut-off text often ends with a character too many, which is
-// dropped so that its length can be told.
+// unbase64 reads both alphabets, with or without padding. A cut-off text often ends with one character too many; unbase64
+// drops it, so that the length is known.
 func unbase64(text string) ([]byte, error) {
 	text = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(text, "="))
 	if len(text)%4 == 1 {
@@ -118,9 +118,9 @@ func decodeOwn(text string) (Session, error) {
 	return newSession(FormatOwn, int(b[0]), int64(binary.BigEndian.Uint64(b[1:9])), b[9:9+keySize])
 }
 
-// decodeImported tells GramJS and Telethon apart by what is inside, since both begin with "1" and one length is common to
-// both: GramJS writes dc(1), length of the address(2), address as text, port(2), key(256) in standard base64, Telethon
-// dc(1), address as 4 or 16 bytes, port(2), key(256) in base64url.
+// decodeImported distinguishes GramJS and Telethon by the content: both begin with "1" and can have the same length.
+// GramJS: dc(1), length of the address(2), address as text, port(2), key(256) in standard base64.
+// Telethon: dc(1), address as 4 or 16 bytes, port(2), key(256) in base64url.
 func decodeImported(text string) (Session, error) {
 	b, err := unbase64(text)
 	if err != nil {
@@ -137,7 +137,7 @@ func decodeImported(text string) (Session, error) {
 	}
 	const v4, v6 = 1 + 4 + 2 + keySize, 1 + 16 + 2 + keySize
 	switch {
-	case len(b) == v4 && !isPort(b[5:7]): // as long as an IPv4 one, and the IPv6 address shows that it was longer
+	case len(b) == v4 && !isPort(b[5:7]): // the length for IPv4, but the content is a longer one for IPv6
 		return Session{}, notSession("it begins like one of Telethon and %s", sizeFault(len(b), v6))
 	case len(b) == v4 || len(b) == v6:
 		return newSession(FormatTelethon, int(b[0]), 0, b[len(b)-keySize:])
@@ -148,12 +148,12 @@ func decodeImported(text string) (Session, error) {
 	}
 }
 
-// isAddress tells whether b begins a text that may be an address: GramJS keeps IP addresses and host names.
+// isAddress reports whether b may be the start of an address: GramJS stores IP addresses and host names.
 func isAddress(b []byte) bool {
 	return len(bytes.Trim(b, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:-[]")) == 0
 }
 
-// isPort tells whether b is a port that Telegram's data centres listen on.
+// isPort reports whether b is a port of Telegram's data centres.
 func isPort(b []byte) bool {
 	port := binary.BigEndian.Uint16(b)
 	return port == 443 || port == 80 || port == 5222
@@ -166,8 +166,8 @@ func sizeFault(have, want int) string {
 	return fmt.Sprintf("has %d bytes too many; copy it again", have-want)
 }
 
-// foreign names the sessions of other libraries.
-func foreign(text string) error {
+// unknownFormat recognizes the sessions of other libraries.
+func unknownFormat(text string) error {
 	b, err := unbase64(text)
 	switch {
 	case err == nil && len(b) == 271 && b[0] >= 1 && b[0] <= 5: // dc, api id(4), test, key(256), user id(8), is bot
@@ -194,7 +194,7 @@ func newSession(format string, dc int, userID int64, key []byte) (Session, error
 // ErrToken: the text is not a bot token.
 var ErrToken = errors.New("not a bot token")
 
-// CheckToken says what a text is that does not look like a bot token, or nil.
+// CheckToken returns nil for a bot token; otherwise the error says what the text seems to be.
 func CheckToken(text string) error {
 	text = strings.TrimSpace(text)
 	_, err := Decode(text)

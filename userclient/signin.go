@@ -16,25 +16,25 @@ import (
 	"github.com/gotd/td/tgerr"
 )
 
-// signInTime is how long a person has to sign in.
+// signInTime is the time limit for signing in.
 const signInTime = 10 * time.Minute
 
-// SignIn walks a person through signing in. Each method returns the next step; a wrong code or password is asked for again,
-// and an error is the end, with ErrSignIn. Cancel must be called on every path; it ends the connection to Telegram. Nothing
-// is kept anywhere before Step.Done, and neither phone number nor code nor password is ever logged.
+// SignIn leads a person through signing in. Each method returns the next step. A wrong code or password repeats the step; an
+// error (ErrSignIn) ends it. The caller must call Cancel, which closes the connection to Telegram. Nothing is stored before
+// Step.Done. Phone number, code and password are never logged.
 type SignIn struct {
 	app     App
-	v       *visit
+	conn    *connection
 	scanned chan struct{}
 	timeout context.CancelFunc
 
-	mu    sync.Mutex // one call at a time; guards what follows
+	mu    sync.Mutex // one call at a time; guards the fields below
 	step  Step
 	phone string
-	hash  string // of the code, as Telegram knows it
+	hash  string // Telegram's id of the code
 }
 
-// StartSignIn connects to Telegram without an account. It has 10 minutes from here, or as long as ctx.
+// StartSignIn connects to Telegram without an account. The limit for signing in is 10 minutes, or the end of ctx.
 func StartSignIn(ctx context.Context, app App) (*SignIn, Step, error) {
 	return startSignIn(ctx, app, signInTime)
 }
@@ -50,23 +50,23 @@ func startSignIn(ctx context.Context, app App, limit time.Duration) (*SignIn, St
 		}
 		return nil
 	})
-	v, err := app.newVisit(ctx, nil, updates)
+	v, err := app.connect(ctx, nil, updates)
 	if err != nil {
 		s.timeout()
 		return nil, Step{}, signInFault(err)
 	}
-	s.v = v
+	s.conn = v
 	return s, s.step, nil
 }
 
-// Cancel ends signing in, finished or not. It may be called again.
+// Cancel ends signing in, finished or not. It is idempotent.
 func (s *SignIn) Cancel() {
-	s.v.cancel(errSignInCancel)
-	s.v.close()
+	s.conn.cancel(errSignInCancel)
+	s.conn.close()
 	s.timeout()
 }
 
-// run is the frame of every step: one at a time, only the one that is wanted, and over after the first error.
+// run runs one step: one at a time, only a wanted one, and the first error ends signing in.
 func (s *SignIn) run(ctx context.Context, wanted []Want, do func(ctx context.Context) (Step, error)) (Step, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,12 +77,12 @@ func (s *SignIn) run(ctx context.Context, wanted []Want, do func(ctx context.Con
 	if !ok {
 		return s.step, fmt.Errorf("%w: it waits for %s", errSignInOutStep, s.step.Want)
 	}
-	ctx, stop := s.v.within(ctx)
+	ctx, stop := s.conn.within(ctx)
 	defer stop()
 	step, err := do(ctx)
 	if err != nil {
-		if s.v.ctx.Err() != nil {
-			err = context.Cause(s.v.ctx)
+		if s.conn.ctx.Err() != nil {
+			err = context.Cause(s.conn.ctx)
 		}
 		s.Cancel()
 		s.step = Step{}
@@ -95,8 +95,8 @@ func (s *SignIn) run(ctx context.Context, wanted []Want, do func(ctx context.Con
 	return step, nil
 }
 
-// again asks for the same once more.
-func (s *SignIn) again(problem string) (Step, error) {
+// repeat repeats the current step.
+func (s *SignIn) repeat(problem string) (Step, error) {
 	step := s.step
 	step.Problem = problem
 	return step, nil
@@ -104,7 +104,7 @@ func (s *SignIn) again(problem string) (Step, error) {
 
 var phoneDigits = regexp.MustCompile(`^[1-9][0-9]{6,14}$`) // E.164
 
-// Phone takes the account's phone number, with the country's code, and has Telegram send a code.
+// Phone takes the account's phone number with the country code, and makes Telegram send a code.
 func (s *SignIn) Phone(ctx context.Context, number string) (Step, error) {
 	return s.run(ctx, []Want{WantPhone, WantScan}, func(ctx context.Context) (Step, error) {
 		s.step = Step{Want: WantPhone}
@@ -112,16 +112,16 @@ func (s *SignIn) Phone(ctx context.Context, number string) (Step, error) {
 		digits = strings.TrimPrefix(strings.TrimPrefix(digits, "+"), "00")
 		switch _, err := Decode(number); {
 		case tokenShape.MatchString(strings.TrimSpace(number)):
-			return s.again("This is a bot token. Choose to set up the bot, or enter the phone number of a Telegram account.")
+			return s.repeat("This is a bot token. Choose to set up the bot, or enter the phone number of a Telegram account.")
 		case err == nil:
-			return s.again("This is a session. Choose to import one, or enter the phone number of a Telegram account.")
+			return s.repeat("This is a session. Choose to import one, or enter the phone number of a Telegram account.")
 		case !phoneDigits.MatchString(digits):
-			return s.again("This is not a phone number. Enter it with the country's code, such as +34 600 000 000.")
+			return s.repeat("This is not a phone number. Enter it with the country's code, such as +34 600 000 000.")
 		}
 		s.phone = "+" + digits
-		sent, err := s.v.library.Auth().SendCode(ctx, s.phone, auth.SendCodeOptions{})
+		sent, err := s.conn.library.Auth().SendCode(ctx, s.phone, auth.SendCodeOptions{})
 		if tgerr.Is(err, "PHONE_NUMBER_INVALID") {
-			return s.again("Telegram knows no such phone number. Enter it with the country's code, such as +34 600 000 000.")
+			return s.repeat("Telegram knows no such phone number. Enter it with the country's code, such as +34 600 000 000.")
 		}
 		if err != nil {
 			return Step{}, err
@@ -130,13 +130,13 @@ func (s *SignIn) Phone(ctx context.Context, number string) (Step, error) {
 	})
 }
 
-// Resend has Telegram send the code once more, by another way if it offers one.
+// Resend makes Telegram send the code again, by another channel if there is one.
 func (s *SignIn) Resend(ctx context.Context) (Step, error) {
 	return s.run(ctx, []Want{WantCode}, func(ctx context.Context) (Step, error) {
-		sent, err := s.v.library.Auth().ResendCode(ctx, s.phone, s.hash)
+		sent, err := s.conn.library.Auth().ResendCode(ctx, s.phone, s.hash)
 		switch {
 		case tgerr.Is(err, "SEND_CODE_UNAVAILABLE"):
-			return s.again("Telegram sends no further code just now. Use the last one, or begin again later.")
+			return s.repeat("Telegram sends no further code just now. Use the last one, or begin again later.")
 		case tgerr.Is(err, "PHONE_CODE_EXPIRED"):
 			return Step{Want: WantPhone, Problem: sayCodeExpired}, nil
 		case err != nil:
@@ -148,7 +148,7 @@ func (s *SignIn) Resend(ctx context.Context) (Step, error) {
 
 const sayCodeExpired = "The code has expired. Enter the phone number again to get a new one."
 
-// sent says where the code went.
+// sent says where Telegram sent the code.
 func (s *SignIn) sent(ctx context.Context, sent tg.AuthSentCodeClass) (Step, error) {
 	switch sent := sent.(type) {
 	case *tg.AuthSentCode:
@@ -170,23 +170,23 @@ func (s *SignIn) sent(ctx context.Context, sent tg.AuthSentCodeClass) (Step, err
 		}
 		return Step{Want: WantCode, Hint: hint}, nil
 	case *tg.AuthSentCodeSuccess:
-		return s.authorized(ctx, sent.Authorization)
+		return s.done(ctx, sent.Authorization)
 	default:
 		return Step{}, fmt.Errorf("%w: Telegram wants a payment or something else that telegate does not know; sign in once with Telegram's own app", ErrSignIn)
 	}
 }
 
-// Code takes the code that Telegram has sent. Blanks and dashes in it do not matter.
+// Code takes the code from Telegram. It ignores spaces and dashes.
 func (s *SignIn) Code(ctx context.Context, code string) (Step, error) {
 	return s.run(ctx, []Want{WantCode}, func(ctx context.Context) (Step, error) {
 		code := strings.NewReplacer(" ", "", "-", "", "\t", "").Replace(strings.TrimSpace(code))
 		if code == "" || len(code) > 64 {
-			return s.again("Enter the code that Telegram has sent.")
+			return s.repeat("Enter the code that Telegram has sent.")
 		}
-		a, err := s.v.library.API().AuthSignIn(ctx, signInRequest(s.phone, s.hash, code))
+		a, err := s.conn.library.API().AuthSignIn(ctx, signInRequest(s.phone, s.hash, code))
 		switch {
 		case tgerr.Is(err, "PHONE_CODE_INVALID", "PHONE_CODE_EMPTY"):
-			return s.again("The code is wrong. Enter the one that came last.")
+			return s.repeat("The code is wrong. Enter the one that came last.")
 		case tgerr.Is(err, "PHONE_CODE_EXPIRED"):
 			return Step{Want: WantPhone, Problem: sayCodeExpired}, nil
 		case tgerr.Is(err, "SESSION_PASSWORD_NEEDED"):
@@ -194,7 +194,7 @@ func (s *SignIn) Code(ctx context.Context, code string) (Step, error) {
 		case err != nil:
 			return Step{}, err
 		}
-		return s.authorized(ctx, a)
+		return s.done(ctx, a)
 	})
 }
 
@@ -206,35 +206,35 @@ func signInRequest(phone, hash, code string) *tg.AuthSignInRequest {
 
 // password asks for the 2-step password.
 func (s *SignIn) password(ctx context.Context) (Step, error) {
-	p, err := s.v.library.API().AccountGetPassword(ctx)
+	p, err := s.conn.library.API().AccountGetPassword(ctx)
 	if err != nil {
 		return Step{}, err
 	}
 	return Step{Want: WantPassword, Hint: p.Hint}, nil
 }
 
-// Password takes the 2-step password, exactly as it is. Only a proof of it goes to Telegram.
+// Password takes the 2-step password unchanged. Telegram gets only a proof of it (SRP).
 func (s *SignIn) Password(ctx context.Context, password string) (Step, error) {
 	return s.run(ctx, []Want{WantPassword}, func(ctx context.Context) (Step, error) {
 		if password == "" {
-			return s.again("Enter the 2-step password of the account.")
+			return s.repeat("Enter the 2-step password of the account.")
 		}
-		a, err := s.v.library.Auth().Password(ctx, password)
+		a, err := s.conn.library.Auth().Password(ctx, password)
 		if tgerr.Is(err, "SRP_ID_INVALID") { // Telegram's half of the proof was too old
-			a, err = s.v.library.Auth().Password(ctx, password)
+			a, err = s.conn.library.Auth().Password(ctx, password)
 		}
 		switch {
 		case errors.Is(err, auth.ErrPasswordInvalid):
-			return s.again("The password is wrong. It is the one of 2-step verification, not that of the phone.")
+			return s.repeat("The password is wrong. It is the one of 2-step verification, not that of the phone.")
 		case err != nil:
 			return Step{}, err
 		}
-		return s.authorized(ctx, a)
+		return s.done(ctx, a)
 	})
 }
 
-// authorized is the end: Telegram has said who signed in.
-func (s *SignIn) authorized(ctx context.Context, a tg.AuthAuthorizationClass) (Step, error) {
+// done finishes signing in.
+func (s *SignIn) done(ctx context.Context, a tg.AuthAuthorizationClass) (Step, error) {
 	done, ok := a.(*tg.AuthAuthorization)
 	if !ok {
 		return Step{}, fmt.Errorf("%w: there is no Telegram account with this number; telegate makes none: sign up with Telegram's own app first", ErrSignIn)
@@ -243,14 +243,14 @@ func (s *SignIn) authorized(ctx context.Context, a tg.AuthAuthorizationClass) (S
 	if !ok {
 		return Step{}, fmt.Errorf("%w: Telegram did not say who signed in; begin again", ErrSignIn)
 	}
-	session, err := s.v.session(ctx, user.ID)
+	session, err := s.conn.session(ctx, user.ID)
 	if err != nil {
 		return Step{}, err
 	}
-	return Step{Want: WantNothing, Done: &SignedIn{Session: session, Me: person(user)}}, nil
+	return Step{Want: WantNothing, Done: &SignedIn{Session: session, Me: personOf(user)}}, nil
 }
 
-// signInFault says in words why signing in is over.
+// signInFault describes why signing in ended.
 func signInFault(err error) error {
 	switch wait, flood := tgerr.AsFloodWait(err); {
 	case errors.Is(err, ErrSignIn), errors.Is(err, ErrApp), errors.Is(err, ErrProxy), errors.Is(err, ErrUnreachable):

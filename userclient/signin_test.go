@@ -17,6 +17,7 @@ import (
 
 func (r *rig) startSignIn() (*userclient.SignIn, userclient.Step) {
 	r.Helper()
+	r.makesKey()
 	s, step, err := userclient.StartSignIn(r.Context(), r.app())
 	if err != nil {
 		r.Fatal(err)
@@ -153,7 +154,7 @@ func TestWhatIsNoPhoneNumberIsNamed(t *testing.T) {
 		"":                       "not a phone number",
 		"+34 600":                "not a phone number",
 		"+1 555 000 0000":        "Telegram knows no such phone number",
-		r.signIn(carol).Encode(): "This is a session",
+		r.session(carol).Encode(): "This is a session",
 	} {
 		step, err := s.Phone(t.Context(), typed)
 		next(t, step, err, userclient.WantPhone, problem)

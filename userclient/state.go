@@ -5,39 +5,39 @@ import (
 	"time"
 )
 
-// State is how a client stands with Telegram.
+// State is the state of a Client.
 type State string
 
-// The states. Signed out, revoked and duplicated are final: only a person can mend them, and trying on makes it worse (F33).
+// The states. Signed out, revoked and duplicated are final: only a person can fix them, and more tries make it worse (F33).
 const (
-	StateConnecting State = "connecting" // not there yet, or just now cut off; tried without end
-	StateConnected  State = "connected"  // messages can leave
-	StateFloodWait  State = "flood_wait" // Telegram asks for quiet until Status.Until
+	StateConnecting State = "connecting" // not connected yet, or disconnected; the client keeps trying
+	StateConnected  State = "connected"  // the client can send
+	StateFloodWait  State = "flood_wait" // Telegram asks to wait until Status.Until
 	StateLimited    State = "limited"    // Telegram has limited the account for writing to strangers (PEER_FLOOD)
-	StateUsedUp     State = "used_up"    // telegate's own daily cap is reached; Status.Until is when the next day begins
-	StateSignedOut  State = "signed_out" // there is nothing to sign in with, or Telegram refuses it
-	StateRevoked    State = "revoked"    // the login was ended: in Telegram's list of devices, or by Telegram
-	StateDuplicated State = "duplicated" // the session was used from two places and is void
+	StateUsedUp     State = "used_up"    // telegate's own daily cap is used up; Status.Until is the start of the next day
+	StateSignedOut  State = "signed_out" // there is no session, or Telegram rejects it
+	StateRevoked    State = "revoked"    // the user ended the login in Telegram's list of devices, or Telegram did
+	StateDuplicated State = "duplicated" // two programs used the session, so Telegram invalidated it
 )
 
-// Final tells that the client has stopped trying.
+// Final reports whether the client has stopped trying.
 func (s State) Final() bool {
 	return s == StateSignedOut || s == StateRevoked || s == StateDuplicated
 }
 
-// Status is what people see of a client. It holds no secret.
+// Status describes a Client to people. It contains no secret.
 type Status struct {
 	State  State
 	Since  time.Time // when the state began
 	Until  time.Time // StateFloodWait, StateLimited and StateUsedUp: when it ends; otherwise zero
-	Detail string    // what is wrong, with the next step; empty where nothing is
-	Me     Person    // the account; zero until Telegram has told
+	Detail string    // what is wrong, with the next step; empty if nothing is
+	Me     Person    // the account; zero until known
 }
 
 // Person is a Telegram account.
 type Person struct {
 	ID       int64
-	Username string // without @; empty where there is none
+	Username string // without @; may be empty
 	Name     string // first and last name
 	Bot      bool
 }

@@ -77,7 +77,7 @@ func TestAProxyThatRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			log := newRecord()
+			log := newTestLog()
 			c := r.start(func(o *userclient.Options) { o.BotToken, o.Proxy, o.App.Logger = testToken, proxy, log.logger() })
 			log.await(t, "Restarting connection") // the first attempt has failed
 			e := c.send(code(alice.ID, "msg_1"))
@@ -92,8 +92,8 @@ func TestAProxyThatRefuses(t *testing.T) {
 	}
 }
 
-// A visit that a proxy keeps from Telegram ends with one sentence, which names the proxy and not its password.
-func TestAProxyThatKeepsAVisitAwayIsNamed(t *testing.T) {
+// If a proxy blocks the connection, the error is one sentence that names the proxy but not its password.
+func TestAProxyThatBlocksAConnectionIsNamed(t *testing.T) {
 	r := newRig(t)
 	app := r.app()
 	var err error
@@ -104,7 +104,7 @@ func TestAProxyThatKeepsAVisitAwayIsNamed(t *testing.T) {
 	defer cancel()
 	err = userclient.Reach(ctx, app)
 	const want = "Telegram's data centres cannot be reached through the proxy 127.0.0.1:1: check that it runs, " +
-		"that its password or secret is right, and that it lets through to Telegram"
+		"that its password or secret is right, and that it can reach Telegram"
 	if !errors.Is(err, userclient.ErrUnreachable) || err.Error() != want {
 		t.Errorf("it says: %v", err)
 	}

@@ -15,16 +15,16 @@ import (
 	"telegate/delivery"
 )
 
-// Retention is that of a configuration that says nothing of it.
+// Retention is the default of the configuration.
 var Retention = db.Retention{Messages: 30 * 24 * time.Hour, Updates: 7 * 24 * time.Hour, Audit: 400 * 24 * time.Hour}
 
-// Clock is a clock that stands still until a test moves it.
+// Clock is a clock that only a test moves.
 type Clock struct {
 	mu sync.Mutex
 	t  time.Time
 }
 
-// NewClock starts at a time with nothing special about it.
+// NewClock starts at a fixed ordinary time.
 func NewClock() *Clock {
 	return &Clock{t: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}
 }
@@ -43,7 +43,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// Open opens a fresh database that is closed when the test ends.
+// Open opens a new database and closes it when the test ends.
 func Open(t testing.TB, now func() time.Time) *db.DB {
 	t.Helper()
 	return OpenAt(t, filepath.Join(t.TempDir(), "telegate.db"), now, nil)
@@ -68,8 +68,8 @@ func OpenAt(t testing.TB, path string, now func() time.Time, onQueued func([]del
 	return d
 }
 
-// blank is a database with nothing in it and its key. It is made once, since the migrations take nearly all the time of
-// opening a new one; each test gets a copy.
+// blank is an empty database and its key. It is made once, because migrations take nearly all the time; each test gets a
+// copy.
 var blank = sync.OnceValues(func() (files [2][]byte, err error) {
 	dir, err := os.MkdirTemp("", "telegate-blank-")
 	if err != nil {
@@ -92,7 +92,7 @@ var blank = sync.OnceValues(func() (files [2][]byte, err error) {
 	return files, nil
 })
 
-// write makes a blank database.
+// write makes an empty database.
 func write(t testing.TB, path string) {
 	t.Helper()
 	files, err := blank()

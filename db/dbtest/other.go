@@ -41,7 +41,7 @@ func Hold(t testing.TB, path string) (release func()) {
 	}
 }
 
-// Damage lets nobody open the bodies of messages any more.
+// Damage makes the bodies of messages unreadable.
 func Damage(t testing.TB, path string, messageIDs ...string) {
 	t.Helper()
 	other, err := sql.Open("sqlite", "file:"+path)
@@ -56,7 +56,7 @@ func Damage(t testing.TB, path string, messageIDs ...string) {
 	}
 }
 
-// Tamper does to a database what somebody does who can write to the file, has no key and is not telegate.
+// Tamper runs statements as an attacker with access to the file but no key.
 func Tamper(ctx context.Context, path string, statements ...string) (err error) {
 	other, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"telegate/internal/browsertest"
 )
 
-// chrome starts a headless Chromium that takes MeshCentral's own certificate. Without one the test fails: it was asked for.
+// chrome starts a headless Chromium that accepts MeshCentral's own certificate. Without Chromium the test fails: it was requested.
 func chrome(t *testing.T) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
@@ -20,14 +20,14 @@ func chrome(t *testing.T) context.Context {
 	return browsertest.Start(t, 1100, 640, chromedp.Flag("ignore-certificate-errors", true))
 }
 
-// page is somebody's own browser, at MeshCentral.
+// page is a user's browser at MeshCentral.
 type page struct {
 	*browsertest.Page
 	s    *stage
 	name string // of its user
 }
 
-// open opens MeshCentral in a browser with its own cookies. The one that the same person had before is closed.
+// open opens MeshCentral in a browser with its own cookies, and closes the user's previous one.
 func (s *stage) open(browser context.Context, name, path string) *page {
 	s.t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
@@ -43,13 +43,13 @@ func (s *stage) open(browser context.Context, name, path string) *page {
 	return p
 }
 
-// do is a step of the user.
+// do runs one step of the user.
 func (p *page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.T.Helper()
 	p.Do(p.name+": "+what, steps...)
 }
 
-// write types a text, again where a dialog that is still moving has taken the focus away from it.
+// write types a text, and repeats that if a moving dialog takes the focus.
 func (p *page) write(selector, text string) {
 	p.s.t.Helper()
 	for typed := ""; typed != text; typed = p.value(fmt.Sprintf("document.querySelector(%q).value", selector)) {
@@ -58,14 +58,14 @@ func (p *page) write(selector, text string) {
 	}
 }
 
-// choose picks an entry of a list by its value.
+// choose selects an entry of a list by its value.
 func (p *page) choose(selector, value string) {
 	p.s.t.Helper()
 	p.do("see "+selector, chromedp.WaitVisible(selector))
 	p.Until("choose", fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.value = %q; if (e.value !== %[2]q) return false; e.onchange(); return true })()`, selector, value))
 }
 
-// value is what a script answers.
+// value returns the result of a script.
 func (p *page) value(script string) string { return browsertest.Ask[string](p.Page, script) }
 
 // shot keeps a picture of what is on the screen.

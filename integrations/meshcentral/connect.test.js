@@ -1,4 +1,4 @@
-// "Connect Telegram": what the plugin answers to its part of MeshCentral's page.
+// "Connect Telegram": the plugin's answers to its part of MeshCentral's page.
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -47,7 +47,7 @@ test('a link is offered, followed and proven, and MeshCentral gets the handle', 
   const [event] = mc.events;
   assert.deepEqual([event.action, event.msgid, event.userid], ['accountchange', 156, ALICE]);
 
-  // It was telegate that has linked, so it is told nothing, and what is sent from now on goes out by user.
+  // telegate itself has linked, so it gets no report, and further messages are sent by user.
   const told = gw.calls.length;
   await sent(mc, (ms, done) => ms.sendMessage('telegram:@alice', 'hello', domain, done));
   assert.deepEqual(gw.calls.slice(told).map((c) => c.body.user), [ALICE]);
@@ -88,7 +88,7 @@ test('a confirmation whose answer was lost is no failure, and somebody else\'s l
   assert.equal((await page.ask('confirm', { code: '123456' })).step, 'over');
 });
 
-// A person is not told where the gateway is, or what it says of itself.
+// The page shows neither the address of the gateway nor its answers.
 const AWAY = /^This does not work right now\. The administrator finds the reason in the server's log\.$/;
 
 test('what went wrong is told in words', async (t) => {
@@ -120,7 +120,7 @@ test('what went wrong is told in words', async (t) => {
   assert.equal((await page.ask('confirm', { code: 123456 })).sentence, 'Start again.');
   for (const [given, step, want] of [
     ['incorrect', 'wrong', /4 tries left/], ['not_claimed', 'wrong', /tap Link/], ['expired', 'over', /10 minutes/], ['exhausted', 'over', /Too many wrong/],
-    ['denied', 'over', /Not me/], ['canceled', 'over', /anew/], ['binding_mismatch', 'over', /another window/], ['of_the_future', 'over', /of_the_future/],
+    ['denied', 'over', /Not me/], ['canceled', 'over', /started again/], ['binding_mismatch', 'over', /another window/], ['of_the_future', 'over', /of_the_future/],
   ]) {
     result = given;
     const said = await page.ask('confirm', { code: '123456' });
@@ -180,7 +180,7 @@ test('a page follows and proves its own link only, and hurries nothing', async (
   await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
-// MeshCentral ends with a promise that nobody has caught, so what anybody may send must not come to one.
+// An unhandled rejection ends MeshCentral, so no input may cause one.
 test('nothing that a page or a device sends ends MeshCentral', async (t) => {
   const uncaught = [];
   const note = (error) => uncaught.push(error);

@@ -9,7 +9,7 @@ import (
 	"telegate/integrations/meshcentral"
 )
 
-// The whole way through MeshCentral's own pages, as its documentation describes it. Each step goes on where the one before has ended.
+// The whole journey through MeshCentral's own pages, as in its documentation. Each step continues the one before.
 func TestMeshCentral(t *testing.T) {
 	s := newStage(t)
 	browser := chrome(t)
@@ -92,7 +92,7 @@ func registers(s *stage, browser context.Context) {
 	}
 }
 
-// othersChangeTheAccount: anybody may add anybody to a device group, which changes the account that is added.
+// othersChangeTheAccount: any user may add another to a device group, which changes that account.
 func othersChangeTheAccount(s *stage, browser context.Context) {
 	before := s.last("Alice")
 	s.meshctrl("mallory", "AddDeviceGroup", "--name", "Everybody")
@@ -185,7 +185,7 @@ func loginReport(s *stage, browser context.Context) {
 	admin.shot("login-report")
 }
 
-// F19: what is sent for alice goes to the number of her chat, whoever has her name.
+// F19: messages for alice go to the id of her chat, even if another account has her username.
 func nameChangesHands(s *stage, browser context.Context) {
 	for _, change := range []struct{ who, name string }{{"Alice", "alice_new"}, {"Mallory", "alice_tg"}} {
 		if err := s.telegram.SetUsername(s.person(change.who), change.name); err != nil {
@@ -298,7 +298,7 @@ func pluginsPage(s *stage, browser context.Context) {
 	s.eventually("bob is linked", func() bool { return s.messaging("", "user//bob").Linked })
 }
 
-// byTopic: MeshCentral's own ntfy provider, with the topic of a user of telegate who has nothing to do with MeshCentral's accounts.
+// byTopic: MeshCentral's own ntfy provider, with the topic of a telegate user without a MeshCentral account.
 func byTopic(s *stage, browser context.Context) {
 	topic := s.topic("Mallory")
 	mallory := s.signIn(browser, "mallory", "")

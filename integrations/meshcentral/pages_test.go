@@ -16,7 +16,7 @@ const (
 	messageBox   = "#d2smsText"
 )
 
-// signIn types the password; where there is a second factor, its page comes next.
+// signIn types the password; with a second factor, its page comes next.
 func (s *stage) signIn(browser context.Context, name, path string) *page {
 	s.t.Helper()
 	p := s.open(browser, name, path)
@@ -26,7 +26,7 @@ func (s *stage) signIn(browser context.Context, name, path string) *page {
 	return p
 }
 
-// asAdmin is the page of the administrator, who stays signed in.
+// asAdmin is the administrator's page, which stays signed in.
 func (s *stage) asAdmin(browser context.Context) *page {
 	s.t.Helper()
 	if s.admin == nil {
@@ -36,7 +36,7 @@ func (s *stage) asAdmin(browser context.Context) *page {
 	return s.admin
 }
 
-// askForCode lets MeshCentral send a code.
+// askForCode makes MeshCentral send a code.
 func (p *page) askForCode() {
 	p.s.t.Helper()
 	p.See("#tokenInput")
@@ -51,20 +51,20 @@ func (p *page) typeCode(code string) {
 	p.Click("#tokenOkButton")
 }
 
-// account opens My Account, past a bubble that asks for backup codes.
+// account opens My Account and closes the hint about backup codes.
 func (p *page) account() {
 	p.s.t.Helper()
 	p.Click("#LeftMenuMyAccount")
 	p.Until("the account is there", `document.querySelector("#p2").offsetParent`)
 }
 
-// manage opens the dialog about messaging.
+// manage opens the messaging dialog.
 func (p *page) manage() {
 	p.s.t.Helper()
 	p.follow("Manage messaging")
 }
 
-// follow clicks a link by its words.
+// follow clicks a link by its text.
 func (p *page) follow(words string) {
 	p.s.t.Helper()
 	p.Until("the link "+words+" is there", `(() => {
@@ -74,14 +74,14 @@ func (p *page) follow(words string) {
 	})()`)
 }
 
-// notified waits for one of MeshCentral's notifications, behind the number at the top of the page.
+// notified waits for a notification of MeshCentral, in the list at the top of the page.
 func (p *page) notified(phrase string) {
 	p.s.t.Helper()
 	p.Until("it is notified of "+phrase, `notifications.some(n => JSON.stringify(n).includes("`+phrase+`"))`)
 	p.Click("#notificationCount")
 }
 
-// register asks for a code to a handle.
+// register requests a code for a handle.
 func (p *page) register(handle string) {
 	p.s.t.Helper()
 	p.manage()
@@ -91,7 +91,7 @@ func (p *page) register(handle string) {
 	p.See(codeBox)
 }
 
-// removeHandle takes one's own handle away.
+// removeHandle removes the user's own handle.
 func (p *page) removeHandle() {
 	p.s.t.Helper()
 	p.manage()
@@ -108,7 +108,7 @@ func (p *page) signOut() {
 	p.See("#username")
 }
 
-// userPage opens the page of a user, as an administrator.
+// userPage opens a user's page as administrator.
 func (p *page) userPage(name string) {
 	p.s.t.Helper()
 	p.Click("#LeftMenuMyUsers")
@@ -125,7 +125,7 @@ func (p *page) writeTo(text string) {
 	p.Click(dialogOK)
 }
 
-// editHandle sets a user's handle on his page; an empty one takes it away.
+// editHandle sets a user's handle on their page; an empty one removes it.
 func (p *page) editHandle(handle string) {
 	p.s.t.Helper()
 	p.do("edit the handle", chromedp.Evaluate[chromedp.Void]("p30editMessaging()"))
@@ -139,13 +139,13 @@ func (p *page) editHandle(handle string) {
 	p.Click(dialogOK)
 }
 
-// closeDialog clicks until the dialog is gone: while it moves, the modern interface takes no click.
+// closeDialog clicks until the dialog is closed: the modern interface ignores clicks while it moves.
 func (p *page) closeDialog() {
 	p.s.t.Helper()
 	p.Until("the dialog is closed", `xxdialogMode ? document.querySelector("`+dialogCancel+`").click() : true`)
 }
 
-// connect goes through the dialog of Connect Telegram, with a wrong code at first.
+// connect uses the dialog of Connect Telegram, first with a wrong code.
 func (p *page) connect(name string) {
 	p.s.t.Helper()
 	p.follow("Connect Telegram")

@@ -1,5 +1,5 @@
-// Package meshcentral brings telegate's plugin to MeshCentral: the gateway serves it to MeshCentral's Plugins page, and it can be put
-// into MeshCentral's data folder where there is no such page or no network. The plugin itself is the JavaScript in telegate/.
+// Package meshcentral distributes telegate's plugin for MeshCentral: the gateway serves it to MeshCentral's Plugins page, and Install
+// copies it into MeshCentral's data folder if there is no such page or no network. The plugin is the JavaScript in telegate/.
 package meshcentral
 
 import (
@@ -21,7 +21,7 @@ import (
 //go:embed telegate/*.js
 var files embed.FS
 
-// Name is the plugin's short name: its folder, its main file and its table in MeshCentral's config.json are called like it.
+// Name is the plugin's short name, and the name of its folder, its main file and its object in MeshCentral's config.json.
 const Name = "telegate"
 
 // Where the gateway serves the plugin.
@@ -30,7 +30,7 @@ const (
 	zipPath    = "/integrations/meshcentral/telegate.zip"
 )
 
-// Pages are the two files that MeshCentral's Plugins page downloads, by their patterns for a ServeMux. They hold no secret.
+// Pages are the two files that MeshCentral's Plugins page downloads, by ServeMux pattern. They contain no secret.
 func Pages(version string) map[string]http.Handler {
 	return map[string]http.Handler{
 		"GET " + ConfigPath: served("application/json", func(base string) ([]byte, error) { return manifest(base, version) }),
@@ -38,10 +38,10 @@ func Pages(version string) map[string]http.Handler {
 	}
 }
 
-// host is what may stand in a URL that MeshCentral is sent back to.
+// host matches a Host header that is safe in a URL.
 var host = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:]{2,39}\](:[0-9]{1,5})?$`)
 
-// served answers with what is made for the address under which MeshCentral has found the gateway.
+// served answers with a file that contains the gateway's address as MeshCentral requested it.
 func served(contentType string, make func(base string) ([]byte, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !host.MatchString(r.Host) {
@@ -59,15 +59,15 @@ func served(contentType string, make func(base string) ([]byte, error)) http.Han
 		}
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-		_, _ = w.Write(data) // whoever asked has gone away
+		_, _ = w.Write(data) // an error means that the client is gone
 	})
 }
 
-// development is the version of a build that is no release: so many commits after the last one, or since the first.
+// development matches the version of a build between releases, with the number of commits after the last release.
 var development = regexp.MustCompile(`^([0-9]+\.[0-9]+\.[0-9]+)(?:-dev\.|\+)([0-9]+)`)
 
-// ordered is a version that MeshCentral's Plugins page can tell from an older one: it reads numbers between dots and nothing after a "-", so
-// that 0.1.0-dev.42+gabc1234 would be 0.1.0 to it, as every other build before the release. This makes it 0.1.0.42.
+// ordered makes a version that MeshCentral's Plugins page can compare: it reads numbers between dots and ignores everything after "-".
+// So 0.1.0-dev.42+gabc1234, which would be 0.1.0 like all builds before the release, becomes 0.1.0.42.
 func ordered(version string) string {
 	if m := development.FindStringSubmatch(version); m != nil {
 		return m[1] + "." + m[2]
@@ -75,7 +75,7 @@ func ordered(version string) string {
 	return version
 }
 
-// manifest is the plugin's config.json, with the members that MeshCentral asks for. It compares versions of as many parts as its own.
+// manifest is the plugin's config.json, with the members that MeshCentral needs.
 func manifest(base, version string) ([]byte, error) {
 	return json.MarshalIndent(map[string]any{
 		"name": "telegate", "shortName": Name, "version": ordered(version), "author": "telegate",
@@ -107,7 +107,7 @@ func content(base, version string) (map[string][]byte, []string, error) {
 	return all, names, nil
 }
 
-// archive packs the plugin, always into the same bytes. MeshCentral takes the folder at the top off.
+// archive packs the plugin, always into the same bytes. MeshCentral removes the top folder.
 func archive(base, version string) ([]byte, error) {
 	all, names, err := content(base, version)
 	if err != nil {
@@ -135,13 +135,12 @@ func archive(base, version string) ([]byte, error) {
 // ErrNoData: the folder is not MeshCentral's data folder.
 var ErrNoData = errors.New("there is no config.json in it, so it is not MeshCentral's data folder (meshcentral-data, beside node_modules)")
 
-// Install puts the plugin into MeshCentral's data folder, in place of what is there of it, and tells whether there was. base is the URL of
-// the gateway.
+// Install copies the plugin into MeshCentral's data folder and reports whether it replaced an older one. base is the gateway's URL.
 func Install(data, base, version string) (updated bool, err error) {
 	if _, err := os.Stat(filepath.Join(data, "config.json")); errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("%s: %w", data, ErrNoData)
 	} else if err != nil {
-		return false, fmt.Errorf("look at MeshCentral's data folder: %w", err)
+		return false, fmt.Errorf("check MeshCentral's data folder: %w", err)
 	}
 	all, names, err := content(base, version)
 	if err != nil {
@@ -151,7 +150,7 @@ func Install(data, base, version string) (updated bool, err error) {
 	_, err = os.Stat(filepath.Join(folder, Name+".js"))
 	updated = err == nil
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return false, fmt.Errorf("make the plugin's folder: %w", err)
+		return false, fmt.Errorf("create the plugin's folder: %w", err)
 	}
 	for _, name := range names {
 		if err := os.WriteFile(filepath.Join(folder, name), all[name], 0o644); err != nil {

@@ -19,7 +19,7 @@ import (
 	"telegate/integrations/meshcentral"
 )
 
-// get asks for a page as MeshCentral does.
+// get requests a page like MeshCentral.
 func get(t *testing.T, path string, change func(*http.Request)) *http.Response {
 	t.Helper()
 	return getOf(t, "1.2.3", path, change)
@@ -49,7 +49,7 @@ func read(t *testing.T, r *http.Response) []byte {
 	return data
 }
 
-// MeshCentral refuses a configuration that lacks one of these, and asks for the path of downloadUrl alone.
+// MeshCentral rejects a configuration without one of these, and requests only the path of downloadUrl.
 func TestThePluginsPageGetsWhatItAsksFor(t *testing.T) {
 	var config map[string]any
 	if err := json.Unmarshal(read(t, get(t, meshcentral.ConfigPath, same)), &config); err != nil {
@@ -91,7 +91,7 @@ func TestThePluginsPageGetsWhatItAsksFor(t *testing.T) {
 	}
 }
 
-// MeshCentral compares versions number by number, up to a "-", and takes for 0 what is none: versionGreater in its pluginHandler.js.
+// MeshCentral compares versions number by number up to a "-", and treats anything else as 0: versionGreater in its pluginHandler.js.
 func TestABuildIsAnUpdateOfEachEarlierOne(t *testing.T) {
 	numbers := func(version string) []int {
 		before, _, _ := strings.Cut(version, "-")
@@ -119,7 +119,7 @@ func TestABuildIsAnUpdateOfEachEarlierOne(t *testing.T) {
 	}
 }
 
-// Where telegate's program is not at hand, the guide names the files that are copied instead.
+// The guide lists the files to copy if telegate's program is not available.
 func TestTheGuideNamesEachFileOfThePlugin(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/meshcentral.md")
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// process is a program that runs until it is stopped, with the children it has started.
+// process is a running program with its child processes.
 type process struct {
 	log  *syncBuffer
 	stop func()
 }
 
-// start runs a program and waits until it says that it is ready.
+// start runs a program and waits for its ready line.
 func (s *stage) start(cmd *exec.Cmd, ready string) *process {
 	s.t.Helper()
 	p := &process{log: &syncBuffer{}}
@@ -55,7 +55,7 @@ func (s *stage) start(cmd *exec.Cmd, ready string) *process {
 	return p
 }
 
-// syncBuffer is a buffer that many may write to.
+// syncBuffer is a buffer that is safe for concurrent writes.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

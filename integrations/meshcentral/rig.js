@@ -1,4 +1,4 @@
-// What the tests of the plugin work with: a gateway that answers what a test wants, and the part of MeshCentral that the plugin touches.
+// Helpers of the plugin's tests: a gateway with given answers, and the part of MeshCentral that the plugin uses.
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -11,7 +11,7 @@ const { telegate } = require('./telegate/telegate.js');
 
 const ALICE = 'user//alice';
 
-// gateway is a server that keeps what it is asked and answers what `answers` has for "METHOD /path", or 202 for messages.
+// gateway is a server that records calls and answers from `answers` by "METHOD /path", otherwise 202 for messages.
 async function gateway(t, answers = {}) {
   const calls = [];
   let n = 0;
@@ -41,7 +41,7 @@ async function gateway(t, answers = {}) {
 
 const problem = (status, kind, detail, more = {}) => [status, { type: '/problems/' + kind, title: kind, status, detail, ...more }];
 
-// meshcentral is the part of MeshCentral that the plugin touches, as version 1.1.55 has it.
+// meshcentral is the part of MeshCentral 1.1.55 that the plugin uses.
 function meshcentral(t, url, change = (config) => config) {
   const datapath = fs.mkdtempSync(path.join(os.tmpdir(), 'telegate-plugin-'));
   t.after(() => fs.rmSync(datapath, { recursive: true }));

@@ -25,7 +25,7 @@ import (
 	"telegate/sandbox"
 )
 
-// version is the MeshCentral that the plugin is tested with.
+// version is the tested version of MeshCentral.
 const version = "1.1.55"
 
 const (
@@ -34,7 +34,7 @@ const (
 	password = "A-long-passw0rd"
 )
 
-// patience is how long something may take on a busy machine; MeshCentral itself lets a wrong code wait for up to 6 seconds.
+// patience is the timeout of a step on a busy machine; MeshCentral itself delays a wrong code by up to 6 seconds.
 const patience = 2 * time.Minute
 
 // stage is a real MeshCentral with the plugin, a real telegate, and a simulated Telegram.
@@ -56,8 +56,8 @@ type stage struct {
 	tabs        map[string]func() // closes somebody's
 }
 
-// newStage sets everything up and starts it. TELEGATE_MESHCENTRAL names the folder that keeps MeshCentral between runs; the word "1"
-// means one below the user's cache.
+// newStage sets up and starts everything. TELEGATE_MESHCENTRAL is the folder that keeps MeshCentral between runs; "1" means a
+// folder in the user's cache.
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	home := os.Getenv("TELEGATE_MESHCENTRAL")
@@ -123,14 +123,14 @@ func (s *stage) startMeshCentral() *process {
 	return s.start(mesh, "MeshCentral HTTPS server running")
 }
 
-// restartMeshCentral ends everybody's session, the administrator's too.
+// restartMeshCentral ends all sessions, also the administrator's.
 func (s *stage) restartMeshCentral() {
 	s.t.Helper()
 	s.mesh.stop()
 	s.mesh, s.admin = s.startMeshCentral(), nil
 }
 
-// file is the path of one of the tests' files, from wherever.
+// file is the absolute path of a test file.
 func (s *stage) file(name string) string {
 	s.t.Helper()
 	path, err := filepath.Abs(name)
@@ -140,7 +140,7 @@ func (s *stage) file(name string) string {
 	return path
 }
 
-// behindTLS puts a proxy with TLS before the gateway, as MeshCentral's ntfy provider wants it, and answers its host and port.
+// behindTLS puts a TLS proxy before the gateway, which MeshCentral's ntfy provider needs, and returns its host and port.
 func (s *stage) behindTLS() string {
 	s.t.Helper()
 	cert, err := tls.LoadX509KeyPair(s.file("testdata/localhost.crt"), s.file("testdata/localhost.key"))
@@ -159,7 +159,7 @@ func (s *stage) behindTLS() string {
 	return "localhost:" + port
 }
 
-// topic links a user of telegate to somebody's phone by the API, and asks the bot for his topic.
+// topic links a telegate user to a phone with the API, and asks the bot for the topic.
 func (s *stage) topic(name string) string {
 	s.t.Helper()
 	after := s.last(name)
@@ -181,7 +181,7 @@ func (s *stage) topic(name string) string {
 	return regexp.MustCompile(`\b[a-z2-7]{32}\b`).FindString(s.message(name, "as with ntfy", question.ID).Text)
 }
 
-// post makes a call of telegate's API that succeeds.
+// post makes a successful call of telegate's API.
 func (s *stage) post(path string, body, out any) {
 	s.t.Helper()
 	data, err := json.Marshal(body)
@@ -196,7 +196,7 @@ func (s *stage) post(path string, body, out any) {
 	s.ask(r, out)
 }
 
-// ask makes a call with the key and reads what comes back.
+// ask makes a call with the key and reads the answer.
 func (s *stage) ask(r *http.Request, out any) {
 	s.t.Helper()
 	r.Header.Set("Authorization", "Bearer "+s.key)
@@ -210,7 +210,7 @@ func (s *stage) ask(r *http.Request, out any) {
 	}
 }
 
-// install puts MeshCentral into the folder, unless it is there.
+// install installs MeshCentral into the folder, unless it is already there.
 func install(t *testing.T, home string) string {
 	t.Helper()
 	if home == "1" {
@@ -235,7 +235,7 @@ func install(t *testing.T, home string) string {
 	return home
 }
 
-// setUp does with telegate what an administrator does, and answers what MeshCentral is told about the gateway.
+// setUp sets up telegate like an administrator, and returns MeshCentral's settings for the gateway.
 func (s *stage) setUp(botAPI string) map[string]any {
 	s.t.Helper()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
@@ -269,7 +269,7 @@ func (s *stage) writeJSON(path string, v any) {
 	}
 }
 
-// do runs a command to its end and answers what it printed.
+// do runs a command and returns its output.
 func (s *stage) do(name string, args ...string) string {
 	s.t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
@@ -285,7 +285,7 @@ func (s *stage) arguments(more ...string) []string {
 
 func (s *stage) meshcentral(args ...string) { s.t.Helper(); s.do("node", s.arguments(args...)...) }
 
-// meshctrl runs a command of MeshCentral's own command line, as somebody without a second factor.
+// meshctrl runs a command of MeshCentral's command line, as a user without a second factor.
 func (s *stage) meshctrl(user string, args ...string) string {
 	s.t.Helper()
 	args = append([]string{filepath.Join(s.home, "node_modules", "meshcentral", "meshctrl.js")}, args...)
@@ -299,7 +299,7 @@ func (s *stage) startGateway() {
 
 func (s *stage) stopGateway() { s.t.Helper(); s.gateway.stop() }
 
-// running fails the test if MeshCentral has ended or begun anew since it was started.
+// running fails the test if MeshCentral has ended or restarted since its start.
 func (s *stage) running() {
 	s.t.Helper()
 	if log := s.mesh.log.String(); strings.Count(log, "MeshCentral HTTPS server running") != 1 || strings.Contains(log, "critical error") {
@@ -307,7 +307,7 @@ func (s *stage) running() {
 	}
 }
 
-// messaging asks telegate how a user stands.
+// messaging asks telegate for a user's messaging status.
 func (s *stage) messaging(domain, user string) api.Messaging {
 	s.t.Helper()
 	query := url.Values{"domain": {domain}, "user": {user}}
@@ -320,7 +320,7 @@ func (s *stage) messaging(domain, user string) api.Messaging {
 	return m
 }
 
-// eventually asks again and again until something holds.
+// eventually polls until a condition holds.
 func (s *stage) eventually(what string, holds func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
@@ -341,7 +341,7 @@ func (s *stage) person(name string) int64 {
 	return 0
 }
 
-// pressStart lets somebody press Start, and waits for the bot's answer.
+// pressStart presses Start on a phone, and waits for the bot's answer.
 func (s *stage) pressStart(name string) {
 	s.t.Helper()
 	after := s.last(name)
@@ -351,7 +351,7 @@ func (s *stage) pressStart(name string) {
 	s.message(name, "", after)
 }
 
-// message waits for a message of the bot with a phrase on somebody's phone, behind the one with the id after.
+// message waits for a message of the bot with a phrase on a phone, later than the message with the id after.
 func (s *stage) message(name, phrase string, after int) sandbox.Message {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -376,7 +376,7 @@ func (s *stage) last(name string) int {
 
 var codeShape = regexp.MustCompile(`\b[0-9]{6}\b`)
 
-// code waits for a code on somebody's phone.
+// code waits for a code on a phone.
 func (s *stage) code(name, phrase string, after int) string {
 	s.t.Helper()
 	return codeShape.FindString(s.message(name, phrase, after).Text)
@@ -389,8 +389,8 @@ func wrong(code string) string {
 	return string(code[0]+1) + code[1:]
 }
 
-// freePort is a port that nobody has, and that nobody gets by chance before it is used, or while telegate is down: the system gives ports
-// from 32768 on to whoever calls out.
+// freePort is a free port that stays free until it is used, and while telegate is down: the system uses ports from 32768 on for
+// outgoing connections.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {

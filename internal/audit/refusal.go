@@ -2,22 +2,21 @@ package audit
 
 import "time"
 
-// How many refusals are written down: whoever asks again and again for what he cannot have must not fill the disk.
+// Limits on audited refusals: a caller that repeats refused requests must not fill the disk.
 const (
 	refusalWindow = time.Minute
-	maxRefusals   = 100 // for one domain within refusalWindow; of the same recipient, lane and reason one
+	maxRefusals   = 100 // per domain within refusalWindow; per recipient, lane and reason one
 )
 
-// Refusals are what Refuse needs of a transaction.
+// Refusals is what Refuse needs of a transaction.
 type Refusals interface {
-	// RefusalsSince counts the refusals written down for the domain of e since then, and those among them that are the same as e
-	// but for the time.
+	// RefusalsSince counts the refusals of e's domain since a time, and those equal to e except for the time.
 	RefusalsSince(e Entry, since time.Time) (all, same int, err error)
 	Audit(Entry) error
 }
 
-// Refuse writes down that a message or a code never came to be, so that a trace can say so: e is MessageRefused. Many in a
-// short time are not written down.
+// Refuse audits a refused message or code, so that a trace can show it; e is MessageRefused or VerificationRefused. It
+// skips repeats within a short time.
 func Refuse(tx Refusals, e Entry) error {
 	all, same, err := tx.RefusalsSince(e, e.Time.Add(-refusalWindow))
 	if err != nil || all >= maxRefusals || same > 0 {

@@ -2,7 +2,7 @@ package audit
 
 import "strings"
 
-// words says each event in a sentence; "{}" stands for the outcome in words.
+// words describes each event in a sentence; "{}" stands for the outcome.
 var words = map[Event]string{
 	LinkStarted:   "A link was started (by {}).",
 	LinkClaimed:   "Somebody opened the link in Telegram.",
@@ -42,7 +42,7 @@ var words = map[Event]string{
 	DatabaseRestored: "The database was put back from a backup; what waited in it was {}.",
 }
 
-// outcomes are the outcomes that do not say enough by themselves.
+// outcomes explains outcomes that are not clear by themselves.
 var outcomes = map[string]string{
 	"expired":                  "its time was over",
 	"denied: not_me":           "the person said that it was not theirs",
@@ -77,7 +77,7 @@ var outcomes = map[string]string{
 	"token of another chat":    "somebody else came with a start command that was used already",
 }
 
-// Words says the entry in a sentence for people, and in another who did it, if a person at the console did.
+// Words describes the entry in a sentence, and in another who did it, if an administrator at the console did.
 func (e Entry) Words() string {
 	sentence, ok := words[e.Event]
 	if !ok {

@@ -148,7 +148,7 @@ func reportQueries(g *gateway) ([]string, error) {
 		return nil, errors.New("the report is empty")
 	}
 	day := func(ago int) string { return time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
-	middle := twofa.Place{Time: time.Now().AddDate(0, 0, -signInDays/2), Seq: 1}
+	middle := twofa.Position{Time: time.Now().AddDate(0, 0, -signInDays/2), Seq: 1}
 	busy := userNumber(0).user
 	var asked []string
 	for _, query := range []url.Values{

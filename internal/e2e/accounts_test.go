@@ -25,10 +25,16 @@ const (
 // helper is the account that telegate may use.
 var helper = datacenter.Account{ID: 810000001, AccessHash: 71, Username: "helper_tg", Name: "Helper", Phone: "+34611111111"}
 
+// dataCentres bounds how many tests talk to data centres of their own side by side: agreeing on a key takes a second of computing, and
+// the program gives it 15.
+var dataCentres = make(chan struct{}, (parallel+1)/3)
+
 // dataCentre gives a world Telegram's data centres beside the simulated Bot API, with the same people and bot, and the helper.
 // It returns the helper's session.
 func (w *world) dataCentre() (tel *datacenter.Telegram, session string) {
 	w.t.Helper()
+	dataCentres <- struct{}{}
+	w.t.Cleanup(func() { <-dataCentres })
 	tel = datacenter.Start(w.t, 2)
 	tel.Add(helper, datacenter.Account{ID: testBotID, AccessHash: 72, Username: testBot, Name: "Test Bot", Token: testToken})
 	for _, p := range w.telegram.People() {
@@ -147,6 +153,7 @@ func TestACodeArrivesOverMTProtoWhileTheBotAPIIsGone(t *testing.T) {
 
 // Without the bot over MTProto a person's account helps out, to the linked numeric id alone, and no oftener than its cap allows.
 func TestThePersonsAccountHelpsOutWithinItsRules(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.withFallback(session, "per_day = 2"))
@@ -188,6 +195,7 @@ func TestThePersonsAccountHelpsOutWithinItsRules(t *testing.T) {
 
 // An account that Telegram limits is turned off, and that is said.
 func TestALimitedAccountIsTurnedOffAndSaysSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.withFallback(session, ""))
@@ -248,6 +256,7 @@ func (w *world) linkByHandle(tel *datacenter.Telegram, name string) {
 
 // With a session and no bot the whole product works over MTProto, and says what it does not have.
 func TestUserMode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, "user_broadcasts_per_minute = 60"))
@@ -305,6 +314,7 @@ func TestUserMode(t *testing.T) {
 
 // A restart in a flood wait does not ask Telegram before the wait is over, and loses nothing.
 func TestARestartInAFloodWaitOfTheUserSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, ""))

@@ -30,6 +30,7 @@ func (w *world) signedIn(name string) {
 
 // Who signs in with a code from the phone stands in the report: when, from where, with which browser and system.
 func TestSignInStandsInTheReport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -66,6 +67,7 @@ func TestSignInStandsInTheReport(t *testing.T) {
 
 // Whoever watches telegate with telegate status is told of trouble by the exit status, and what to do in a line.
 func TestStatusTellsTrouble(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.telegram.SetFaults(sandbox.Faults{Unauthorized: true})
 	w.start()

@@ -18,6 +18,7 @@ import (
 // A broadcast from one end to the other: whoever can be reached has it on the phone once, everybody else has a reason, and
 // one that is canceled reaches nobody.
 func TestBroadcastFromTheCallerToThePhones(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -83,6 +84,7 @@ func TestBroadcastFromTheCallerToThePhones(t *testing.T) {
 
 // Ctrl-C ends the watching, not the broadcast, and says how to go on.
 func TestInterruptOnlyStopsWatching(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -15,6 +15,7 @@ import (
 
 // The story as a newcomer clicks through it: the sandbox command, its page, and nothing else.
 func TestStoryInBrowser(t *testing.T) {
+	t.Parallel()
 	page, _ := runSandbox(t)
 	b := openBrowser(t, page, 1280, 1000)
 
@@ -84,6 +85,7 @@ func TestStoryInBrowser(t *testing.T) {
 
 // Whose Telegram is in another language reads that: also from right to left.
 func TestAPhoneSpeaksItsLanguageInBrowser(t *testing.T) {
+	t.Parallel()
 	page, _ := runSandbox(t)
 	b := openBrowser(t, page, 1280, 1000)
 	speak := func(language string) {
@@ -115,6 +117,7 @@ func TestAPhoneSpeaksItsLanguageInBrowser(t *testing.T) {
 
 // The page works on the screen of a phone.
 func TestPageFitsAPhone(t *testing.T) {
+	t.Parallel()
 	page, _ := runSandbox(t)
 	b := openBrowser(t, page, 360, 740)
 	b.See(`[data-testid=signin-submit]`)

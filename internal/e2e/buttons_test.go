@@ -18,6 +18,7 @@ import (
 // A person's account can send no buttons: it sends links that tap them, and those work once the bot is there again, for the one
 // they were sent to alone.
 func TestButtonsOfAPersonsAccountAreLinksThatWork(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.withFallback(session, ""))
@@ -41,15 +42,15 @@ func TestButtonsOfAPersonsAccountAreLinksThatWork(t *testing.T) {
 	w.telegram.SetFaults(sandbox.Faults{})
 	w.eventually("the bot is back", func() bool { return g.Bot(testBotID).Status().State == bot.StateConnected })
 	w.opens("bob", link[1])
-	w.message("bob", "This button has lost its meaning", w.last("bob")-1)
+	w.message("bob", "This button no longer works", w.last("bob")-1)
 	w.opens("alice", link[1])
-	w.message("alice", "Denied. Somebody who knows your password", 0)
+	w.message("alice", "Denied. Someone who knows your password", 0)
 	w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &v)
 	if v.Status != string(twofa.Denied) {
 		t.Errorf("the verification is %s", v.Status)
 	}
 	w.opens("alice", link[1])
-	w.message("alice", "This button has lost its meaning", 0)
+	w.message("alice", "This button no longer works", 0)
 }
 
 func (w *world) opens(name, link string) {
@@ -61,6 +62,7 @@ func (w *world) opens(name, link string) {
 
 // The links of "Link" and "Not me" under the question do what the buttons do.
 func TestAQuestionIsAnsweredByLinks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -77,7 +79,7 @@ func TestAQuestionIsAnsweredByLinks(t *testing.T) {
 	}
 	l := ask()
 	w.opens("bob", tap(linking.ButtonAccept+":"+l.ID))
-	w.message("bob", "This button has lost its meaning", 0)
+	w.message("bob", "This button no longer works", 0)
 	w.opens("alice", tap(linking.ButtonAccept+":"+l.ID))
 	code := w.code(w.message("alice", "is the code to connect", 0))
 	var c api.Confirmation

@@ -57,6 +57,7 @@ func (c *consoleClient) open(path string, form url.Values) (page string, at *url
 // The console of the real gateway: its administrator has linked Telegram, so the key leads to a code, which comes by Telegram and opens
 // it; then it says how the gateway is doing, in words.
 func TestConsoleOfARunningGateway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.startText(strings.Replace(w.configText("127.0.0.1:0"), "[[api.keys]]", "[[api.keys]]\nuser = \"alice\"", 1))
 	w.connected()
@@ -82,7 +83,7 @@ func TestConsoleOfARunningGateway(t *testing.T) {
 	w.telegram.SetFaults(sandbox.Faults{Unauthorized: true})
 	w.eventually("the page says that the token is refused", func() bool {
 		page, _ := c.open("/console/status", nil)
-		return strings.Contains(page, "unauthorized") && strings.Contains(page, "@BotFather") && strings.Contains(page, "needs a look")
+		return strings.Contains(page, "unauthorized") && strings.Contains(page, "@BotFather") && strings.Contains(page, "needs attention")
 	})
 	page, at = w.consoleClient().open("/console/sign-in", url.Values{"key": {w.key}}) // no code can be sent
 	if at.Path != "/console/sign-in" || !strings.Contains(page, "telegate status first") {
@@ -92,6 +93,7 @@ func TestConsoleOfARunningGateway(t *testing.T) {
 
 // The page Status and GET /v1/status tell of the same pauses and lanes, with bots by their names.
 func TestTheAPITellsWhatThePageStatusTells(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	g := w.start()
 	w.connected()

@@ -89,6 +89,7 @@ func checkExpression(t *testing.T, where, expr string, known map[string][]string
 
 // The alert rules and the dashboard ask for what there is, and the documents explain each metric and each alert; nothing more, nothing less.
 func TestMetricsAlertsAndDashboardGoTogether(t *testing.T) {
+	t.Parallel()
 	known := exposed(t)
 	operations := read(t, top+"docs/operations.md")
 
@@ -183,6 +184,7 @@ func TestMetricsAlertsAndDashboardGoTogether(t *testing.T) {
 // What the alerts count is there from the start, with nothing in it: a series that appears with its first event has not increased by it,
 // so the first alarm would be missed.
 func TestWhatTheAlertsCountIsThereFromTheStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	_, data, err := w.try("GET", "/metrics", nil)
@@ -211,6 +213,7 @@ func TestWhatTheAlertsCountIsThereFromTheStart(t *testing.T) {
 
 // What the alert of Not me says to do leads to the user whose password somebody has, at once.
 func TestTheAlarmOfNotMeLeadsToTheUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -19,6 +19,7 @@ import (
 
 // The documents name every call, every kind of problem and every metric there is.
 func TestDocsAreComplete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -71,6 +72,7 @@ func TestDocsAreComplete(t *testing.T) {
 // Every way in is written down with its strength, and so is what guessing costs, in the numbers of the code (OWASP ASVS
 // 6.1.1, 6.1.3).
 func TestWaysInAreDocumented(t *testing.T) {
+	t.Parallel()
 	_, ways, _ := strings.Cut(read(t, top+"docs/operations.md"), "## Ways in")
 	ways, _, _ = strings.Cut(ways, "\n## ")
 	for way, rule := range map[string]string{
@@ -101,6 +103,7 @@ func read(t *testing.T, path string) string {
 
 // One picture of each of the console's pages is kept, and all of them are shown.
 func TestPicturesOfTheConsoleAreTheOnesShown(t *testing.T) {
+	t.Parallel()
 	shown := map[string]bool{}
 	for _, link := range regexp.MustCompile(`\]\((console/[^)]*\.png)\)`).FindAllStringSubmatch(read(t, top+"docs/console.md"), -1) {
 		shown[filepath.FromSlash(top+"docs/"+link[1])] = true

@@ -21,6 +21,7 @@ import (
 )
 
 func TestDoctorTellsTheFamiliesApart(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	server := p.overTLS()
 	trusted := server.roots
@@ -97,6 +98,7 @@ func (p *patient) doctor() *doctor.Doctor {
 }
 
 func TestDoctorLooksAtTheClock(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.dataCentre()
 	var off time.Duration
@@ -123,6 +125,7 @@ func TestDoctorLooksAtTheClock(t *testing.T) {
 }
 
 func TestDoctorLooksAtTheProxy(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	server := p.overTLS()
 	p.net.Roots = server.roots
@@ -159,6 +162,7 @@ func TestDoctorLooksAtTheProxy(t *testing.T) {
 
 // However much hangs, it ends in time.
 func TestDoctorEndsInTime(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	user := fmt.Sprintf("[messaging.telegram]\napiid = 5\napihash = %q\nsession = %q\n", madeUpHash, madeUpSession)
 	if err := os.WriteFile(p.file, []byte(user+"[database]\npath = 'x.db'\n[api]\nlisten = '"+p.listen+"'\n"), 0o600); err != nil {

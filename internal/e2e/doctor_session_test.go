@@ -15,6 +15,7 @@ import (
 
 // Doctor says whose the session is and whether Telegram still takes it, and leaves one alone that is in use.
 func TestDoctorLooksAtTheSession(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	tel, session := p.dataCentre()
 	user := func(session string) {
@@ -67,6 +68,7 @@ func TestDoctorLooksAtTheSession(t *testing.T) {
 
 // Whether an MTProxy takes the secret shows when a data centre answers through it.
 func TestDoctorTriesTheSecretOfAnMTProxy(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	tel, session := p.dataCentre()
 	proxy := datacenter.StartMTProxy(t, tel, []byte("0123456789abcdef"), false)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -125,6 +126,7 @@ func finds(t *testing.T, by map[string]doctor.Finding, rung, status, words strin
 }
 
 func TestDoctorFindsAHealthyTelegateWell(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	p.startText(p.text)
@@ -153,6 +155,7 @@ func TestDoctorFindsAHealthyTelegateWell(t *testing.T) {
 var blanks = regexp.MustCompile(` +`)
 
 func TestDoctorLooksAtTheFiles(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	database := filepath.Join(p.dir, "telegate.db")
 
@@ -201,6 +204,7 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 }
 
 func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	for _, test := range []struct {
@@ -226,6 +230,7 @@ func TestDoctorLooksAtTheBotAndItsWebhook(t *testing.T) {
 }
 
 func TestDoctorLooksAtTheDataCentres(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.dataCentre()
 	app := "baseurl = " + strconv.Quote(p.botAPI) + "\napiid = 5\napihash = '" + madeUpHash + "'\n"
@@ -256,6 +261,7 @@ func TestDoctorLooksAtTheDataCentres(t *testing.T) {
 
 // Connections are not enough: a firewall or a proxy that lets nothing but them through is found out.
 func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.dataCentre()
 	p.servers[0].Address = p.net.DataCentres[0] // which hangs up on everybody
@@ -277,6 +283,7 @@ func TestDoctorTellsConnectionsFromAConversation(t *testing.T) {
 }
 
 func TestDoctorAsksTheRunningGateway(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	stranger := &http.Server{Addr: p.listen, Handler: http.NotFoundHandler()}
@@ -301,6 +308,7 @@ func TestDoctorAsksTheRunningGateway(t *testing.T) {
 
 // Doctor looks the database over, and says what to do with one that is damaged or newer.
 func TestDoctorLooksTheDatabaseOver(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.write("")
 	path := filepath.Join(p.dir, "telegate.db")
@@ -333,5 +341,45 @@ func TestDoctorLooksTheDatabaseOver(t *testing.T) {
 	finds(t, by, "integrity", doctor.Fail, "not a database of telegate's")
 	if after, err := os.ReadDir(p.dir); err != nil || len(after) != len(before) {
 		t.Errorf("doctor has changed the folder: %v %v", after, err)
+	}
+}
+
+// The console's page Status runs the same checks, but for those that need the database or the session for themselves.
+func TestTheConsoleRunsTheChecksOfDoctor(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	p.write("")
+	p.check = func(ctx context.Context) []doctor.Finding {
+		d := p.doctor()
+		return d.Run(ctx, d.LiveChecks())
+	}
+	p.startText(p.text)
+	p.connected()
+	c := p.consoleClient()
+	page, _ := c.open("/console/sign-in", url.Values{"key": {p.key}, "next": {"/console/status"}})
+	token := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(page)
+	if token == nil {
+		t.Fatalf("no form on the page: %s", page)
+	}
+	page, _ = c.open("/console/status/checks", url.Values{"csrf": {token[1]}})
+	var names []string
+	for _, m := range regexp.MustCompile(`data-testid="check" data-name="([^"]+)" data-tone-of="(\w*)"`).FindAllStringSubmatch(page, -1) {
+		if m[2] == "bad" {
+			t.Errorf("the check %s failed", m[1])
+		}
+		names = append(names, m[1])
+	}
+	for _, name := range []string{"config", "database", "key file", "disk", "dns", "clock", "bot 2000000002", "webhook", "mtproto"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("no check %s in %v", name, names)
+		}
+	}
+	for _, name := range []string{"integrity", "session", "gateway"} {
+		if slices.Contains(names, name) {
+			t.Errorf("the check %s ran beside the gateway", name)
+		}
+	}
+	if strings.Contains(page, testToken) {
+		t.Error("the page shows the token")
 	}
 }

@@ -93,6 +93,7 @@ var matrix = []struct {
 
 // Every lane meets every fault, over the real transport and the simulated Telegram, and ends as the design promises.
 func TestFaultMatrix(t *testing.T) {
+	t.Parallel()
 	lanes := []delivery.Lane{delivery.LaneCode, delivery.LaneDirect, delivery.LaneAlert, delivery.LaneBroadcast}
 	for _, row := range matrix {
 		for _, lane := range lanes {

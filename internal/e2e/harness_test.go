@@ -19,6 +19,7 @@ import (
 
 	"telegate/api"
 	"telegate/config"
+	"telegate/doctor"
 	"telegate/gateway"
 	"telegate/internal/logging"
 	"telegate/sandbox"
@@ -44,6 +45,7 @@ type world struct {
 	toml     string                         // and at its end
 	servers  []userclient.Server            // Telegram's data centres; none without MTProto
 	source   func() (*config.Config, error) // what a reload reads; nil without a file
+	check    func(context.Context) []doctor.Finding
 
 	url  string
 	log  *syncBuffer
@@ -139,7 +141,7 @@ func (w *world) startText(text string) *gateway.Gateway {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	g, err := gateway.Open(ctx, gateway.Options{Config: cfg, Source: w.source, Logger: logging.New(w.log, cfg), DataCentres: w.servers})
+	g, err := gateway.Open(ctx, gateway.Options{Config: cfg, Source: w.source, Check: w.check, Logger: logging.New(w.log, cfg), DataCentres: w.servers})
 	if err != nil {
 		cancel()
 		w.t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 // Both samples of MeshCentral's documentation, a bot's login and a user's, with real values in place of its zeros, are imported and
 // serve: links, and a sign-in with a code.
 func TestBothLoginsOfMeshCentralsConfigurationServe(t *testing.T) {
+	t.Parallel()
 	for name, login := range map[string]func(session string) string{
 		"bot":  func(string) string { return fmt.Sprintf(`"bottoken": %q`, testToken) },
 		"user": func(session string) string { return fmt.Sprintf(`"session": %q`, session) },
@@ -82,6 +83,7 @@ func TestBothLoginsOfMeshCentralsConfigurationServe(t *testing.T) {
 
 // Standard output that goes into a file for everybody's eyes takes the secrets with it: that is said, and only then.
 func TestImportIntoAFileThatOthersCanReadSaysSo(t *testing.T) {
+	t.Parallel()
 	const token = `{"messaging": {"telegram": {"bottoken": "123456789:AAFk-3jf_Kd8sQpZx7Lm2Vb9Yt4Wc6Nr1Hg"}}}`
 	for name, c := range map[string]struct {
 		source string

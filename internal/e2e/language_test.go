@@ -48,6 +48,7 @@ func (w *world) say(name, text string) string {
 
 // The call's locale goes before the person's Telegram, and that before the domain's language.
 func TestPeopleReadTheirLanguageEverywhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.toml = "[domains.corp.texts.de.mute]\nended = \"Ruhe vorbei.\""
 	w.startText(strings.NewReplacer(
@@ -101,6 +102,7 @@ func TestPeopleReadTheirLanguageEverywhere(t *testing.T) {
 
 // The menu for everybody is in the domain's language; whoever writes to the bot makes it have one in theirs.
 func TestTheMenuOfCommandsIsInThePersonsLanguage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.startText(strings.Replace(w.configText("127.0.0.1:0"), "title = \"My Server\"", "title = \"My Server\"\nlanguage = \"tr\"", 1))
 	w.connected()
@@ -146,6 +148,7 @@ func TestTheMenuOfCommandsIsInThePersonsLanguage(t *testing.T) {
 
 // A tap is answered in the tapper's language.
 func TestATapIsAnsweredInThePersonsLanguage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -9,6 +9,7 @@ import (
 
 // MeshCentral's Plugins page finds the plugin at the gateway without a key, and nothing else.
 func TestTheGatewayServesThePluginForMeshCentral(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	get := func(url string) (int, string) {

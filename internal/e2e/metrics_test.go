@@ -11,6 +11,7 @@ import (
 
 // Whoever ends a message, and however: telegate_messages_total counts it, once.
 func TestEveryEndOfAMessageIsCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -193,6 +193,7 @@ var proxied = map[string]struct {
 
 // Polling and sending both go through the proxy, and nothing goes past it: the host is one that only the proxy can reach.
 func TestPollingAndSendingGoThroughTheProxy(t *testing.T) {
+	t.Parallel()
 	for name, kind := range proxied {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -231,6 +232,7 @@ func TestPollingAndSendingGoThroughTheProxy(t *testing.T) {
 
 // Setup checks a token on the way that the configuration names.
 func TestSetupAsksThroughTheProxy(t *testing.T) {
+	t.Parallel()
 	for name, kind := range proxied {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -257,6 +259,7 @@ func TestSetupAsksThroughTheProxy(t *testing.T) {
 
 // What a proxy refuses is a state, told without the password.
 func TestRefusingProxyIsAState(t *testing.T) {
+	t.Parallel()
 	for name, kind := range proxied {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

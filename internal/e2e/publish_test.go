@@ -39,6 +39,7 @@ func (w *world) publish(topic, text string) (int, string) {
 
 // A person gives programs a topic from the chat, replaces it, and takes it away.
 func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -60,14 +61,14 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 		t.Errorf("asked again: %q", again)
 	}
 
-	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "is void"), -1)
-	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"Nobody has this topic`) {
+	renewed := topicShape.FindAllString(w.asked("alice", "/topic NEW", "no longer works"), -1)
+	if status, body := w.publish(topics[0], "x"); status != http.StatusNotFound || !strings.Contains(body, `"error":"This topic does not exist`) {
 		t.Errorf("the old topic: %d %s", status, body)
 	}
 	if status, body := w.publish(renewed[0], "x"); status != http.StatusOK {
 		t.Errorf("the new one: %d %s", status, body)
 	}
-	w.asked("alice", "/topic off", "No program can write to you")
+	w.asked("alice", "/topic off", "Programs can no longer write to you")
 	if status, _ := w.publish(renewed[0], "x"); status != http.StatusNotFound {
 		t.Errorf("after /topic off: %d", status)
 	}
@@ -78,6 +79,7 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 
 // Somebody registers a handle at a server before he has ever met the bot: Start brings the code, and the code proves the handle.
 func TestStartBringsTheCodeThatWasWaitingAndItProvesTheHandle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

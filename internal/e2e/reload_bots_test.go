@@ -13,6 +13,7 @@ const freshToken = "2000000002:FRESH-token-of-the-simulated-bot-0000"
 
 // A fresh token is used once Telegram has said that it is the same bot's; nothing is lost on the way.
 func TestATokenIsRotatedWithoutARestart(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	f.link("", "alice")
 	f.change(testToken, freshToken)
@@ -44,6 +45,7 @@ func TestATokenIsRotatedWithoutARestart(t *testing.T) {
 
 // Another bot is not taken up while telegate runs: links belong to the bot they were made with.
 func TestAnotherBotNeedsARestart(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	f.link("", "alice")
 	f.change(testToken, "2000000009:ANOTHER-bot-of-the-simulated-one-0000", `"My Server"`, `"My House"`)
@@ -56,6 +58,7 @@ func TestAnotherBotNeedsARestart(t *testing.T) {
 
 // A domain that gets a table of its own for a bot that runs is with that bot at once, unless the table has another way to it.
 func TestADomainMovesToAnotherBotThatRuns(t *testing.T) {
+	t.Parallel()
 	const other = "2000000009:OTHER-bot-of-the-simulated-telegram-00"
 	w := newWorld(t)
 	if _, err := w.telegram.AddBot(other, "OtherBot", "Other Bot"); err != nil {

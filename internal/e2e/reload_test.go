@@ -102,6 +102,7 @@ func (f *filed) title(domain string) string {
 }
 
 func TestReloadPutsTheFileInForce(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	f.link("", "alice")
 	if done := f.reload(); len(done.Changed)+len(done.NeedsRestart) != 0 {
@@ -138,6 +139,7 @@ code_digits = 8
 
 // A file with a fault changes nothing, and the answer and the log name the line.
 func TestAFaultyFileLeavesTheOldConfigurationInForce(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	f.link("", "alice")
 	good := f.text
@@ -177,6 +179,7 @@ func TestAFaultyFileLeavesTheOldConfigurationInForce(t *testing.T) {
 
 // msg2factor counts from the reload on: what was pending opens nothing, and the audit says when it was turned off and on.
 func TestMsg2FactorTakesEffectWithTheReload(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	f.link("", "alice")
 	v, code := f.signIn("alice", "s")
@@ -214,6 +217,7 @@ func TestMsg2FactorTakesEffectWithTheReload(t *testing.T) {
 }
 
 func TestWhatNeedsARestartIsNamed(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	f.change(`listen = "127.0.0.1:0"`, `listen = "127.0.0.1:1"`, "telegate.db", "other.db", `level = "debug"`, "level = \"debug\"\nformat = \"json\"",
 		"[limits]", "[limits]\nuser_per_day = 7", "[messaging.telegram]", "[messaging.telegram]\nproxy = \"http://user:pass-word-4711@127.0.0.1:9\"",
@@ -233,6 +237,7 @@ func TestWhatNeedsARestartIsNamed(t *testing.T) {
 }
 
 func TestAGatewayWithoutAFileSaysThatThereIsNothingToReload(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	var p api.Problem
@@ -304,6 +309,7 @@ func TestSystemdIsToldAndSighupReloads(t *testing.T) {
 
 // While nothing can be stored no domain changes, since the audit could not say so.
 func TestAReloadThatCannotBeWrittenDownDoesNotHappen(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	g := f.gateway
 	f.change(`"My Server"`, `"My House"`)
@@ -346,6 +352,7 @@ func certify(t *testing.T, certFile, keyFile string) {
 
 // A renewed certificate is shown from a reload on that happened, and not from one that did not.
 func TestAReloadThatDoesNotHappenShowsNoOtherCertificate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	cert, key := filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir, "key.pem")
 	certify(t, cert, key)
@@ -377,6 +384,7 @@ func TestAReloadThatDoesNotHappenShowsNoOtherCertificate(t *testing.T) {
 }
 
 func TestReloadCommandTellsWhatCameOfIt(t *testing.T) {
+	t.Parallel()
 	f := newFiled(t)
 	command := func(args ...string) (status int, out, errs string) {
 		var stdout, stderr bytes.Buffer

@@ -33,6 +33,7 @@ func (w *world) delivered(name string, m api.SendMessage) []sandbox.Message {
 // Texts of all scripts reach the phone as they were sent: in parts that fit, cut between characters, each stretch with its
 // formatting; and the longest as a file beside a preview.
 func TestTextsReachThePhoneAsTheyWereSent(t *testing.T) {
+	t.Parallel()
 	const (
 		family = "👨‍👩‍👧‍👦" // one character of seven code points
 		flag   = "🇪🇸"
@@ -94,6 +95,7 @@ func TestTextsReachThePhoneAsTheyWereSent(t *testing.T) {
 
 // What is wrong with HTML is told before it is accepted, with the byte at fault.
 func TestHTMLFaultIsAnsweredWithItsByte(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

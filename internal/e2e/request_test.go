@@ -10,6 +10,7 @@ import (
 
 // A request is found again by one id: in its answer, in the message that it made, and in the log up to the attempts to send it.
 func TestARequestIsFollowedFromTheCallToTheAttempts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -15,6 +15,7 @@ import (
 
 // In a terminal of 80 columns nothing that setup says is broken inside a word.
 func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
+	t.Parallel()
 	s := sit(t)
 	if err := pty.Setsize(s.keyboard, &pty.Winsize{Cols: 80, Rows: 24}); err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
 
 // In a terminal a broadcast asks, draws how far it is while it runs, and ends with a table.
 func TestABroadcastIsWatchedInATerminal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -28,6 +28,7 @@ func (w *world) telegate(stdin string, args ...string) (status int, out string) 
 
 // A session goes into the database sealed, is used by the fallback from there, and is worth nothing once it is revoked.
 func TestASessionIsKeptShownUsedAndRevoked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, session := w.dataCentre()
 	file := filepath.Join(w.dir, "telegate.toml")
@@ -70,6 +71,7 @@ func TestASessionIsKeptShownUsedAndRevoked(t *testing.T) {
 
 // A session that Telegram has ended is a final state, and shows.
 func TestARevokedSessionAlarms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, ""))
@@ -95,6 +97,7 @@ func TestARevokedSessionAlarms(t *testing.T) {
 
 // setup's steps are userclient's: a whole sign-in through them.
 func TestSetupSignsInOverMTProto(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, _ := w.dataCentre()
 	a, err := setup.Telegram(config.Telegram{APIID: 1234567, APIHash: testAppHash}, w.servers...)

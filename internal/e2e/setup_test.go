@@ -185,6 +185,7 @@ func folder(t *testing.T, content string) string {
 var madeUpSession = "1" + strings.Repeat("Ab+/", 92)
 
 func TestSetupOfABotInATerminal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.telegram.SetFaults(sandbox.Faults{WebhookSet: true})
 	before := "# ours\n[messaging.telegram] # the bot\nbaseurl = '" + w.botAPI + "' # not yet the real one\nbottoken_file = 'gone.token'\n\n[log]\nlevel = \"warn\"\n"
@@ -248,6 +249,7 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 }
 
 func TestCtrlCLeavesEverythingAsItWas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.telegram.SetFaults(sandbox.Faults{WebhookSet: true})
 	before := "[messaging.telegram]\nbaseurl = '" + w.botAPI + "'\n"
@@ -279,6 +281,7 @@ func TestCtrlCLeavesEverythingAsItWas(t *testing.T) {
 }
 
 func TestSetupGoesOnWhenTelegramIsBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.telegram.SetFaults(sandbox.Faults{ServerError: true})
 	before := "[messaging.telegram]\nbaseurl = '" + w.botAPI + "'\n"
@@ -297,6 +300,7 @@ func TestSetupGoesOnWhenTelegramIsBack(t *testing.T) {
 
 // A configuration that somebody else changes while setup asks is not overwritten.
 func TestSetupDoesNotOverwriteWhatChangedMeanwhile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	dir := folder(t, "[messaging.telegram]\nbaseurl = '"+w.botAPI+"'\n")
 	s := sit(t)
@@ -315,6 +319,7 @@ func TestSetupDoesNotOverwriteWhatChangedMeanwhile(t *testing.T) {
 
 // Links belong to a bot, so whoever puts another one in hears what that means; and a variable that beats the file is named.
 func TestSetupWarnsBeforeAnotherBotTakesTheOldOnesPlace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	other := "3000000003:" + strings.Repeat("y", 35)
 	if _, err := w.telegram.AddBot(other, "OtherBot", "Other Bot"); err != nil {

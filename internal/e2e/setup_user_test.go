@@ -37,6 +37,7 @@ func sitWith(t *testing.T, f *fakeAccounts, content string) (*seat, string) {
 }
 
 func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
+	t.Parallel()
 	f := &fakeAccounts{}
 	s, dir := sitWith(t, f, "# ours\n")
 	s.types("y\n")
@@ -90,6 +91,7 @@ func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
 }
 
 func TestSetupOfAUserByQRCode(t *testing.T) {
+	t.Parallel()
 	f := &fakeAccounts{outdated: 2}
 	s, dir := sitWith(t, f, appLines)
 	s.types("y\n")
@@ -115,6 +117,7 @@ func TestSetupOfAUserByQRCode(t *testing.T) {
 }
 
 func TestSetupOfAUserByAPastedSession(t *testing.T) {
+	t.Parallel()
 	f := &fakeAccounts{}
 	before := appLines + "bottoken = '" + testToken + "'\n"
 	s, dir := sitWith(t, f, before)
@@ -145,6 +148,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 }
 
 func TestSignInThatCannotGoOnKeepsNothing(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*seat){
 		"too many wrong codes": func(s *seat) {
 			s.types("1\n")
@@ -179,6 +183,7 @@ func TestSignInThatCannotGoOnKeepsNothing(t *testing.T) {
 
 // However a sign-in is interrupted, it is canceled, and neither the file nor the terminal is left in another state.
 func TestInterruptedSignInIsCanceled(t *testing.T) {
+	t.Parallel()
 	for name, answers := range map[string][]string{
 		"phone":    {"Which one? [phone]", "\n", "Phone number"},
 		"code":     {"Which one? [phone]", "\n", "Phone number", "+1555\n", "The code (it is not shown;"},
@@ -213,6 +218,7 @@ func TestInterruptedSignInIsCanceled(t *testing.T) {
 
 // A login whose session is kept nowhere would stay open in the account's list of devices: it is ended, whyever nothing is written.
 func TestALoginThatIsNotKeptIsEnded(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		end   func(s *seat, dir string, interrupt func())
 		stays bool
@@ -254,6 +260,7 @@ func TestALoginThatIsNotKeptIsEnded(t *testing.T) {
 
 // Somebody's session is his own: it is not ended, whatever becomes of the setup.
 func TestAPastedSessionIsNotEnded(t *testing.T) {
+	t.Parallel()
 	f := &fakeAccounts{}
 	s, dir := sitWith(t, f, appLines)
 	s.types("y\n")
@@ -269,6 +276,7 @@ func TestAPastedSessionIsNotEnded(t *testing.T) {
 
 // Telegram that cannot be reached is no fault of what was answered, which is kept while it is tried again.
 func TestSetupOfAUserGoesOnWhenTelegramIsBack(t *testing.T) {
+	t.Parallel()
 	for method, answers := range map[string][]string{
 		"phone":   {"Phone number", "+1555", "The code", "12345", "password", " wonderland "},
 		"session": {"not shown):", madeUpSession},
@@ -298,6 +306,7 @@ func TestSetupOfAUserGoesOnWhenTelegramIsBack(t *testing.T) {
 }
 
 func TestSetupOfAUserGivesUpWhileTelegramIsAway(t *testing.T) {
+	t.Parallel()
 	s, dir := sitWith(t, &fakeAccounts{away: 1}, appLines)
 	s.types("y\n")
 	s.reads("Which one? [phone]")
@@ -310,6 +319,7 @@ func TestSetupOfAUserGivesUpWhileTelegramIsAway(t *testing.T) {
 }
 
 func TestRiskOfAUsersAccountCanBeDeclined(t *testing.T) {
+	t.Parallel()
 	s, dir := sitWith(t, &fakeAccounts{}, appLines)
 	s.types("\n")
 	s.reads("nothing was changed; telegate setup bot sets up a bot")
@@ -318,6 +328,7 @@ func TestRiskOfAUsersAccountCanBeDeclined(t *testing.T) {
 }
 
 func TestSetupOfAUserAsksNothingWithYes(t *testing.T) {
+	t.Parallel()
 	f := &fakeAccounts{}
 	dir := t.TempDir()
 	session := filepath.Join(dir, "session")

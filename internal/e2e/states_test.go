@@ -12,6 +12,7 @@ import (
 
 // Whatever Telegram does, telegate starts, accepts and stores, and says what is wrong (demand F1, F2, F3).
 func TestTroubleWithTelegramIsAState(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		state string
 		sandbox.Faults
@@ -75,6 +76,7 @@ func TestTroubleWithTelegramIsAState(t *testing.T) {
 
 // A flood wait that Telegram asked for is honoured after a restart, instead of asking again and making it longer (F1).
 func TestFloodWaitSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.telegram.SetFaults(sandbox.Faults{PollFloodWait: time.Hour})
 	w.start()

@@ -16,6 +16,7 @@ import (
 // A supervisor asks without a key, whatever name the certificate is for, and is told by the exit status whether the gateway works:
 // one whose bot is in trouble does.
 func TestHealthForSupervisors(t *testing.T) {
+	t.Parallel()
 	answer, status, ready := "", http.StatusOK, http.StatusServiceUnavailable
 	gateway := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" || r.Header.Get("Authorization") != "" {
@@ -56,6 +57,7 @@ func TestHealthForSupervisors(t *testing.T) {
 
 // What the parts do not tell is told behind them, to keys that may know; where it cannot be told, the parts are all the same.
 func TestStatusTellsWhatTheConsoleTells(t *testing.T) {
+	t.Parallel()
 	status, answer := 0, ""
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

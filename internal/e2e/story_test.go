@@ -13,6 +13,7 @@ import (
 // The whole story, from a stranger to a signed-in user, through every layer: API, database, dispatcher, Bot API, phone
 // and back.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -122,12 +123,12 @@ func TestStory(t *testing.T) {
 			{"/status", "sign-in codes and messages"},
 			{"/mute 2h", "Muted until"},
 			{"/status", "Messages are muted"},
-			{"/unmute", "Messages arrive again"},
+			{"/unmute", "You get messages again"},
 			{"/start", "copy the whole command"}, // F21: somebody who has a link may have come to connect another account
 			{"/id", "The id of this chat"},
-			{"/test", "delivery works"},
+			{"/test", "Delivery works"},
 			{"/help", "/unlink"},
-			{"anything else", "This bot brings you"},
+			{"anything else", "This bot sends you"},
 		} {
 			after := w.last("bob")
 			if _, err := w.telegram.Say(w.person("bob").ID, testBot, c.say); err != nil {

@@ -55,6 +55,7 @@ func unpack(t *testing.T, path string) map[string]string {
 
 // Whatever telegate knows, the bundle holds no secret and no user's name, also where a log that is added to it does.
 func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	p.dataCentre()
 	const (
@@ -137,6 +138,7 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 
 // Whose account the session is, and whose keys there are, the bundle does not tell.
 func TestTheSupportBundleDoesNotTellWhoseTheSessionIs(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	_, session := p.dataCentre()
 	p.text = strings.Replace(p.alone(session, ""), `name = "test"`, "name = 'alices-own-key'\nuser = 'alice'\nuser_domain = ''", 1)
@@ -162,6 +164,7 @@ func TestTheSupportBundleDoesNotTellWhoseTheSessionIs(t *testing.T) {
 
 // A configuration that cannot be read, and a gateway that does not run, are what the bundle is for.
 func TestTheSupportBundleIsMadeWhenNothingWorks(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "telegate.toml")
 	if err := os.WriteFile(file, []byte("[messaging.telegram]\nbottoken = '"+testToken+"'\nnonsense = 1\n"), 0o600); err != nil {

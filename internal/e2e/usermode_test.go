@@ -21,6 +21,7 @@ func (w *world) aloneWithout(more string) string {
 
 // A session that was imported is enough for user mode. Without one telegate does not start, and says what to do.
 func TestAnImportedSessionAloneStartsUserMode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	file, text := filepath.Join(w.dir, "telegate.toml"), w.aloneWithout("")
@@ -41,6 +42,7 @@ func TestAnImportedSessionAloneStartsUserMode(t *testing.T) {
 
 // When the day's messages are used up, nobody is offered a code that could not arrive, and the health says why.
 func TestTheDailyCapIsSaidWhenItIsReached(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, "user_per_day = 3"))
@@ -68,6 +70,7 @@ func TestTheDailyCapIsSaidWhenItIsReached(t *testing.T) {
 
 // A broadcast uses up its share of the day and then waits, with the reason; a code arrives all the same.
 func TestABroadcastInUserModeLeavesRoomForCodes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, "user_per_day = 4\nuser_broadcasts_per_minute = 60")) // three for broadcasts
@@ -90,6 +93,7 @@ func TestABroadcastInUserModeLeavesRoomForCodes(t *testing.T) {
 
 // What needs a bot is named with its reason by the program, too.
 func TestUserModeSaysOnTheCommandLineWhatItLacks(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	tel, session := p.dataCentre()
 	p.text = p.alone(session, "")
@@ -118,6 +122,7 @@ func TestUserModeSaysOnTheCommandLineWhatItLacks(t *testing.T) {
 
 // A caller that makes and checks its own codes links in user mode as with a bot: to the chat that its code has reached.
 func TestACallerVouchesInUserMode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tel, session := w.dataCentre()
 	g := w.startText(w.alone(session, ""))

@@ -35,6 +35,7 @@ func (w *world) linkingTo(stdout, stderr io.Writer, args ...string) (answers io.
 }
 
 func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()
@@ -81,6 +82,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 
 // With --json standard output holds what came of it and nothing else.
 func TestLinkingAndUnlinkingPrintJSONAndAskElsewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start()
 	w.connected()

@@ -74,7 +74,7 @@ func (s *Server) handleEvents(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
-	return nil // the reader has gone; there is nobody left to tell
+	return nil // the client has disconnected
 }
 
 // gather collects the first change and those that follow within gatherFor.

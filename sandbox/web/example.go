@@ -93,8 +93,8 @@ func (e *example) handleSession(w http.ResponseWriter, r *http.Request) error {
 	return e.answer(r.Context(), w, s, nil)
 }
 
-// seen is the link as it was just read, with what only its start told; nil
-// where telegate knows it no more.
+// seen merges the link just read with the data that only its start returned;
+// nil if telegate no longer knows it.
 func (l *link) seen(now *link) *link {
 	if now == nil {
 		return nil
@@ -104,13 +104,13 @@ func (l *link) seen(now *link) *link {
 	return &both
 }
 
-// notFound says that the gateway does not know an id (any more).
+// notFound reports that the gateway does not know an id (or no longer does).
 func notFound(err error) bool {
 	var p *problem
 	return errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
-// signedInSession is the session of somebody who is signed in; a 401 for anybody else.
+// signedInSession is the session of a signed-in user; a 401 without one.
 func (e *example) signedInSession(r *http.Request) (session, context.Context, error) {
 	s := e.sessions.of(r)
 	if s.stage != signedIn {

@@ -106,7 +106,7 @@ type call struct {
 	Time        time.Time `json:"time"`
 	Method      string    `json:"method"`
 	Chat        string    `json:"chat,omitempty"` // the person's name, or the number of another chat
-	Code        int       `json:"code"`           // 0 where the connection was cut
+	Code        int       `json:"code"`           // 0 if the connection was cut
 	Description string    `json:"description,omitempty"`
 	Delivered   bool      `json:"delivered"`
 }

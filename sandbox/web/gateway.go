@@ -33,7 +33,7 @@ type gateway struct {
 }
 
 func newGateway(baseURL, apiKey string) *gateway {
-	// Its own transport, so that closing it touches nobody else; no proxy,
+	// Its own transport, so that closing it affects no other client; no proxy,
 	// since the gateway of a sandbox is always on this machine.
 	return &gateway{baseURL: baseURL, apiKey: apiKey, http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute},
@@ -41,7 +41,7 @@ func newGateway(baseURL, apiKey string) *gateway {
 	}}
 }
 
-// close lets go of idle connections.
+// close closes idle connections.
 func (g *gateway) close() { g.http.CloseIdleConnections() }
 
 // capability says what messaging can do for a user.
@@ -52,7 +52,7 @@ type capability struct {
 	Reasons                []string `json:"reasons"`
 	Link                   *struct {
 		Status string `json:"status"`
-		Handle string `json:"handle"` // "@alice"; "" where the person has no username
+		Handle string `json:"handle"` // "@alice"; "" if the person has no username
 		Name   string `json:"name"`
 	} `json:"link,omitempty"`
 }

@@ -19,13 +19,13 @@ import (
 // shownMessages is how many messages of a chat a phone shows: the newest.
 const shownMessages = 100
 
-// maxPeople is how many people the page lets live in the simulation.
+// maxPeople is the maximum number of people in the simulation.
 const maxPeople = 50
 
 // phone is what one person sees of the bot, and the state of their account.
 type phone struct {
 	ID       int64     `json:"id"`
-	Key      string    `json:"key"` // stable and readable: "alice"; what data-phone holds
+	Key      string    `json:"key"` // stable and readable: "alice"; the value of data-phone
 	Name     string    `json:"name"`
 	Username string    `json:"username,omitempty"`
 	Language string    `json:"language,omitempty"`
@@ -136,7 +136,7 @@ func (s *Server) messages(person int64) []message {
 	return shown
 }
 
-// chatName is how the list of calls names a chat: "" for none.
+// chatName is the name of a chat in the list of calls; "" for no chat.
 func (s *Server) chatName(id int64) string {
 	if p, ok := s.telegram.Person(id); ok {
 		return p.FirstName
@@ -151,8 +151,8 @@ func (s *Server) usernameTaken(username string) bool {
 	return slices.ContainsFunc(s.telegram.People(), func(p sandbox.Person) bool { return strings.EqualFold(p.Username, username) })
 }
 
-// handleAddPerson gives somebody new a phone, with a username of the name where
-// that is free, and answers with the phone.
+// handleAddPerson adds a person with a phone and returns the phone. The username
+// is made from the name, if it is free.
 func (s *Server) handleAddPerson(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Name string `json:"name"`
@@ -272,8 +272,8 @@ func (s *Server) isDeleted(person int64) bool {
 	return s.deleted[person]
 }
 
-// act reads the body into in (nil: there is none), does something on the phone
-// of the person in the path, and answers with that phone.
+// act reads the body into in (nil: no body), does something on the phone of the
+// person in the path, and returns that phone.
 func (s *Server) act(w http.ResponseWriter, r *http.Request, in any, do func(person int64) error) error {
 	person, err := s.person(r)
 	if err != nil {
@@ -290,7 +290,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, in any, do func(per
 	return s.writePhone(w, person)
 }
 
-// person is the id in the path; a 404 where nobody has it.
+// person is the id in the path; a 404 if it does not exist.
 func (s *Server) person(r *http.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.PathValue("person"), 10, 64)
 	if err == nil {
@@ -310,21 +310,21 @@ func (s *Server) writePhone(w http.ResponseWriter, person int64) error {
 	return phoneProblem(sandbox.ErrUnknownPerson)
 }
 
-// refusals say, for each reason why a phone refuses something, what to answer.
+// refusals are the answers to errors of the phone.
 var refusals = []struct {
 	err    error
 	status int
 	detail string
 }{
-	{sandbox.ErrUnknownPerson, http.StatusNotFound, "Nobody of that number lives in this sandbox."},
-	{sandbox.ErrNoMessage, http.StatusNotFound, "This message is not there any more."},
-	{sandbox.ErrNoButton, http.StatusConflict, "This button is not there any more."},
+	{sandbox.ErrUnknownPerson, http.StatusNotFound, "There is no person with this number in the sandbox."},
+	{sandbox.ErrNoMessage, http.StatusNotFound, "This message no longer exists."},
+	{sandbox.ErrNoButton, http.StatusConflict, "This button no longer exists."},
 	{sandbox.ErrNotStarted, http.StatusConflict, "Press Start first."},
 	{sandbox.ErrBlocked, http.StatusConflict, "The bot is blocked on this phone. Unblock it first."},
 	{sandbox.ErrDeactivated, http.StatusConflict, "This account was deleted."},
-	{sandbox.ErrNotCallback, http.StatusUnprocessableEntity, "This button opens or copies something and tells the bot nothing."},
-	{sandbox.ErrNoLink, http.StatusUnprocessableEntity, "This link does not open a bot. One that does begins with https://t.me/ or tg://resolve."},
-	{sandbox.ErrUnknownBot, http.StatusUnprocessableEntity, "There is no bot of that name in this sandbox."},
+	{sandbox.ErrNotCallback, http.StatusUnprocessableEntity, "This button opens or copies something and sends the bot nothing."},
+	{sandbox.ErrNoLink, http.StatusUnprocessableEntity, "This link does not open a bot. Links to bots begin with https://t.me/ or tg://resolve."},
+	{sandbox.ErrUnknownBot, http.StatusUnprocessableEntity, "There is no bot with this name in the sandbox."},
 }
 
 // phoneProblem says why a phone refused.

@@ -11,7 +11,7 @@ import (
 
 const (
 	cookieName = "my_server_session"
-	// maxSessions is how many sessions are kept; the oldest goes first.
+	// maxSessions is the maximum number of sessions; the oldest is removed first.
 	maxSessions = 1000
 )
 
@@ -28,9 +28,9 @@ type session struct {
 	stage        string
 	user         string        // "" when signed out
 	signedInWith string        // "password" or "Messaging", once signed in
-	hint         string        // where codes go, masked: "@a…e"
+	hint         string        // where codes are sent, masked: "@a…e"
 	verification *verification // as last seen; nil: no code was asked for
-	link         *link         // as last seen; nil: none was begun
+	link         *link         // as last seen; nil: none was started
 	messages     []string      // the ids of messages sent, oldest first
 	progress     progress
 	trace        *trace
@@ -44,8 +44,8 @@ type progress struct {
 	SignedInWithCode bool `json:"signed_in_with_code"`
 }
 
-// binding ties verifications and links to this session without telling the
-// gateway the cookie: whoever learns the binding cannot take the session over.
+// binding ties verifications and links to this session without sending the
+// cookie to the gateway. The binding is not enough to take over the session.
 func (s session) binding() string {
 	sum := sha256.Sum256([]byte(s.id))
 	return "sha256:" + hex.EncodeToString(sum[:])
@@ -60,8 +60,8 @@ type sessions struct {
 
 func newSessions() *sessions { return &sessions{byID: map[string]session{}} }
 
-// of finds the session of a request. Where there is none it returns an empty
-// one that is signed out and not stored.
+// of returns the session of a request; without one, an empty session that is
+// signed out and not stored.
 func (ss *sessions) of(r *http.Request) session {
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		ss.mu.Lock()
@@ -74,7 +74,7 @@ func (ss *sessions) of(r *http.Request) session {
 }
 
 // replace stores next under a new id in place of old and sets the cookie. A new
-// id at every change of rights leaves nothing to whoever planted the old one.
+// id at every change of privileges prevents session fixation.
 func (ss *sessions) replace(w http.ResponseWriter, r *http.Request, old, next session) session {
 	next.id = rand.Text()
 	ss.mu.Lock()
@@ -97,7 +97,7 @@ func (ss *sessions) replace(w http.ResponseWriter, r *http.Request, old, next se
 }
 
 // update changes a stored session and returns it as it is now. A session that
-// was replaced meanwhile stays gone: the change is made to old only.
+// was replaced meanwhile stays deleted: only old is changed.
 func (ss *sessions) update(old session, change func(*session)) session {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// handleSignIn is the first step: name and password. Whoever has linked
-// Telegram owes a code after it.
+// handleSignIn is the first step: name and password. A user who has
+// linked Telegram needs a code after it.
 func (e *example) handleSignIn(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		User     string `json:"user"`
@@ -44,8 +44,8 @@ func (e *example) handleSignIn(w http.ResponseWriter, r *http.Request) error {
 		next.stage, next.signedInWith = signedIn, "password"
 		next.progress.SignedIn = true
 	default:
-		// The user has a second factor that cannot be used right now. Going on
-		// with the password alone would let anybody in who can bring that about.
+		// The user has a second factor that cannot be used right now. The
+		// password alone must not be enough, or an attacker would just cause that.
 		p := newProblem(http.StatusForbidden, "Second factor cannot be used now", "This account is protected by Telegram, so the password alone is not enough.")
 		p.Reasons = c.Reasons
 		return p
@@ -53,13 +53,13 @@ func (e *example) handleSignIn(w http.ResponseWriter, r *http.Request) error {
 	return e.answer(r.Context(), w, e.sessions.replace(w, r, old, next), nil)
 }
 
-// hasNoFactor says that a user has no second factor at all, because none is
-// linked or because the domain does not want it (msg2factor is false).
+// hasNoFactor reports that a user has no second factor at all: none is linked,
+// or the domain does not use it (msg2factor is false).
 func (c *capability) hasNoFactor() bool {
 	return slices.Contains(c.Reasons, "not_linked") || slices.Contains(c.Reasons, "msg2factor_disabled")
 }
 
-// mask tells the user where the code goes, and nobody else much: "@a…e".
+// mask shows where the code is sent, but not the whole username: "@a…e".
 func mask(c *capability) string {
 	if c.Link == nil {
 		return ""
@@ -76,8 +76,8 @@ func mask(c *capability) string {
 	return at + string(first) + "…" + string(last)
 }
 
-// owing is the session of somebody whose password was right and who still owes
-// the code.
+// owing is the session of a user whose password was right and whose code is
+// missing.
 func (e *example) owing(r *http.Request) (session, error) {
 	s := e.sessions.of(r)
 	if s.stage != secondFactor {
@@ -86,7 +86,7 @@ func (e *example) owing(r *http.Request) (session, error) {
 	return s, nil
 }
 
-// awaited is the session of somebody who was sent a code.
+// awaited is the session of a user who was sent a code.
 func (e *example) awaited(r *http.Request) (session, error) {
 	s, err := e.owing(r)
 	if err == nil && s.verification == nil {
@@ -183,7 +183,7 @@ func (e *example) handleResendCode(w http.ResponseWriter, r *http.Request) error
 	return e.answer(r.Context(), w, s, nil)
 }
 
-// handleCancelSignIn goes back to the start. A code that is under way becomes void.
+// handleCancelSignIn goes back to the start. A pending code is canceled.
 func (e *example) handleCancelSignIn(w http.ResponseWriter, r *http.Request) error {
 	s, err := e.owing(r)
 	if err != nil {

@@ -19,8 +19,8 @@ type trace struct {
 	exchanges []exchange // oldest first
 }
 
-// exchange is a request to the gateway and its answer, fit to be shown: codes
-// and bindings are blotted out, long texts are cut.
+// exchange is a request to the gateway and its answer, for display: codes
+// and bindings are masked, long texts are cut.
 type exchange struct {
 	Method   string          `json:"method"`
 	Path     string          `json:"path"`
@@ -38,7 +38,7 @@ func withTrace(ctx context.Context, t *trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-// traceOf is the trace of a context; nil, which records nothing, where there is none.
+// traceOf is the trace of a context; nil, which records nothing, if there is none.
 func traceOf(ctx context.Context) *trace {
 	t, _ := ctx.Value(traceKey{}).(*trace)
 	return t
@@ -75,8 +75,8 @@ var (
 	longString = regexp.MustCompile(`^"((?:[^"\\]|\\u[0-9A-Fa-f]{4}|\\[^u]){96})(?:[^"\\]|\\.)+"$`)
 )
 
-// presentable is a JSON body without its secrets, and with long texts cut; nil
-// where there is no JSON.
+// presentable is a JSON body without secrets and with long texts cut; nil if it
+// is not JSON.
 func presentable(body []byte) json.RawMessage {
 	if !json.Valid(body) {
 		return nil

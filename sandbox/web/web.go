@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"sync"
 
+	"telegate/internal/webstyle"
 	"telegate/sandbox"
 )
 
@@ -34,7 +35,7 @@ const contentSecurityPolicy = "default-src 'self'; img-src 'self' data:; base-ur
 
 // Options says what the page shows. Every field but Logger is required.
 type Options struct {
-	Telegram   *sandbox.Telegram // the simulated world; alice, bob and carol are added when nobody lives there yet
+	Telegram   *sandbox.Telegram // the simulated world; alice, bob and carol are added if it has no people yet
 	Bot        string            // the username of the bot that the phones talk to
 	GatewayURL string            // where telegate's API listens, for example http://127.0.0.1:8080
 	APIKey     string            // with the scopes link, verify and send
@@ -97,6 +98,7 @@ func (s *Server) routes() http.Handler {
 
 	handle("GET /{$}", handleIndex)
 	handle("GET /static/{file}", handleStatic)
+	mux.HandleFunc("GET /static/shared.css", webstyle.Serve)
 	handle("GET /events", s.handleEvents)
 
 	handle("POST /phones", s.handleAddPerson)
@@ -135,7 +137,7 @@ func (s *Server) routes() http.Handler {
 	return withHeaders(sameOrigin.Handler(mux))
 }
 
-// withHeaders sets what every answer carries.
+// withHeaders sets the headers of every response.
 func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -182,12 +184,12 @@ func (s *Server) adapt(h handler) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(p.Status)
-		_ = json.NewEncoder(w).Encode(p) // whoever has gone away misses nothing
+		_ = json.NewEncoder(w).Encode(p) // the client may have disconnected
 	})
 }
 
-// problem is an error that is told to the person at the page, in the form of
-// RFC 9457. Those of the gateway are handed on as they came.
+// problem is an error for the user of the page, as in RFC 9457. Problems of the
+// gateway are passed on unchanged.
 type problem struct {
 	Type       string       `json:"type,omitempty"`
 	Title      string       `json:"title"`

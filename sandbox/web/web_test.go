@@ -38,6 +38,7 @@ func TestPageAndItsFilesAreServed(t *testing.T) {
 		"/":                     "text/html",
 		"/static/main.js":       "javascript",
 		"/static/base.css":      "text/css",
+		"/static/shared.css":    "text/css",
 		"/static/icon.svg":      "image/svg+xml",
 		"/static/icon-copy.svg": "image/svg+xml",
 	} {

@@ -1,16 +1,16 @@
-// Package datacenter is a simulated Telegram that speaks MTProto, for tests and benchmarks: the library's own server with accounts,
-// sign-in, names and messages behind it, and failures that can be switched on. It keeps Telegram's rules as far as
-// userclient depends on them.
+// Package datacenter is a simulated Telegram that speaks MTProto, for tests and benchmarks. It adds accounts, sign-in, usernames,
+// messages and failures on demand to the library's test server, and follows Telegram's rules as far as userclient relies on
+// them.
 package datacenter
 
 // Account is a person or a bot.
 type Account struct {
 	ID         int64
-	AccessHash int64 // what others need to write to it
+	AccessHash int64 // others need it to write to the account
 	Username   string
 	Name       string
 	Phone      string // with +; only of people
 	Password   string // of 2-step verification; empty: off
 	Token      string // only of bots
-	DC         int    // where it lives; 0: the first
+	DC         int    // its data centre; 0: the first
 }

@@ -3,6 +3,7 @@
 package datacenter
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -24,7 +25,7 @@ import (
 
 // Sent is a message that has arrived.
 type Sent struct {
-	At       time.Time // when the call was taken
+	At       time.Time // when the call arrived
 	From, To int64     // account ids; a group's is negative, as in the Bot API
 	RandomID int64
 	Text     string
@@ -36,18 +37,18 @@ type Sent struct {
 	FileName string
 }
 
-// Telegram is a set of data centres with one memory. Its methods may be called from any number of goroutines.
+// Telegram is a set of data centres with common data. Its methods are safe for concurrent use.
 type Telegram struct {
 	servers map[int]*tgtest.Server
 	list    []userclient.Server
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	accounts map[int64]*Account
 	signedIn map[key]int64 // auth key → account
-	pending  map[key]int64 // auth key → account whose 2-step password is due
+	pending  map[key]int64 // auth key → account that must give its 2-step password
 	codes    map[string]code
 	tokens   map[string]*loginToken
-	secrets  map[int64]*srpSecret // srp id → what a password is checked against
+	secrets  map[int64]*srpSecret // srp id → data to check a password
 	sessions map[int64]session
 	files    map[int64][]byte
 	groups   map[int64]int64 // id as in the Bot API → access hash; 0 for small groups
@@ -56,10 +57,11 @@ type Telegram struct {
 	faults   map[string][]fault
 	calls    map[string]int
 	changed  chan struct{}
+	logins   map[login]userclient.Session // of Session; a later test uses them again
 
 	stop  context.CancelFunc
-	ended chan struct{} // closed when the data centres have ended, of which err is the reason
-	err   error         // nil where Close is
+	ended chan struct{} // closed when the data centres have ended
+	err   error         // why they ended; nil after Close
 }
 
 type key = [8]byte
@@ -69,15 +71,27 @@ type session struct {
 	tgtest.Session
 }
 
+// login is what Session signs in: an account, and its data centre.
+type login struct {
+	account int64
+	dc      int
+}
+
 type code struct {
 	hash, text string
 	account    int64
 }
 
 type fault struct {
-	err *tgerr.Error // nil: the call is carried out, and the answer never comes
-	cut bool         // the connection is cut besides
+	err *tgerr.Error // nil: carry out the call, but send no answer
+	cut bool         // also cut the connection
 }
+
+// idle are data centres of Shared whose test has ended, by their numbers.
+var idle = struct {
+	sync.Mutex
+	list map[string][]*Telegram
+}{list: map[string][]*Telegram{}}
 
 // Start runs data centres with these numbers until the test ends.
 func Start(t testing.TB, dcs ...int) *Telegram {
@@ -88,7 +102,7 @@ func Start(t testing.TB, dcs ...int) *Telegram {
 	}
 	t.Cleanup(func() {
 		switch err := s.Close(); {
-		case errors.Is(err, io.EOF): // a client that left before it said anything ends the library's server
+		case errors.Is(err, io.EOF): // a client that disconnects before it sends anything ends the library's server
 			t.Log(err)
 		case err != nil:
 			t.Error(err)
@@ -97,14 +111,91 @@ func Start(t testing.TB, dcs ...int) *Telegram {
 	return s
 }
 
+// Shared is Start with the data centres of an earlier test, if there are some. They are reset, and keep only their own keys and
+// the sessions of Session. The process must call CloseIdle before it ends.
+func Shared(t testing.TB, dcs ...int) *Telegram {
+	t.Helper()
+	numbers := fmt.Sprint(dcs)
+	var s *Telegram
+	idle.Lock()
+	for n := len(idle.list[numbers]); n > 0 && s == nil; n-- {
+		if last := idle.list[numbers][n-1]; last.alive() {
+			s = last
+		}
+		idle.list[numbers] = idle.list[numbers][:n-1]
+	}
+	idle.Unlock()
+	if s == nil {
+		var err error
+		if s, err = Open(dcs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		s.Disconnect()
+		s.reset()
+		idle.Lock()
+		defer idle.Unlock()
+		idle.list[numbers] = append(idle.list[numbers], s)
+	})
+	return s
+}
+
+// alive reports whether all data centres still answer: a client that disconnects before it sends anything ends the library's
+// server. It sends a message with an unknown key, which a data centre answers with an error.
+func (s *Telegram) alive() bool {
+	for _, server := range s.list {
+		conn, err := dial(server.Address)
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		const size = 32
+		// The tag of MTProto's intermediate transport, the length, and the message, which begins with the key's id.
+		message := append([]byte{0xee, 0xee, 0xee, 0xee, size, 0, 0, 0}, bytes.Repeat([]byte{1}, size)...)
+		if _, err := conn.Write(message); err != nil {
+			return false
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 8)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// CloseIdle closes the data centres that Shared keeps for the next test.
+func CloseIdle() error {
+	idle.Lock()
+	defer idle.Unlock()
+	var errs []error
+	for _, list := range idle.list {
+		for _, s := range list {
+			if err := s.Close(); !errors.Is(err, io.EOF) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	clear(idle.list)
+	return errors.Join(errs...)
+}
+
+// reset forgets everything except the data centres' keys and the sessions of Session.
+func (s *Telegram) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts, s.signedIn, s.pending = map[int64]*Account{}, map[key]int64{}, map[key]int64{}
+	s.codes, s.tokens, s.secrets = map[string]code{}, map[string]*loginToken{}, map[int64]*srpSecret{}
+	s.sessions, s.files, s.groups = map[int64]session{}, map[int64][]byte{}, map[int64]int64{}
+	s.sent, s.seen, s.faults, s.calls = nil, map[[2]int64]bool{}, map[string][]fault{}, map[string]int{}
+}
+
 // Open runs data centres with these numbers until Close.
 func Open(dcs ...int) (*Telegram, error) {
 	s := &Telegram{
-		servers: map[int]*tgtest.Server{}, accounts: map[int64]*Account{}, signedIn: map[key]int64{}, pending: map[key]int64{},
-		codes: map[string]code{}, tokens: map[string]*loginToken{}, secrets: map[int64]*srpSecret{}, sessions: map[int64]session{},
-		files: map[int64][]byte{}, groups: map[int64]int64{}, seen: map[[2]int64]bool{}, faults: map[string][]fault{}, calls: map[string]int{},
-		changed: make(chan struct{}), ended: make(chan struct{}),
+		servers: map[int]*tgtest.Server{}, logins: map[login]userclient.Session{}, changed: make(chan struct{}), ended: make(chan struct{}),
 	}
+	s.reset()
 	c := cluster.NewCluster(cluster.Options{})
 	for _, id := range dcs {
 		server, d := c.DC(id, fmt.Sprint("dc", id))
@@ -135,7 +226,7 @@ func Open(dcs ...int) (*Telegram, error) {
 	return s, nil
 }
 
-// Close ends the data centres, and answers what has ended them before.
+// Close ends the data centres. Its error says why they ended earlier.
 func (s *Telegram) Close() error {
 	s.stop()
 	s.Disconnect()
@@ -143,10 +234,10 @@ func (s *Telegram) Close() error {
 	return s.err
 }
 
-// Servers is what App.Servers takes.
+// Servers is the value for App.Servers.
 func (s *Telegram) Servers() []userclient.Server { return s.list }
 
-// Add makes accounts known.
+// Add adds accounts, or replaces those with the same id.
 func (s *Telegram) Add(accounts ...Account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +249,7 @@ func (s *Telegram) Add(accounts ...Account) {
 	}
 }
 
-// AddGroup makes a group known that bots are in; accessHash is 0 for a small group.
+// AddGroup adds a group with all bots as members; accessHash is 0 for a small group.
 func (s *Telegram) AddGroup(id, accessHash int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,7 +266,7 @@ func (s *Telegram) Rename(id int64, username string) {
 // Refusal is an error as Telegram answers it, such as 420 "FLOOD_WAIT_12".
 func Refusal(code int, text string) *tgerr.Error { return tgerr.New(code, text) }
 
-// Fail has the next calls of a method answered with errors, one each.
+// Fail answers the next calls of a method with errors, one each.
 func (s *Telegram) Fail(method string, errs ...*tgerr.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +275,7 @@ func (s *Telegram) Fail(method string, errs ...*tgerr.Error) {
 	}
 }
 
-// Swallow has the next call of a method carried out and its answer lost; the connection is cut too where cut is set.
+// Swallow carries out the next call of a method but loses the answer; with cut it also cuts the connection.
 func (s *Telegram) Swallow(method string, cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,7 +305,7 @@ func (s *Telegram) Disconnect() {
 	}
 }
 
-// Code is the code that was sent to a phone number last.
+// Code is the last code sent to a phone number.
 func (s *Telegram) Code(phone string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +326,7 @@ func (s *Telegram) Calls(method string) int {
 	return s.calls[method]
 }
 
-// AwaitCalls returns once a method was called n times in all.
+// AwaitCalls waits until a method was called n times in total.
 func (s *Telegram) AwaitCalls(t testing.TB, method string, n int) {
 	t.Helper()
 	limit := time.After(time.Minute)
@@ -262,7 +353,7 @@ type call struct {
 	key    key
 }
 
-// me is who the caller is signed in as.
+// me is the caller's account.
 func (c *call) me() (*Account, error) {
 	a, ok := c.accounts[c.signedIn[c.key]]
 	if !ok {
@@ -271,8 +362,8 @@ func (c *call) me() (*Account, error) {
 	return a, nil
 }
 
-// on registers one method.
-func on[R any, P interface {
+// handleMethod registers the handler of a method.
+func handleMethod[R any, P interface {
 	*R
 	bin.Decoder
 	TypeID() uint32
@@ -313,8 +404,8 @@ func on[R any, P interface {
 	})
 }
 
-// number is a random positive number.
-func number() int64 {
+// randomNumber is positive.
+func randomNumber() int64 {
 	var b [8]byte
 	rand.Read(b[:])
 	return int64(binary.LittleEndian.Uint64(b[:]) >> 1)

@@ -12,13 +12,13 @@ import (
 	"github.com/gotd/td/tgerr"
 )
 
-const firstChannel = -1_000_000_000_000
+const channelIDBase = -1_000_000_000_000
 
 func timeout() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 10*time.Second)
 }
 
-// user is an account as others see it, or as it sees itself.
+// user is an account as seen by others, or by itself.
 func (s *Telegram) user(a *Account, self bool) *tg.User {
 	u := &tg.User{ID: a.ID, Bot: a.Token != "", Self: self}
 	u.SetAccessHash(a.AccessHash)
@@ -29,7 +29,7 @@ func (s *Telegram) user(a *Account, self bool) *tg.User {
 	return u
 }
 
-// getUsers tells of oneself, and to a bot of people without an access hash.
+// getUsers returns the caller and, for a bot also without access hash, other accounts.
 func (c *call) getUsers(r *tg.UsersGetUsersRequest) (bin.Encoder, error) {
 	me, err := c.me()
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *call) getChannels(r *tg.ChannelsGetChannelsRequest) (bin.Encoder, error
 	answer := &tg.MessagesChats{}
 	for _, id := range r.ID {
 		if id, ok := id.(*tg.InputChannel); ok {
-			if accessHash, ok := c.groups[firstChannel-id.ChannelID]; ok {
+			if accessHash, ok := c.groups[channelIDBase-id.ChannelID]; ok {
 				channel := &tg.Channel{ID: id.ChannelID, Title: "Group", Photo: &tg.ChatPhotoEmpty{}}
 				channel.SetAccessHash(accessHash)
 				answer.Chats = append(answer.Chats, channel)
@@ -87,7 +87,7 @@ func (c *call) saveFilePart(r *tg.UploadSaveFilePartRequest) (bin.Encoder, error
 }
 
 func (c *call) sendMessage(r *tg.MessagesSendMessageRequest) (bin.Encoder, error) {
-	return c.take(r.Peer, Sent{
+	return c.deliver(r.Peer, Sent{
 		RandomID: r.RandomID, Text: r.Message, Entities: r.Entities, Markup: r.ReplyMarkup, Silent: r.Silent, Preview: !r.NoWebpage,
 	})
 }
@@ -101,14 +101,14 @@ func (c *call) sendMedia(r *tg.MessagesSendMediaRequest) (bin.Encoder, error) {
 	if !ok {
 		return nil, tgerr.New(400, "MEDIA_INVALID")
 	}
-	return c.take(r.Peer, Sent{
+	return c.deliver(r.Peer, Sent{
 		RandomID: r.RandomID, Text: r.Message, Entities: r.Entities, Markup: r.ReplyMarkup, Silent: r.Silent,
 		File: c.files[file.ID], FileName: file.Name,
 	})
 }
 
-// take delivers a message, once for each random id.
-func (c *call) take(peer tg.InputPeerClass, m Sent) (bin.Encoder, error) {
+// deliver delivers a message, once per random id.
+func (c *call) deliver(peer tg.InputPeerClass, m Sent) (bin.Encoder, error) {
 	me, err := c.me()
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (c *call) take(peer tg.InputPeerClass, m Sent) (bin.Encoder, error) {
 			return nil, tgerr.New(400, "CHAT_ID_INVALID")
 		}
 	case *tg.InputPeerChannel:
-		m.To = firstChannel - peer.ChannelID
+		m.To = channelIDBase - peer.ChannelID
 		if accessHash, ok := c.groups[m.To]; !ok || accessHash != peer.AccessHash {
 			return nil, tgerr.New(400, "CHANNEL_INVALID")
 		}

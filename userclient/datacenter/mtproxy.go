@@ -16,8 +16,8 @@ import (
 	"github.com/gotd/td/mtproxy/obfuscated2"
 )
 
-// StartMTProxy runs an MTProxy with a 16-byte secret in front of the data centres; with fakeTLS it expects the clients to
-// look like those of a website.
+// StartMTProxy runs an MTProxy with a 16-byte secret in front of the data centres. With fakeTLS it expects clients disguised as
+// those of a website.
 func StartMTProxy(t testing.TB, s *Telegram, secret []byte, fakeTLS bool) *Proxy {
 	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
 		var outer io.ReadWriter = client
@@ -40,14 +40,14 @@ func StartMTProxy(t testing.TB, s *Telegram, secret []byte, fakeTLS bool) *Proxy
 			if err != nil {
 				return nil, nil, err
 			}
-			_, err = far.Write(meta.Protocol[:]) // how the data centre tells the framing that follows
+			_, err = far.Write(meta.Protocol[:]) // tells the data centre the framing
 			return inner, far, err
 		}
 		return nil, nil, fmt.Errorf("no data centre %d", meta.DC)
 	})
 }
 
-// fakeTLSConn wraps a stream in TLS records, behind a handshake in which each side proves that it knows the secret.
+// fakeTLSConn wraps a stream in TLS records, after a handshake in which each side proves that it knows the secret.
 type fakeTLSConn struct {
 	conn net.Conn
 	rest []byte
@@ -73,7 +73,7 @@ func frame(kind byte, data []byte) []byte {
 	return append(binary.BigEndian.AppendUint16([]byte{kind, 3, 3}, uint16(len(data))), data...)
 }
 
-// handshake checks the digest in the client's random, but for its last 4 bytes, which hold the time, and answers with one.
+// handshake checks the digest in the client's random, except its last 4 bytes, which contain the time, and sends its own.
 func (c *fakeTLSConn) handshake(secret []byte) error {
 	const at, size = 11, 32
 	kind, hello, err := c.record()
@@ -90,7 +90,7 @@ func (c *fakeTLSConn) handshake(secret []byte) error {
 	server := make([]byte, 6+size) // the header of a ServerHello, and its random
 	server[0] = 2
 	answer := append(frame(recordHandshake, server), frame(recordChange, []byte{1})...)
-	answer = append(answer, frame(recordApplication, random(64))...)
+	answer = append(answer, frame(recordApplication, randomBytes(64))...)
 	mac = hmac.New(sha256.New, secret)
 	mac.Write(client)
 	mac.Write(answer)

@@ -27,6 +27,15 @@ func Start(t testing.TB, _ ...int) *Telegram {
 	return nil
 }
 
+// Shared skips the test.
+func Shared(t testing.TB, _ ...int) *Telegram {
+	t.Helper()
+	return Start(t)
+}
+
+// CloseIdle closes nothing.
+func CloseIdle() error { return nil }
+
 // Open answers userclient.ErrNotInBuild.
 func Open(...int) (*Telegram, error) { return nil, userclient.ErrNotInBuild }
 
@@ -37,6 +46,10 @@ func Refusal(int, string) error { return nil }
 func StartMTProxy(testing.TB, *Telegram, []byte, bool) *Proxy { return nil }
 
 // The methods of a Telegram, so that callers build.
+
+func (*Telegram) Session(testing.TB, userclient.App, Account) userclient.Session {
+	return userclient.Session{}
+}
 
 func (*Telegram) Close() error                 { return nil }
 func (*Telegram) Servers() []userclient.Server { return nil }

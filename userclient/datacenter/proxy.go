@@ -17,20 +17,20 @@ import (
 	"testing"
 )
 
-// Proxy is a proxy on the loopback. It serves until the test ends.
+// Proxy is a proxy on the loopback interface. It runs until the test ends.
 type Proxy struct {
 	Address string // host:port
 	count   atomic.Int64
 }
 
-// Connections counts those that were let through.
+// Connections counts the forwarded connections.
 func (p *Proxy) Connections() int64 { return p.count.Load() }
 
 func dial(address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(context.Background(), "tcp", address)
 }
 
-// serve runs a proxy. open does its handshake, and answers what to connect with what.
+// serve runs a proxy. open does its handshake and returns the two ends to connect.
 func serve(t testing.TB, open func(client net.Conn) (io.ReadWriter, net.Conn, error)) *Proxy {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -82,10 +82,10 @@ func serve(t testing.TB, open func(client net.Conn) (io.ReadWriter, net.Conn, er
 	return p
 }
 
-// StartSOCKS5 runs a SOCKS5 proxy (RFC 1928, 1929); user is empty where none is asked for.
+// StartSOCKS5 runs a SOCKS5 proxy (RFC 1928, 1929); an empty user means no login.
 func StartSOCKS5(t testing.TB, user, password string) *Proxy {
 	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) {
-		methods, err := sized(client, 1) // behind the version
+		methods, err := readSized(client, 1) // behind the version
 		if err != nil {
 			return nil, nil, err
 		}
@@ -101,11 +101,11 @@ func StartSOCKS5(t testing.TB, user, password string) *Proxy {
 			return nil, nil, err
 		}
 		if user != "" {
-			name, err := sized(client, 1)
+			name, err := readSized(client, 1)
 			if err != nil {
 				return nil, nil, err
 			}
-			word, err := sized(client, 0)
+			word, err := readSized(client, 0)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -130,7 +130,7 @@ func StartSOCKS5(t testing.TB, user, password string) *Proxy {
 			}
 			host = net.IP(ip[:]).String()
 		case 3:
-			name, err := sized(client, 0)
+			name, err := readSized(client, 0)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -151,8 +151,8 @@ func StartSOCKS5(t testing.TB, user, password string) *Proxy {
 	})
 }
 
-// sized reads a byte that tells a length, behind skip others, and as many bytes.
-func sized(r io.Reader, skip int) ([]byte, error) {
+// readSized skips some bytes, then reads a length byte and that many bytes.
+func readSized(r io.Reader, skip int) ([]byte, error) {
 	head := make([]byte, skip+1)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func sized(r io.Reader, skip int) ([]byte, error) {
 	return b, err
 }
 
-// StartHTTPProxy runs an HTTP proxy that knows CONNECT alone; user is empty where none is asked for.
+// StartHTTPProxy runs an HTTP proxy that supports only CONNECT; an empty user means no login.
 func StartHTTPProxy(t testing.TB, user, password string) *Proxy {
 	return serve(t, func(client net.Conn) (io.ReadWriter, net.Conn, error) { return connect(client, user, password) })
 }
@@ -174,7 +174,7 @@ func StartHTTPSProxy(t testing.TB, certificate tls.Certificate, user, password s
 	})
 }
 
-// connect answers an HTTP proxy's one request.
+// connect handles the CONNECT request.
 func connect(client net.Conn, user, password string) (io.ReadWriter, net.Conn, error) {
 	r := bufio.NewReader(client)
 	req, err := http.ReadRequest(r)

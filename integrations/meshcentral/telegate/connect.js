@@ -1,29 +1,29 @@
-// "Connect Telegram" on MeshCentral's account page: the person opens the bot by a link that belongs to his account, and types here the
-// code that the bot shows there. Both sides are needed, so whoever lures somebody into opening a link, or into typing a code, gets nothing.
+// "Connect Telegram" on MeshCentral's account page: the user opens the bot with a link for their account, and types the code that
+// the bot shows. Both sides are needed, so an attacker gains nothing by tricking a user into opening a link or typing a code.
 'use strict';
 
-const WAIT = 8; // seconds until the page is told that nothing has happened yet; below the time-out of a call
+const WAIT = 8; // seconds of a long poll; shorter than the timeout of a call
 
-// How a code that was typed may turn out otherwise than right.
+// Results of a typed code, except success.
 const RESULTS = {
   not_claimed: 'Open the bot first, and tap Link there: it then shows the code.',
   expired: 'The time is over: a link works for 10 minutes.',
   exhausted: 'Too many wrong codes.',
   denied: 'Somebody has tapped "Not me" in Telegram, so nothing was connected.',
-  canceled: 'This was started anew somewhere else.',
+  canceled: 'This was started again somewhere else.',
   already_used: 'This code has been used already.',
   binding_mismatch: 'This was started in another window.',
 };
 const OPEN = ['pending', 'claimed'];
 
 class Connect {
-  // requests has the HTTP request of each of MeshCentral's web sockets.
+  // requests maps MeshCentral's web sockets to their HTTP requests.
   constructor({ gateway, requests, connected }) {
-    Object.assign(this, { gateway, requests, connected, pause: 1000 * WAIT, links: new WeakMap() }); // links: web socket → what it has begun
+    Object.assign(this, { gateway, requests, connected, pause: 1000 * WAIT, links: new WeakMap() }); // links: web socket → its link
   }
 
-  // serve does what a page asks for, and answers it. What a page sends is whatever its user likes. While a step is being done the same is not begun again: its answer
-  // is for whichever dialog of the page has asked last.
+  // serve handles and answers a page's command. The command is untrusted. While a step runs, serve ignores the same step: the answer
+  // goes to the page's latest dialog.
   async serve(command, session) {
     const { step } = command;
     if (!['bot', 'start', 'follow', 'confirm'].includes(step)) return;
@@ -44,11 +44,11 @@ class Connect {
     try {
       session.ws.send(JSON.stringify({ action: 'plugin', plugin: 'telegate', method: 'answer', serial: state.serial, ...answer }));
     } catch {
-      // the page is gone
+      // the page is closed
     }
   }
 
-  // refused says why a session may not change how its user is reached, by MeshCentral's own rules for that.
+  // refused says why a session may not change its user's messaging handle, by MeshCentral's own rules.
   refused({ ws, user, domain }) {
     const request = this.requests.get(ws), rules = domain.passwordrequirements;
     if (!request) return 'Reload this page, then try again.'; // it is older than the plugin
@@ -58,7 +58,7 @@ class Connect {
     return '';
   }
 
-  // bot names the bot of a domain, empty where there is none.
+  // bot returns the bot of a domain, empty if there is none.
   async bot(command, { domain }) {
     const { domains } = await this.gateway.call('GET', '/v1/domains');
     const own = domains.find((d) => d.id === domain.id);
@@ -79,8 +79,8 @@ class Connect {
     };
   }
 
-  // follow waits until something happens to the link. Nobody can follow a link but the page that has begun it. A gateway that is away
-  // for a moment ends nothing.
+  // follow waits for a change of the link. Only the page that started a link can follow it. A short outage of the gateway does not
+  // end it.
   async follow({ seen }, session, state) {
     const { id } = state;
     if (!id) return { step: 'over', sentence: 'Start again.' };
@@ -103,7 +103,7 @@ class Connect {
     if (!id || typeof code !== 'string') return { step: 'over', sentence: 'Start again.' };
     const { result, attempts_remaining: left } = await this.gateway.call('POST', `/v1/links/${id}/confirm`,
       { code: code.slice(0, 64), session_binding: session.ws.sessionId });
-    if (result === 'verified' || result === 'already_used') { // a call whose answer was lost is made again
+    if (result === 'verified' || result === 'already_used') { // already_used: the call was repeated after a lost answer
       const { link } = await this.gateway.call('GET', '/v1/messaging?' + queryOf(session));
       if (link && link.id === id) {
         this.connected(session, link);
@@ -119,7 +119,7 @@ function queryOf({ user, domain }) { return new URLSearchParams({ domain: domain
 
 function labelOf({ name, handle }) { return name && handle ? `${name} (${handle})` : name || handle || 'your chat'; }
 
-// explained is a problem in words for the person at the page, who can do nothing about the gateway and need not know where it is.
+// explained describes a problem to the user of the page, who cannot fix the gateway and must not learn its address.
 function explained(problem) {
   if (problem.kind === 'needs-bot') return 'There is no bot to open here. Use "Manage messaging" and type your Telegram username.';
   if (problem.kind === 'rate-limited') return `Too many tries; wait ${Math.ceil(problem.retryAfter / 60)} minutes.`;

@@ -1,16 +1,15 @@
-// The calls of telegate's API that the plugin makes. Nothing here throws past a promise, and nothing waits longer than `timeout`.
+// The plugin's calls of telegate's API. Errors only reject promises, and no call takes longer than `timeout`.
 'use strict';
 
 const fs = require('fs');
 const http = require('http');
 const https = require('https');
 
-const TIMEOUT = 10000; // of a whole call, in milliseconds. MeshCentral's dialog for a code waits for it
-const RETRY_AFTER = 1000; // before the second try, where the gateway did not answer the first
+const TIMEOUT = 10000; // of a whole call, in milliseconds. MeshCentral's code dialog waits for it
+const RETRY_AFTER = 1000; // milliseconds before the second try, if the gateway did not answer the first
 const MAX_ANSWER = 64 * 1024;
 
-// Problem is why a call came to nothing: a sentence for people, and for programs the kind of the problem where the gateway
-// answered at all (status 0: it did not).
+// Problem is a failed call: a sentence for people, and the kind of the problem for programs. Status 0: the gateway did not answer.
 class Problem extends Error {
   constructor(message, { status = 0, kind = '', reason = '', retryAfter = 0, messageId = '' } = {}) {
     super(message);
@@ -19,7 +18,7 @@ class Problem extends Error {
 }
 
 class Gateway {
-  // url is http://…, https://… or unix:/path; ca the text of a PEM file for a certificate authority of one's own.
+  // url is http://…, https://… or unix:/path; ca is the text of a PEM file with your own certificate authority.
   constructor({ url, key, ca, timeout = TIMEOUT, retryAfter = RETRY_AFTER }) {
     this.url = url;
     this.timeout = timeout;
@@ -31,15 +30,15 @@ class Gateway {
       this.base = '';
       return;
     }
-    const u = new URL(url); // throws where it is no URL
+    const u = new URL(url); // throws if it is not a URL
     if (u.protocol !== 'http:' && u.protocol !== 'https:') throw new TypeError('not an http, https or unix URL');
     this.client = u.protocol === 'https:' ? https : http;
     this.target = { host: u.hostname.replace(/^\[|\]$/g, ''), port: u.port || undefined, ca };
     this.base = u.pathname.replace(/\/+$/, '');
   }
 
-  // call answers the JSON object of a successful call, null where it has no body, and rejects with a Problem. A call that the gateway
-  // did not answer is made a second time; idempotencyKey lets it know that it is the same.
+  // call returns the JSON object of a successful call, null without a body, and rejects with a Problem. It repeats a call once if the
+  // gateway did not answer; idempotencyKey marks the repetition.
   async call(method, path, body, { wait = 0, idempotencyKey } = {}) {
     const deadline = Date.now() + this.timeout;
     try {
@@ -66,7 +65,7 @@ class Gateway {
         reject(error instanceof Problem ? error : new Problem(
           `telegate does not answer at ${this.url} (${error.code || error.message}); is it running, and is "url" right?`));
       };
-      // A connection of its own for each call: a kept one that the gateway has closed would look like a failure.
+      // A new connection for each call: a reused one that the gateway has closed would look like a failure.
       const request = this.client.request({ ...this.target, method, path: this.base + path, headers, agent: false }, (response) => {
         let size = 0;
         const chunks = [];
@@ -93,14 +92,14 @@ class Gateway {
   }
 }
 
-// answer reads what the gateway has said.
+// answer reads the gateway's answer.
 function answer(response, text) {
   const status = response.statusCode;
   let body = null;
   try {
     if (text !== '') body = JSON.parse(text);
   } catch {
-    // not telegate's words; the status says enough
+    // not an answer of telegate; the status is enough
   }
   if (status >= 200 && status < 300 && (text === '' || body !== null)) return body;
   if (body === null || typeof body.type !== 'string') {
@@ -115,8 +114,8 @@ function answer(response, text) {
   });
 }
 
-// connect makes a Gateway of the table messaging.telegate in MeshCentral's config.json, whose keys MeshCentral has brought to lower
-// case. It throws a sentence for the administrator.
+// connect makes a Gateway from messaging.telegate in MeshCentral's config.json; MeshCentral changes all keys to lower case. It throws
+// a sentence for the administrator.
 function connect(table) {
   const read = (name) => {
     try {

@@ -1,16 +1,16 @@
-// What the plugin adds to MeshCentral's own page, in both of its interfaces: the entry "Connect Telegram" below "Manage messaging", and its
-// dialog. MeshCentral puts the text of this function into the page, so it uses nothing from here. Whatever comes from the server is
-// shown as text, never as markup, and nothing is loaded from elsewhere.
+// The plugin's part of MeshCentral's page, for both of its interfaces: the entry "Connect Telegram" below "Manage messaging", and its
+// dialog. MeshCentral copies the text of this function into the page, so it uses nothing outside itself. It shows all data from the
+// server as text, never as markup, and loads nothing from other servers.
 'use strict';
 
 /* global pluginHandler, meshserver, xxdialogMode, setDialogMode, setModalContent, showModal, QV */
 
-// MeshCentral calls it when its page is ready, and again after a plugin was installed.
+// MeshCentral calls it when its page is ready, and again after a plugin is installed.
 const onWebUIStartupEnd = function () {
   const telegate = pluginHandler.telegate;
   const title = 'Connect Telegram';
-  let serial = 0; // of the dialog that is open, so that a late answer to an earlier one changes nothing
-  let seen = ''; // how the link stood last
+  let serial = 0; // of the open dialog; late answers to earlier dialogs are ignored
+  let seen = ''; // the last status of the link
 
   const make = (name, properties, ...children) => {
     const element = Object.assign(document.createElement(name), properties);
@@ -44,7 +44,7 @@ const onWebUIStartupEnd = function () {
     return false;
   };
 
-  // offer shows the way into the chat, and where the code from there is typed.
+  // offer shows the link to the chat, and the field for the code.
   const offer = (link) => {
     const code = make('input', { id: 'telegateCode', type: 'text', inputMode: 'numeric', autocomplete: 'one-time-code', maxLength: 9, size: 9 });
     const confirm = make('input', { id: 'telegateConfirm', type: 'button', value: 'Connect', disabled: true });
@@ -88,7 +88,7 @@ const onWebUIStartupEnd = function () {
     say(sentence, true);
   };
 
-  // hint stands in MeshCentral's own dialog, which says nothing when a code does not arrive.
+  // hint adds help to MeshCentral's own dialog, which does not say why a code does not arrive.
   const hint = (bot) => {
     const line = find('Hint');
     if (!line || !bot) return;
@@ -103,7 +103,7 @@ const onWebUIStartupEnd = function () {
     switch (message.step) {
       case 'offered': return offer(message);
       case 'followed':
-        if (!find('Code') || message.status === 'verified') return; // the answer to the code tells
+        if (!find('Code') || message.status === 'verified') return; // the answer to the code handles this
         if (message.status !== seen && message.label) say(`${message.label} has opened it. If that is not you, close this and start again.`);
         seen = message.status;
         return ask('follow', { seen });
@@ -127,7 +127,7 @@ const onWebUIStartupEnd = function () {
   }
   telegate.hint = () => ask('bot');
 
-  // The entry goes into MeshCentral's own, which there are two of, and is there whenever that one is.
+  // The entry is part of MeshCentral's two own entries, and visible whenever they are.
   for (const id of ['manageMessaging1', 'manageMessaging2']) {
     const entry = document.getElementById(id);
     if (!entry || entry.querySelector('.telegate')) continue;

@@ -1,5 +1,5 @@
-// What telegate has to be told sooner or later: who has proven a handle, whose handle is gone. Reports go out one after the other, in
-// their order, and wait on disk while the gateway is away.
+// Reports to telegate: a user has proven a handle, or a handle was removed. Reports are sent one by one, in order, and wait on disk
+// while the gateway does not answer.
 'use strict';
 
 const fs = require('fs');
@@ -9,19 +9,19 @@ const LIFETIME = 7 * 24 * 3600 * 1000;
 const MOST = 10000;
 
 class Reports {
-  // file keeps what is not told yet: ids of users and messages and handles, nothing secret. drop hears of a report that is given up.
+  // file stores the waiting reports: ids of users and messages, and handles; no secrets. drop gets each report that is given up.
   constructor({ gateway, file, drop, pause = FIRST_PAUSE }) {
     Object.assign(this, { gateway, file, drop, firstPause: pause, pause, waiting: [], busy: false, timer: null, stopped: false });
     try {
       const kept = JSON.parse(fs.readFileSync(file, 'utf8'));
       if (Array.isArray(kept)) this.waiting = kept;
     } catch {
-      // there is none, or it was cut short; both mean that nothing waits
+      // the file is missing or cut off: nothing waits
     }
     if (this.waiting.length) this.run();
   }
 
-  // add hands over a call; it is given up after `lifetime` milliseconds. about is the user it concerns.
+  // add queues a call; after `lifetime` milliseconds it is given up. about is the id of its user.
   add({ method, path, body, about, lifetime = LIFETIME }) {
     if (this.waiting.length >= MOST) return this.drop({ method, path, body, about }, new Error('too many reports are waiting'));
     this.waiting.push({ method, path, body, about, until: Date.now() + lifetime });
@@ -41,7 +41,7 @@ class Reports {
         } catch (error) {
           problem = error;
         }
-        if (this.stopped) return; // the file is the successor's, who makes this report again
+        if (this.stopped) return; // the file now belongs to the successor, which repeats this report
         if (problem && again(problem) && Date.now() < report.until) {
           this.later(problem.retryAfter * 1000);
           return;
@@ -51,7 +51,7 @@ class Reports {
         this.save();
         if (problem && !(report.method === 'DELETE' && problem.status === 404)) this.drop(report, problem);
       }
-    } catch (error) { // whoever hears of a dropped report; nobody waits for this function, and MeshCentral must not end by it
+    } catch (error) { // from drop; nobody awaits this function, and a rejection would end MeshCentral
       console.log('telegate:', error);
     } finally {
       this.busy = false;
@@ -75,7 +75,7 @@ class Reports {
     }
   }
 
-  // stop leaves what waits to whoever reads the file next.
+  // stop leaves the waiting reports to the next reader of the file.
   stop() {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -83,7 +83,7 @@ class Reports {
   }
 }
 
-// again tells whether the same report may be taken later: the gateway is away, hurried, out of order, or does not know the key yet.
+// again reports whether a retry can succeed: the gateway does not answer, limits the rate, fails, or does not know the key yet.
 function again(problem) {
   return problem.status === 0 || problem.status === 401 || problem.status === 403 || problem.status === 429 || problem.status >= 500 ||
     problem.reason === 'not_delivered' || problem.kind === 'idempotency-in-flight';

@@ -1,8 +1,8 @@
 // MeshCentral's plugin for telegate: "Telegram" appears as a messaging service everywhere in MeshCentral, and telegate delivers.
 //
-// MeshCentral makes and checks its codes itself and knows a person by the handle he typed. telegate knows him by the number of the
-// chat that has proven to be his. So what MeshCentral sends to a handle goes out by user here, and telegate is told who has
-// proven which handle. Nothing in this file may throw into MeshCentral or make it wait.
+// MeshCentral makes and checks its codes itself and identifies a user by the handle they typed. telegate identifies a user by the id
+// of their proven chat. So the plugin sends a message for a handle to the user, and tells telegate who has proven which handle.
+// Nothing in this file may throw into MeshCentral or block it.
 'use strict';
 
 const crypto = require('crypto');
@@ -12,13 +12,13 @@ const { connect, Problem } = require('./gateway.js');
 const { onWebUIStartupEnd } = require('./page.js');
 const { Reports } = require('./reports.js');
 
-const TELEGRAM = 1; // in the mask of services that MeshCentral's pages read
+const TELEGRAM = 1; // Telegram's bit in MeshCentral's mask of services
 const PREFIX = 'telegram:';
-const WAIT = 5; // seconds until the sender is told that a message is on its way, if Telegram has not taken it before
-const PROOF_LIFETIME = 15 * 60 * 1000; // a code proves nothing after that
-const RETRY_USERS = 5000; // milliseconds until MeshCentral's database is asked again for its users
+const WAIT = 5; // seconds to wait for Telegram to accept a message; after that the sender learns that it is on its way
+const PROOF_LIFETIME = 15 * 60 * 1000; // how long a code proves a handle
+const RETRY_USERS = 5000; // milliseconds before the next try to read MeshCentral's users
 
-// What MeshCentral sends, by the function that sends it. The lifetimes are those of its codes, in seconds.
+// MeshCentral's messages, by the function that sends them. ttl is the lifetime of its codes in seconds.
 const KINDS = {
   verification: { lane: 'code', purpose: 'link', ttl: 120 },
   login: { lane: 'code', purpose: 'login', ttl: 300 },
@@ -29,14 +29,14 @@ const KINDS = {
 class Plugin {
   constructor(server) {
     this.server = server;
-    this.sending = null; // what MeshCentral is sending right now: its calls are synchronous down to telegramClient.sendMessage
-    this.handles = new Map(); // user id → Telegram handle, as last seen
-    this.held = []; // what happens before the handles are read from the database; null once they are
-    this.proofs = new Map(); // "domain handle code" → the message that carried it
-    this.confirming = ''; // the code that was typed to prove a handle; its event follows in the same turn
-    this.firstCodes = new Map(); // user id → the code that proves his handle when he signs in with it
-    this.elsewhere = false; // what is being told right now has happened on another server
-    this.connecting = ''; // who has just been connected by the bot; his event follows in the same turn
+    this.sending = null; // the current message of MeshCentral: its calls are synchronous down to telegramClient.sendMessage
+    this.handles = new Map(); // user id → last known Telegram handle
+    this.held = []; // events that arrive before the handles are read from the database; null afterwards
+    this.proofs = new Map(); // "domain handle code" → the message with this code
+    this.confirming = ''; // the code typed to prove a handle; its event follows in the same turn
+    this.firstCodes = new Map(); // user id → the code that proves the handle when the user signs in with it
+    this.elsewhere = false; // the current event happened on another server
+    this.connecting = ''; // the user just connected by the bot; the event follows in the same turn
   }
 
   start() {
@@ -66,8 +66,8 @@ class Plugin {
     this.probe();
   }
 
-  // readHandles reads from the database which handles there are. MeshCentral reads its users at the same time and has none in memory when
-  // it starts a plugin. An account without a known handle would look as if it had just been given one, and its link would be removed.
+  // readHandles reads all handles from the database. MeshCentral has no users in memory when it starts a plugin, because it reads them
+  // at the same time. Without this, an existing handle would look like a new one, and its link would be removed.
   readHandles() {
     const { db } = this.server;
     db.GetAllType('user', (error, users) => {
@@ -83,7 +83,7 @@ class Plugin {
     });
   }
 
-  // attach puts the client on the messaging server. A second start, after an update on the Plugins page, takes the place of the first.
+  // attach sets the client of the messaging server. A second start, after an update on the Plugins page, replaces the first.
   attach(msgserver) {
     const first = !msgserver.telegate;
     if (!first) {
@@ -113,14 +113,14 @@ class Plugin {
     const across = () => Boolean((this.server.config.settings || {}).managecrossdomain);
     during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name, across: across() }));
     during('sendMessage', (to, text, domain) => ({ kind: 'direct', domain: idOf(domain), across: across() }));
-    // The event of a proven handle does not say with which code. MeshCentral has it in a cookie that it opens just before.
+    // The event of a proven handle does not contain the code. MeshCentral decodes a cookie with it just before.
     const { decodeCookie } = this.server;
     this.server.decodeCookie = function (...args) {
       const cookie = decodeCookie.apply(this, args);
       if (cookie && cookie.a === 'verifyMessaging') msgserver.telegate.confirming = cookie.c;
       return cookie;
     };
-    // Peered servers pass their events on to each other. Whoever made a change reports it; the others only look.
+    // Peered servers forward their events to each other. Only the server that made a change reports it.
     const { DispatchEvent } = this.server;
     this.server.DispatchEvent = function (ids, source, event, fromPeer) {
       const plugin = msgserver.telegate, before = plugin.elsewhere;
@@ -131,7 +131,7 @@ class Plugin {
         plugin.elsewhere = before;
       }
     };
-    // What a page asks of a plugin comes without the request, which says whether the session may change its account.
+    // A page's command reaches the plugin without the HTTP request, which is needed to check the session's rights.
     const requests = msgserver.telegateRequests = new WeakMap(), handler = this.server.webserver.meshUserHandler;
     const { CreateMeshUser } = handler;
     handler.CreateMeshUser = function (parent, db, ws, req, ...more) {
@@ -140,12 +140,12 @@ class Plugin {
     };
   }
 
-  // probe says in MeshCentral's log and on its page of warnings whether the gateway can be worked with.
+  // probe reports in MeshCentral's log and warnings whether the gateway works.
   async probe() {
     try {
       const { domains } = await this.gateway.call('GET', '/v1/domains');
       const known = new Set(domains.map((d) => d.id));
-      const own = Object.entries(this.server.config.domains || {}).filter(([, d]) => !d.share); // the others only share a folder
+      const own = Object.entries(this.server.config.domains || {}).filter(([, d]) => !d.share); // the others only share a folder and have no users
       const missing = own.map(([id]) => id).filter((id) => !known.has(id));
       if (missing.length) this.warn(`telegate does not know, or the key may not use: ${missing.map((id) => `domain "${id}"`).join(', ')}`);
       const states = [...new Set(domains.map((d) => `${d.bot || 'a bot without a name yet'} is ${d.state || 'not there'}`))];
@@ -155,7 +155,7 @@ class Plugin {
     }
   }
 
-  // send is MeshCentral's way out to Telegram. It rejects with a string: MeshCentral shows an administrator nothing else.
+  // send sends MeshCentral's messages to Telegram. It rejects with a string: MeshCentral shows an administrator only strings.
   async send(to, text) {
     const about = this.sending || { kind: 'direct', domain: '', across: true };
     let user;
@@ -164,7 +164,7 @@ class Plugin {
       await this.deliver(about, user, to, text);
     } catch (problem) {
       const sentence = plain(problem.message);
-      if (about.kind !== 'direct') this.tell(about, user, to, sentence); // MeshCentral itself drops what these come to
+      if (about.kind !== 'direct') this.tell(about, user, to, sentence); // MeshCentral ignores the result of these
       throw sentence; // eslint-disable-line no-throw-literal
     }
   }
@@ -179,15 +179,15 @@ class Plugin {
     } catch (problem) {
       if (problem.kind !== 'recipient-unknown') throw problem;
       if (about.kind === 'notice') throw new Problem('this handle has not been proven to telegate; signing in with a code, or registering it again, does that.');
-      // MeshCentral has a handle for him that telegate has no proof of: it is older than telegate, or an administrator has set it.
-      // A code that he signs in with is the proof.
+      // telegate has no proof of this handle: it is older than telegate, or an administrator has set it. Signing in with a code is
+      // the proof.
       if (about.kind === 'direct') return void await this.message({ ...message, to });
       await this.code({ ...message, to, purpose: 'link' }, (id) => this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME }));
     }
   }
 
-  // code sends a code that proves a handle, and passes on the id of its message. That is known before the message is there where the
-  // person has not pressed Start: he gets the code if he does so in time, so it can still prove something.
+  // code sends a code that proves a handle, and calls known with the id of its message. If the user has not pressed Start yet, the id
+  // is known before the message is sent: the user gets the code after Start, so it can still prove the handle.
   async code(body, known) {
     try {
       known(await this.message(body));
@@ -197,7 +197,7 @@ class Plugin {
     }
   }
 
-  // message hands a message over and answers its id once Telegram has it, or after a while in which it has not failed.
+  // message sends a message and returns its id when Telegram has accepted it, or after WAIT seconds without a failure.
   async message(body) {
     const idempotencyKey = crypto.randomUUID();
     const accepted = await this.gateway.call('POST', '/v1/messages', body, { wait: WAIT, idempotencyKey });
@@ -214,7 +214,7 @@ class Plugin {
     this.proofs.set(proofKey(domain, to, code), { id, until: now + PROOF_LIFETIME });
   }
 
-  // HandleEvent hears of everything that happens in MeshCentral.
+  // HandleEvent gets all events of MeshCentral.
   HandleEvent(source, event) {
     if (this.retired || typeof event !== 'object' || event === null) return;
     const act = this.actionOf(source, event);
@@ -223,11 +223,11 @@ class Plugin {
     else this.guard(act);
   }
 
-  // actionOf answers what is to be done about an event. It may be done later, so all that holds in this turn alone is read here.
+  // actionOf returns the action for an event. It may run later, so actionOf reads everything that is only valid in this turn.
   actionOf(source, event) {
     const { elsewhere, connecting, confirming } = this;
     switch (event.action) {
-      case 'accountchange': { // which a database that servers share tells all of them, besides
+      case 'accountchange': { // a shared database also sends it to all servers
         const userid = event.account && event.account._id, proven = event.msgid === 156;
         const others = elsewhere || source === this.server.db || userid === connecting;
         return () => this.changed(userid, { proven, others, code: confirming });
@@ -245,8 +245,8 @@ class Plugin {
     }
   }
 
-  // changed compares a user's handle with the last that was seen. `proven` (event 156) says that the user has just typed `code` for it;
-  // `others` that telegate hears of this change from another server or by another way.
+  // changed compares a user's handle with the last known one. `proven` (event 156): the user has just typed `code` for it. `others`:
+  // another server, or other code here, reports this change to telegate.
   changed(userid, { proven, others, code }) {
     const user = this.server.webserver.users[userid];
     if (!user) return;
@@ -264,11 +264,11 @@ class Plugin {
     const key = proofKey(user.domain, handle, code), proof = this.proofs.get(key);
     this.proofs.delete(key);
     if (proof) this.link(user, handle, proof.id);
-    else console.log(`telegate: ${user._id} has proven a handle with a code that was not sent from here; the next code he signs in with links him.`);
+    else console.log(`telegate: ${user._id} has proven a handle with a code that this server did not send; the next sign-in with a code links the user.`);
   }
 
-  // connected gives MeshCentral the handle of somebody whom telegate has just linked by the bot, in the way MeshCentral itself does
-  // with one that was proven. It is a label: everything goes out by user. An account without a username gets one that no username is.
+  // connected sets MeshCentral's handle of a user whom telegate has just linked by the bot, as MeshCentral does for a proven handle. It
+  // is only a label: messages are sent by user. A Telegram account without a username gets a handle that cannot be a username.
   connected(session, link) {
     const { webserver, db } = this.server, user = webserver.users[session.user._id] || session.user;
     user.msghandle = PREFIX + (link.handle || `@${plain(link.name).slice(0, 64)} (no username, ${user.name})`);
@@ -291,8 +291,8 @@ class Plugin {
     if (first && user && first.until > Date.now() && PREFIX + first.to === user.msghandle) this.link(user, first.to, first.id);
   }
 
-  // removed always has the link removed. An account may be linked without a handle here, and a new account of the same name must never
-  // find the link of the one before it.
+  // removed always removes the link. An account can be linked without a handle here, and a new account with the same name must not
+  // get the old account's link.
   removed(userid, elsewhere) {
     if (typeof userid !== 'string') return;
     this.handles.delete(userid);
@@ -315,10 +315,10 @@ class Plugin {
     this.reports.add({ method: 'DELETE', path: '/v1/messaging?' + query, about: userid });
   }
 
-  // userOf finds whom MeshCentral means by a handle; nobody where a code has yet to prove it. Several accounts may have the same one, after
-  // it has changed hands above all. A code tells them apart, and a notice says the name; a message that could be for either is for nobody.
-  // `across` says that the domain may not be the addressee's: that of a message is the administrator's, and that of a help request the
-  // device's, which are others where administrators may manage other domains.
+  // userOf finds the user of a handle; undefined for a code that is still to prove it. Several accounts can have the same handle, mostly
+  // after it has changed its owner. A code identifies the account, and a notice contains the name; an ambiguous message is not sent.
+  // `across`: the domain may not be the recipient's. For a message it is the administrator's domain, for a help request the device's,
+  // and administrators may manage other domains.
   userOf(about, to) {
     if (about.kind === 'verification') return undefined;
     const named = this.users().filter((u) => u.msghandle === PREFIX + to && (about.kind !== 'notice' || u.name === about.name));
@@ -327,14 +327,14 @@ class Plugin {
     const same = here.length && !about.across ? here : named;
     if (same.length > 1) {
       throw new Problem(`${same.length} accounts have this handle, and MeshCentral does not say which is meant, so nothing was sent. `
-        + 'Give them handles of their own, or write from the console of telegate.');
+        + 'Give each its own handle, or write from telegate\'s console.');
     }
     return same[0];
   }
 
   users() { return Object.values((this.server.webserver && this.server.webserver.users) || {}); }
 
-  // tell puts what went wrong where an administrator looks: MeshCentral's pages say that a code was sent whatever became of it.
+  // tell reports a failure as an event for administrators: MeshCentral's pages always say that the code was sent.
   tell(about, user, to, sentence) {
     const what = about.kind === 'notice' ? 'A notice' : 'A code';
     this.event(user, (user || about).domain, `${what} for ${to} was not delivered: ${sentence}`);
@@ -361,12 +361,12 @@ class Plugin {
   }
 }
 
-// handleOf is a user's Telegram handle as MeshCentral has it, "@alice"; empty where he has none, or one of another service.
+// handleOf is a user's Telegram handle in MeshCentral, "@alice"; empty if there is none, or one of another service.
 function handleOf(user) {
   return typeof user.msghandle === 'string' && user.msghandle.startsWith(PREFIX) ? user.msghandle.slice(PREFIX.length) : '';
 }
 
-// nameOf makes the same of "@alice", "@@Alice" and "@https://t.me/alice".
+// nameOf normalizes a handle: "@alice", "@@Alice" and "@https://t.me/alice" are equal.
 function nameOf(handle) {
   return handle.trim().toLowerCase().replace(/^@+/, '').replace(/^(https?:\/\/)?(www\.)?(t|telegram)\.me\//, '').replace(/^@+|\/+$/g, '');
 }
@@ -375,7 +375,7 @@ function proofKey(domain, handle, code) { return [domain, nameOf(handle), code].
 
 function idOf(domain) { return (domain && typeof domain.id === 'string') ? domain.id : ''; }
 
-// plain keeps a sentence to one line that no page takes for markup.
+// plain makes a sentence one line without markup.
 function plain(sentence) { return String(sentence).replace(/[<>]/g, '').replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 500); }
 
 module.exports.telegate = function (pluginHandler) {
@@ -384,7 +384,7 @@ module.exports.telegate = function (pluginHandler) {
     exports: ['onWebUIStartupEnd'],
     onWebUIStartupEnd,
     plugin,
-    // serveraction is what the page of "Connect Telegram" calls. Devices reach plugins too, through their agents, and have no user.
+    // serveraction handles the commands of "Connect Telegram". Devices can call it too, through their agents; they have no user.
     serveraction(command, session) {
       const { msgserver } = pluginHandler.parent;
       if (!msgserver || !msgserver.telegate || !session || !session.ws || !session.user) return;

@@ -197,6 +197,9 @@ func TestRefusalsArePrunedLongBeforeTheAudit(t *testing.T) {
 
 // Whatever is asked for, a list is what a look at each message would give, page by page.
 func TestListIsWhatALookAtEachMessageGives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: random queries")
+	}
 	d, _ := openFiles(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }

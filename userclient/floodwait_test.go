@@ -125,7 +125,7 @@ func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
 	}
 	c.stop()
 	connections := r.tel.Calls("help.getConfig")
-	again := newRecord()
+	again := newTestLog()
 	c = r.start(func(o *userclient.Options) { bot(o); o.Logger = again.logger() })
 	again.await(t, "state=flood_wait")
 	if s := c.Status(); s.State != userclient.StateFloodWait {
@@ -142,7 +142,7 @@ func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
 // A wait at the very first call of a connection is honoured too: the library alone would go on calling.
 func TestAFloodWaitAtConnectingIsHonoured(t *testing.T) {
 	r := newRig(t)
-	session := r.signIn(carol).Encode()
+	session := r.session(carol).Encode()
 	c := r.start(func(o *userclient.Options) { o.Session = session })
 	await(t, c.connected)
 	c.stop()

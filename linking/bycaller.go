@@ -13,21 +13,21 @@ import (
 	"telegate/internal/secret"
 )
 
-// VouchWindow is how old a code may be that a caller vouches for: it lives 10 minutes at most, and the caller's word may be late
-// because telegate was not there to take it.
-const VouchWindow = 15 * time.Minute
+// CallerCodeMaxAge is how old the caller's code may be: it is valid for 10 minutes at most, and the call may be late
+// because telegate was down.
+const CallerCodeMaxAge = 15 * time.Minute
 
-// VouchRequest links a user on the word of a caller that makes and checks its codes itself: it has sent one to a handle, and the
-// person who is signed in as the user has typed it on the caller's page.
-type VouchRequest struct {
+// CallerLinkRequest links a user for a caller that makes and checks its own codes: it has sent a code to a handle, and the
+// signed-in user has typed it on the caller's page.
+type CallerLinkRequest struct {
 	Domain, User string
 	DisplayName  string
 	Locale       string
-	Handle       string // as the code was sent to it: a username, or a numeric chat id
+	Handle       string // as in the message with the code: a username, or a numeric chat id
 	MessageID    string // of the code
 }
 
-// Code is a code that a caller has sent with a purpose, as it stands in the outbox.
+// Code is a code that a caller has sent, as in the outbox.
 type Code struct {
 	Domain        string
 	BotID, ChatID int64
@@ -36,39 +36,39 @@ type Code struct {
 	Created       time.Time
 }
 
-// ProofReason is why a caller's word is not taken.
+// ProofReason is why a caller's code is rejected.
 type ProofReason string
 
 const (
 	ProofUnknown      ProofReason = "unknown_message" // no such message in this domain
 	ProofNotALinkCode ProofReason = "not_a_link_code"
-	ProofNotDelivered ProofReason = "not_delivered" // yet, perhaps
+	ProofNotDelivered ProofReason = "not_delivered" // perhaps not yet
 	ProofTooOld       ProofReason = "too_old"
-	ProofOtherHandle  ProofReason = "other_handle" // the code went to another chat than the handle's
-	ProofNotPrivate   ProofReason = "not_private"  // a group belongs to nobody
-	ProofUsed         ProofReason = "used"         // it has linked somebody else
+	ProofOtherHandle  ProofReason = "other_handle" // the code went to another chat
+	ProofNotPrivate   ProofReason = "not_private"  // a group belongs to no single user
+	ProofUsed         ProofReason = "used"         // it has linked another user
 )
 
-// ProofError says that a caller's word is not taken.
+// ProofError: the caller's code is rejected.
 type ProofError struct{ Reason ProofReason }
 
 func (e *ProofError) Error() string { return "the code proves nothing: " + string(e.Reason) }
 
-// Vouch links the user to the chat which the code reached. A name that passes to somebody else later changes nothing about that: what is
-// kept is the number. Each code links once; the same call again answers the link it has made. The chat is told and can undo it.
-// Errors: ErrUnknownDomain, delivery.ErrUsername, *ProofError.
+// LinkByCaller links the user to the chat that the code reached. The link keeps the numeric chat id, so a later change of
+// the username does not matter. Each code links once; the same call again returns the same link. The chat is told and can
+// undo it. Errors: ErrUnknownDomain, delivery.ErrUsername, *ProofError.
 //
-// NIST SP 800-63B-4 §4.1.2.2 wants more than the 20 bits of a 6-digit code where the code alone names the account. Here it names
-// nothing: the user is signed in at the caller, and the chat is found by the message.
-func (s *Service) Vouch(ctx context.Context, r VouchRequest) (Link, error) {
+// NIST SP 800-63B-4 §4.1.2.2 wants more than the 20 bits of a 6-digit code if the code alone identifies the account. Here
+// it does not: the user is signed in at the caller, and the message identifies the chat.
+func (s *Service) LinkByCaller(ctx context.Context, r CallerLinkRequest) (Link, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Link{}, ErrUnknownDomain
 	}
 	l := s.newLink(StartRequest{Domain: r.Domain, User: r.User, DisplayName: r.DisplayName, Locale: r.Locale}, ByCaller)
 	l.Expires = l.Created
-	l.TokenHash = secret.Hash("message:" + r.MessageID) // unique, so that one code links once; no start token begins like that
+	l.TokenHash = secret.Hash("message:" + r.MessageID) // unique, so that one code links once; no start token begins like this
 	err := s.store.UpdateLinks(ctx, func(tx Tx) error {
-		earlier, used, err := absent(tx.LinkByToken(l.TokenHash))
+		earlier, used, err := ignoreNotFound(tx.LinkByToken(l.TokenHash))
 		switch {
 		case err != nil:
 			return err
@@ -78,7 +78,7 @@ func (s *Service) Vouch(ctx context.Context, r VouchRequest) (Link, error) {
 		case used && earlier.Domain == r.Domain:
 			return &ProofError{ProofUsed}
 		}
-		if l.ChatID, err = s.reached(tx, r, l.BotID); err != nil {
+		if l.ChatID, err = s.codeChat(tx, r, l.BotID); err != nil {
 			return err
 		}
 		if l.Chat, err = tx.Chat(l.BotID, l.ChatID); err != nil {
@@ -101,7 +101,7 @@ func (s *Service) Vouch(ctx context.Context, r VouchRequest) (Link, error) {
 	})
 	var refused *ProofError
 	if errors.As(err, &refused) {
-		s.log.WarnContext(ctx, "a caller vouched for a code that proves nothing", "domain", r.Domain, "reason", refused.Reason)
+		s.log.WarnContext(ctx, "a caller's code was rejected", "domain", r.Domain, "reason", refused.Reason)
 	}
 	if err != nil {
 		return Link{}, fmt.Errorf("link on the caller's word: %w", err)
@@ -109,9 +109,9 @@ func (s *Service) Vouch(ctx context.Context, r VouchRequest) (Link, error) {
 	return l, nil
 }
 
-// reached finds the chat that the code has reached, if the code proves it to be the handle's.
-func (s *Service) reached(tx Tx, r VouchRequest, botID int64) (chatID int64, err error) {
-	code, found, err := absent(tx.Code(r.MessageID))
+// codeChat finds the chat that the code reached, if it is the chat of the handle.
+func (s *Service) codeChat(tx Tx, r CallerLinkRequest, botID int64) (chatID int64, err error) {
+	code, found, err := ignoreNotFound(tx.Code(r.MessageID))
 	switch {
 	case err != nil:
 		return 0, err
@@ -119,7 +119,7 @@ func (s *Service) reached(tx Tx, r VouchRequest, botID int64) (chatID int64, err
 		return 0, &ProofError{ProofUnknown}
 	case code.Purpose != "link":
 		return 0, &ProofError{ProofNotALinkCode}
-	case s.now().Sub(code.Created) > VouchWindow:
+	case s.now().Sub(code.Created) > CallerCodeMaxAge:
 		return 0, &ProofError{ProofTooOld}
 	case !code.Delivered:
 		return 0, &ProofError{ProofNotDelivered}
@@ -131,7 +131,7 @@ func (s *Service) reached(tx Tx, r VouchRequest, botID int64) (chatID int64, err
 		if err != nil {
 			return 0, err
 		}
-		if chatID, _, err = absent(tx.HandleChat(r.Domain, name)); err != nil {
+		if chatID, _, err = ignoreNotFound(tx.HandleChat(r.Domain, name)); err != nil {
 			return 0, err
 		}
 	}

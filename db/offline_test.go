@@ -16,21 +16,21 @@ import (
 // A database that nobody has open can be looked into, and nothing of it changes; one that is open cannot.
 func TestADatabaseIsLookedIntoWithoutAChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "telegate.db")
-	if _, err := db.OpenIdle(t.Context(), path, path+".key"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := db.OpenOffline(t.Context(), path, path+".key"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("one that is not there: %v", err)
 	}
 	d := dbtest.OpenAt(t, path, time.Now, nil)
 	if err := d.SaveSession(t.Context(), "user", []byte("login")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.OpenIdle(t.Context(), path, path+".key"); !errors.Is(err, db.ErrInUse) {
+	if _, err := db.OpenOffline(t.Context(), path, path+".key"); !errors.Is(err, db.ErrInUse) {
 		t.Errorf("one that is open: %v", err)
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	before := contents(t, path)
-	idle, err := db.OpenIdle(t.Context(), path, path+".key")
+	idle, err := db.OpenOffline(t.Context(), path, path+".key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestADatabaseIsLookedIntoWithoutAChange(t *testing.T) {
 func TestAnOldDatabaseIsLookedIntoWithoutAChange(t *testing.T) {
 	path := restore(t, "testdata/schema_v1.sql")
 	before := contents(t, path)
-	idle, err := db.OpenIdle(t.Context(), path, path+".key")
+	idle, err := db.OpenOffline(t.Context(), path, path+".key")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,6 +99,9 @@ func TestFullDiskInASharedCommit(t *testing.T) {
 
 // Somebody else holds the file for longer than we wait: writing says so, reading goes on, and it passes.
 func TestLockedDatabaseIsNamedAndPasses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: waits for a lock")
+	}
 	t.Parallel()
 	path := t.TempDir() + "/telegate.db"
 	d := dbtest.OpenAt(t, path, time.Now, nil)

@@ -16,73 +16,73 @@ import (
 
 const (
 	botLogin = "auth.importBotAuthorization"
-	// loginPause: a bot whose login does not last that long is not signed in again.
+	// loginPause: a bot is not signed in again within this time.
 	loginPause = time.Hour
 )
 
-// errAnew ends a life so that the next begins with a fresh key.
-var errAnew = errors.New("sign in with a fresh key")
+// errNewKey ends a run, so that the next one starts with a new key.
+var errNewKey = errors.New("sign in with a fresh key")
 
-// errOwner: the session is somebody else's.
-var errOwner = errors.New("the session belongs to another account")
+// errOtherAccount: the session belongs to another account.
+var errOtherAccount = errors.New("the session belongs to another account")
 
-// errEmpty: there is nothing to sign in with.
-var errEmpty = errors.New("no session")
+// errNotSignedIn: there is no session to use.
+var errNotSignedIn = errors.New("no session")
 
-// signOn asks Telegram whose the session is. A bot whose session is not signed in yet, or no more, is signed in: the call
-// that Telegram limits most, so it is made only when asking has shown that it must be (F1).
-func (c *Client) signOn(ctx context.Context, library *telegram.Client) (Person, error) {
+// authenticate asks Telegram who the session belongs to. If a bot's session is not signed in, it signs the bot in. Telegram
+// limits that call most, so authenticate always asks first (F1).
+func (c *Client) authenticate(ctx context.Context, library *telegram.Client) (Person, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	user, err := library.Self(ctx)
 	if isUnauthorized(err) && c.bot != 0 && !tgerr.Is(err, "AUTH_KEY_DUPLICATED") {
-		switch c.kept.record.Owner {
-		case 0: // a fresh key
-			if c.o.Now().Sub(c.login) < loginPause {
+		switch c.session.stored.Owner {
+		case 0: // a new key
+			if c.o.Now().Sub(c.lastLogin) < loginPause {
 				return Person{}, err
 			}
 			if _, err = library.Auth().Bot(ctx, c.o.BotToken); err == nil {
-				c.login = c.o.Now()
+				c.lastLogin = c.o.Now()
 				user, err = library.Self(ctx)
 			}
 		default:
-			if err := c.o.Store.Forget(ctx, c.name); err != nil {
+			if err := c.o.Store.DeleteSession(ctx, c.name); err != nil {
 				return Person{}, storeError{err}
 			}
-			return Person{}, errAnew
+			return Person{}, errNewKey
 		}
 	}
 	if err != nil {
 		return Person{}, err
 	}
-	me := person(user)
-	if owner := c.kept.record.Owner; c.bot != 0 && me.ID != c.bot || c.bot == 0 && (me.Bot || owner != 0 && me.ID != owner) {
-		return Person{}, errOwner
+	me := personOf(user)
+	if owner := c.session.stored.Owner; c.bot != 0 && me.ID != c.bot || c.bot == 0 && (me.Bot || owner != 0 && me.ID != owner) {
+		return Person{}, errOtherAccount
 	}
-	c.kept.prove(ctx, me.ID, library.Config().ThisDC)
+	c.session.save(ctx, me.ID, library.Config().ThisDC)
 	return me, nil
 }
 
-func person(u *tg.User) Person {
+func personOf(u *tg.User) Person {
 	return Person{ID: u.ID, Username: u.Username, Name: strings.TrimSpace(u.FirstName + " " + u.LastName), Bot: u.Bot}
 }
 
-// storeError: the database was in the way.
+// storeError is an error of the database.
 type storeError struct{ error }
 
 func (e storeError) Unwrap() error { return e.error }
 
-// isAnswer tells whether Telegram itself has answered with the error.
+// isAnswer reports whether the error is an answer of Telegram.
 func isAnswer(err error) bool {
 	var flood *floodError
 	_, ok := tgerr.As(err)
-	return ok || errors.As(err, &flood) || errors.Is(err, errAnew) || errors.Is(err, errOwner)
+	return ok || errors.As(err, &flood) || errors.Is(err, errNewKey) || errors.Is(err, errOtherAccount)
 }
 
 func isUnauthorized(err error) bool { return tgerr.IsCode(err, 401) }
 
-// lineDetail says in words why there is no connection.
-func lineDetail(err error) string {
+// connectionDetail describes why there is no connection.
+func connectionDetail(err error) string {
 	var store storeError
 	switch _, answered := tgerr.As(err); {
 	case errors.As(err, &store):
@@ -96,12 +96,12 @@ func lineDetail(err error) string {
 	}
 }
 
-// final tells whether an error can be mended only by a person, and how.
+// final reports whether only a person can fix the error, and how.
 func (c *Client) final(err error) (state State, detail string, final bool) {
 	switch {
-	case errors.Is(err, errEmpty):
+	case errors.Is(err, errNotSignedIn):
 		return StateSignedOut, sayNoSession, true
-	case errors.Is(err, errOwner):
+	case errors.Is(err, errOtherAccount):
 		return StateSignedOut, sayOther, true
 	}
 	return finalAnswer(err, c.bot != 0)

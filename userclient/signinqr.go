@@ -12,16 +12,16 @@ import (
 	"github.com/gotd/td/tgerr"
 )
 
-// qrTime is how long a QR code is shown where Telegram's clock and ours disagree; Telegram's codes last 30 s.
+// qrTime is how long a QR code is shown if Telegram's clock and ours differ; Telegram's codes last 30 s.
 const qrTime = 25 * time.Second
 
-// QR starts signing in by a QR code, which a device of the account scans (Settings, Devices, Link desktop device).
+// QR starts signing in with a QR code, which a device of the account scans (Settings, Devices, Link desktop device).
 func (s *SignIn) QR(ctx context.Context) (Step, error) {
 	return s.run(ctx, []Want{WantPhone, WantScan}, s.showQR)
 }
 
-// Scanned waits until the QR code has been scanned, and answers with what comes next; or with a fresh code when it has
-// expired. When ctx ends first, nothing is lost: the step stays, and SignIn.Phone may be called instead.
+// Scanned waits until the QR code is scanned and returns the next step, or a new code if it expires first. If ctx ends first,
+// the step stays, and SignIn.Phone may be called instead.
 func (s *SignIn) Scanned(caller context.Context) (Step, error) {
 	return s.run(caller, []Want{WantScan}, func(ctx context.Context) (Step, error) {
 		timer := time.NewTimer(time.Until(s.step.Expires))
@@ -29,8 +29,8 @@ func (s *SignIn) Scanned(caller context.Context) (Step, error) {
 		select {
 		case <-s.scanned:
 		case <-timer.C:
-		case <-s.v.ctx.Done():
-			return Step{}, s.v.ctx.Err()
+		case <-s.conn.ctx.Done():
+			return Step{}, s.conn.ctx.Err()
 		case <-caller.Done():
 			return s.step, nil
 		}
@@ -38,12 +38,12 @@ func (s *SignIn) Scanned(caller context.Context) (Step, error) {
 	})
 }
 
-// showQR asks for a QR code. Once the last has been scanned, Telegram answers with the login instead.
+// showQR asks for a QR code. If the last one was scanned, Telegram answers with the login instead.
 func (s *SignIn) showQR(ctx context.Context) (Step, error) {
-	api := s.v.library.API()
+	api := s.conn.library.API()
 	token, err := api.AuthExportLoginToken(ctx, &tg.AuthExportLoginTokenRequest{APIID: s.app.ID, APIHash: s.app.Hash})
 	if move, ok := token.(*tg.AuthLoginTokenMigrateTo); ok && err == nil {
-		if err = s.v.library.MigrateTo(ctx, move.DCID); err == nil { // the account lives in another data centre
+		if err = s.conn.library.MigrateTo(ctx, move.DCID); err == nil { // the account lives in another data centre
 			token, err = api.AuthImportLoginToken(ctx, move.Token)
 		}
 	}
@@ -61,8 +61,8 @@ func (s *SignIn) showQR(ctx context.Context) (Step, error) {
 		}
 		return Step{Want: WantScan, URL: "tg://login?token=" + base64.URLEncoding.EncodeToString(token.Token), Expires: expires}, nil
 	case *tg.AuthLoginTokenSuccess:
-		return s.authorized(ctx, token.Authorization)
+		return s.done(ctx, token.Authorization)
 	default:
-		return Step{}, fmt.Errorf("%w: Telegram wants something that telegate does not know", ErrSignIn)
+		return Step{}, fmt.Errorf("%w: Telegram asks for something that telegate does not support", ErrSignIn)
 	}
 }

@@ -14,19 +14,19 @@ import (
 	"telegate/internal/audit"
 )
 
-// Watcher wakes whoever waits for a row to change.
+// Watcher reports changes of a row.
 type Watcher interface {
 	Watch(id string) (changed <-chan struct{}, stop func())
 }
 
-// BroadcasterOptions say what a Broadcaster works with.
+// BroadcasterOptions configure a Broadcaster.
 type BroadcasterOptions struct {
 	Store   BroadcastStore
 	Domains Domains
 	Outbox  Outbox
 	Watcher Watcher
 	Pace    Pace           // of bots, for the estimate
-	OwnPace map[int64]Pace // of those with a pace of their own, by bot id
+	OwnPace map[int64]Pace // of bots with their own pace, by bot id
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
@@ -34,20 +34,20 @@ type BroadcasterOptions struct {
 // Pace is how fast a bot may send a broadcast.
 type Pace struct {
 	PerSecond float64
-	PerDay    int // 0: as many as the pace gives
+	PerDay    int // 0: no daily limit
 }
 
-// takes is how long so many messages take, if nothing else is sent.
-func (p Pace) takes(sends int) time.Duration {
+// duration is how long so many sends take if nothing else is sent.
+func (p Pace) duration(sends int) time.Duration {
 	days := 0
 	if p.PerDay > 0 && sends > p.PerDay {
-		days = (sends - 1) / p.PerDay // the last day's rest goes at the pace
+		days = (sends - 1) / p.PerDay // the last day's sends go at the pace
 		sends -= days * p.PerDay
 	}
 	return time.Duration(days)*24*time.Hour + time.Duration(math.Ceil(float64(sends)/p.PerSecond))*time.Second
 }
 
-// Broadcaster accepts broadcasts; Run makes messages of them.
+// Broadcaster accepts broadcasts; Run turns them into messages.
 type Broadcaster struct {
 	o    BroadcasterOptions
 	pace atomic.Pointer[Pace]
@@ -63,34 +63,33 @@ func NewBroadcaster(o BroadcasterOptions) *Broadcaster {
 // SetPace changes BroadcasterOptions.Pace.
 func (b *Broadcaster) SetPace(p Pace) { b.pace.Store(&p) }
 
-// Announcement is a request for a broadcast.
-type Announcement struct {
-	ID     string // the id to give it; empty for a fresh one. The same id twice is the same broadcast
+// BroadcastRequest asks for a broadcast.
+type BroadcastRequest struct {
+	ID     string // its id; empty for a new one. The same id twice is the same broadcast
 	Domain string
-	Users  []string // nil: whoever is linked in the domain when it is sent
+	Users  []string // nil: all users linked in the domain when it is sent
 	Text   string
 	HTML   bool // Text is Telegram's HTML subset
 	Silent bool
 	SendAt time.Time     // zero: now
 	TTL    time.Duration // from SendAt on; 0: DefaultTTL
-	DryRun bool          // only tell whom it would reach
+	DryRun bool          // only report the audience
 }
 
-// Announced is a broadcast on disk, or after a dry run what would be.
-type Announced struct {
-	Broadcast Broadcast     // without an id after a dry run
-	Takes     time.Duration // to send it, if its bot has nothing else to do
+// CreatedBroadcast is a broadcast on disk, or what a dry run would create.
+type CreatedBroadcast struct {
+	Broadcast Broadcast     // without id after a dry run
+	Duration  time.Duration // estimated, if the bot sends nothing else
 }
 
-// Announce stores a broadcast for sending. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError,
-// *NoRecipientsError.
-func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, error) {
+// Create stores a broadcast for sending. Errors: ErrUnknownDomain, *InvalidError, *delivery.HTMLError, *NoRecipientsError.
+func (b *Broadcaster) Create(ctx context.Context, a BroadcastRequest) (CreatedBroadcast, error) {
 	if _, ok := b.o.Domains.Title(a.Domain); !ok {
-		return Announced{}, ErrUnknownDomain
+		return CreatedBroadcast{}, ErrUnknownDomain
 	}
 	bc, err := b.broadcast(a)
 	if err != nil {
-		return Announced{}, err
+		return CreatedBroadcast{}, err
 	}
 	done, parts := false, len(bc.Body.Parts)
 	err = b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) error {
@@ -102,9 +101,9 @@ func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, 
 	})
 	switch {
 	case err != nil:
-		return Announced{}, err
+		return CreatedBroadcast{}, err
 	case !done && bc.Audience.Reachable == 0:
-		return Announced{}, &NoRecipientsError{bc.Audience}
+		return CreatedBroadcast{}, &NoRecipientsError{bc.Audience}
 	case !done && !a.DryRun:
 		if bc.ID == "" {
 			bc.ID = delivery.NewID("bc")
@@ -122,7 +121,7 @@ func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, 
 			})
 		})
 		if err != nil {
-			return Announced{}, err
+			return CreatedBroadcast{}, err
 		}
 	}
 	bot, _ := b.o.Domains.Bot(bc.Domain)
@@ -130,11 +129,11 @@ func (b *Broadcaster) Announce(ctx context.Context, a Announcement) (Announced, 
 	if !own {
 		pace = *b.pace.Load()
 	}
-	return Announced{bc, pace.takes(bc.Audience.Reachable * parts)}, nil
+	return CreatedBroadcast{bc, pace.duration(bc.Audience.Reachable * parts)}, nil
 }
 
-// acceptedBefore tells whether the broadcast is on disk already: the same call again, after a crash between its commit and its
-// answer. It is then that one.
+// acceptedBefore reports whether the broadcast is on disk already, because the same call was repeated after a crash between
+// commit and answer. It then fills in bc.
 func acceptedBefore(tx BroadcastTx, bc *Broadcast) (bool, error) {
 	if bc.ID == "" {
 		return false, nil
@@ -150,8 +149,8 @@ func acceptedBefore(tx BroadcastTx, bc *Broadcast) (bool, error) {
 	return true, nil
 }
 
-// broadcast checks what can be checked without the database and renders the text.
-func (b *Broadcaster) broadcast(a Announcement) (Broadcast, error) {
+// broadcast checks what it can without the database and renders the text.
+func (b *Broadcaster) broadcast(a BroadcastRequest) (Broadcast, error) {
 	now := b.o.Now()
 	switch {
 	case a.Users != nil && len(a.Users) == 0:
@@ -187,16 +186,16 @@ func (b *Broadcaster) broadcast(a Announcement) (Broadcast, error) {
 	return bc, nil
 }
 
-// tooManyUsers says what to do instead.
+// tooManyUsers includes the next step.
 var tooManyUsers = fmt.Sprintf("more than %d users; send several broadcasts, or leave users out to reach everybody who is linked", MaxAudience)
 
-// BroadcastReport is how far a broadcast has come.
+// BroadcastReport is a broadcast with its progress.
 type BroadcastReport struct {
 	Broadcast
 	Tally Tally
 }
 
-// Get answers a broadcast as it stands now. ErrBroadcastNotFound.
+// Get returns a broadcast and its progress. ErrBroadcastNotFound.
 func (b *Broadcaster) Get(ctx context.Context, id string) (BroadcastReport, error) {
 	var r BroadcastReport
 	err := b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) (err error) {
@@ -209,7 +208,7 @@ func (b *Broadcaster) Get(ctx context.Context, id string) (BroadcastReport, erro
 	return r, err
 }
 
-// List answers the broadcasts of a domain, the newest first, behind the one with the id after.
+// List returns the broadcasts of a domain, newest first, after the one with the id after.
 func (b *Broadcaster) List(ctx context.Context, domain, after string, limit int) ([]BroadcastReport, error) {
 	var list []BroadcastReport
 	err := b.o.Store.ViewBroadcasts(ctx, func(tx BroadcastTx) error {
@@ -250,8 +249,8 @@ func tally(tx BroadcastTx, bc Broadcast) (Tally, error) {
 	return t, err
 }
 
-// Cancel ends a broadcast: no send of it begins once this is on disk. What is on its way right then ends as it would
-// have. Errors: ErrBroadcastNotFound, *FinishedError.
+// Cancel cancels a broadcast: once this is on disk, no send begins. A running send keeps its true outcome. Errors:
+// ErrBroadcastNotFound, *FinishedError.
 func (b *Broadcaster) Cancel(ctx context.Context, id string) (BroadcastReport, error) {
 	before, err := b.Get(ctx, id)
 	if err != nil {
@@ -279,15 +278,15 @@ func (b *Broadcaster) Cancel(ctx context.Context, id string) (BroadcastReport, e
 	}
 	for {
 		canceled, _, err := b.cancelQueued(ctx, id)
-		if err != nil || canceled == 0 { // Run does what is left
+		if err != nil || canceled == 0 { // Run does the rest
 			break
 		}
 	}
 	return b.Get(ctx, id)
 }
 
-// cancelQueued ends messages of a canceled broadcast that nobody has begun to send. What the dispatcher holds right now
-// is left: it may be at Telegram already.
+// cancelQueued cancels messages of a canceled broadcast that are not being sent. It skips those that the dispatcher is
+// sending: Telegram may already have them.
 func (b *Broadcaster) cancelQueued(ctx context.Context, id string) (canceled, skipped int, err error) {
 	err = b.o.Store.UpdateBroadcasts(ctx, func(tx BroadcastTx) (err error) {
 		canceled, skipped, err = tx.CancelQueued(id, cancelBatch, b.o.Outbox.InFlight)

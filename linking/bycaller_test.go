@@ -14,8 +14,8 @@ import (
 
 // code is a caller's own code that has reached alice's chat under her name.
 func (w *world) callersCode(change func(*delivery.Message)) string {
-	w.t.Helper()
-	now := w.clock.Now()
+	w.T.Helper()
+	now := w.Clock.Now()
 	m := delivery.Message{
 		ID: delivery.NewID("msg"), BotID: botID, ChatID: alice.ID, Lane: delivery.LaneCode, Purpose: "link",
 		Body: delivery.Compose(delivery.Plain("123456")), Created: now, Expires: now.Add(5 * time.Minute),
@@ -26,14 +26,14 @@ func (w *world) callersCode(change func(*delivery.Message)) string {
 		delivered = m.Status
 	}
 	m.Status = ""
-	w.noError("send", w.db.UpdateMessages(w.t.Context(), func(tx notify.Tx) error {
+	w.NoError("send", w.DB.UpdateMessages(w.T.Context(), func(tx notify.Tx) error {
 		if err := tx.SaveHandle(notify.Handle{Domain: m.Domain, Name: "alice_tg", BotID: botID, ChatID: alice.ID, Created: now}); err != nil {
 			return err
 		}
 		return tx.Enqueue(m)
 	}))
 	if delivered != delivery.StatusQueued {
-		w.noError("deliver", w.db.SaveProgress(w.t.Context(), delivery.Progress{ID: m.ID, Status: delivered, SentParts: 1, Attempts: 1, Ended: now}))
+		w.NoError("deliver", w.DB.SaveProgress(w.T.Context(), delivery.Progress{ID: m.ID, Status: delivered, SentParts: 1, Attempts: 1, Ended: now}))
 	}
 	return m.ID
 }
@@ -44,17 +44,17 @@ func noChange(*delivery.Message) {}
 func TestACallersWordLinksTheChatThatTheCodeReached(t *testing.T) {
 	for _, handle := range []string{"@alice_tg", "@@Alice_TG", "t.me/alice_tg", "5001", "@5001"} {
 		w := newWorld(t)
-		w.noError("met", w.links.Met(t.Context(), alice))
-		r := linking.VouchRequest{User: "alice", DisplayName: "Alice", Handle: handle, MessageID: w.callersCode(noChange)}
+		w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+		r := linking.CallerLinkRequest{User: "alice", DisplayName: "Alice", Handle: handle, MessageID: w.callersCode(noChange)}
 		renamed := alice
 		renamed.Username = "somebody_else"
-		w.noError("renamed", w.links.Met(t.Context(), renamed))
+		w.NoError("renamed", w.links.ChatStarted(t.Context(), renamed))
 		taker := mallory
 		taker.Username = "alice_tg"
-		w.noError("met", w.links.Met(t.Context(), taker))
+		w.NoError("met", w.links.ChatStarted(t.Context(), taker))
 
-		l, err := w.links.Vouch(t.Context(), r)
-		w.noError("vouch", err)
+		l, err := w.links.LinkByCaller(t.Context(), r)
+		w.NoError("vouch", err)
 		w.wantCurrent("", "alice", alice)
 		w.wantStatus(l, linking.Verified, "")
 		w.wantLast(alice, "Connected. Sign-in codes and messages for the account Alice (alice) on My Server arrive here", "notme:"+l.ID)
@@ -66,7 +66,7 @@ func TestACallersWordLinksTheChatThatTheCodeReached(t *testing.T) {
 			t.Errorf("audit (-want +got):\n%s", diff)
 		}
 
-		again, err := w.links.Vouch(t.Context(), r)
+		again, err := w.links.LinkByCaller(t.Context(), r)
 		if err != nil || again.ID != l.ID || len(w.trail("", "alice")) != 2 {
 			t.Errorf("the same word again: %v, %v", again.ID, err)
 		}
@@ -74,20 +74,20 @@ func TestACallersWordLinksTheChatThatTheCodeReached(t *testing.T) {
 		wantRefused(t, w, r, linking.ProofUsed)
 		w.wantCurrent("", "bob", linking.Chat{})
 
-		w.noError("not me", w.links.NotMe(t.Context(), botID, alice.ID, l.ID)) // and it can be undone, for good
+		w.NoError("not me", w.links.NotMe(t.Context(), botID, alice.ID, l.ID)) // and it can be undone, for good
 		w.wantCurrent("", "alice", linking.Chat{})
 		r.User = "alice"
-		if again, err := w.links.Vouch(t.Context(), r); err != nil || again.Status != linking.Revoked {
+		if again, err := w.links.LinkByCaller(t.Context(), r); err != nil || again.Status != linking.Revoked {
 			t.Errorf("the same word after Not me: %s, %v", again.Status, err)
 		}
 		w.wantCurrent("", "alice", linking.Chat{})
 	}
 }
 
-func wantRefused(t *testing.T, w *world, r linking.VouchRequest, want linking.ProofReason) {
+func wantRefused(t *testing.T, w *world, r linking.CallerLinkRequest, want linking.ProofReason) {
 	t.Helper()
 	before := len(w.chat(alice))
-	l, err := w.links.Vouch(t.Context(), r)
+	l, err := w.links.LinkByCaller(t.Context(), r)
 	var refused *linking.ProofError
 	if !errors.As(err, &refused) || refused.Reason != want || l.ID != "" {
 		t.Errorf("vouched with %v, want it refused: %s", err, want)
@@ -100,11 +100,11 @@ func wantRefused(t *testing.T, w *world, r linking.VouchRequest, want linking.Pr
 func TestACodeThatProvesNothingLinksNobody(t *testing.T) {
 	for name, tt := range map[string]struct {
 		code    func(*delivery.Message)
-		request func(*linking.VouchRequest)
+		request func(*linking.CallerLinkRequest)
 		later   time.Duration
 		want    linking.ProofReason
 	}{
-		"no such message":        {noChange, func(r *linking.VouchRequest) { r.MessageID = "msg_nothing" }, 0, linking.ProofUnknown},
+		"no such message":        {noChange, func(r *linking.CallerLinkRequest) { r.MessageID = "msg_nothing" }, 0, linking.ProofUnknown},
 		"of another domain":      {func(m *delivery.Message) { m.Domain = "corp" }, nil, 0, linking.ProofUnknown},
 		"of another bot":         {func(m *delivery.Message) { m.BotID = otherBot }, nil, 0, linking.ProofUnknown},
 		"a plain message":        {func(m *delivery.Message) { m.Lane, m.Purpose = delivery.LaneDirect, "" }, nil, 0, linking.ProofUnknown},
@@ -113,26 +113,26 @@ func TestACodeThatProvesNothingLinksNobody(t *testing.T) {
 		"failed":                 {func(m *delivery.Message) { m.Status = delivery.StatusFailed }, nil, 0, linking.ProofNotDelivered},
 		"too old":                {noChange, nil, 15*time.Minute + time.Millisecond, linking.ProofTooOld},
 		"to another chat":        {func(m *delivery.Message) { m.ChatID = bob.ID }, nil, 0, linking.ProofOtherHandle},
-		"another name":           {noChange, func(r *linking.VouchRequest) { r.Handle = "@bob_tg" }, 0, linking.ProofOtherHandle},
-		"another number":         {noChange, func(r *linking.VouchRequest) { r.Handle = "5002" }, 0, linking.ProofOtherHandle},
-		"a group":                {func(m *delivery.Message) { m.ChatID = -500 }, func(r *linking.VouchRequest) { r.Handle = "@-500" }, 0, linking.ProofNotPrivate},
-		"no username":            {noChange, func(r *linking.VouchRequest) { r.Handle = "no name" }, 0, ""},
-		"a domain that is not":   {noChange, func(r *linking.VouchRequest) { r.Domain = "elsewhere" }, 0, ""},
+		"another name":           {noChange, func(r *linking.CallerLinkRequest) { r.Handle = "@bob_tg" }, 0, linking.ProofOtherHandle},
+		"another number":         {noChange, func(r *linking.CallerLinkRequest) { r.Handle = "5002" }, 0, linking.ProofOtherHandle},
+		"a group":                {func(m *delivery.Message) { m.ChatID = -500 }, func(r *linking.CallerLinkRequest) { r.Handle = "@-500" }, 0, linking.ProofNotPrivate},
+		"no username":            {noChange, func(r *linking.CallerLinkRequest) { r.Handle = "no name" }, 0, ""},
+		"a domain that is not":   {noChange, func(r *linking.CallerLinkRequest) { r.Domain = "elsewhere" }, 0, ""},
 		"the message of a reply": {func(m *delivery.Message) { m.Purpose = delivery.PurposeReply }, nil, 0, linking.ProofUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			for _, chat := range []linking.Chat{alice, bob, {BotID: botID, ID: -500, Type: "group", FirstName: "Admins"}} {
-				w.noError("met", w.links.Met(t.Context(), chat))
+				w.NoError("met", w.links.ChatStarted(t.Context(), chat))
 			}
-			r := linking.VouchRequest{User: "alice", Handle: "@alice_tg", MessageID: w.callersCode(tt.code)}
+			r := linking.CallerLinkRequest{User: "alice", Handle: "@alice_tg", MessageID: w.callersCode(tt.code)}
 			if tt.request != nil {
 				tt.request(&r)
 			}
-			w.clock.Advance(tt.later)
+			w.Clock.Advance(tt.later)
 			if tt.want != "" {
 				wantRefused(t, w, r, tt.want)
-			} else if _, err := w.links.Vouch(t.Context(), r); !errors.Is(err, delivery.ErrUsername) && !errors.Is(err, linking.ErrUnknownDomain) {
+			} else if _, err := w.links.LinkByCaller(t.Context(), r); !errors.Is(err, delivery.ErrUsername) && !errors.Is(err, linking.ErrUnknownDomain) {
 				t.Errorf("vouched with %v", err)
 			}
 			w.wantCurrent("", "alice", linking.Chat{})
@@ -148,15 +148,15 @@ func TestACallersWordReplacesWhatWasThere(t *testing.T) {
 	w := newWorld(t)
 	old := w.link("", "alice", bob)
 	begun, _ := w.start(linking.StartRequest{User: "alice"})
-	w.noError("met", w.links.Met(t.Context(), alice))
-	w.noError("invite", w.links.Invite(t.Context(), "", "alice", "@alice_tg"))
-	_, err := w.links.Vouch(t.Context(), linking.VouchRequest{User: "alice", Handle: "@alice_tg", MessageID: w.callersCode(noChange)})
-	w.noError("vouch", err)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	w.NoError("invite", w.links.Invite(t.Context(), "", "alice", "@alice_tg"))
+	_, err := w.links.LinkByCaller(t.Context(), linking.CallerLinkRequest{User: "alice", Handle: "@alice_tg", MessageID: w.callersCode(noChange)})
+	w.NoError("vouch", err)
 	w.wantCurrent("", "alice", alice)
 	w.wantStatus(old, linking.Revoked, linking.ReasonReplaced)
 	w.wantStatus(begun, linking.Canceled, "")
 	w.wantLast(bob, "This chat is no longer connected to the account alice on My Server")
-	if _, err := w.links.Invited(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
+	if _, err := w.links.Invitation(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
 		t.Errorf("the invitation is still there: %v", err)
 	}
 }

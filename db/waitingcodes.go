@@ -7,7 +7,7 @@ import (
 	"telegate/notify"
 )
 
-// KeepCode implements notify.Tx. Codes whose time is over go with it, so that nobody's requests pile up.
+// KeepCode implements notify.Tx. It also deletes expired codes, so that they do not pile up.
 func (tx *Tx) KeepCode(c notify.WaitingCode) error {
 	body, err := json.Marshal(c.Body)
 	if err != nil {
@@ -26,7 +26,7 @@ func (tx *Tx) KeepCode(c notify.WaitingCode) error {
 	return nil
 }
 
-// TakeCodes implements notify.Tx. A code that cannot be unsealed is gone: its person asks for another.
+// TakeCodes implements notify.Tx. A code that cannot be decrypted is lost: the user requests another.
 func (tx *Tx) TakeCodes(botID int64, username string) ([]notify.WaitingCode, error) {
 	type sealed struct {
 		notify.WaitingCode

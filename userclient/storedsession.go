@@ -8,38 +8,38 @@ import (
 	"telegate/userclient/account"
 )
 
-// record is what lies sealed in the database.
-type record struct {
-	Origin []byte          `json:"origin"` // digest of what the session was made from: a session string or a token
+// sessionRecord is what the database stores, encrypted.
+type sessionRecord struct {
+	Origin []byte          `json:"origin"` // digest of the session string or token that the session was made from
 	Owner  int64           `json:"owner"`  // the account's id; 0 until known
 	State  json.RawMessage `json:"state"`  // the library's
 }
 
-// readRecord reads what lies there; an empty record where nothing does.
-func readRecord(ctx context.Context, from account.Sessions, name string) (record, error) {
+// readSession reads a stored session; an empty record if there is none.
+func readSession(ctx context.Context, from account.Sessions, name string) (sessionRecord, error) {
 	data, err := from.Session(ctx, name)
 	if err != nil {
-		return record{}, fmt.Errorf("read session: %w", err)
+		return sessionRecord{}, fmt.Errorf("read session: %w", err)
 	}
-	var r record
+	var r sessionRecord
 	if data != nil {
 		if err := json.Unmarshal(data, &r); err != nil {
-			return record{}, fmt.Errorf("read session: %w", err)
+			return sessionRecord{}, fmt.Errorf("read session: %w", err)
 		}
 	}
 	return r, nil
 }
 
-// Kept reads the stored session of a person. ErrNoSession.
-func Kept(ctx context.Context, store account.Sessions) (Session, error) {
-	r, err := readRecord(ctx, store, nameUser)
+// StoredSession reads the stored session of a person. ErrNoSession.
+func StoredSession(ctx context.Context, store account.Sessions) (Session, error) {
+	r, err := readSession(ctx, store, nameUser)
 	if err != nil {
 		return Session{}, err
 	}
 	if r.State == nil {
 		return Session{}, ErrNoSession
 	}
-	var library struct { // what the library's session.Loader writes
+	var library struct { // written by the library's session.Loader
 		Version int
 		Data    struct {
 			DC      int

@@ -22,34 +22,34 @@ import (
 const (
 	sendMessage = "messages.sendMessage"
 	sendMedia   = "messages.sendMedia"
-	// peerFlood is kept beside the waits of methods: how long nothing is sent after Telegram has limited the account.
+	// peerFlood is stored like the wait of a method: Telegram has limited the account, so nothing is sent until then.
 	peerFlood = "PEER_FLOOD"
 )
 
 const (
-	// codePatience is how long a code sits out a wait before it is given back, so that another way can be tried (F34).
-	codePatience = 3 * time.Second
-	// patience is the same for everything else.
-	patience = 10 * time.Second
-	// limitedFor is how long nothing is sent after PEER_FLOOD, which comes without a time. Telegram lifts such limits
-	// after hours to days (F32).
-	limitedFor = 24 * time.Hour
-	// longestWait is as much of a wait as is believed; Telegram has asked for up to about a day (F1).
-	longestWait = 7 * 24 * time.Hour
+	// maxCodeWait is how long the sending of a code may wait here. After that delivery tries another route (F34).
+	maxCodeWait = 3 * time.Second
+	// maxWait is the same for all other messages.
+	maxWait = 10 * time.Second
+	// peerFloodPause is how long nothing is sent after PEER_FLOOD, which names no time. Telegram removes such limits after
+	// hours to days (F32).
+	peerFloodPause = 24 * time.Hour
+	// maxFloodWait cuts longer flood waits. Telegram has asked for up to about a day (F1).
+	maxFloodWait = 7 * 24 * time.Hour
 )
 
-// floodError: Telegram wants no call of the method before until.
+// floodError: Telegram allows no call of the method before until.
 type floodError struct {
 	method string
 	until  time.Time
 }
 
 func (e *floodError) Error() string {
-	return fmt.Sprintf("%s: Telegram wants quiet until %s", e.method, e.until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s: Telegram asks to wait until %s", e.method, e.until.UTC().Format(time.RFC3339))
 }
 
-// waits keeps what Telegram has said about flooding, per method as Telegram counts, in memory and on disk.
-type waits struct {
+// floodWaits keeps Telegram's flood waits, one per method as Telegram counts them, in memory and on disk.
+type floodWaits struct {
 	name  string // the account
 	store account.Store
 	now   func() time.Time
@@ -59,9 +59,9 @@ type waits struct {
 	table map[string]time.Time
 }
 
-// load reads what an earlier run has left, so that a restart does not forget it (F1). A clock that has been set back since
-// makes no wait longer than Telegram has asked for.
-func (w *waits) load(ctx context.Context) error {
+// load reads the waits of an earlier run, so that they survive a restart (F1). If the clock was set back since, no wait gets
+// longer than Telegram asked for.
+func (w *floodWaits) load(ctx context.Context) error {
 	list, err := w.store.Waits(ctx, w.name)
 	if err != nil {
 		return err
@@ -80,20 +80,20 @@ func (w *waits) load(ctx context.Context) error {
 	return nil
 }
 
-func (w *waits) until(method string) time.Time {
+func (w *floodWaits) until(method string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.table[method]
 }
 
-// note remembers a wait from now on.
-func (w *waits) note(ctx context.Context, method string, wait time.Duration) time.Time {
+// add stores a wait that starts now.
+func (w *floodWaits) add(ctx context.Context, method string, wait time.Duration) time.Time {
 	asked := w.now()
-	until := asked.Add(min(max(wait, time.Second), longestWait))
+	until := asked.Add(min(max(wait, time.Second), maxFloodWait))
 	w.mu.Lock()
 	w.table[method] = until
 	w.mu.Unlock()
-	w.log.Warn("Telegram asks for quiet", "method", method, "until", until)
+	w.log.Warn("Telegram asks to wait", "method", method, "until", until)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := w.store.SaveWait(ctx, w.name, account.Wait{Method: method, Asked: asked, Until: until}); err != nil {
@@ -102,8 +102,8 @@ func (w *waits) note(ctx context.Context, method string, wait time.Duration) tim
 	return until
 }
 
-// sitOut returns when the method may be called again, or at once with a floodError where that lies beyond end.
-func (w *waits) sitOut(ctx context.Context, method string, end time.Time) error {
+// wait returns when the method may be called again. If that is after end, it returns a floodError at once.
+func (w *floodWaits) wait(ctx context.Context, method string, end time.Time) error {
 	until := w.until(method)
 	left := until.Sub(w.now())
 	if left <= 0 {
@@ -115,12 +115,12 @@ func (w *waits) sitOut(ctx context.Context, method string, end time.Time) error 
 	return pause(ctx, left)
 }
 
-// Handle is the middleware that waits as Telegram asks, within the caller's patience.
-func (w *waits) Handle(next tg.Invoker) telegram.InvokeFunc {
+// Handle is the middleware that waits as Telegram asks, at most until the sender's deadline.
+func (w *floodWaits) Handle(next tg.Invoker) telegram.InvokeFunc {
 	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
-		method, end := methodOf(input), callerOf(ctx).end
+		method, end := methodOf(input), senderOf(ctx).deadline
 		for {
-			if err := w.sitOut(ctx, method, end); err != nil {
+			if err := w.wait(ctx, method, end); err != nil {
 				return err
 			}
 			err := next.Invoke(ctx, input, output)
@@ -128,25 +128,25 @@ func (w *waits) Handle(next tg.Invoker) telegram.InvokeFunc {
 			if !ok {
 				return err
 			}
-			w.note(ctx, method, wait)
+			w.add(ctx, method, wait)
 		}
 	}
 }
 
-// pacer is the middleware that keeps messages below a rate. It stands before waits.
+// pacer is the middleware that limits the rate of messages. It runs before floodWaits.
 type pacer struct {
 	limiter *rate.Limiter
 	now     func() time.Time
 }
 
-// Handle delays messages; one that would wait longer than its caller can is given back.
+// Handle delays messages. It returns a floodError if the delay would pass the sender's deadline.
 func (p pacer) Handle(next tg.Invoker) telegram.InvokeFunc {
 	return func(ctx context.Context, input bin.Encoder, output bin.Decoder) error {
 		if method := methodOf(input); isMessage(method) {
 			now := p.now()
 			turn := p.limiter.ReserveN(now, 1)
 			wait := turn.DelayFrom(now)
-			if deadline, ok := ctx.Deadline(); wait > 0 && now.Add(wait).After(callerOf(ctx).end) || ok && wait >= time.Until(deadline) {
+			if deadline, ok := ctx.Deadline(); wait > 0 && now.Add(wait).After(senderOf(ctx).deadline) || ok && wait >= time.Until(deadline) {
 				turn.CancelAt(now)
 				return &floodError{method, now.Add(wait)}
 			}
@@ -158,7 +158,7 @@ func (p pacer) Handle(next tg.Invoker) telegram.InvokeFunc {
 	}
 }
 
-// methodOf is how Telegram calls the method of a request.
+// methodOf is Telegram's name of a request's method.
 func methodOf(request bin.Encoder) string {
 	if named, ok := request.(interface{ TypeName() string }); ok {
 		return named.TypeName()
@@ -168,25 +168,25 @@ func methodOf(request bin.Encoder) string {
 
 func isMessage(method string) bool { return method == sendMessage || method == sendMedia }
 
-// caller is whom the middlewares work for.
-type caller struct {
-	end  time.Time     // until when it can wait, whatever number of calls it makes; zero: not at all
-	lane delivery.Lane // of a message
+// sender is what the middlewares must know about the sender of a message.
+type sender struct {
+	deadline time.Time     // how long it can wait, for all its calls together; zero: not at all
+	lane     delivery.Lane // of a message
 }
 
-type callerKey struct{}
+type senderKey struct{}
 
-func withCaller(ctx context.Context, c caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
+func withSender(ctx context.Context, c sender) context.Context {
+	return context.WithValue(ctx, senderKey{}, c)
 }
 
-// callerOf is one that does not wait where nobody has said.
-func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(callerKey{}).(caller)
+// senderOf returns the sender in ctx; without one, a sender that does not wait.
+func senderOf(ctx context.Context) sender {
+	c, _ := ctx.Value(senderKey{}).(sender)
 	return c
 }
 
-// pause waits, or returns the context's error.
+// pause waits for d, or returns the context's error.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
