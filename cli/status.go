@@ -202,7 +202,7 @@ func (s gatewayStatus) printQueue(env *Env) error {
 		if p.Chat != 0 {
 			where = fmt.Sprintf(" in one chat (%d)", p.Chat)
 		}
-		fmt.Fprintf(env.Stdout, "Telegram has asked %s for quiet%s until %s. Nothing to do: telegate waits and goes on by itself.\n",
+		fmt.Fprintf(env.Stdout, "Telegram has asked %s for quiet%s until %s. Nothing to do: telegate waits, and goes on by itself.\n",
 			delivery.Displayable(p.Bot, 100), where, LocalTime(p.Until))
 	}
 	fmt.Fprintln(env.Stdout)
