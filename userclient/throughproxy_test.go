@@ -14,7 +14,7 @@ import (
 	"telegate/userclient/datacenter"
 )
 
-// Everything goes through the proxy: a session is verified and a message sent.
+// All traffic goes through the proxy: the client connects and sends.
 func TestMTProtoThroughProxies(t *testing.T) {
 	r := newRig(t)
 	r.tel.AddGroup(-700, 0)
@@ -63,7 +63,7 @@ func TestMTProtoThroughProxies(t *testing.T) {
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// A proxy that refuses, or is not there, is a state with the reason; the client keeps trying.
+// If a proxy refuses or is missing, the state says so, and the client keeps trying.
 func TestAProxyThatRefuses(t *testing.T) {
 	r := newRig(t)
 	for name, address := range map[string]string{
