@@ -19,7 +19,7 @@ import (
 	"telegate/config"
 )
 
-// writeCertificate puts cert.pem and key.pem into a folder.
+// writeCertificate writes cert.pem and key.pem into a folder.
 func writeCertificate(t *testing.T, folder string, mode fs.FileMode) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -16,7 +16,7 @@ import (
 	"telegate/config"
 )
 
-// Secrets of the right shape; none of them is real.
+// Secrets in the right format; none is real.
 var (
 	token     = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 	corpToken = "987654321:AAFq3PzR0uT5vWxYz1a2B3c4D5e6F7g8H9i"
@@ -26,7 +26,7 @@ var (
 	otherHash = "sha256:" + strings.Repeat("fedcba9876543210", 4)
 )
 
-// bot is the shortest configuration there is.
+// bot is the shortest valid configuration.
 var bot = "[messaging.telegram]\nbottoken = '" + token + "'\n"
 
 // noEnv is an empty environment.
@@ -36,7 +36,7 @@ func env(variables map[string]string) func(string) string {
 	return func(name string) string { return variables[name] }
 }
 
-// parse parses a configuration that has to be valid.
+// parse parses a valid configuration.
 func parse(t *testing.T, source string) *config.Config {
 	t.Helper()
 	c, err := config.Parse("telegate.toml", []byte(source), noEnv)
@@ -46,7 +46,7 @@ func parse(t *testing.T, source string) *config.Config {
 	return c
 }
 
-// write puts a file into a folder.
+// write writes a file into a folder.
 func write(t *testing.T, folder, name, content string, mode fs.FileMode) string {
 	t.Helper()
 	file := filepath.Join(folder, name)
@@ -61,7 +61,7 @@ func write(t *testing.T, folder, name, content string, mode fs.FileMode) string 
 
 var ignorePrivate = cmpopts.IgnoreUnexported(config.Config{})
 
-// secrets compares secrets by what they hide; cmp would print their redacted form only.
+// secrets compares secrets by their content; cmp would only print the redacted form.
 var secrets = cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
 
 func TestShortestFileHasAllDefaults(t *testing.T) {
@@ -81,7 +81,7 @@ func TestShortestFileHasAllDefaults(t *testing.T) {
 	}
 }
 
-// sample has every key there is.
+// sample has every key.
 var sample = `[messaging.telegram]
 bottoken = "` + token + `"           # or bottoken_file = "/run/credentials/…", or TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN
 apiid = 1234567                      # only for the user session and the bot over MTProto

@@ -29,7 +29,7 @@ func TestTheDatabaseIsFoundAsInTheWholeConfiguration(t *testing.T) {
 	}
 }
 
-// What needs the database alone works while secrets are gone that systemd hands to a running telegate, and while other tables have faults.
+// LoadDatabase works without the secrets that systemd passes to a running telegate, and with faults in other tables.
 func TestTheDatabaseIsFoundWhateverElseIsWrong(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "x.db")
@@ -45,7 +45,7 @@ func TestTheDatabaseIsFoundWhateverElseIsWrong(t *testing.T) {
 	}
 }
 
-// Nothing is ever done to another database than the one that is meant.
+// LoadDatabase never returns another database than the configured one.
 func TestFaultsThatHideTheDatabaseAreToldStill(t *testing.T) {
 	folder := t.TempDir()
 	for name, c := range map[string]struct{ source, want string }{

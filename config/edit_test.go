@@ -101,7 +101,7 @@ func TestEditMakesSeveralChangesAtOnce(t *testing.T) {
 	}
 }
 
-// What Edit cannot do safely it leaves alone.
+// Edit changes nothing if it cannot do so safely.
 func TestEditRefusesWhatItCannotChangeAlone(t *testing.T) {
 	for name, source := range map[string]string{
 		"key twice in two cases": "[messaging.telegram]\nbottoken = 'a'\nBotToken = 'b'\n",
@@ -122,7 +122,7 @@ func TestEditRefusesWhatItCannotChangeAlone(t *testing.T) {
 	}
 }
 
-// FuzzEdit changes whatever file there is: either it is refused, or the key has the value and all else is as it was.
+// FuzzEdit edits any file: either Edit refuses it, or the key has the value and everything else is unchanged.
 func FuzzEdit(f *testing.F) {
 	f.Add(sample)
 	for _, seed := range []string{

@@ -10,7 +10,7 @@ import (
 	"telegate/config"
 )
 
-// faults parses a configuration that has to be refused and returns the lines of the error.
+// faults parses an invalid configuration and returns the lines of the error.
 func faults(t *testing.T, source string, getenv func(string) string) []string {
 	t.Helper()
 	c, err := config.Parse("telegate.toml", []byte(source), getenv)

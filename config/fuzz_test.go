@@ -9,8 +9,8 @@ import (
 	"telegate/config"
 )
 
-// FuzzParse feeds files in which PLANTED stands for a bot token. Whatever the file, config neither panics nor shows the token, every
-// fault has a line of the file, and what is accepted keeps its promises.
+// FuzzParse parses any file; PLANTED in it is replaced by a bot token. config must not panic or show the token, every fault must have
+// a line of the file, and an accepted configuration must keep the promises of its fields.
 func FuzzParse(f *testing.F) {
 	f.Add(strings.ReplaceAll(sample, token, "PLANTED"))
 	for _, seed := range []string{
@@ -55,7 +55,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// check holds an accepted configuration against what the fields promise.
+// check checks an accepted configuration against the comments of its fields.
 func check(t *testing.T, c *config.Config, secret string) {
 	t.Helper()
 	bots := 0

@@ -13,8 +13,8 @@ import (
 	"telegate/config"
 )
 
-// Each file of testdata/import holds a config.json of MeshCentral, the telegate.toml that has to come of it, and what is said about it.
-// The samples seed-1 to seed-3 are those of MeshCentral's documentation, word for word.
+// Each file of testdata/import contains a config.json of MeshCentral, the expected telegate.toml, and the expected notes. seed-1 to
+// seed-3 are the unchanged samples of MeshCentral's documentation.
 func TestMeshCentralsConfigurationIsImported(t *testing.T) {
 	files, err := filepath.Glob("testdata/import/*.txtar")
 	if err != nil || len(files) < 6 {
@@ -59,7 +59,7 @@ func TestMeshCentralsConfigurationIsImported(t *testing.T) {
 	}
 }
 
-// What cannot be read is refused with the place, and never quoted: it may hold a secret.
+// An unreadable file is refused with the position, and never quoted: it may contain a secret.
 func TestAConfigurationThatIsNoJSONIsRefused(t *testing.T) {
 	const secret = "123456789:AAFk-3jf_Kd8sQpZx7Lm2Vb9Yt4Wc6Nr1Hg"
 	for name, tt := range map[string]struct{ source, want string }{

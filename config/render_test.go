@@ -131,7 +131,7 @@ format = "text" # default
 	}
 }
 
-// TestRenderingOfDefaultsIsTheDefault pastes the bot back into a rendering, which then has to mean the same.
+// TestRenderingOfDefaultsIsTheDefault puts the bot back into a rendering, which must then mean the same.
 func TestRenderingOfDefaultsIsTheDefault(t *testing.T) {
 	c := parse(t, bot+"[domains.corp]")
 	again := parse(t, strings.Replace(render(t, c), `"(set)"`, "'"+token+"'", 1))

@@ -14,7 +14,7 @@ import (
 
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
-// holds checks a file's content and mode.
+// hasContent checks a file's content and mode.
 func hasContent(t *testing.T, file, content string, mode fs.FileMode) {
 	t.Helper()
 	data, err := os.ReadFile(file)

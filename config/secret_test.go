@@ -55,7 +55,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	}
 }
 
-// TestEverySecretHasAFileAndAnEnvironmentTwin reads each secret from each place, and from two at once.
+// TestEverySecretHasAFileAndAnEnvironmentTwin reads each secret from each source, and from two at once.
 func TestEverySecretHasAFileAndAnEnvironmentTwin(t *testing.T) {
 	shared := func(c *config.Config) config.Telegram { return c.Messaging.Telegram }
 	corp := func(c *config.Config) config.Telegram { return c.Domains["corp-1"].Telegram }
@@ -198,8 +198,8 @@ func TestSecretFileOthersCanReadIsAWarning(t *testing.T) {
 	}
 }
 
-// TestNoMessageShowsAMisplacedSecret puts every kind of secret into every place a file has for a text, a key and a path, in every way of
-// writing it, and looks at all that comes out.
+// TestNoMessageShowsAMisplacedSecret puts every kind of secret into every place for a text, a key or a path, in every TOML notation,
+// and checks all output.
 func TestNoMessageShowsAMisplacedSecret(t *testing.T) {
 	planted := map[string]string{
 		"token":          token,
@@ -301,7 +301,7 @@ messaging = @
 	t.Logf("%d files", count)
 }
 
-// everything is all that config says about a file: its error in several forms, or else its warnings, and its rendering.
+// everything is all output of config for a file: its error in several forms, or its warnings and its rendering.
 func everything(source string, getenv func(string) string) (messages, rendering string) {
 	c, err := config.Parse("telegate.toml", []byte(source), getenv)
 	if err != nil {

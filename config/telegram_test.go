@@ -129,7 +129,7 @@ func TestUserSessionAloneIsAConfigurationIfItHasIDAndHash(t *testing.T) {
 	}
 }
 
-// The session may be in the database, which a configuration does not know; what it cannot be sure of it says.
+// The session may be in the database, which config cannot know; a warning says so.
 func TestIDAndHashAloneAreAConfigurationWithAWarning(t *testing.T) {
 	c := parse(t, "[messaging.telegram]\napiid = 5\napihash = '"+apiHash+"'\n[domains.corp]\ntitle = 'Corp'")
 	if diff := cmp.Diff([]string{

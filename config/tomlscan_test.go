@@ -67,7 +67,7 @@ o = 3
 	}
 }
 
-// FuzzLines holds the locator against the library: in a file the library accepts, it finds the keys the library finds, and no others.
+// FuzzLines compares the scanner with the library: in a valid file both find the same keys.
 func FuzzLines(f *testing.F) {
 	for _, seed := range []string{sample, "a.b.'c' = [{d = 1}, 2]\n[[x.y]]\nz = '''\n'''", "x = \"\"\"\\\\\"\"\"\n", "\"\\u00e4\" = 1", "a = [[[]], {b.c = {}}]"} {
 		f.Add(seed)
@@ -100,7 +100,7 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// paths collects where every value below one stands.
+// paths collects the paths of all values below a value.
 func paths(at string, value any, into map[string]bool) {
 	switch value := value.(type) {
 	case map[string]any:

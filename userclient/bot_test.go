@@ -81,7 +81,7 @@ func TestTheBotIsNotCapped(t *testing.T) {
 	}
 }
 
-// A bot whose login was ended signs in again, with a fresh key; one that is thrown out at once stops.
+// A bot whose login was ended signs in again with a new key. If Telegram ends that login at once too, the client stops.
 func TestTheBotSignsInAgainOnce(t *testing.T) {
 	r := newRig(t)
 	r.bot().stop()
@@ -113,7 +113,7 @@ func TestARefusedBotTokenIsFinal(t *testing.T) {
 	}
 }
 
-// A new token of the bot makes a new login, since the old session may be void.
+// A new token of the bot causes a new login, because the old session may be invalid.
 func TestANewTokenSignsInAnew(t *testing.T) {
 	r := newRig(t)
 	r.bot().stop()
@@ -127,7 +127,7 @@ func TestANewTokenSignsInAnew(t *testing.T) {
 	}
 }
 
-// A bot that lives in another data centre moves there, and is remembered there.
+// A bot of another data centre moves there, also after a restart.
 func TestTheBotMovesToItsDataCentre(t *testing.T) {
 	r := newRig(t, 2, 4)
 	r.tel.Fail("auth.importBotAuthorization", tgerr.New(303, "USER_MIGRATE_4"))

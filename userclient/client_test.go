@@ -14,7 +14,7 @@ import (
 	"telegate/userclient/account"
 )
 
-// A session of another program goes on where it was, without a new login.
+// A session of another program works without a new login.
 func TestAnImportedSessionGoesOn(t *testing.T) {
 	r := newRig(t)
 	key := rawKey(t, r.signIn(carol))
@@ -56,7 +56,7 @@ func TestTheStoredSessionIsEnough(t *testing.T) {
 	}
 }
 
-// Another session in the configuration takes the place of the stored one, with all it knew.
+// Another session in the configuration replaces the stored one and its data.
 func TestAnotherConfiguredSessionReplacesTheStored(t *testing.T) {
 	r := newRig(t)
 	r.met(bob.ID, bob.Username)
@@ -90,7 +90,7 @@ func TestWithoutASessionItIsSignedOut(t *testing.T) {
 	}
 }
 
-// Final answers of Telegram stop all trying and say what to do (F33).
+// After a final answer of Telegram the client stops trying and says what to do (F33).
 func TestFinalAnswersStopTheClient(t *testing.T) {
 	for name, c := range map[string]struct {
 		method string
@@ -129,8 +129,8 @@ func TestFinalAnswersStopTheClient(t *testing.T) {
 	}
 }
 
-// A login that is ended while nothing is being sent is noticed when Telegram cuts the line; one that is ended while the
-// line stays is noticed by the next message.
+// If a login ends while nothing is sent, the client notices it when Telegram closes the connection; if the connection stays, with
+// the next message.
 func TestARevokedLoginIsNoticed(t *testing.T) {
 	r := newRig(t)
 	c := r.user()
@@ -182,7 +182,7 @@ func TestVerifySaysThatASessionIsDead(t *testing.T) {
 	}
 }
 
-// A cut line comes back by itself, as often as it is cut, and messages go on.
+// The client reconnects after every lost connection, and continues to send.
 func TestACutLineComesBack(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -201,7 +201,7 @@ func TestACutLineComesBack(t *testing.T) {
 	}
 }
 
-// One client at a time uses a session; the next takes over when the first lets go.
+// Only one client at a time uses a session; the next takes over when the first stops.
 func TestASessionHasOneHolder(t *testing.T) {
 	r := newRig(t)
 	first := r.user()
@@ -240,7 +240,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// A session that turns out to be another account's than before is not used.
+// A session of another account than before is not used.
 func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
 	r := newRig(t)
 	s := r.session(carol)
@@ -252,7 +252,7 @@ func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
 	}
 }
 
-// A session can be kept, read, used and ended without any configured string.
+// A session can be stored, read, used and ended without a configured string.
 func TestASessionIsKeptReadAndEnded(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
@@ -282,13 +282,13 @@ func TestASessionIsKeptReadAndEnded(t *testing.T) {
 	}
 }
 
-// full is a store without room for a session.
+// full is a store that is full.
 type full struct{ account.Store }
 
 func (full) SaveSession(context.Context, string, []byte) error    { return delivery.ErrStorageFull }
 func (full) ReplaceSession(context.Context, string, []byte) error { return delivery.ErrStorageFull }
 
-// A session that cannot be kept does not cost the one before.
+// If a session cannot be stored, the one before stays.
 func TestASessionThatCannotBeKeptLeavesTheOneBefore(t *testing.T) {
 	r := newRig(t)
 	s, me := r.session(carol), userclient.Person{ID: carol.ID}

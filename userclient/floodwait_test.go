@@ -13,7 +13,7 @@ import (
 	"telegate/userclient"
 )
 
-// A short wait is sat out inside the send.
+// Send waits out a short flood wait.
 func TestAShortFloodWaitIsSatOut(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -29,8 +29,8 @@ func TestAShortFloodWaitIsSatOut(t *testing.T) {
 	}
 }
 
-// A code does not wait longer than 3 s: it is given back with the time, so that another way can be tried. Other messages
-// wait longer (F34). Until the wait is over Telegram is left alone, also after a restart (F1).
+// A code waits at most 3 s; then Send returns the time, so that delivery can try another route. Other messages wait longer (F34).
+// The client makes no call until the wait is over, also after a restart (F1).
 func TestALongFloodWaitIsGivenBack(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -74,7 +74,7 @@ func TestPatienceGoesByLane(t *testing.T) {
 	c.must(delivery.Recipient{ChatID: alice.ID, Lane: delivery.LaneDirect, MessageID: "msg_2"}, delivery.Part{Text: delivery.Plain("hello")})
 }
 
-// What a code can wait is for all its calls together: two waits that are short enough one by one are too long.
+// The limit of a code's wait is for all its calls together: two short waits can be too long.
 func TestPatienceIsForTheWholeSend(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -87,7 +87,7 @@ func TestPatienceIsForTheWholeSend(t *testing.T) {
 	}
 }
 
-// A clock that is set back while telegate is down makes no wait longer than Telegram has asked for.
+// Setting the clock back while telegate is down makes no wait longer than Telegram asked for.
 func TestAClockSetBackMakesNoWaitLonger(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -110,7 +110,7 @@ func TestAClockSetBackMakesNoWaitLonger(t *testing.T) {
 	}
 }
 
-// The bot's login is what Telegram limits: the wait is kept, and nothing is asked before it is over.
+// A flood wait of the bot's login is stored, and the client makes no call before it is over.
 func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
 	r := newRig(t)
 	r.tel.Fail("auth.importBotAuthorization", tgerr.New(420, "FLOOD_WAIT_940"))
@@ -139,7 +139,7 @@ func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
 	}
 }
 
-// A wait at the very first call of a connection is honoured too: the library alone would go on calling.
+// The client also obeys a wait at the first call of a connection; the library alone would keep calling.
 func TestAFloodWaitAtConnectingIsHonoured(t *testing.T) {
 	r := newRig(t)
 	session := r.session(carol).Encode()

@@ -51,10 +51,10 @@ func (m closing) Run() int {
 	return code
 }
 
-// certificate is that of a proxy which is reached over TLS.
+// certificate is the certificate of the TLS proxy.
 var certificate tls.Certificate
 
-// trust has the system's roots, which are read when they are first used, hold the certificate of net/http/httptest alone.
+// trust makes the certificate of net/http/httptest the only system root. The roots are read at their first use.
 func trust(certificate *tls.Certificate) error {
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
@@ -72,7 +72,7 @@ func trust(certificate *tls.Certificate) error {
 	return err
 }
 
-// The people of the tests. carol is the account that telegate writes with.
+// The people of the tests. telegate sends with carol's account.
 var (
 	carol = datacenter.Account{ID: 5000000003, AccessHash: 33, Username: "carol", Name: "Carol", Phone: "+34600000003"}
 	alice = datacenter.Account{ID: 5000000001, AccessHash: 11, Username: "alice", Name: "Alice", Phone: "+34600000001"}
@@ -110,7 +110,7 @@ func (r *rig) app() userclient.App {
 	return userclient.App{ID: 1234567, Hash: testHash, Servers: r.tel.Servers(), Logger: r.log.logger()}
 }
 
-// met makes a person known by a username, as the bot would on meeting them.
+// met stores a person's username, as the bot does when they write to it.
 func (r *rig) met(id int64, username string) {
 	r.Helper()
 	chat := linking.Chat{BotID: robot.ID, ID: id, Type: "private", Username: username}
@@ -146,7 +146,7 @@ func (r *rig) signIn(a datacenter.Account) userclient.Session {
 	return step.Done.Session
 }
 
-// running is a client at work.
+// running is a running client.
 type running struct {
 	*userclient.Client
 	r         *rig
@@ -155,7 +155,7 @@ type running struct {
 	stop      func()
 }
 
-// start runs a client until the test ends or stop is called. Options may be changed before.
+// start runs a client until the test or stop ends it. change may change the options.
 func (r *rig) start(change func(*userclient.Options)) *running {
 	r.Helper()
 	c := &running{r: r, connected: make(chan userclient.Status, 100), alarms: make(chan userclient.Status, 100)}
@@ -230,7 +230,7 @@ func await[T any](t testing.TB, from <-chan T) T {
 	}
 }
 
-// send sends one part and answers what is wrong with it; nil where it was taken.
+// send sends one part and returns its error; nil if Telegram accepted it.
 func (c *running) send(to delivery.Recipient, part delivery.Part) *delivery.SendError {
 	c.r.Helper()
 	ctx, cancel := context.WithTimeout(c.r.Context(), time.Minute)
@@ -246,7 +246,7 @@ func (c *running) send(to delivery.Recipient, part delivery.Part) *delivery.Send
 	return e
 }
 
-// must sends and fails the test where Telegram does not take it.
+// must sends one part and fails the test if Telegram does not accept it.
 func (c *running) must(to delivery.Recipient, part delivery.Part) {
 	c.r.Helper()
 	if e := c.send(to, part); e != nil {
@@ -254,12 +254,12 @@ func (c *running) must(to delivery.Recipient, part delivery.Part) {
 	}
 }
 
-// code is a code for somebody.
+// code is a code for a person.
 func code(to int64, id string) (delivery.Recipient, delivery.Part) {
 	return delivery.Recipient{ChatID: to, Lane: delivery.LaneCode, MessageID: id}, delivery.Part{Text: delivery.Plain("Your code is ").Code("123456")}
 }
 
-// record is a log that can be waited for and searched.
+// testLog is a log that tests can search and wait for.
 type testLog struct {
 	mu      sync.Mutex
 	buf     bytes.Buffer
@@ -286,7 +286,7 @@ func (l *testLog) text() string {
 	return l.buf.String()
 }
 
-// await returns once a line of the log holds the words.
+// await waits until the log contains the words.
 func (l *testLog) await(t testing.TB, words string) {
 	t.Helper()
 	limit := time.After(time.Minute)

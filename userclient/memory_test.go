@@ -22,11 +22,11 @@ import (
 	"telegate/userclient"
 )
 
-// childEnv makes the test binary a process with nothing but a connected session (see TestMain).
+// childEnv makes the test binary a process with only a connected session (see TestMain).
 const childEnv = "TELEGATE_TEST_CONNECTED"
 
-// A process with a connected session stays within 60 MB of memory, and sends within milliseconds. It is measured in a
-// process of its own, because the simulated Telegram lives in this one.
+// A process with a connected session uses at most 60 MB of memory, and sends within milliseconds. It is a separate process,
+// because the simulated Telegram runs in this one.
 func TestMemoryOfAConnectedSession(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector takes memory of its own")
@@ -64,7 +64,7 @@ func TestMemoryOfAConnectedSession(t *testing.T) {
 
 const childSends = 300
 
-// connectedChild is that process: it connects, sends, says what it has measured, and waits to be killed.
+// connectedChild is that process: it connects, sends, prints its measurements, and waits to be killed.
 func connectedChild(settings string) error {
 	parts := strings.Split(settings, ",")
 	der, err := base64.StdEncoding.DecodeString(parts[1])

@@ -16,7 +16,7 @@ var (
 	fakeTLSKey = "ee" + plainKey + hex.EncodeToString([]byte("example.com"))
 )
 
-// A secret of the wrong length is named for what it is, and not shown.
+// The error for an invalid proxy says what is wrong and never shows the secret.
 func TestAWrongProxyIsNamed(t *testing.T) {
 	for name, c := range map[string]struct{ address, says string }{
 		"nothing":               {"", "is not among"},

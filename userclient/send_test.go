@@ -86,7 +86,7 @@ func TestAllFormattingIsKept(t *testing.T) {
 	}
 }
 
-// The answer to a message is lost; sent again, it is known by its random id and arrives once (F9).
+// If the answer to a message is lost, it is sent again; its random id makes it arrive once (F9).
 func TestALostAnswerDeliversOnce(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -145,7 +145,7 @@ func TestALostAnswerAndARestartDeliverOnce(t *testing.T) {
 	}
 }
 
-// A username is asked for once and remembered over restarts.
+// A username is looked up once and stored.
 func TestAUsernameIsResolvedOnce(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, "Alice") // case does not matter
@@ -165,7 +165,7 @@ func TestAUsernameIsResolvedOnce(t *testing.T) {
 	}
 }
 
-// A username that leads to somebody else is refused, and Telegram is not asked again (F19).
+// A username that now belongs to another account is refused, and not looked up again (F19).
 func TestAUsernameThatChangedHandsIsRefused(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, "the_name")
@@ -235,7 +235,7 @@ func TestResolveFindsAPerson(t *testing.T) {
 	}
 }
 
-// An access hash that Telegram no longer takes is dropped, and the next try asks anew.
+// An access hash that Telegram rejects is dropped, and the next try asks again.
 func TestAWrongAccessHashIsReplaced(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -250,7 +250,7 @@ func TestAWrongAccessHashIsReplaced(t *testing.T) {
 	c.must(code(alice.ID, "msg_2"))
 }
 
-// What Telegram answers is classed, and said with the next step.
+// Every error of Telegram has a class and a detail with the next step.
 func TestRefusalsAreClassed(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -290,7 +290,7 @@ func TestRefusalsAreClassed(t *testing.T) {
 	}
 }
 
-// PEER_FLOOD turns the account off, says so once, and is remembered over a restart (F32).
+// PEER_FLOOD stops sending, raises one alarm, and survives a restart (F32).
 func TestALimitedAccountIsTurnedOff(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -368,7 +368,7 @@ func TestAPersonsAccountIsSpared(t *testing.T) {
 	}
 }
 
-// counted checks how many messages of the clock's day count.
+// counted checks the count of the clock's day.
 func (c *running) counted(want int) {
 	c.r.Helper()
 	n, err := c.r.db.Sends(c.r.Context(), "user", c.r.now().UTC().Format(time.DateOnly))
@@ -377,7 +377,7 @@ func (c *running) counted(want int) {
 	}
 }
 
-// What Telegram sends back to wait, and what waits for that, has not left and uses up nothing of the day.
+// A message that gets a flood wait, or waits for its end, was not sent and does not count.
 func TestAMessageThatIsSentBackIsNotCounted(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -403,7 +403,7 @@ func TestAMessageThatIsSentBackIsNotCounted(t *testing.T) {
 	}
 }
 
-// A broadcast that is sent back leaves the share of the broadcasts as it was.
+// A broadcast with a flood wait does not use the broadcasts' share.
 func TestABroadcastThatIsSentBackIsNotCounted(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -424,7 +424,7 @@ func TestABroadcastThatIsSentBackIsNotCounted(t *testing.T) {
 	c.counted(1)
 }
 
-// Of nine codes at once the rate lets six through in time; those that it sends back are not counted.
+// Of nine codes at once, the rate limit lets six through in time; the others do not count.
 func TestWhatTheRateHoldsBackIsNotCounted(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -457,7 +457,7 @@ func TestWhatTheRateHoldsBackIsNotCounted(t *testing.T) {
 	}
 }
 
-// A message whose answer was lost may have arrived: it stays counted.
+// A message with a lost answer may have arrived, so it stays counted.
 func TestALostAnswerStaysCounted(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
@@ -471,7 +471,7 @@ func TestALostAnswerStaysCounted(t *testing.T) {
 	}
 }
 
-// Broadcasts take no more than three quarters of the day, also after a restart; the rest is for codes and the like.
+// Broadcasts use at most three quarters of the daily limit, also after a restart; the rest is for codes and direct messages.
 func TestBroadcastsLeaveMessagesOfTheDay(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)

@@ -17,7 +17,7 @@ const (
 	testHash  = "0123456789abcdef0123456789abcdef"
 )
 
-// A key, and the strings of other programs around one.
+// A key, and session strings of other programs with it.
 var someKey = bytes.Repeat([]byte{0xab, 0xcd, 0x01, 0xff}, 64)
 
 func gramJS(dc byte, address string, key []byte) string {
@@ -126,7 +126,7 @@ func TestANearMissIsNamed(t *testing.T) {
 	}
 }
 
-// A session that was cut off anywhere is never taken for a whole one.
+// A session that is cut off anywhere is never accepted.
 func TestNoCutOffSessionIsRead(t *testing.T) {
 	s, err := userclient.Decode(telethon(2, ipv4, someKey))
 	if err != nil {

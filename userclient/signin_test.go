@@ -218,7 +218,7 @@ func TestNobodyIsSignedUp(t *testing.T) {
 	}
 }
 
-// Cancel ends a step that is waiting, and leaves nothing running (goleak looks in TestMain).
+// Cancel ends a waiting step and leaves no goroutine (TestMain checks with goleak).
 func TestCancelEndsAWaitingStep(t *testing.T) {
 	r := newRig(t)
 	s, _ := r.startSignIn()
@@ -238,7 +238,7 @@ func TestCancelEndsAWaitingStep(t *testing.T) {
 	}
 }
 
-// Signing in is over after its time, with the reason; the connection is gone (goleak looks in TestMain).
+// Signing in ends after its time limit, with the reason, and closes the connection (TestMain checks with goleak).
 func TestSigningInHasALimit(t *testing.T) {
 	r := newRig(t)
 	_, _, err := userclient.StartSignInWithin(t.Context(), r.app(), time.Millisecond)
@@ -263,7 +263,7 @@ func TestSigningInNeedsAnAppAndALine(t *testing.T) {
 	}
 }
 
-// Everything is logged here, at every level; nothing of a login may be among it.
+// The log has every level here, and must contain nothing of a login.
 func TestALoginLeavesNoSecretInTheLog(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()

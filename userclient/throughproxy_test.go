@@ -14,9 +14,10 @@ import (
 	"telegate/userclient/datacenter"
 )
 
-// Everything goes through the proxy: a session is verified and a message sent.
+// All traffic goes through the proxy: the client connects and sends.
 func TestMTProtoThroughProxies(t *testing.T) {
 	r := newRig(t)
+	r.makesKey()
 	r.tel.AddGroup(-700, 0)
 	socks := datacenter.StartSOCKS5(t, "", "")
 	login := datacenter.StartSOCKS5(t, "user", "p@ss word")
@@ -63,9 +64,10 @@ func TestMTProtoThroughProxies(t *testing.T) {
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// A proxy that refuses, or is not there, is a state with the reason; the client keeps trying.
+// If a proxy refuses or is missing, the state says so, and the client keeps trying.
 func TestAProxyThatRefuses(t *testing.T) {
 	r := newRig(t)
+	r.makesKey()
 	for name, address := range map[string]string{
 		"wrong SOCKS5 login": "socks5://user:wrong@" + datacenter.StartSOCKS5(t, "user", "right").Address,
 		"wrong HTTP login":   "http://user:wrong@" + datacenter.StartHTTPProxy(t, "user", "right").Address,
