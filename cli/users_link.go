@@ -48,15 +48,15 @@ func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
 		out = env.Stderr
 	}
 	t := terminal.New(env.Stdin, out)
-	t.Say("The person opens this within 10 minutes, presses Start, and taps Link:\n\n    %s\n", started.StartURL)
+	t.Printf("The person opens this within 10 minutes, presses Start, and taps Link:\n\n    %s\n", started.StartURL)
 	if t.Escape {
 		picture, err := terminal.DrawQR(started.StartURL, true)
 		if err != nil {
 			return err
 		}
-		t.Say("%s", picture)
+		t.Printf("%s", picture)
 	}
-	t.Say("If the link does not work, the person sends this to the bot:\n\n    %s\n", started.StartCommand)
+	t.Printf("If the link does not work, the person sends this to the bot:\n\n    %s\n", started.StartCommand)
 	for {
 		code, err := t.Ask(ctx, "The code that the bot has shown:")
 		if err != nil {
@@ -70,9 +70,9 @@ func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
 		case "verified":
 			return c.show(ctx, client, env, c.JSON)
 		case "incorrect":
-			t.Say("That is not the code; tries left: %d.", confirmed.AttemptsRemaining)
+			t.Printf("That is not the code; tries left: %d.", confirmed.AttemptsRemaining)
 		case "not_claimed":
-			t.Say("Nobody has opened the link and tapped Link yet.")
+			t.Printf("Nobody has opened the link and tapped Link yet.")
 		default:
 			failure, ok := linkFailures[confirmed.Result]
 			if !ok {

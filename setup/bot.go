@@ -41,7 +41,7 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 	if w.Yes {
 		return exit.Usagef("no bot token: give --bottoken-file, or the variable " + config.SharedEnv + "BOTTOKEN")
 	}
-	w.Say("%s", botIntro)
+	w.Printf("%s", botIntro)
 	for {
 		token, err := w.AskHidden(ctx, "Paste the token (it is not shown):")
 		if err != nil {
@@ -52,7 +52,7 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 		if !errors.As(err, &refused) {
 			return err
 		}
-		w.Say("%s\n", terminal.Sentence(err.Error()))
+		w.Printf("%s\n", terminal.Sentence(err.Error()))
 	}
 }
 
@@ -72,7 +72,7 @@ func (w *wizard) useToken(ctx context.Context, token, file string, section confi
 	}
 	if old, err := config.Parse(w.Config, w.current, w.Getenv); err == nil {
 		if id := config.BotID(old.Messaging.Telegram.BotToken); id != 0 && id != client.ID() {
-			w.Say("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with the new bot everybody has to link again.", id)
+			w.Printf("\nAttention: the configuration has another bot now, %d. Links belong to a bot: with the new bot everybody has to link again.", id)
 		}
 	}
 	if err := w.checkWebhook(ctx, client); err != nil {
@@ -89,10 +89,10 @@ func (e invalidError) Unwrap() error { return e.error }
 // identifyBot asks Telegram who the bot is. If Telegram cannot be reached, it tries again as long as the user wants.
 func (w *wizard) identifyBot(ctx context.Context, client *bot.Client, server string) error {
 	for {
-		w.Say("Asking %s about bot %d…", server, client.ID())
+		w.Printf("Asking %s about bot %d…", server, client.ID())
 		me, err := client.GetMe(ctx)
 		if err == nil {
-			w.Say("It is %s, https://t.me/%s", me.Name, me.Username)
+			w.Printf("It is %s, https://t.me/%s", me.Name, me.Username)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -105,7 +105,7 @@ func (w *wizard) identifyBot(ctx context.Context, client *bot.Client, server str
 		if w.Yes {
 			return fmt.Errorf("the token could not be checked, and nothing was changed: %s", trouble.Detail)
 		}
-		w.Say("%s", trouble.Detail)
+		w.Printf("%s", trouble.Detail)
 		again, err := w.Confirm(ctx, "Try again?", true)
 		if err == nil && !again {
 			err = errors.New("the token could not be checked; nothing was changed. telegate doctor says more")
@@ -121,13 +121,13 @@ func (w *wizard) identifyBot(ctx context.Context, client *bot.Client, server str
 func (w *wizard) checkWebhook(ctx context.Context, client *bot.Client) error {
 	hook, err := client.Webhook(ctx)
 	if err != nil {
-		w.Say("The check for a webhook failed: %s", bot.Diagnose(err).Detail)
+		w.Printf("The check for a webhook failed: %s", bot.Diagnose(err).Detail)
 		return nil
 	}
 	if hook.Host == "" {
 		return nil
 	}
-	w.Say("\nThis bot has a webhook: Telegram sends its updates to %s and not to telegate.", hook.Host)
+	w.Printf("\nThis bot has a webhook: Telegram sends its updates to %s and not to telegate.", hook.Host)
 	remove := w.DeleteWebhook
 	if !remove && !w.Yes {
 		if remove, err = w.Confirm(ctx, "Remove it? The program there then gets no more updates of the bot.", false); err != nil {
@@ -135,15 +135,15 @@ func (w *wizard) checkWebhook(ctx context.Context, client *bot.Client) error {
 		}
 	}
 	if !remove {
-		w.Say("It stays. telegate can send messages; links, commands and buttons do not work until the webhook is removed.")
+		w.Printf("It stays. telegate can send messages; links, commands and buttons do not work until the webhook is removed.")
 		return nil
 	}
 	w.afterWrite = append(w.afterWrite, func(ctx context.Context) {
 		if err := client.DeleteWebhook(ctx); err != nil {
-			w.Say("The webhook could not be removed: %s Run the same command again.", bot.Diagnose(err).Detail)
+			w.Printf("The webhook could not be removed: %s Run the same command again.", bot.Diagnose(err).Detail)
 			return
 		}
-		w.Say("The webhook is removed.")
+		w.Printf("The webhook is removed.")
 	})
 	return nil
 }

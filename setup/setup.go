@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := w.open(); err != nil {
 		return err
 	}
-	w.Say("%s", setupIntro)
+	w.Printf("%s", setupIntro)
 	if w.Kind == "" {
 		if w.Yes {
 			return exit.Usagef("with --yes name the kind: telegate setup bot, or telegate setup user")
@@ -143,7 +143,7 @@ func (w *wizard) provided(ctx context.Context, flag, key string) (value, file st
 	file = flag
 	if file == "" {
 		if value = strings.TrimSpace(w.Getenv(variable)); value != "" {
-			w.Say("Using %s from %s.", key, variable)
+			w.Printf("Using %s from %s.", key, variable)
 			return value, "", nil
 		}
 		if file = strings.TrimSpace(w.Getenv(variable + "_FILE")); file == "" {
@@ -164,7 +164,7 @@ func (w *wizard) provided(ctx context.Context, flag, key string) (value, file st
 	if value = strings.TrimSpace(data); value == "" {
 		return "", "", exit.Usagef("%s: %s is empty", key, file)
 	}
-	w.Say("Using %s from %s.", key, file)
+	w.Printf("Using %s from %s.", key, file)
 	return value, file, nil
 }
 
@@ -210,7 +210,7 @@ func (w *wizard) write(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.Say("\nAdd these lines to %s. Only the user telegate runs as should be able to read it (chmod 600):\n", w.Config)
+		w.Printf("\nAdd these lines to %s. Only the user telegate runs as should be able to read it (chmod 600):\n", w.Config)
 		if _, err = w.Stdout.Write(lines); err == nil {
 			w.logOut = nil // the user has the session now
 		}
@@ -226,7 +226,7 @@ func (w *wizard) write(ctx context.Context) error {
 			return err
 		}
 		if !ok {
-			w.Say("Nothing was changed.")
+			w.Printf("Nothing was changed.")
 			return nil
 		}
 	}
@@ -242,18 +242,18 @@ func (w *wizard) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.Say("\n%s is written, with mode %04o.", w.Config, info.Mode().Perm())
+	w.Printf("\n%s is written, with mode %04o.", w.Config, info.Mode().Perm())
 	if backup != "" {
-		w.Say("The old file is %s.", backup)
+		w.Printf("The old file is %s.", backup)
 	}
 	if real, err := config.Parse(w.Config, content, w.Getenv); err != nil || real.Messaging != cfg.Messaging {
-		w.Say("Attention: environment variables that begin with %s are set here and override the file.", config.SharedEnv)
+		w.Printf("Attention: environment variables that begin with %s are set here and override the file.", config.SharedEnv)
 	}
 	for _, do := range w.afterWrite {
 		do(ctx)
 	}
 	for _, warning := range w.newWarnings(cfg) {
-		w.Say("Attention: %s.", warning)
+		w.Printf("Attention: %s.", warning)
 	}
 	w.nextSteps(cfg)
 	return nil
@@ -269,12 +269,12 @@ func (w *wizard) logOutUnused(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logOutTimeout)
 	defer cancel()
-	w.Say("Ending the login at Telegram, because its session is not stored…")
+	w.Printf("Ending the login at Telegram, because its session is not stored…")
 	if err := w.logOut(ctx); err != nil {
-		w.Say("That failed: the login is still open. End it in Telegram: Settings, Devices, telegate.")
+		w.Printf("That failed: the login is still open. End it in Telegram: Settings, Devices, telegate.")
 		return
 	}
-	w.Say("The login is ended.")
+	w.Printf("The login is ended.")
 }
 
 // newWarnings are the warnings that the configuration did not have before, except the one about keys, which the next steps cover.
@@ -308,12 +308,12 @@ func (w *wizard) nextSteps(cfg *config.Config) {
 	if w.Config != "telegate.toml" {
 		flag = " --config " + w.Config
 	}
-	w.Say("\nNext:")
+	w.Printf("\nNext:")
 	if len(cfg.API.Keys) == 0 {
 		w.printCommand("key create --name my-server")
-		w.Say("      prints a key for your server, and the section to add to %s", w.Config)
+		w.Printf("      prints a key for your server, and the section to add to %s", w.Config)
 	}
 	w.printCommand("config check" + flag)
 	w.printCommand("serve" + flag)
-	w.Say("If something does not work, telegate doctor%s says why.", flag)
+	w.Printf("If something does not work, telegate doctor%s says why.", flag)
 }

@@ -52,7 +52,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.Say("%s", userRisk)
+	w.Printf("%s", userRisk)
 	if !w.Yes {
 		ok, err := w.Confirm(ctx, "Go on with a user's account?", false)
 		if err != nil {
@@ -80,7 +80,7 @@ func (w *wizard) setUpUser(ctx context.Context) error {
 		}
 		return w.useSession(ctx, telegram, session, file)
 	}
-	w.Say("%s", sessionIntro)
+	w.Printf("%s", sessionIntro)
 	method, err := w.Choose(ctx, "Which one?", "phone", "qr", "session")
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 		id, _ = strconv.Atoi(strings.TrimSpace(text)) // config.Parse has reported a wrong one
 	}
 	if id == 0 && hash == "" && section.APIID != 0 {
-		w.Say("Using the apiid and apihash of the configuration.")
+		w.Printf("Using the apiid and apihash of the configuration.")
 		return nil
 	}
 	if hash != "" {
@@ -140,7 +140,7 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 			config.SharedEnv + "APIID and " + config.SharedEnv + "APIHASH")
 	}
 	if id == 0 || hash == "" {
-		w.Say("%s", appIntro)
+		w.Printf("%s", appIntro)
 	}
 	for id <= 0 {
 		text, err := w.Ask(ctx, "apiid (the number):")
@@ -150,9 +150,9 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 		if n, err := strconv.ParseInt(text, 10, 32); err == nil && n > 0 {
 			id = int(n)
 		} else if config.APIHashFault(text) == "" {
-			w.Say("This is the apihash; the apiid is the number above it.")
+			w.Printf("This is the apihash; the apiid is the number above it.")
 		} else {
-			w.Say("The apiid is a number of up to 10 digits.")
+			w.Printf("The apiid is a number of up to 10 digits.")
 		}
 	}
 	for hash == "" {
@@ -161,7 +161,7 @@ func (w *wizard) askApp(ctx context.Context, section *config.Telegram) error {
 			return err
 		}
 		if fault := config.APIHashFault(text); fault != "" {
-			w.Say("This %s.", fault)
+			w.Printf("This %s.", fault)
 			continue
 		}
 		hash = text
@@ -183,7 +183,7 @@ func (w *wizard) askSession(ctx context.Context, telegram Accounts) error {
 		if !errors.As(err, &refused) {
 			return err
 		}
-		w.Say("%s\n", terminal.Sentence(err.Error()))
+		w.Printf("%s\n", terminal.Sentence(err.Error()))
 	}
 }
 
@@ -194,7 +194,7 @@ func (w *wizard) useSession(ctx context.Context, telegram Accounts, session, fil
 	}
 	var who userclient.Person
 	err := w.retryUnreachable(ctx, func() (err error) {
-		w.Say("Asking Telegram whose session it is%s…", w.connectNote)
+		w.Printf("Asking Telegram whose session it is%s…", w.connectNote)
 		who, err = telegram.CheckSession(ctx, session)
 		if err != nil && !errors.Is(err, userclient.ErrUnreachable) {
 			return invalidError{err}
@@ -204,7 +204,7 @@ func (w *wizard) useSession(ctx context.Context, telegram Accounts, session, fil
 	if err != nil {
 		return err
 	}
-	w.Say("It is %s.", who)
+	w.Printf("It is %s.", who)
 	return w.set("session", session, file)
 }
 
@@ -218,7 +218,7 @@ func (w *wizard) retryUnreachable(ctx context.Context, do func() error) error {
 		if w.Yes || !errors.Is(err, userclient.ErrUnreachable) {
 			return err
 		}
-		w.Say("%s", terminal.Sentence(err.Error()))
+		w.Printf("%s", terminal.Sentence(err.Error()))
 		again, asked := w.Confirm(ctx, "Try again?", true)
 		if asked != nil {
 			return asked
@@ -233,7 +233,7 @@ func (w *wizard) retryUnreachable(ctx context.Context, do func() error) error {
 func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error {
 	var s SignIn
 	err := w.retryUnreachable(ctx, func() (err error) {
-		w.Say("Connecting to Telegram%s…", w.connectNote)
+		w.Printf("Connecting to Telegram%s…", w.connectNote)
 		s, err = telegram.SignIn(ctx)
 		return err
 	})
@@ -248,7 +248,7 @@ func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error
 	drawn := 0
 	for err == nil && step.Want != userclient.WantNothing {
 		if step.Problem != "" {
-			w.Say("%s", step.Problem)
+			w.Printf("%s", step.Problem)
 		}
 		if step.Want != userclient.WantScan {
 			step, err = w.answer(ctx, s, step)
@@ -267,7 +267,7 @@ func (w *wizard) signIn(ctx context.Context, telegram Accounts, byQR bool) error
 	case err != nil:
 		return err
 	}
-	w.Say("Signed in as %s.", step.Who)
+	w.Printf("Signed in as %s.", step.Who)
 	return w.set("session", step.Session, "")
 }
 
@@ -282,7 +282,7 @@ func (w *wizard) answer(ctx context.Context, s SignIn, step Step) (Step, error) 
 		return s.Phone(ctx, number)
 	case userclient.WantCode:
 		if step.Hint != "" {
-			w.Say("%s", step.Hint)
+			w.Printf("%s", step.Hint)
 		}
 		code, err := w.AskHidden(ctx, "The code (it is not shown; press only Enter to get it in another way):")
 		if err != nil {
@@ -314,7 +314,7 @@ func (w *wizard) drawQR(link string, drawn int) (int, error) {
 		return 0, err
 	}
 	if drawn == 0 {
-		w.Say("\nOn a phone that is signed in, open Telegram: Settings, Devices, Link Desktop Device. The code changes every half minute.\n")
+		w.Printf("\nOn a phone that is signed in, open Telegram: Settings, Devices, Link Desktop Device. The code changes every half minute.\n")
 	} else if w.Escape {
 		fmt.Fprintf(w.Out, "\x1b[%dA\x1b[J", drawn)
 	}

@@ -58,7 +58,7 @@ func (d *dailyLimit) Handle(next tg.Invoker) telegram.InvokeFunc {
 		if !isMessage(methodOf(input)) {
 			return next.Invoke(ctx, input, output)
 		}
-		name, err := d.count(ctx, senderOf(ctx).lane)
+		name, err := d.reserve(ctx, senderOf(ctx).lane)
 		if err != nil {
 			return err
 		}
@@ -70,8 +70,8 @@ func (d *dailyLimit) Handle(next tg.Invoker) telegram.InvokeFunc {
 	}
 }
 
-// count counts one message and returns its day. The error is a storeError, or says until when the limit of this lane is used up.
-func (d *dailyLimit) count(ctx context.Context, lane delivery.Lane) (name string, err error) {
+// reserve counts one message and returns its day. The error is a storeError, or says until when the limit of this lane is used up.
+func (d *dailyLimit) reserve(ctx context.Context, lane delivery.Lane) (name string, err error) {
 	limit := d.limit
 	if lane == delivery.LaneBroadcast {
 		limit = BroadcastsPerDay(d.limit)

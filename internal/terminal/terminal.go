@@ -48,8 +48,8 @@ func New(in io.Reader, out io.Writer) *Terminal {
 	return t
 }
 
-// Say prints lines, wrapped to the width of the terminal.
-func (t *Terminal) Say(format string, args ...any) {
+// Printf prints lines, wrapped to the width of the terminal.
+func (t *Terminal) Printf(format string, args ...any) {
 	fmt.Fprintln(t.Out, wrap(fmt.Sprintf(format, args...), t.width))
 }
 
@@ -203,7 +203,7 @@ func (t *Terminal) Confirm(ctx context.Context, question string, fallback bool) 
 		case "n", "no":
 			return false, nil
 		}
-		t.Say("Please answer y or n.")
+		t.Printf("Please answer y or n.")
 	}
 }
 
@@ -222,6 +222,6 @@ func (t *Terminal) Choose(ctx context.Context, question string, words ...string)
 				return word, nil
 			}
 		}
-		t.Say("Please answer one of: %s.", strings.Join(words, ", "))
+		t.Printf("Please answer one of: %s.", strings.Join(words, ", "))
 	}
 }
