@@ -97,7 +97,7 @@ func TestClockSetBackBeforeARestartMakesNoPauseLonger(t *testing.T) {
 // Whenever the clock is set, by how much: everything ends once, in order, within the limits, and nothing leaves that has
 // expired by the clock of that moment.
 func TestAnyScheduleOfClocks(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range seeds(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				random, faults := rand.New(rand.NewPCG(seed, 11)), rand.New(rand.NewPCG(seed, 12))

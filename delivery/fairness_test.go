@@ -35,6 +35,9 @@ func (r *rig) sends(prefix string) []int {
 
 // Ten thousand messages of one domain cost another that shares its bot every second turn at most, whoever they go to.
 func TestDomainsThatShareABotTakeTurns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of messages")
+	}
 	for _, lane := range lanes[2:] {
 		for name, chat := range map[string]int64{"other people": 900_000, "the same people": 15_000} {
 			t.Run(string(lane)+", "+name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // Whatever is accepted, whatever fails, whenever the program stops or dies: each message ends once, nothing is lost,
 // nothing arrives late, in the wrong order or over the limits, and a broadcast never arrives twice.
 func TestAnyScheduleOfFaultsAndRestarts(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range seeds(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				s := newSchedule(r, seed)
@@ -30,7 +30,7 @@ func TestAnyScheduleOfFaultsAndRestarts(t *testing.T) {
 // The same holds where codes and direct messages have further ways that fail as well, but for the order, which is the bot's
 // own: what is in danger leaves first. No alert and no broadcast ever takes another way.
 func TestAnyScheduleOverSeveralWays(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range seeds(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				bot, person := r.fallback()
@@ -303,3 +303,11 @@ func (s *schedule) check() {
 
 // crashes is how many sends of one text can have been on their way when the program died.
 func (s *schedule) crashes() int { return len(s.crashed) }
+
+// seeds is how many random courses a test runs: n, and two with -short.
+func seeds(n uint64) uint64 {
+	if testing.Short() {
+		return min(n, 2)
+	}
+	return n
+}

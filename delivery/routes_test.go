@@ -25,6 +25,9 @@ var routeFailures = map[string]fault{
 // or fails alike: each message has one outcome and is never sent after its time, codes and direct messages arrive in it by the
 // first way that works, nobody sees a message oftener than answers were lost, and alerts and broadcasts take no other way.
 func TestEveryLaneWithEveryFailureOfEveryWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some hundred courses")
+	}
 	for botName, botFault := range botFailures {
 		for wayName, wayFault := range routeFailures {
 			for _, rescue := range []bool{true, false} {

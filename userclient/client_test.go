@@ -203,6 +203,9 @@ func TestACutLineComesBack(t *testing.T) {
 
 // Only one client at a time uses a session; the next takes over when the first stops.
 func TestASessionHasOneHolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a lock")
+	}
 	r := newRig(t)
 	first := r.user()
 	second := r.start(func(*userclient.Options) {})

@@ -64,6 +64,9 @@ func TestALongFloodWaitIsGivenBack(t *testing.T) {
 
 // A wait of 5 s is too long for a code and short enough for anything else.
 func TestPatienceGoesByLane(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits as long as a code waits")
+	}
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -76,6 +79,9 @@ func TestPatienceGoesByLane(t *testing.T) {
 
 // The limit of a code's wait is for all its calls together: two short waits can be too long.
 func TestPatienceIsForTheWholeSend(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits as long as a code waits")
+	}
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()

@@ -88,6 +88,9 @@ func TestAllFormattingIsKept(t *testing.T) {
 
 // If the answer to a message is lost, it is sent again; its random id makes it arrive once (F9).
 func TestALostAnswerDeliversOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for answers that do not come")
+	}
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -252,6 +255,9 @@ func TestAWrongAccessHashIsReplaced(t *testing.T) {
 
 // Every error of Telegram has a class and a detail with the next step.
 func TestRefusalsAreClassed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits as long as telegate waits for Telegram")
+	}
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user(func(o *userclient.Options) { o.DailyCap = 1000 })
@@ -426,6 +432,9 @@ func TestABroadcastThatIsSentBackIsNotCounted(t *testing.T) {
 
 // Of nine codes at once, the rate limit lets six through in time; the others do not count.
 func TestWhatTheRateHoldsBackIsNotCounted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is paced by the clock")
+	}
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	r.now = dbtest.NewClock().Now // stands still, so that the rate lets as much through on any machine
