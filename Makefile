@@ -12,12 +12,12 @@ export PLATFORMS ?= linux/amd64 linux/arm64 linux/arm/7 darwin/amd64 darwin/arm6
 OUT ?= telegate
 IMAGE ?= telegate
 
-.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test screenshots image
+.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test screenshots image small
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-check: fmt vet lint tidy race test fuzz plugin-test ## Everything CI checks
+check: fmt vet lint tidy race test small fuzz plugin-test ## Everything CI checks
 
 fmt: ## Formatting
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
@@ -51,6 +51,11 @@ fuzz: ## Each fuzz test for FUZZRUNS runs, those with a database for a tenth of 
 				|| { cat fuzz.log; exit 1; }; \
 		done; \
 	done; rm -f fuzz.log
+
+small: ## The build without MTProto: nothing of gotd in it, and the sandbox works
+	@if go list -tags nomtproto -deps . | grep github.com/gotd; then echo "the tag nomtproto must leave these out"; exit 1; fi
+	go vet -tags nomtproto ./...
+	go test -tags nomtproto -run 'WithoutMTProto|^TestStory' ./userclient ./internal/e2e
 
 plugin-test: ## The plugin for MeshCentral, by Node's own test runner
 	cd integrations/meshcentral && node --test
