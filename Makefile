@@ -1,4 +1,4 @@
-# Everything CI runs is here; `make check` is the gate before a commit lands.
+# `make check` is the gate before a commit lands. CI (.ci/run) also runs meshcentral and package-test.
 SHELL := /bin/bash
 GOLANGCI_LINT := v2.15.0
 FUZZRUNS ?= 10000
@@ -17,7 +17,7 @@ IMAGE ?= telegate
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-check: fmt vet lint tidy race test small fuzz plugin-test ## Everything CI checks
+check: fmt vet lint tidy race test small fuzz plugin-test ## What CI checks, but for a real MeshCentral and the Debian package
 
 fmt: ## Formatting
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
@@ -31,7 +31,7 @@ lint: tools ## golangci-lint, with the import directions of docs/architecture.md
 tidy: ## go.mod and go.sum say what the code needs
 	go mod tidy -diff
 
-kill: ## A hundred SIGKILLs under load, with Telegram failing in all its ways and two minutes without a network (about 6 minutes); SEED=n repeats a course
+kill: ## A hundred SIGKILLs under load, with Telegram failing in all its ways and two minutes without a network (about 6 minutes); SEED=n repeats a run
 	TELEGATE_LONG=1 TELEGATE_SEED=$(SEED) go test -run '^Test(KillLosesNothing|MinutesWithoutANetworkLoseNothing)$$' -count 1 -timeout 25m -v ./internal/e2e
 
 # MTProto's key exchanges take their time under the race detector: userclient alone some four minutes of a core.
@@ -82,8 +82,8 @@ package-test: ## A package of a quick build: linted, and installed, run, upgrade
 	packaging/deb dist/stage $$(go env GOARCH | sed 's/^arm$$/arm7/') dist/telegate.deb
 	packaging/check dist/telegate.deb
 
-# Each page at a desk and on a phone, by day and by night: docs/console/full/PAGE-WIDTH-SCHEME.png. Needs Chromium. Git keeps one
-# picture of each page, at a desk by day.
+# Each page 1280 and 360 pixels wide, in light and dark mode: docs/console/full/PAGE-WIDTH-SCHEME.png. Needs Chromium. Git keeps one
+# picture of each page: 1280 pixels, light.
 screenshots: ## The pictures of docs/console.md; the full set goes into docs/console/full
 	rm -rf docs/console/full docs/console/*.png && mkdir docs/console/full
 	TELEGATE_SCREENSHOTS=$(CURDIR)/docs/console/full go test -count 1 -run 'InTheBrowser$$' ./console

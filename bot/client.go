@@ -31,13 +31,13 @@ const (
 
 	// callTimeout limits every call except the long poll, from the dial to the end of the answer.
 	callTimeout = 30 * time.Second
-	// connectTimeout limits the dial, and separately the TLS handshake, so that a dead route costs only seconds (F31).
+	// connectTimeout limits the dial, and separately the TLS handshake, so that a dead route costs only seconds.
 	connectTimeout = 5 * time.Second
-	// maxAnswer is the largest answer in bytes. Telegram limits those of getUpdates to 4 MiB (facts §B).
+	// maxAnswer is the largest answer in bytes. Telegram limits those of getUpdates to 4 MiB.
 	maxAnswer = 8 << 20
 )
 
-// tokenShape matches a token from @BotFather (facts §A).
+// tokenShape matches a token from @BotFather.
 var tokenShape = regexp.MustCompile(`^[0-9]{6,12}:[A-Za-z0-9_-]{30,}$`)
 
 // Options says how a Client is built.
@@ -264,7 +264,7 @@ type apiTransport struct {
 
 // families are the networks to dial: both address families at once ("happy eyeballs"), or one alone. If the TLS handshake
 // fails, the next dial uses the next one: a broken route can pass the first packets and drop the rest. A family that
-// works stays (F31).
+// works stays.
 var families = [...]string{"tcp", "tcp4", "tcp6"}
 
 func newAPITransport(o Options, scrub *redactor) *apiTransport {
@@ -303,7 +303,7 @@ func newAPITransport(o Options, scrub *redactor) *apiTransport {
 
 // Do sends a request and returns the answer, read to the end, if the Bot API answered "ok". Every error is an
 // *answerError or a *networkError. Do buffers the body, so that net/http knows its length and can send it again on a new
-// connection if an idle one was closed (facts §A).
+// connection if an idle one was closed.
 func (l *apiTransport) Do(req *http.Request) (*http.Response, error) {
 	method := path.Base(req.URL.Path)
 	body, err := io.ReadAll(req.Body)

@@ -146,7 +146,7 @@ func sendError(ctx context.Context, err error) *delivery.SendError {
 
 func (e *answerError) sendError() *delivery.SendError {
 	s := &delivery.SendError{Err: e, RetryAfter: e.retryAfter, MigrateTo: e.migrateTo}
-	if e.migrateTo != 0 { // use the id, not the words: those have changed before (F16)
+	if e.migrateTo != 0 { // use the id, not the words: those have changed before
 		s.Class, s.Failure = delivery.Migrated, delivery.Failure{Reason: delivery.ReasonChatNotFound, Detail: sayGone}
 		return s
 	}

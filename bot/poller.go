@@ -14,7 +14,7 @@ const (
 	// slowRetry is the pause after an error that only a person can fix: a rejected token, a webhook.
 	slowRetry = time.Minute
 	// conflictMemory is how long polls must succeed until a conflict counts as over. Two pollers end each other's polls
-	// (facts §B) and retry within a minute, so one successful poll proves nothing.
+	// and retry within a minute, so one successful poll proves nothing.
 	conflictMemory = 2 * time.Minute
 	// quickAnswer is the shortest time between polls without news: a server that ignores the timeout or the offset must
 	// not be polled in a hot loop.
@@ -27,7 +27,7 @@ type Record struct {
 	Username  string    // without @
 	Name      string    // display name
 	Offset    int64     // the first update that is not stored yet
-	NotBefore time.Time // Telegram's flood wait ends then (F1); zero or past: none
+	NotBefore time.Time // Telegram's flood wait ends then; zero or past: none
 	Asked     time.Time // when Telegram asked for it
 }
 
@@ -202,7 +202,7 @@ func (p *Poller) pollSucceeded() {
 
 // save stores a batch together with the offset after it.
 func (p *Poller) save(ctx context.Context, updates []Update) error {
-	// The highest id of this batch, not of all time: ids restart after a week without updates (facts §B).
+	// The highest id of this batch, not of all time: ids restart after a week without updates (core.telegram.org/bots/api#update).
 	offset := updates[0].ID + 1
 	for _, u := range updates {
 		offset = max(offset, u.ID+1)

@@ -10,8 +10,7 @@ import (
 	"telegate/delivery"
 )
 
-// Send sends one part and returns when Telegram has accepted it. It sends the text with entities, never with a parse mode
-// (F11), and without link previews (F37). Every error is a *delivery.SendError.
+// Send sends one part and returns when Telegram has accepted it. It sends the text with entities, never with a parse mode, and without link previews. Every error is a *delivery.SendError.
 func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	err := c.call(ctx, func(ctx context.Context) error {
 		if part.File != nil {

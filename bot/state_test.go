@@ -302,7 +302,7 @@ func TestFloodWaitIsHonouredAndStored(t *testing.T) {
 		time.Sleep(100 * time.Second)
 		r.stop()
 
-		// A restart must not ask again before the time (F1).
+		// A restart must not ask again before the time.
 		again := run(t, transport, r.store, nil)
 		time.Sleep(839 * time.Second)
 		if s := expect(t, again, bot.StateFloodWait, false); !s.Until.Equal(until) {

@@ -59,7 +59,7 @@ func (a accountStatus) line(w *language.Words) delivery.Text {
 	return w.Say("status.active", language.Values{"account": account, "title": a.title})
 }
 
-// statusText lists the linked accounts. After Start it also explains how to link another one (F21).
+// statusText lists the linked accounts. After Start it also explains how to link another one.
 func statusText(w *language.Words, accounts []accountStatus, muted time.Time, started bool) delivery.Body {
 	t := w.Say("status.heading", nil)
 	for _, a := range accounts {

@@ -106,7 +106,7 @@ func (h *UpdateHandler) Handle(ctx context.Context, u *models.Update) error {
 	return nil
 }
 
-// membership handles a user who has blocked or unblocked the bot (F18).
+// membership handles a user who has blocked or unblocked the bot.
 func (h *UpdateHandler) membership(ctx context.Context, m *models.ChatMemberUpdated) error {
 	if m.Chat.Type != models.ChatTypePrivate {
 		return nil

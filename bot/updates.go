@@ -39,7 +39,7 @@ const (
 	handleTimeout = 30 * time.Second
 	// finishTimeout limits marking an update as finished while telegate stops.
 	finishTimeout = 5 * time.Second
-	// pollGrace is how much longer than requested a poll may take before the connection counts as dead (F26).
+	// pollGrace is how much longer than requested a poll may take before the connection counts as dead.
 	pollGrace = 10 * time.Second
 )
 

@@ -28,7 +28,7 @@ type keyCreateCmd struct {
 func (keyCreateCmd) Help() string {
 	return `Give the key to the program that calls telegate. telegate does not store it; the configuration has only its hash.
 
-    telegate key create --name meshcentral --domains '*' --scopes link,verify,send
+    telegate key create --name my-server --domains '*' --scopes link,verify,send
     telegate key create --name alice --scopes admin,link,send --user alice`
 }
 

@@ -65,7 +65,7 @@ func (f *meshFile) members(in string, object *hujson.Object) []member {
 			continue
 		}
 		if i, twice := at[one.name]; twice {
-			f.note(one.line, Attention, "%s stands here for the second time; this one was read, as MeshCentral does", qualifiedName(in, one.name))
+			f.note(one.line, Attention, "%s is here for the second time; this one was read, as MeshCentral does", qualifiedName(in, one.name))
 			list[i] = one
 			continue
 		}

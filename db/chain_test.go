@@ -318,7 +318,7 @@ func TestANotedHeadShowsThatTheChainWasBegunAnew(t *testing.T) {
 		t.Errorf("by itself: %+v", r)
 	}
 	for head, first := range map[string]int64{noted: 30, "3:" + strings.Repeat("ab", 16): 3, "30:" + strings.Repeat("ab", 16): 30} {
-		if r := verify(t, path, head); r.FirstBad != first || !strings.Contains(r.Fault, "begun anew") {
+		if r := verify(t, path, head); r.FirstBad != first || !strings.Contains(r.Fault, "started again") {
 			t.Errorf("with %s: %+v", head, r)
 		}
 	}

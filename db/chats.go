@@ -148,7 +148,7 @@ func (tx *Tx) SignInBlock(domain string, botID, chatID int64) (notify.SignInBloc
 		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND domain = ? AND status IN ('verified', 'suspended')`,
 		botID, chatID, domain).Scan(&s.Suspended, &cooling)
 	if err != nil {
-		return s, fmt.Errorf("read standing: %w", err)
+		return s, fmt.Errorf("read sign-in block: %w", err)
 	}
 	s.CoolingUntil = fromMillis(cooling)
 	return s, nil

@@ -12,7 +12,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrInUse: another telegate has the database open. Two would both send every queued message (F25).
+// ErrInUse: another telegate has the database open. Two would both send every queued message.
 var ErrInUse = errors.New("another telegate is using it")
 
 // lock locks out every other telegate until its connection is closed or its process ends. It is SQLite's exclusive lock on

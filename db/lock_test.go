@@ -19,7 +19,7 @@ func openNow(t *testing.T, path string) (*db.DB, error) {
 	return db.Open(t.Context(), db.Options{Path: path, KeyFile: path + ".key", Now: time.Now})
 }
 
-// F25: two processes on one database would each send everything.
+// Two processes on one database would each send everything.
 func TestADatabaseIsOpenedOnceAtATime(t *testing.T) {
 	d, dir := openFiles(t)
 	path := filepath.Join(dir, "telegate.db")

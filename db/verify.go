@@ -161,7 +161,7 @@ func (w *auditWalk) finish() {
 		pruned = pruned || w.noted == e.mark || w.noted.seq <= e.seq && e.mac != (mac{})
 	}
 	if w.noted != (mark{}) && !w.found && !pruned {
-		w.bad(w.noted.seq, "The head that was noted is not in the audit: what stood there was replaced, as by putting back an older database, or the audit was begun anew.")
+		w.bad(w.noted.seq, "The head that was noted is not in the audit: somebody replaced what was there, for example with an older database, or the audit was started again.")
 	}
 }
 

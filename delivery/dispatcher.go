@@ -20,7 +20,7 @@ import (
 )
 
 // Limits are Telegram's documented limits: about 30 messages a second for a bot, one a second in a private chat with short
-// bursts, 20 a minute in a group (facts §B).
+// bursts, 20 a minute in a group (core.telegram.org/bots/faq).
 type Limits struct {
 	BotPerSecond   float64
 	ChatPerSecond  float64

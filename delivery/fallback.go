@@ -15,7 +15,7 @@ import (
 //     message in the last quarter of its lifetime;
 //   - when the bot may not write to the user and the fallback is a user account. A user who has blocked the bot gets nothing.
 //
-// A message whose answer was lost may arrive twice, which these lanes accept (F9). The fallback does its own pacing: if it
+// A message whose answer was lost may arrive twice, which these lanes accept. The fallback does its own pacing: if it
 // is limited, it says so and gets no messages until then.
 type Fallback struct {
 	Transport

@@ -6,7 +6,7 @@ import "time"
 // (programs that send at exactly 30/s provoke 429s by jitter).
 const margin = 0.997
 
-// Bursts that Telegram tolerates: a second's worth for the bot, "short bursts" in a private chat (facts §B). Both keep a
+// Bursts that Telegram tolerates: a second's worth for the bot, "short bursts" in a private chat. Both keep a
 // tenth of a second in reserve, because requests take different times to arrive: a delayed burst meets the sends right
 // after it.
 const (

@@ -25,7 +25,7 @@ type Recipient struct {
 	Part      int    // index in the message, from 0
 }
 
-// Class groups send errors by what to do about them (error table: facts §B).
+// Class groups send errors by what to do about them.
 type Class int
 
 const (

@@ -40,7 +40,7 @@ func (w *world) callersCode(change func(*delivery.Message)) string {
 
 func noChange(*delivery.Message) {}
 
-// F19: what is linked is the number of the chat that the code reached. Each code links once.
+// What is linked is the number of the chat that the code reached. Each code links once.
 func TestACallersWordLinksTheChatThatTheCodeReached(t *testing.T) {
 	for _, handle := range []string{"@alice_tg", "@@Alice_TG", "t.me/alice_tg", "5001", "@5001"} {
 		w := newWorld(t)

@@ -7,12 +7,12 @@ import (
 )
 
 // ChatStarted stores a private chat after the user pressed Start, with its current username. It resumes links that were
-// suspended because the bot was blocked (F18).
+// suspended because the bot was blocked.
 func (s *Service) ChatStarted(ctx context.Context, chat Chat) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error { return s.resumeChat(tx, chat) })
 }
 
-// UpdateChat updates the label of a known chat. Unknown chats are not stored (D30).
+// UpdateChat updates the label of a known chat. Unknown chats are not stored.
 func (s *Service) UpdateChat(ctx context.Context, chat Chat) error {
 	var known Chat
 	err := s.store.ViewLinks(ctx, func(tx Tx) (err error) {

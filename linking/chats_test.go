@@ -10,7 +10,7 @@ import (
 	"telegate/twofa"
 )
 
-// F18: "kicked" suspends what hangs on the chat, "member" or /start brings it back.
+// "kicked" suspends what hangs on the chat, "member" or /start brings it back.
 func TestBlockingTheBotSuspendsAndComingBackResumes(t *testing.T) {
 	for name, back := range map[string]func(w *world) error{
 		"unblocked":       func(w *world) error { return w.links.ChatStarted(w.T.Context(), alice) },
@@ -65,7 +65,7 @@ func TestComingBackDoesNotLiftASuspensionForFailures(t *testing.T) {
 	w.wantStatus(again, linking.Verified, "")
 }
 
-// D30: strangers leave no row behind.
+// Strangers leave no row behind.
 func TestOnlyWhoHasPressedStartIsKnown(t *testing.T) {
 	w := newWorld(t)
 	known := func(chat linking.Chat) bool {

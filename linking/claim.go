@@ -9,7 +9,7 @@ import (
 )
 
 // Claim handles "/start TOKEN" in a private chat. The user always gets an answer. If they open the same link again, they
-// see the question again (F22). Another user learns and changes nothing.
+// see the question again. Another user learns and changes nothing.
 func (s *Service) Claim(ctx context.Context, chat Chat, token string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
 		if err := s.resumeChat(tx, chat); err != nil {

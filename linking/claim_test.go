@@ -168,7 +168,7 @@ func TestANewStartVoidsTheOneBefore(t *testing.T) {
 }
 
 // OWASP ASVS 16.3.3: whoever comes with a token that somebody else has opened learns nothing, harms nothing, and leaves
-// a trace (F20).
+// a trace.
 func TestAnotherChatWithTheTokenIsRefusedWithoutHarm(t *testing.T) {
 	w := newWorld(t)
 	l, token := w.start(linking.StartRequest{User: "alice"})
@@ -203,7 +203,7 @@ func TestAnotherChatWithTheTokenIsRefusedWithoutHarm(t *testing.T) {
 	}
 }
 
-// F22: whoever opens the link a second time, since the answer was lost or out of impatience, gets an answer.
+// Whoever opens the link a second time, since the answer was lost or out of impatience, gets an answer.
 func TestTheSameChatMayOpenTheLinkAgain(t *testing.T) {
 	w := newWorld(t)
 	l, token := w.start(linking.StartRequest{User: "alice"})

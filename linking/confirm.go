@@ -142,7 +142,7 @@ func (s *Service) verify(tx Tx, l *Link) error {
 	if err := tx.Audit(s.entry(audit.LinkVerified, *l, string(l.Method))); err != nil {
 		return err
 	}
-	if l.Chat.Blocked { // blocked after the code arrived: proven, but no sign-in may rely on it (F18)
+	if l.Chat.Blocked { // blocked after the code arrived: proven, but no sign-in may rely on it
 		if err := s.suspend(tx, l.BotID, l.ChatID); err != nil {
 			return err
 		}

@@ -175,7 +175,7 @@ func TestParallelWrongConfirmsStopAtFive(t *testing.T) {
 	}
 }
 
-// One chat may serve several users (a family, an administrator with two accounts); one user has one chat (D5).
+// One chat may serve several users (a family, an administrator with two accounts); one user has one chat.
 func TestUsersWhoLinkOneChatAtOnceAllGetIt(t *testing.T) {
 	w := newWorld(t)
 	users := []string{"alice", "bob", "carol", "dave"}
@@ -206,7 +206,7 @@ func TestUsersWhoLinkOneChatAtOnceAllGetIt(t *testing.T) {
 	}
 }
 
-// NIST 4.1.2.1, 4.6, OWASP ASVS 6.3.7: who loses the link learns of it in the chat that had it (F20).
+// NIST 4.1.2.1, 4.6, OWASP ASVS 6.3.7: who loses the link learns of it in the chat that had it.
 func TestANewLinkReplacesTheOldOneAndTellsItsChat(t *testing.T) {
 	w := newWorld(t)
 	first := w.link("", "alice", alice)
@@ -231,7 +231,7 @@ func TestANewLinkReplacesTheOldOneAndTellsItsChat(t *testing.T) {
 	w.wantCurrent("", "alice", bob)
 }
 
-// F18: whoever blocks the bot between the code and the page has a link that no sign-in may count on.
+// Whoever blocks the bot between the code and the page has a link that no sign-in may count on.
 func TestALinkToAChatThatWasBlockedMeanwhileIsSuspended(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)

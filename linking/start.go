@@ -23,7 +23,7 @@ type Started struct {
 	Link     Link
 	StartURL string // https://t.me/… to open or scan; empty by handle
 	AppURL   string // tg://… for a device with Telegram on it; empty by handle
-	Command  string // to paste into the chat if deep links do not work (F21); empty by handle
+	Command  string // to paste into the chat if deep links do not work; empty by handle
 }
 
 // Start creates a link and cancels the user's other open links. By handle it sends the code at once. Errors:

@@ -203,7 +203,7 @@ func TestAChatGetsFiveCodesByHandleInTenMinutes(t *testing.T) {
 	w.NoError("ten minutes later", start("user6", "alice_tg"))
 }
 
-// F19: a username is a label. What is linked is the chat; the name may go where it likes.
+// A username is a label. What is linked is the chat; the name may go where it likes.
 func TestAUsernameThatChangesHandsTakesNoLinkAlong(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)

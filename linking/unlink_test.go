@@ -110,7 +110,7 @@ func TestASuspendedLinkCanBeUnlinked(t *testing.T) {
 	w.wantStatus(l, linking.Revoked, linking.ReasonUnlinked)
 }
 
-// F19: a handle that an administrator sets is a wish. Nothing goes there until its holder has proven himself.
+// A handle that an administrator sets is a wish. Nothing goes there until its holder has proven himself.
 func TestAnInvitationProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
@@ -251,7 +251,7 @@ func (tx faultyTx) CancelVerifications(id, reason string, now time.Time) error {
 	return tx.fault(tx.Tx.CancelVerifications(id, reason, now), "CancelVerifications")
 }
 
-// F22 and OWASP ASVS 16.5.3: a step happens together with its message and its audit row, or not at all.
+// OWASP ASVS 16.5.3: a step happens together with its message and its audit row, or not at all.
 func TestAStepThatFailsLeavesNothingBehind(t *testing.T) {
 	type step struct {
 		name  string

@@ -215,7 +215,7 @@ func TestACallersSignInCodesStopWhereTelegatesOwnDo(t *testing.T) {
 	}
 }
 
-// F19: a handle means the account that it meant when the domain first used it.
+// A handle means the account that it meant when the domain first used it.
 func TestAHandleThatHasChangedHandsIsRefusedUntilTheNewHolderProvesHimself(t *testing.T) {
 	w := newWorld(t)
 	w.met(alice)
@@ -274,7 +274,7 @@ func TestARefusedMessageDoesNotPinAHandle(t *testing.T) {
 	}
 }
 
-// A person's chat has the same id with every bot, so changing the domain's bot is no way around the pin (F19, F38).
+// A person's chat has the same id with every bot, so changing the domain's bot is no way around the pin.
 func TestAHandleKeepsItsMeaningWhenTheDomainChangesItsBot(t *testing.T) {
 	w := newWorld(t)
 	w.met(alice)

@@ -83,7 +83,7 @@ type SignInBlock struct {
 	CoolingUntil time.Time
 }
 
-// Handle is the chat that a username reached when the domain first used it (F19).
+// Handle is the chat that a username reached when the domain first used it.
 type Handle struct {
 	Domain, Name  string
 	BotID, ChatID int64
@@ -97,7 +97,7 @@ type Domains interface {
 	Msg2Factor(domain string) bool
 	// Words returns the texts of a domain in the language of the call, else of the user's Telegram, else of the domain.
 	Words(domain, call, person string) *language.Words
-	// Meet looks up who has a username now, where possible: delivery.UserSession can ask Telegram; a bot knows only users
+	// ResolveUsername looks up who has a username now, where possible: delivery.UserSession can ask Telegram; a bot knows only users
 	// who have pressed Start. False if nobody has it. An error from Telegram is a *delivery.SendError.
 	ResolveUsername(ctx context.Context, botID int64, username string) (bool, error)
 }

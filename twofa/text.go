@@ -14,8 +14,7 @@ import (
 // ButtonNotMe is the callback of "Not me" under a code, followed by ":" and the verification's id.
 const ButtonNotMe = "deny"
 
-// codeText is the message with a code: first the code, so that a notification shows it, in monospace and with a copy button
-// (D10), then its purpose and the origin of the sign-in.
+// codeText is the message with a code: first the code, so that a notification shows it, in monospace and with a copy button, then its purpose and the origin of the sign-in.
 func codeText(w *language.Words, v Verification, f Factor, title, code string, lifetime time.Duration) delivery.Body {
 	var t delivery.Text
 	switch span := w.Span(lifetime); v.Purpose {

@@ -30,7 +30,7 @@ var errOtherAccount = errors.New("the session belongs to another account")
 var errNotSignedIn = errors.New("no session")
 
 // authenticate asks Telegram who the session belongs to. If a bot's session is not signed in, it signs the bot in. Telegram
-// limits that call most, so authenticate always asks first (F1).
+// limits that call most, so authenticate always asks first.
 func (c *Client) authenticate(ctx context.Context, library *telegram.Client) (Person, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()

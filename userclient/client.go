@@ -29,7 +29,7 @@ var _ delivery.Transport = (*Client)(nil)
 // Rates of messages.
 const (
 	userRate = 1  // messages a second
-	botRate  = 25 // Telegram's limit for bots is about 30 (facts §B)
+	botRate  = 25 // Telegram's limit for bots is about 30 (core.telegram.org/bots/faq)
 	burst    = 3
 )
 

@@ -90,7 +90,7 @@ func TestWithoutASessionItIsSignedOut(t *testing.T) {
 	}
 }
 
-// After a final answer of Telegram the client stops trying and says what to do (F33).
+// After a final answer of Telegram the client stops trying and says what to do.
 func TestFinalAnswersStopTheClient(t *testing.T) {
 	for name, c := range map[string]struct {
 		method string

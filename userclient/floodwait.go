@@ -27,14 +27,14 @@ const (
 )
 
 const (
-	// maxCodeWait is how long the sending of a code may wait here. After that delivery tries another route (F34).
+	// maxCodeWait is how long the sending of a code may wait here. After that delivery tries another route.
 	maxCodeWait = 3 * time.Second
 	// maxWait is the same for all other messages.
 	maxWait = 10 * time.Second
 	// peerFloodPause is how long nothing is sent after PEER_FLOOD, which names no time. Telegram removes such limits after
-	// hours to days (F32).
+	// hours to days.
 	peerFloodPause = 24 * time.Hour
-	// maxFloodWait cuts longer flood waits. Telegram has asked for up to about a day (F1).
+	// maxFloodWait cuts longer flood waits. Telegram has asked for up to about a day.
 	maxFloodWait = 7 * 24 * time.Hour
 )
 
@@ -59,7 +59,7 @@ type floodWaits struct {
 	table map[string]time.Time
 }
 
-// load reads the waits of an earlier run, so that they survive a restart (F1). If the clock was set back since, no wait gets
+// load reads the waits of an earlier run, so that they survive a restart. If the clock was set back since, no wait gets
 // longer than Telegram asked for.
 func (w *floodWaits) load(ctx context.Context) error {
 	list, err := w.store.Waits(ctx, w.name)

@@ -29,8 +29,8 @@ func TestAShortFloodWaitIsSatOut(t *testing.T) {
 	}
 }
 
-// A code waits at most 3 s; then Send returns the time, so that delivery can try another route. Other messages wait longer (F34).
-// The client makes no call until the wait is over, also after a restart (F1).
+// A code waits at most 3 s; then Send returns the time, so that delivery can try another route. Other messages wait longer.
+// The client makes no call until the wait is over, also after a restart.
 func TestALongFloodWaitIsGivenBack(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)

@@ -15,7 +15,7 @@ import (
 	"github.com/gotd/td/tg"
 )
 
-// dialTimeout limits one dial to a data centre or a proxy, so that a dead route costs seconds (F31).
+// dialTimeout limits one dial to a data centre or a proxy, so that a dead route costs seconds.
 const dialTimeout = 10 * time.Second
 
 // connectTimeout limits a whole connection attempt. A new key takes a second of computing, and many on a small or busy

@@ -35,7 +35,7 @@ func (h debugHandler) WithGroup(name string) slog.Handler {
 }
 
 // floodLogger is the library's logger. It passes on messages above debug. One debug message is the only sign of a flood wait
-// at the first call of a connection, which the library repeats for 30 s (demand F1): floodLogger reports it to onFlood.
+// at the first call of a connection, which the library repeats for 30 s: floodLogger reports it to onFlood.
 type floodLogger struct {
 	log.Logger
 	onFlood func(err error)

@@ -24,7 +24,7 @@ const (
 	nameBot  = "bot-mtproto"
 )
 
-// defaultDailyCap: Telegram limited accounts after about 50 messages to people who did not know them (F32).
+// defaultDailyCap: Telegram limited accounts after about 50 messages to people who did not know them.
 const defaultDailyCap = 40
 
 // Options says how a Client is built.

@@ -16,7 +16,7 @@ import (
 )
 
 // usernameCache is how long the answer stays valid that nobody, or another account, has a username. Telegram limits this
-// method strictly (facts §C).
+// method strictly.
 const usernameCache = 24 * time.Hour
 
 // channelIDBase: the Bot API's id of a supergroup or channel is this minus its MTProto id.
@@ -123,7 +123,7 @@ func (c *Client) forgetPeer(ctx context.Context, id int64) error {
 	return nil
 }
 
-// userByName finds a person by their last known username, and checks that it still belongs to the linked account (F19).
+// userByName finds a person by their last known username, and checks that it still belongs to the linked account.
 func (c *Client) userByName(ctx context.Context, api *tg.Client, p account.Peer) (account.Peer, error) {
 	if p.Username == "" {
 		return p, refusal(delivery.RecipientPermanent, delivery.ReasonChatNotFound, sayNoName, errors.New("no username is known"))

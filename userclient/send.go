@@ -22,7 +22,7 @@ import (
 // Send sends one part and returns when Telegram has accepted it. Every error is a *delivery.SendError.
 //
 // The same part of the same message has the same random id in every try, so that a try after a lost answer delivers nothing
-// twice (F9). Send waits out a flood wait of up to 3 s for a code and 10 s for other messages; a longer one is an error of
+// twice. Send waits out a flood wait of up to 3 s for a code and 10 s for other messages; a longer one is an error of
 // Class Flood with the time. A person's account sends no buttons, no broadcasts, nothing to groups, and at most its daily cap.
 func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	if err := c.send(ctx, to, part); err != nil {

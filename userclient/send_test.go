@@ -86,7 +86,7 @@ func TestAllFormattingIsKept(t *testing.T) {
 	}
 }
 
-// If the answer to a message is lost, it is sent again; its random id makes it arrive once (F9).
+// If the answer to a message is lost, it is sent again; its random id makes it arrive once.
 func TestALostAnswerDeliversOnce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for answers that do not come")
@@ -168,7 +168,7 @@ func TestAUsernameIsResolvedOnce(t *testing.T) {
 	}
 }
 
-// A username that now belongs to another account is refused, and not looked up again (F19).
+// A username that now belongs to another account is refused, and not looked up again.
 func TestAUsernameThatChangedHandsIsRefused(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, "the_name")
@@ -296,7 +296,7 @@ func TestRefusalsAreClassed(t *testing.T) {
 	}
 }
 
-// PEER_FLOOD stops sending, raises one alarm, and survives a restart (F32).
+// PEER_FLOOD stops sending, raises one alarm, and survives a restart.
 func TestALimitedAccountIsTurnedOff(t *testing.T) {
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)

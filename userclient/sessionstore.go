@@ -92,7 +92,7 @@ func (s Session) save(ctx context.Context, into session.Storage) error {
 }
 
 // sessionStore is the library's session storage on top of account.Store. The library stores its session at every connection,
-// even with a key that is not signed in. It stays in memory until Telegram has confirmed the account (F33).
+// even with a key that is not signed in. It stays in memory until Telegram has confirmed the account.
 type sessionStore struct {
 	name  string
 	store account.Store

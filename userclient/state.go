@@ -8,7 +8,7 @@ import (
 // State is the state of a Client.
 type State string
 
-// The states. Signed out, revoked and duplicated are final: only a person can fix them, and more tries make it worse (F33).
+// The states. Signed out, revoked and duplicated are final: only a person can fix them, and more tries make it worse.
 const (
 	StateConnecting State = "connecting" // not connected yet, or disconnected; the client keeps trying
 	StateConnected  State = "connected"  // the client can send

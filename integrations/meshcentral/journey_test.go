@@ -185,7 +185,7 @@ func loginReport(s *stage, browser context.Context) {
 	admin.shot("login-report")
 }
 
-// F19: messages for alice go to the id of her chat, even if another account has her username.
+// Messages for alice go to the id of her chat, even if another account has her username.
 func nameChangesHands(s *stage, browser context.Context) {
 	for _, change := range []struct{ who, name string }{{"Alice", "alice_new"}, {"Mallory", "alice_tg"}} {
 		if err := s.telegram.SetUsername(s.person(change.who), change.name); err != nil {

@@ -18,7 +18,7 @@ import (
 const marker = "meet-me-at-the-old-mill"
 
 // No token, code, confirm code, start token, API key or message text reaches a log, an answer, a metric, a health page
-// or the database file, whatever fails (OWASP ASVS 16.2.5, demand F28 and F29).
+// or the database file, whatever fails (OWASP ASVS 16.2.5).
 func TestNoSecretLeaks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it searches everything in many states")

@@ -10,7 +10,7 @@ import (
 	"telegate/sandbox"
 )
 
-// Whatever Telegram does, telegate starts, accepts and stores, and says what is wrong (demand F1, F2, F3).
+// Whatever Telegram does, telegate starts, accepts and stores, and says what is wrong.
 func TestTroubleWithTelegramIsAState(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -74,7 +74,7 @@ func TestTroubleWithTelegramIsAState(t *testing.T) {
 	}
 }
 
-// A flood wait that Telegram asked for is honoured after a restart, instead of asking again and making it longer (F1).
+// A flood wait that Telegram asked for is honoured after a restart, instead of asking again and making it longer.
 func TestFloodWaitSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

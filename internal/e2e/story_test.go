@@ -124,7 +124,7 @@ func TestStory(t *testing.T) {
 			{"/mute 2h", "Muted until"},
 			{"/status", "Messages are muted"},
 			{"/unmute", "You get messages again"},
-			{"/start", "copy the whole command"}, // F21: somebody who has a link may have come to connect another account
+			{"/start", "copy the whole command"}, // somebody who has a link may have come to connect another account
 			{"/id", "The id of this chat"},
 			{"/test", "Delivery works"},
 			{"/help", "/unlink"},

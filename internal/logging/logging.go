@@ -14,7 +14,7 @@ import (
 	"telegate/delivery"
 )
 
-// New makes the log of a configuration. The log replaces the secrets of the configuration, also inside errors (F28).
+// New makes the log of a configuration. The log replaces the secrets of the configuration, also inside errors.
 func New(w io.Writer, cfg *config.Config) *slog.Logger {
 	c := &settings{}
 	c.set(cfg)

@@ -167,7 +167,7 @@ func (s *Server) handleAddPerson(w http.ResponseWriter, r *http.Request) error {
 	case utf8.RuneCountInString(name) > 64: // Telegram's limit of a first name
 		return newProblem(http.StatusUnprocessableEntity, "Name too long", "A first name has at most 64 characters.")
 	case len(s.telegram.People()) >= maxPeople:
-		return newProblem(http.StatusConflict, "Too many people", fmt.Sprintf("The sandbox has room for %d people. Restart it to begin anew.", maxPeople))
+		return newProblem(http.StatusConflict, "Too many people", fmt.Sprintf("The sandbox has room for %d people. Restart it to start again.", maxPeople))
 	}
 	p := s.telegram.AddPerson(sandbox.Person{FirstName: name, LanguageCode: "en"})
 	if username := usernameOf(name); !s.usernameTaken(username) {

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrInUse: another telegate process uses the account's session. Two connections with one session can make Telegram
-// invalidate it (demand F33).
+// invalidate it.
 var ErrInUse = errors.New("another telegate uses this Telegram session: stop it first")
 
 // Peer is what an account knows about another chat.
