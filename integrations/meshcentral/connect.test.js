@@ -136,6 +136,30 @@ test('what went wrong is told in words', async (t) => {
   assert.match((await page.ask('follow', { seen: 'pending' })).sentence, AWAY);
 });
 
+test('no chat is connected while an earlier change of the account is on its way, which would disconnect it again', async (t) => {
+  let away = true;
+  const gw = await gateway(t, {
+    'GET /v1/messaging': [200, NOBODY], 'POST /v1/links': [201, STARTED],
+    'DELETE /v1/messaging': () => (away ? problem(503, 'storage-full', 'Later.') : [204]),
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  mc.msgserver.telegate.reports.pause = 60000;
+  delete mc.webserver.users[ALICE];
+  mc.DispatchEvent(['*'], mc, { action: 'accountremove', userid: ALICE });
+  mc.user(ALICE); // another person of that name
+  await eventually('the gateway has refused the report', () => gw.calls.length === 1 && mc.msgserver.telegate.reports.timer);
+  const page = mc.page(ALICE);
+  away = false;
+  const said = await page.ask('start');
+  assert.equal(said.step, 'over');
+  assert.match(said.sentence, /Try again in a minute/);
+  await eventually('the report is made at once', () => mc.msgserver.telegate.reports.waiting.length === 0);
+  assert.equal((await page.ask('start')).step, 'offered');
+  assert.deepEqual(gw.calls.map((c) => c.method).filter((m) => m !== 'GET'), ['DELETE', 'DELETE', 'POST']);
+});
+
 test('a session that may not change its account connects nothing', async (t) => {
   const gw = await gateway(t), mc = meshcentral(t, gw.url);
   const alice = mc.user(ALICE);

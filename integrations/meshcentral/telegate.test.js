@@ -132,6 +132,55 @@ test('a database that cannot be read for a while is asked again, and nothing is 
   assert.equal(gw.calls[0].method, 'DELETE');
 });
 
+test('a plugin that is replaced knows the handles from memory, which is newer than the database may be', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE, '@new');
+  mc.start();
+  mc.accounts = { [ALICE]: { ...mc.accounts[ALICE], msghandle: 'telegram:@old' } }; // the write is still on its way
+  const plugin = mc.boot(); // the Plugins page has installed another version
+  assert.equal(plugin.held, null);
+  mc.changed(ALICE, 78);
+  mc.answer();
+  mc.webserver.users[ALICE].msghandle = '';
+  mc.changed(ALICE, 20);
+  await eventually('the removal is told', () => gw.calls.length > 0);
+  assert.deepEqual(reports(gw), ['DELETE /v1/messaging?domain=&user=user//alice']);
+});
+
+test('what MeshCentral has while it starts is told as it was then, also if it changes again before the database answers', async (t) => {
+  const gw = await gateway(t), mc = meshcentral(t, gw.url);
+  mc.user(ALICE, '@old');
+  mc.boot();
+  const [own, users] = mc.queries.splice(0);
+  own();
+  const kept = structuredClone(mc.accounts);
+  await sent(mc, (ms, done) => ms.sendMessagingCheck(domain, 'telegram:@new', '111111', null, done));
+  mc.prove(ALICE, '@new', '111111');
+  mc.webserver.users[ALICE].msghandle = 'telegram:@edited'; // by an administrator
+  mc.changed(ALICE, 20);
+  mc.accounts = kept;
+  users();
+  await eventually('everything is told', () => gw.calls.length === 4);
+  assert.deepEqual(reports(gw).slice(1), ['POST /v1/links @new', 'DELETE /v1/messaging?domain=&user=user//alice', 'PUT /v1/messaging @edited']);
+});
+
+test('a domain that the key may not use holds up no report of another domain', async (t) => {
+  const gw = await gateway(t, {
+    'DELETE /v1/messaging': (call) => (call.path.includes('corp') ? problem(403, 'domain-not-allowed', 'The key may not use this domain.') : [204]),
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user('user/corp/nobody');
+  mc.user(ALICE, '@alice');
+  mc.start();
+  delete mc.webserver.users['user/corp/nobody'];
+  mc.DispatchEvent(['*'], mc, { action: 'accountremove', userid: 'user/corp/nobody' });
+  mc.webserver.users[ALICE].msghandle = '';
+  mc.changed(ALICE, 20);
+  await eventually('both are told', () => gw.calls.length === 2);
+  assert.deepEqual(reports(gw), ['DELETE /v1/messaging?domain=corp&user=user/corp/nobody', 'DELETE /v1/messaging?domain=&user=user//alice']);
+  assert.deepEqual(mc.events.filter((e) => e.action === 'telegate'), []);
+});
+
 test('what went wrong reaches the administrator in a sentence', async (t) => {
   let answer;
   const gw = await gateway(t, {

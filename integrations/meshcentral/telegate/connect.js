@@ -18,8 +18,8 @@ const OPEN = ['pending', 'claimed'];
 
 class Connect {
   // requests maps MeshCentral's web sockets to their HTTP requests.
-  constructor({ gateway, requests, connected }) {
-    Object.assign(this, { gateway, requests, connected, pause: 1000 * WAIT, links: new WeakMap() }); // links: web socket → its link
+  constructor({ gateway, requests, connected, pending }) {
+    Object.assign(this, { gateway, requests, connected, pending, pause: 1000 * WAIT, links: new WeakMap() }); // links: web socket → its link
   }
 
   // serve handles and answers a page's command. The command is untrusted. While a step runs, serve ignores the same step: the answer
@@ -67,6 +67,8 @@ class Connect {
 
   async start(command, session, state) {
     const { ws, user, domain } = session;
+    // A report about an earlier change would undo a link that is made before it.
+    if (this.pending(user._id)) return { step: 'over', sentence: 'An earlier change of this account is on its way to telegate. Try again in a minute.' };
     const { link } = await this.gateway.call('GET', '/v1/messaging?' + queryOf(session));
     const started = await this.gateway.call('POST', '/v1/links', {
       domain: domain.id, user: user._id, session_binding: ws.sessionId, display_name: String(user.realname || user.name || '').slice(0, 256),

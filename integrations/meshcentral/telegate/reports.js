@@ -49,13 +49,22 @@ class Reports {
         this.pause = this.firstPause;
         this.waiting.shift();
         this.save();
-        if (problem && !(report.method === 'DELETE' && problem.status === 404)) this.drop(report, problem);
+        if (problem && !(report.method === 'DELETE' && (problem.status === 404 || problem.kind === 'domain-not-allowed'))) this.drop(report, problem);
       }
     } catch (error) { // from drop; nobody awaits this function, and a rejection would end MeshCentral
       console.log('telegate:', error);
     } finally {
       this.busy = false;
     }
+  }
+
+  // pending says whether a report about a user waits, and tries it at once.
+  pending(about) {
+    if (!this.waiting.some((report) => report && report.about === about)) return false;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.run();
+    return true;
   }
 
   later(atLeast) {
@@ -85,7 +94,7 @@ class Reports {
 
 // again reports whether a retry can succeed: the gateway does not answer, limits the rate, fails, or does not know the key yet.
 function again(problem) {
-  return problem.status === 0 || problem.status === 401 || problem.status === 403 || problem.status === 429 || problem.status >= 500 ||
+  return problem.status === 0 || problem.status === 401 || (problem.status === 403 && problem.kind !== 'domain-not-allowed') || problem.status === 429 || problem.status >= 500 ||
     problem.reason === 'not_delivered' || problem.kind === 'idempotency-in-flight';
 }
 

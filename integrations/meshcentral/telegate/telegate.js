@@ -60,27 +60,34 @@ class Plugin {
     this.attach(msgserver);
     this.connect = new Connect({
       gateway: this.gateway, requests: msgserver.telegateRequests, connected: (session, link) => this.connected(session, link),
+      pending: (userid) => this.held !== null || this.reports.pending(userid),
     });
     this.server.AddEventDispatch(['*'], this);
-    this.readHandles();
+    const users = this.users(); // all of them, or none while MeshCentral starts
+    if (users.length) this.know(users);
+    else this.readHandles();
     this.probe();
   }
 
   // readHandles reads all handles from the database. MeshCentral has no users in memory when it starts a plugin, because it reads them
   // at the same time. Without this, an existing handle would look like a new one, and its link would be removed.
   readHandles() {
-    const { db } = this.server;
-    db.GetAllType('user', (error, users) => {
-      if (this.retired) return;
+    if (this.retired) return;
+    this.server.db.GetAllType('user', (error, users) => {
+      if (this.retired || !this.held) return;
       if (error || !Array.isArray(users)) {
         console.log(`telegate: MeshCentral's users cannot be read (${(error && error.message) || error}); trying again in ${RETRY_USERS / 1000} s`);
-        return void setTimeout(() => this.readHandles(), RETRY_USERS).unref();
+        return void setTimeout(() => this.guard(() => this.readHandles()), RETRY_USERS).unref();
       }
-      for (const user of users) this.handles.set(user._id, handleOf(user));
-      const held = this.held;
-      this.held = null;
-      for (const act of held) this.guard(act);
+      this.guard(() => this.know(users));
     });
+  }
+
+  know(users) {
+    for (const user of users) if (user) this.handles.set(user._id, handleOf(user));
+    const held = this.held;
+    this.held = null;
+    for (const act of held) this.guard(act);
   }
 
   // attach sets the client of the messaging server. A second start, after an update on the Plugins page, replaces the first.
@@ -227,13 +234,21 @@ class Plugin {
   actionOf(source, event) {
     const { elsewhere, connecting, confirming } = this;
     switch (event.action) {
+      case 'accountcreate': // by the database of several servers also with a handle
       case 'accountchange': { // a shared database also sends it to all servers
-        const userid = event.account && event.account._id, proven = event.msgid === 156;
-        const others = elsewhere || source === this.server.db || userid === connecting;
-        return () => this.changed(userid, { proven, others, code: confirming });
+        const user = this.server.webserver.users[event.account && event.account._id], proven = event.msgid === 156;
+        if (!user) return undefined;
+        const now = handleOf(user), others = elsewhere || source === this.server.db || user._id === connecting;
+        return () => this.changed(user, now, { proven, others, code: confirming });
       }
-      case 'accountremove': return () => this.removed(event.userid, elsewhere);
-      case 'login': return event.twoFactorType === 'messenger' ? () => this.signedIn(event.userid) : undefined;
+      case 'accountremove': {
+        const { userid } = event;
+        return () => this.removed(userid, elsewhere);
+      }
+      case 'login': {
+        const { userid } = event, first = this.firstCodes.get(userid);
+        return event.twoFactorType === 'messenger' ? () => this.signedIn(userid, first) : undefined;
+      }
     }
   }
 
@@ -247,10 +262,8 @@ class Plugin {
 
   // changed compares a user's handle with the last known one. `proven` (event 156): the user has just typed `code` for it. `others`:
   // another server, or other code here, reports this change to telegate.
-  changed(userid, { proven, others, code }) {
-    const user = this.server.webserver.users[userid];
-    if (!user) return;
-    const before = this.handles.get(userid) || '', now = handleOf(user);
+  changed(user, now, { proven, others, code }) {
+    const userid = user._id, before = this.handles.get(userid) || '';
     this.handles.set(userid, now);
     if (others) return;
     if (proven && now) return this.provenBy(user, now, code);
@@ -285,9 +298,9 @@ class Plugin {
     }
   }
 
-  signedIn(userid) {
-    const first = this.firstCodes.get(userid), user = this.server.webserver.users[userid];
-    this.firstCodes.delete(userid);
+  signedIn(userid, first) {
+    const user = this.server.webserver.users[userid];
+    if (this.firstCodes.get(userid) === first) this.firstCodes.delete(userid);
     if (first && user && first.until > Date.now() && PREFIX + first.to === user.msghandle) this.link(user, first.to, first.id);
   }
 
