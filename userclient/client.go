@@ -130,14 +130,14 @@ func (c *Client) lock(ctx context.Context) (release func() error, ok bool) {
 		case ctx.Err() != nil:
 			return nil, false
 		case errors.Is(err, account.ErrInUse):
+			c.status.set(StateConnecting, time.Time{}, sayInUse)
 			if !told {
 				c.o.Logger.Warn(sayInUse)
 				told = true
 			}
-			c.status.set(StateConnecting, time.Time{}, sayInUse)
 		default:
-			c.o.Logger.Error("cannot lock the Telegram session", "error", err)
 			c.status.set(StateConnecting, time.Time{}, sayStore)
+			c.o.Logger.Error("cannot lock the Telegram session", "error", err)
 		}
 		if pause(ctx, lockRetry) != nil {
 			return nil, false
