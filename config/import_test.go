@@ -1,9 +1,12 @@
 package config_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +103,7 @@ func FuzzImportMeshCentral(f *testing.F) {
 		f.Add(archive.Files[0].Data)
 	}
 	f.Add([]byte("{\"a\\u0041\": 00.0e0, \"domains\": {\"\": 0, \"X\": [], \"x\": {}}}"))
+	f.Add([]byte(`{"messaging": {"telegram": {"apiid": "?", "apihash": "0123456789abcdef0123456789abcdef", "session": "1` + strings.Repeat("Ab9+", 88) + `"}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := config.ImportMeshCentral("config.json", data)
 		if err != nil {
@@ -110,10 +114,20 @@ func FuzzImportMeshCentral(f *testing.F) {
 				t.Errorf("note %+v", n)
 			}
 		}
-		cfg, err := config.Parse("telegate.toml", got.TOML, func(string) string { return "" })
+		// A session is imported also if the apiid or apihash that it needs is a placeholder; the result then says what is missing.
+		_, err = config.Parse("telegate.toml", got.TOML, func(string) string { return "" })
+		var faults *config.Error
+		if errors.As(err, &faults) {
+			faults.Faults = slices.DeleteFunc(faults.Faults, func(f config.Fault) bool {
+				key := strings.TrimPrefix(f.Key, "messaging.telegram.")
+				return (key == "apiid" || key == "apihash") && strings.Contains(f.Message, "is missing") && !bytes.Contains(got.TOML, []byte("\n"+key+" = "))
+			})
+			if len(faults.Faults) == 0 {
+				err = nil
+			}
+		}
 		if err != nil && !strings.Contains(err.Error(), "no bot token") {
 			t.Errorf("the result cannot be read: %v\n%s", err, got.TOML)
 		}
-		_ = cfg
 	})
 }
