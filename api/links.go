@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"telegate/internal/typed"
 	"telegate/linking"
 )
 
@@ -181,24 +182,13 @@ func (s *Server) confirmLink(ctx context.Context, in *struct {
 	if _, err := s.link(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	c, err := s.o.Links.Confirm(ctx, in.ID, stripSeparators(in.Body.Code), in.Body.SessionBinding)
+	c, err := s.o.Links.Confirm(ctx, in.ID, typed.Digits(in.Body.Code), in.Body.SessionBinding)
 	if err != nil {
 		return nil, err
 	}
 	return &struct{ Body Confirmation }{Confirmation{
 		Verified: c.Result == linking.ResultVerified, Result: string(c.Result), AttemptsRemaining: c.AttemptsRemaining,
 	}}, nil
-}
-
-// stripSeparators removes the spaces and dashes that people type into codes.
-func stripSeparators(typed string) string {
-	kept := make([]byte, 0, len(typed))
-	for i := range len(typed) {
-		if c := typed[i]; c != ' ' && c != '-' {
-			kept = append(kept, c)
-		}
-	}
-	return string(kept)
 }
 
 func (s *Server) secondsUntil(t time.Time) int { return seconds(t.Sub(s.o.Now())) }

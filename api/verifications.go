@@ -6,6 +6,7 @@ import (
 
 	"telegate/delivery"
 	"telegate/internal/audit"
+	"telegate/internal/typed"
 	"telegate/twofa"
 )
 
@@ -157,7 +158,7 @@ func (s *Server) checkVerification(ctx context.Context, in *struct {
 	if _, err := s.verification(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	o, err := s.o.Verifications.Check(ctx, in.ID, stripSeparators(in.Body.Code), in.Body.SessionBinding)
+	o, err := s.o.Verifications.Check(ctx, in.ID, typed.Digits(in.Body.Code), in.Body.SessionBinding)
 	if err != nil {
 		return nil, err
 	}

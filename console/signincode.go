@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"telegate/internal/typed"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -71,7 +72,7 @@ func (c *Console) codePage(w http.ResponseWriter, r *http.Request, admin adminSe
 }
 
 func (c *Console) checkCode(w http.ResponseWriter, r *http.Request, admin adminSession, owed twofa.Verification) error {
-	code := strings.ReplaceAll(strings.TrimSpace(r.PostForm.Get("code")), " ", "")
+	code := typed.Digits(r.PostForm.Get("code"))
 	if code == "" || len(code) > maxCode {
 		return c.codePage(w, r, admin, owed, http.StatusUnprocessableEntity, "Enter the code from Telegram.")
 	}
