@@ -65,6 +65,7 @@ type Client struct {
 	calls    *apiTransport // everything except the long poll
 	polls    *apiTransport // the long poll; separate, so that a hanging poll blocks no other call
 	token    atomic.Pointer[VerifiedToken]
+	ahead    atomic.Int64 // how far Telegram's clock is ahead of this machine's, in nanoseconds
 }
 
 // VerifiedToken is a token that Telegram accepted, ready for use by its Client.
@@ -160,6 +161,19 @@ func (c *Client) lib() *tg.Bot { return c.token.Load().lib }
 func (c *Client) Close() {
 	c.calls.http.CloseIdleConnections()
 	c.polls.http.CloseIdleConnections()
+}
+
+// TelegramTime is the time of Telegram's clock at a time of this machine's clock, to about a second. Before the first answer they are
+// taken to be the same.
+func (c *Client) TelegramTime(here time.Time) time.Time {
+	return here.Add(time.Duration(c.ahead.Load()))
+}
+
+// readClock compares this machine's clock with the Date of an answer that has just arrived.
+func (c *Client) readClock(resp *http.Response) {
+	if there, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.ahead.Store(int64(there.Sub(time.Now())))
+	}
 }
 
 // ID is the bot's numeric id, the first part of its token.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"telegate/internal/typed"
 	"telegate/language"
 	"telegate/linking"
 	"telegate/notify"
@@ -35,13 +36,13 @@ func (h *UpdateHandler) answerStranger(ctx context.Context, chat linking.Chat, c
 }
 
 // command answers a chat that has a link.
-func (h *UpdateHandler) command(ctx context.Context, chat linking.Chat, links []linking.Link, command, argument string) error {
+func (h *UpdateHandler) command(ctx context.Context, chat linking.Chat, links []linking.Link, c command) error {
 	w := h.words(chat.Language)
-	switch command {
+	switch c.name {
 	case "start", "status":
-		return h.status(ctx, chat, links, command == "start")
+		return h.status(ctx, chat, links, c.name == "start")
 	case "mute":
-		return h.mute(ctx, chat, argument)
+		return h.mute(ctx, chat, c.argument)
 	case "unmute":
 		if err := h.messages.Mute(ctx, chat.BotID, chat.ID, time.Time{}); err != nil {
 			return err
@@ -50,7 +51,7 @@ func (h *UpdateHandler) command(ctx context.Context, chat linking.Chat, links []
 	case "unlink":
 		return h.reply(ctx, chat.ID, unlinkText(w, links, h.title))
 	case "topic":
-		return h.topic(ctx, chat, links, strings.ToLower(argument))
+		return h.topic(ctx, chat, links, strings.ToLower(c.argument))
 	case "id":
 		return h.reply(ctx, chat.ID, idText(w, chat.ID))
 	case "test":
@@ -114,7 +115,7 @@ func (h *UpdateHandler) topic(ctx context.Context, chat linking.Chat, links []li
 
 // parseDuration reads "30m", "2h", "1d" or "1h30m". An empty text means one hour.
 func parseDuration(s string) (time.Duration, bool) {
-	s = strings.ToLower(strings.ReplaceAll(s, " ", ""))
+	s = strings.ToLower(strings.Join(strings.Fields(typed.ASCIIDigits(s)), ""))
 	if s == "" {
 		return time.Hour, true
 	}

@@ -86,7 +86,9 @@ var outcomes = []outcome{
 	{400, "too long", delivery.MessagePermanent, delivery.ReasonRejected, sayLong},                              // TBA Client.cpp:11309: message, text, caption, markup
 	{400, "button url", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},                       // TDL LinkManager.cpp:1983
 	{400, "button_url_invalid", delivery.MessagePermanent, delivery.ReasonRejected, sayButtonURL},               // MTProto
+	{400, loggedOut, delivery.Unauthorized, delivery.ReasonUnauthorized, sayLoggedOut},                          // TBA Client.cpp, get_closing_error
 	{400, "", delivery.MessagePermanent, delivery.ReasonRejected, sayRefused},                                   // anything else
+	{401, "api-id", delivery.Unauthorized, delivery.ReasonUnauthorized, sayAPIID},                               // TBA: an own server without api_id
 	{401, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayToken},                                     // TBA ClientManager.cpp:72-84
 	{404, "method not found", delivery.MessagePermanent, delivery.ReasonRejected, sayMethod},                    // TBA: a self-hosted server that is too old
 	{404, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayPath},                                      // TBA: wrong path or token
@@ -94,8 +96,13 @@ var outcomes = []outcome{
 	{0, "", delivery.Transient, delivery.ReasonUnreachable, sayTrouble},                                         // 5xx, 413, 421, 409: temporary
 }
 
+// loggedOut is what a Bot API server answers to a bot that has moved to another server with logOut.
+const loggedOut = "logged out"
+
 // The sentences of the table.
 const (
+	sayLoggedOut   = "This bot has been logged out of this Bot API server, because it moves to another one (logOut). Set baseurl to the server that it moved to; to come back to https://api.telegram.org wait ten minutes. Messages wait meanwhile."
+	sayAPIID       = "The Bot API server has no valid api_id and api_hash. Give it those of my.telegram.org, or use https://api.telegram.org as baseurl."
 	sayBlocked     = "The user has blocked the bot. They must open it in Telegram and press Unblock or Start."
 	sayDeactivated = "The user's Telegram account was deleted. Unlink it and let them link another one."
 	sayStart       = "The user has never pressed Start. Ask them to open the bot in Telegram and press it."

@@ -33,6 +33,8 @@ func TestEveryErrorOfTheCatalogueHasItsClassAndReason(t *testing.T) {
 		{403, "Forbidden: bot is not a member of the supergroup chat", recipient, delivery.ReasonKicked},
 		{403, "Forbidden: bot is not a member of the channel chat", recipient, delivery.ReasonKicked},
 		{403, "Forbidden: the group chat was deleted", recipient, delivery.ReasonChatNotFound},
+		{400, "Logged out", delivery.Unauthorized, delivery.ReasonUnauthorized},
+		{401, "Unauthorized: invalid api-id/api-hash", delivery.Unauthorized, delivery.ReasonUnauthorized},
 		{403, "Forbidden: something new", recipient, delivery.ReasonNoRights},
 		{400, "Bad Request: chat not found", recipient, delivery.ReasonChatNotFound},
 		{400, "Bad Request: private chat not found", recipient, delivery.ReasonChatNotFound},

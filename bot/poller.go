@@ -3,14 +3,17 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 )
 
 const (
-	// pollTimeout is how long Telegram holds a poll open; 50 s is its maximum (TBA Client.h:1610).
-	pollTimeout = 50 * time.Second
+	// renameCheck is how often Telegram is asked for the bot's username, which @BotFather can change.
+	renameCheck = time.Hour
+	// maxClockError is how far this machine's clock may differ from Telegram's before the status says so.
+	maxClockError = time.Minute
 	// slowRetry is the pause after an error that only a person can fix: a rejected token, a webhook.
 	slowRetry = time.Minute
 	// conflictMemory is how long polls must succeed until a conflict counts as over. Two pollers end each other's polls
@@ -56,6 +59,8 @@ type PollerOptions struct {
 	Now func() time.Time
 	// OnConnected is called by the loop whenever the state becomes connected; it must not block. Optional.
 	OnConnected func()
+	// OnIgnored is told of each update that is not acted on, with one of IgnoredReasons. Optional.
+	OnIgnored func(reason string)
 }
 
 // Poller receives the updates of one bot: from Telegram into the store, from the store to the handler.
@@ -65,6 +70,7 @@ type Poller struct {
 	handler  Handler
 	logger   *slog.Logger
 	now      func() time.Time
+	ignored  func(reason string)
 	status   *statusTracker
 	retryNow chan struct{} // ends a pause
 
@@ -72,6 +78,10 @@ type Poller struct {
 	record         Record
 	loaded         bool      // record is the store's
 	tokenChecked   bool      // getMe went well since the start, or since the token was last refused
+	asked          time.Time // when getMe last went well
+	timeout        pollTimeout
+	cut            bool      // the last poll was cut, perhaps for being idle
+	clockWrong     bool      // the clock differed from Telegram's at the last poll
 	lastConflict   time.Time // when another poller was last noticed
 	networkBackoff backoff
 	storeBackoff   backoff
@@ -88,7 +98,11 @@ func NewPoller(o PollerOptions) *Poller {
 	if o.OnConnected == nil {
 		o.OnConnected = func() {}
 	}
-	p := &Poller{client: o.Client, store: o.Store, handler: o.Handler, logger: o.Logger, now: o.Now, retryNow: make(chan struct{}, 1)}
+	if o.OnIgnored == nil {
+		o.OnIgnored = func(string) {}
+	}
+	p := &Poller{client: o.Client, store: o.Store, handler: o.Handler, logger: o.Logger, now: o.Now, ignored: o.OnIgnored, retryNow: make(chan struct{}, 1)}
+	p.timeout.log = o.Logger
 	p.status = &statusTracker{now: o.Now, logger: o.Logger, onConnected: o.OnConnected, status: Status{State: StateConnecting, Since: o.Now()}}
 	return p
 }
@@ -126,7 +140,7 @@ func (p *Poller) step(ctx context.Context) time.Duration {
 		p.status.set(StateFloodWait, p.record.NotBefore, sayQuiet)
 		return quiet + rand.N(time.Second)
 	}
-	if !p.tokenChecked {
+	if !p.tokenChecked || p.now().Sub(p.asked) >= renameCheck && p.status.current().State == StateConnected {
 		return p.checkToken(ctx)
 	}
 	return p.poll(ctx)
@@ -161,21 +175,25 @@ func (p *Poller) checkToken(ctx context.Context) time.Duration {
 		return p.storeFailed(ctx, err)
 	}
 	p.status.setUsername(me.Username)
-	p.tokenChecked = true
+	p.tokenChecked, p.asked = true, p.now()
 	return 0
 }
 
 // poll receives one batch. It is on disk before the next poll confirms it to Telegram.
 func (p *Poller) poll(ctx context.Context) time.Duration {
 	var timeout time.Duration // when in doubt a short poll, which shows the state at once
-	if state := p.status.current().State; p.storeBackoff == 0 && (state == StateConnected || state == StateConflict) {
-		timeout = pollTimeout
+	if state := p.status.current().State; p.storeBackoff == 0 && !p.cut && (state == StateConnected || state == StateConflict) {
+		timeout = p.timeout.next(p.now())
 	}
 	start, offset := p.now(), p.record.Offset
 	updates, err := p.client.getUpdates(ctx, offset, timeout)
+	if p.cut = p.wasCut(ctx, err, timeout, p.now().Sub(start)); p.cut {
+		return 0 // a short poll shows whether Telegram can be reached
+	}
 	if err != nil {
 		return p.telegramFailed(ctx, err)
 	}
+	p.timeout.lasted(timeout, p.now().Sub(start))
 	p.pollSucceeded()
 	if len(updates) > 0 {
 		if err := p.save(ctx, updates); err != nil {
@@ -189,6 +207,34 @@ func (p *Poller) poll(ctx context.Context) time.Duration {
 	return 0
 }
 
+// wasCut reports whether a long poll ended as if something in between had cut it for being idle.
+func (p *Poller) wasCut(ctx context.Context, err error, timeout, lasted time.Duration) bool {
+	var network *networkError
+	if ctx.Err() != nil || timeout == 0 || !errors.As(err, &network) {
+		return false
+	}
+	return p.timeout.cut(timeout, lasted, p.now())
+}
+
+// clockDetail says that this machine's clock is wrong; empty if it is right.
+func (p *Poller) clockDetail() string {
+	ahead := p.now().Sub(p.client.TelegramTime(p.now()))
+	wrong := ahead.Abs() >= maxClockError
+	if !wrong {
+		p.clockWrong = false
+		return ""
+	}
+	where := "ahead of"
+	if ahead < 0 {
+		where = "behind"
+	}
+	if !p.clockWrong {
+		p.logger.Warn("the clock of this machine differs from Telegram's", "by", ahead.Abs().Round(time.Second), "direction", where)
+	}
+	p.clockWrong = true
+	return fmt.Sprintf(sayClock, ahead.Abs().Round(time.Second), where)
+}
+
 // pollSucceeded updates the state after a successful poll.
 func (p *Poller) pollSucceeded() {
 	p.status.setPolled()
@@ -197,7 +243,7 @@ func (p *Poller) pollSucceeded() {
 		return
 	}
 	p.networkBackoff.reset()
-	p.status.set(StateConnected, time.Time{}, "")
+	p.status.set(StateConnected, time.Time{}, p.clockDetail())
 }
 
 // save stores a batch together with the offset after it.

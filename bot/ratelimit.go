@@ -1,35 +1,54 @@
 package bot
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// Limits of answers. Strangers (chats without a link) have a small limit each and one in common: there can be many, and every
-// answer to them uses up the bot's own rate limit.
+// sender is the kind of a chat that wants an answer; each kind has limits of its own.
+type sender int
+
+const (
+	stranger sender = iota // a private chat without a link
+	member                 // a private chat with a link, or one that opens a link
+	group
+)
+
+// Limits of answers. Strangers have a small limit each and one in common, and so have groups: there can be many, and every answer to
+// them uses up the bot's own rate limit.
 const (
 	strangerEvery   = 20 * time.Second
 	strangerBurst   = 4
-	strangersEvery  = 500 * time.Millisecond // all of them
+	strangersEvery  = 500 * time.Millisecond // all strangers; as much again for all groups
 	strangersBurst  = 30
 	memberEvery     = time.Second
 	memberBurst     = 20
 	maxLimitedChats = 10_000 // chats remembered; above that all are forgotten
 )
 
-// rateLimiter limits how many updates are answered. The others are ignored.
+// ignoredLogEvery is the shortest time between two log lines about updates that were not answered.
+const ignoredLogEvery = time.Minute
+
+// rateLimiter limits how many updates are answered. What an update changes (a link, a code, a block) is never limited.
 type rateLimiter struct {
-	now       func() time.Time
+	now     func() time.Time
+	log     *slog.Logger
+	ignored func(reason string)
+
 	mu        sync.Mutex // guards the fields below
-	chats     map[chatKey]*chatLimiter
+	chats     map[limitedChat]*chatLimiter
 	strangers *rate.Limiter
+	groups    *rate.Limiter
+	unlogged  int // updates that were not answered since the last log line
+	logged    time.Time
 }
 
-type chatKey struct {
+type limitedChat struct {
 	chatID int64
-	member bool
+	kind   sender
 }
 
 // chatLimiter is the limit of one chat.
@@ -38,36 +57,53 @@ type chatLimiter struct {
 	last int64 // the update that was allowed last; allowed again if it is handled again
 }
 
-func newRateLimiter(now func() time.Time) *rateLimiter {
+func newRateLimiter(now func() time.Time, log *slog.Logger, ignored func(reason string)) *rateLimiter {
 	return &rateLimiter{
-		now: now, chats: map[chatKey]*chatLimiter{},
+		now: now, log: log, ignored: ignored, chats: map[limitedChat]*chatLimiter{},
 		strangers: rate.NewLimiter(rate.Every(strangersEvery), strangersBurst),
+		groups:    rate.NewLimiter(rate.Every(strangersEvery), strangersBurst),
 	}
 }
 
-// allow reports whether to answer an update of the chat. A member is a chat with a link.
-func (r *rateLimiter) allow(chatID, updateID int64, member bool) bool {
+// allow reports whether to answer an update of the chat. It counts and logs those that are not answered.
+func (r *rateLimiter) allow(chatID, updateID int64, kind sender) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := chatKey{chatID, member}
-	a, ok := r.chats[key]
-	if !ok {
-		if len(r.chats) >= maxLimitedChats {
-			clear(r.chats)
-		}
-		a = &chatLimiter{Limiter: rate.NewLimiter(rate.Every(strangerEvery), strangerBurst)}
-		if member {
-			a.Limiter = rate.NewLimiter(rate.Every(memberEvery), memberBurst)
-		}
-		r.chats[key] = a
-	}
-	if a.last == updateID && updateID != 0 {
+	now := r.now()
+	c := r.chat(limitedChat{chatID, kind})
+	if c.last == updateID && updateID != 0 {
 		return true
 	}
-	now := r.now()
-	if !a.AllowN(now, 1) || !member && !r.strangers.AllowN(now, 1) {
-		return false
+	if c.AllowN(now, 1) && (kind == member || r.common(kind).AllowN(now, 1)) {
+		c.last = updateID
+		return true
 	}
-	a.last = updateID
-	return true
+	r.ignored(IgnoredRateLimited)
+	if r.unlogged++; now.Sub(r.logged) >= ignoredLogEvery {
+		r.log.Warn("updates not answered: there were too many", "updates", r.unlogged)
+		r.unlogged, r.logged = 0, now
+	}
+	return false
+}
+
+func (r *rateLimiter) common(kind sender) *rate.Limiter {
+	if kind == group {
+		return r.groups
+	}
+	return r.strangers
+}
+
+func (r *rateLimiter) chat(key limitedChat) *chatLimiter {
+	if c, ok := r.chats[key]; ok {
+		return c
+	}
+	if len(r.chats) >= maxLimitedChats {
+		clear(r.chats)
+	}
+	c := &chatLimiter{Limiter: rate.NewLimiter(rate.Every(strangerEvery), strangerBurst)}
+	if key.kind == member {
+		c.Limiter = rate.NewLimiter(rate.Every(memberEvery), memberBurst)
+	}
+	r.chats[key] = c
+	return c
 }

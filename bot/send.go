@@ -29,6 +29,7 @@ func (c *Client) Send(ctx context.Context, to delivery.Recipient, part delivery.
 func message(to delivery.Recipient, part delivery.Part) *tg.SendMessageParams {
 	return &tg.SendMessageParams{
 		ChatID:              to.ChatID,
+		MessageThreadID:     to.Thread,
 		Text:                part.Text.Text,
 		Entities:            entities(part.Text.Entities),
 		LinkPreviewOptions:  &models.LinkPreviewOptions{IsDisabled: tg.True()},
@@ -40,6 +41,7 @@ func message(to delivery.Recipient, part delivery.Part) *tg.SendMessageParams {
 func document(to delivery.Recipient, part delivery.Part) *tg.SendDocumentParams {
 	return &tg.SendDocumentParams{
 		ChatID:              to.ChatID,
+		MessageThreadID:     to.Thread,
 		Document:            &models.InputFileUpload{Filename: part.File.Name, Data: bytes.NewReader(part.File.Content)},
 		Caption:             part.Text.Text,
 		CaptionEntities:     entities(part.Text.Entities),

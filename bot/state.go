@@ -18,7 +18,7 @@ const (
 	StateConnecting   State = "connecting"   // not known yet
 	StateConnected    State = "connected"    // updates arrive
 	StateUnreachable  State = "unreachable"  // a problem of the network, a proxy or Telegram
-	StateUnauthorized State = "unauthorized" // Telegram rejects the token
+	StateUnauthorized State = "unauthorized" // Telegram rejects the token, or the bot has moved to another Bot API server
 	StateConflict     State = "conflict"     // another program polls the same bot; sending still works
 	StateWebhookSet   State = "webhook_set"  // updates go to a webhook; sending still works
 	StateFloodWait    State = "flood_wait"   // Telegram asks telegate to wait until Status.Until
@@ -123,6 +123,7 @@ const (
 	sayConflict = "Another program polls this bot: a second telegate, a test, a script. Stop it; if you know of none, revoke the token at @BotFather. Messages are still sent, but commands and buttons may not work."
 	sayWebhook  = "A webhook is set for this bot, so commands and buttons do not reach telegate; messages are still sent. If nothing else needs the webhook, remove it with the Bot API call deleteWebhook; telegate notices within a minute."
 	sayQuiet    = "Telegram limits this bot because of too many requests. Nothing to do: telegate waits and then continues; a restart changes nothing."
+	sayClock    = "The clock of this machine is %v %s Telegram's. Set it with NTP (timedatectl set-ntp true): times in the log and the login report are wrong, and MTProto connections fail."
 	sayStorage  = "Updates cannot be stored, so commands and buttons wait. Check the log and the free space on the disk."
 )
 
@@ -137,7 +138,14 @@ func diagnose(err error) (State, string) {
 		return StateUnreachable, fmt.Sprintf("%s (%v)", sayProxy, err)
 	}
 	switch answer.code {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusBadRequest:
+		if answer.says(loggedOut) {
+			return StateUnauthorized, sayLoggedOut
+		}
+		return StateUnreachable, fmt.Sprintf("%s (%v)", sayTrouble, answer)
+	case http.StatusUnauthorized:
+		return StateUnauthorized, answer.outcome().detail
+	case http.StatusForbidden:
 		return StateUnauthorized, sayToken
 	case http.StatusNotFound:
 		return StateUnauthorized, sayPath

@@ -358,3 +358,33 @@ func TestFloodWaitThatCannotBeStoredIsHonouredAllTheSame(t *testing.T) {
 		}
 	})
 }
+
+func TestAWrongClockIsNamedOnceAndEndsWhenItIsSet(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"behind": 2 * time.Hour, "ahead of": -2 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var shift atomic.Int64
+				shift.Store(int64(ahead))
+				telegram := connect(t, &script{answer: queue()})
+				r := run(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+					resp, err := telegram.RoundTrip(req)
+					if err == nil {
+						resp.Header.Set("Date", time.Now().Add(time.Duration(shift.Load())).UTC().Format(http.TimeFormat))
+					}
+					return resp, err
+				}), nil, nil)
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if s := r.Status(); s.State != bot.StateConnected || !r.CanSend() || !strings.Contains(s.Detail, "clock") || !strings.Contains(s.Detail, name+" Telegram's") {
+					t.Errorf("%s: %q", s.State, s.Detail)
+				}
+				if n := strings.Count(r.log.String(), `"level":"WARN"`); n != 1 {
+					t.Errorf("%d warnings, want 1: %s", n, r.log)
+				}
+				shift.Store(0)
+				time.Sleep(time.Minute)
+				expect(t, r, bot.StateConnected, true) // without a detail
+			})
+		})
+	}
+}

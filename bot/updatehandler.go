@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-telegram/bot/models"
+	"golang.org/x/time/rate"
 
 	"telegate/delivery"
+	"telegate/internal/typed"
 	"telegate/language"
 	"telegate/linking"
 	"telegate/twofa"
@@ -18,6 +21,7 @@ import (
 
 // Links are the actions on links that a chat can request.
 type Links interface {
+	TokenStatus(ctx context.Context, botID int64, token string) (linking.Status, error)
 	Claim(ctx context.Context, chat linking.Chat, token string) error
 	Accept(ctx context.Context, botID, chatID int64, linkID string) error
 	NotMe(ctx context.Context, botID, chatID int64, linkID string) error
@@ -61,9 +65,12 @@ type UpdateHandler struct {
 	topics    Topics
 	title     func(domain string) string
 	words     func(person string) *language.Words
+	username  func() string
 	now       func() time.Time
 	log       *slog.Logger
+	ignored   func(reason string)
 	limiter   *rateLimiter
+	oldLog    rate.Sometimes // of commands that are too old
 	callbacks callbackAnswers
 	menus     commandMenus
 }
@@ -77,15 +84,25 @@ type UpdateHandlerOptions struct {
 	Topics   Topics
 	Title    func(domain string) string            // the display name of a domain
 	Words    func(language string) *language.Words // the texts in the language of the user's Telegram (IETF tag, or empty), else in the bot's
+	Username func() string                         // the bot's, without @; empty until known. nil: not known
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// OnIgnored is told of each update that is not acted on, with one of IgnoredReasons. Optional.
+	OnIgnored func(reason string)
 }
 
 // NewUpdateHandler builds the UpdateHandler of one bot.
 func NewUpdateHandler(o UpdateHandlerOptions) *UpdateHandler {
+	if o.Username == nil {
+		o.Username = func() string { return "" }
+	}
+	if o.OnIgnored == nil {
+		o.OnIgnored = func(string) {}
+	}
 	return &UpdateHandler{
-		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, topics: o.Topics, title: o.Title, words: o.Words, now: o.Now, log: o.Logger,
-		limiter: newRateLimiter(o.Now), callbacks: callbackAnswers{client: o.Client, slots: make(chan struct{}, maxCallbackAnswers)},
+		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, topics: o.Topics, title: o.Title, words: o.Words,
+		username: o.Username, now: o.Now, log: o.Logger, ignored: o.OnIgnored, oldLog: rate.Sometimes{Interval: oldLogEvery},
+		limiter: newRateLimiter(o.Now, o.Logger, o.OnIgnored), callbacks: callbackAnswers{client: o.Client, slots: make(chan struct{}, maxCallbackAnswers)},
 		menus: commandMenus{set: map[string]bool{}},
 	}
 }
@@ -125,38 +142,31 @@ func (h *UpdateHandler) membership(ctx context.Context, m *models.ChatMemberUpda
 }
 
 // oldCommand is the age at which a command is ignored: after an outage nobody expects an answer to yesterday's.
-const oldCommand = time.Hour
+const (
+	oldCommand  = time.Hour
+	oldLogEvery = time.Hour
+)
 
 func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.Message) error {
 	if m.MigrateToChatID != 0 {
 		return h.links.ChatMigrated(ctx, h.client.ID(), m.Chat.ID, m.MigrateToChatID)
 	}
-	if m.From == nil || m.From.IsBot {
+	if m.From == nil {
 		return nil
 	}
-	command, argument := parseCommand(m.Text)
+	command := parseCommand(m.Text)
 	if m.Chat.Type != models.ChatTypePrivate {
 		return h.inGroup(ctx, updateID, m, command)
 	}
-	if m.Chat.ID != m.From.ID { // always equal in a private chat; links rely on it
+	if m.From.IsBot || m.Chat.ID != m.From.ID { // the ids are always equal in a private chat; links rely on it
 		return nil
 	}
 	chat := h.chat(m.Chat, m.From)
 	h.publishCommandsIn(chat.Language)
-	if command == "start" && argument != "" {
-		if data, ok := startAsCallback(argument); ok {
-			return h.callbackByLink(ctx, updateID, chat, data)
-		}
-		if !h.limiter.allow(chat.ID, updateID, false) {
-			return nil
-		}
-		if err := h.links.Claim(ctx, chat, argument); err != nil {
-			return err
-		}
-		_, err := h.messages.SendWaiting(ctx, chat.BotID, chat.Username)
-		return err
+	if command.name == "start" && command.argument != "" {
+		return h.startWith(ctx, updateID, chat, command.argument)
 	}
-	if command == "start" {
+	if command.name == "start" {
 		if err := h.links.ChatStarted(ctx, chat); err != nil {
 			return err
 		}
@@ -171,30 +181,81 @@ func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.M
 	if err != nil {
 		return err
 	}
-	if !h.limiter.allow(chat.ID, updateID, len(links) > 0) {
-		return nil
-	}
-	if command != "start" && h.now().Sub(time.Unix(int64(m.Date), 0)) > oldCommand {
+	if command.name != "start" && h.tooOld(m) {
 		return nil
 	}
 	if len(links) == 0 {
-		return h.answerStranger(ctx, chat, command)
+		if !h.limiter.allow(chat.ID, updateID, stranger) {
+			return nil
+		}
+		return h.answerStranger(ctx, chat, command.name)
 	}
-	return h.command(ctx, chat, links, command, argument)
-}
-
-// inGroup answers a command in a group: /id gets the group's id, /start a hint to open the private chat.
-func (h *UpdateHandler) inGroup(ctx context.Context, updateID int64, m *models.Message, command string) error {
-	if command == "" || !h.limiter.allow(m.Chat.ID, updateID, false) {
+	if !h.limiter.allow(chat.ID, updateID, member) {
 		return nil
 	}
-	switch command {
-	case "id":
-		return h.replyLowPriority(ctx, m.Chat.ID, idText(h.words(m.From.LanguageCode), m.Chat.ID))
-	case "start":
-		return h.replyLowPriority(ctx, m.Chat.ID, onlyInPrivate(h.words(m.From.LanguageCode)))
+	return h.command(ctx, chat, links, command)
+}
+
+// startWith handles "/start PAYLOAD". The token of a link that waits for its user is always handled, whatever else is going on; only
+// the answers to other payloads are limited.
+func (h *UpdateHandler) startWith(ctx context.Context, updateID int64, chat linking.Chat, payload string) error {
+	if data, ok := startAsCallback(payload); ok {
+		return h.callbackByLink(ctx, updateID, chat, data)
 	}
-	return nil
+	status, err := h.links.TokenStatus(ctx, chat.BotID, payload)
+	if err != nil {
+		return err
+	}
+	kind := member
+	if status == "" {
+		kind = stranger
+	}
+	if status == linking.Pending || h.limiter.allow(chat.ID, updateID, kind) {
+		if err := h.links.Claim(ctx, chat, payload); err != nil {
+			return err
+		}
+	}
+	_, err = h.messages.SendWaiting(ctx, chat.BotID, chat.Username)
+	return err
+}
+
+// tooOld reports whether a message is older than oldCommand, by this machine's clock and by Telegram's.
+func (h *UpdateHandler) tooOld(m *models.Message) bool {
+	sent := time.Unix(int64(m.Date), 0)
+	age := min(h.now().Sub(sent), h.client.TelegramTime(h.now()).Sub(sent))
+	if age <= oldCommand {
+		return false
+	}
+	h.ignored(IgnoredOld)
+	h.oldLog.Do(func() {
+		h.log.Warn("commands not answered: they are too old. After an outage this is normal; else check the clock of this machine", "age", age.Round(time.Second))
+	})
+	return true
+}
+
+// inGroup answers a command in a group: /id gets the group's id, /start a hint to open the private chat. Administrators who post
+// anonymously, and channels, send as a bot of Telegram's in the name of a chat; they are answered, because both answers concern only
+// the group.
+func (h *UpdateHandler) inGroup(ctx context.Context, updateID int64, m *models.Message, command command) error {
+	if m.From.IsBot && m.SenderChat == nil || command.bot != "" && !strings.EqualFold(command.bot, h.username()) {
+		return nil
+	}
+	var body delivery.Body
+	switch words := h.words(m.From.LanguageCode); command.name {
+	case "id":
+		body = idText(words, m.Chat.ID)
+	case "start":
+		body = onlyInPrivate(words)
+	default:
+		return nil
+	}
+	if !h.limiter.allow(m.Chat.ID, updateID, group) {
+		return nil
+	}
+	if m.IsTopicMessage {
+		body.Thread = m.MessageThreadID
+	}
+	return h.replyLowPriority(ctx, m.Chat.ID, body)
 }
 
 // callback handles a tap on a button. The data of a button is not trusted: the services check that it belongs to the chat.
@@ -204,7 +265,7 @@ func (h *UpdateHandler) callback(ctx context.Context, updateID int64, q *models.
 	if err != nil {
 		return err
 	}
-	if h.limiter.allow(chatID, updateID, true) {
+	if h.limiter.allow(chatID, updateID, member) {
 		h.callbacks.answer(q, toast)
 	}
 	return nil
@@ -214,7 +275,7 @@ func (h *UpdateHandler) callback(ctx context.Context, updateID int64, q *models.
 // The services report the result in the chat.
 func (h *UpdateHandler) callbackByLink(ctx context.Context, updateID int64, chat linking.Chat, data string) error {
 	toast, stale, err := h.act(ctx, chat.ID, data, h.words(chat.Language))
-	if err != nil || !stale || !h.limiter.allow(chat.ID, updateID, false) {
+	if err != nil || !stale || !h.limiter.allow(chat.ID, updateID, stranger) {
 		return err
 	}
 	return h.replyLowPriority(ctx, chat.ID, delivery.Compose(delivery.Plain(toast)))
@@ -269,13 +330,23 @@ func (h *UpdateHandler) replyLowPriority(ctx context.Context, chatID int64, body
 	return h.messages.Reply(ctx, h.client.ID(), chatID, delivery.LaneAlert, body)
 }
 
-// parseCommand splits "/start@Bot PAYLOAD". Both results are empty if the text is not a command.
-func parseCommand(text string) (command, argument string) {
-	name, ok := strings.CutPrefix(strings.TrimSpace(text), "/")
+// command is a command as in "/start@Bot PAYLOAD".
+type command struct {
+	name     string // in lower case, without the slash; empty if the text is not a command
+	bot      string // the bot that it is for; empty if it names none
+	argument string
+}
+
+// parseCommand reads a command, which ends at any white space, as Telegram's own bot_command entity does.
+func parseCommand(text string) command {
+	name, ok := strings.CutPrefix(typed.Clean(text), "/")
 	if !ok {
-		return "", ""
+		return command{}
 	}
-	name, argument, _ = strings.Cut(name, " ")
-	name, _, _ = strings.Cut(name, "@")
-	return strings.ToLower(name), strings.TrimSpace(argument)
+	var argument string
+	if end := strings.IndexFunc(name, unicode.IsSpace); end >= 0 {
+		name, argument = name[:end], strings.TrimSpace(name[end:])
+	}
+	name, bot, _ := strings.Cut(name, "@")
+	return command{strings.ToLower(name), bot, argument}
 }

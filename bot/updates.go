@@ -12,8 +12,9 @@ import (
 
 	"github.com/go-telegram/bot/models"
 
-	"golang.org/x/sync/errgroup"
 	"telegate/delivery"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Update is one update as Telegram sent it.
@@ -57,6 +58,17 @@ const (
 	skippedFailed     = "the handler failed every time"
 )
 
+// Why an update was not acted on, as the metric telegate_updates_ignored_total counts it.
+const (
+	IgnoredUnreadable  = "unreadable"   // not even the fields that telegate needs could be read
+	IgnoredFailed      = "failed"       // its handler failed each time, or panicked
+	IgnoredRateLimited = "rate_limited" // there were too many to answer
+	IgnoredOld         = "old"          // a command from before an outage
+)
+
+// IgnoredReasons are all reasons.
+var IgnoredReasons = []string{IgnoredUnreadable, IgnoredFailed, IgnoredRateLimited, IgnoredOld}
+
 // getUpdates polls for updates from the offset on and waits up to timeout for the first one; Telegram's maximum is 50 s.
 // It confirms all updates before the offset, so Telegram deletes them. It decodes only the ids: the contents may be newer
 // than this version.
@@ -83,6 +95,7 @@ func (c *Client) getUpdates(ctx context.Context, offset int64, timeout time.Dura
 		return nil, err
 	}
 	defer resp.Body.Close()
+	c.readClock(resp)
 	var answer struct {
 		Result []json.RawMessage `json:"result"`
 	}
@@ -126,6 +139,7 @@ func (p *Poller) handleAll(ctx context.Context, updates []Update) error {
 	for _, stored := range updates {
 		u, err := decode(stored)
 		if err != nil {
+			p.ignored(IgnoredUnreadable)
 			p.logger.Warn("update skipped: unreadable", "update_id", stored.ID, "error", err)
 			if err := p.finish(ctx, stored.ID, skippedUnreadable); err != nil {
 				return err
@@ -159,6 +173,7 @@ func (p *Poller) handle(ctx context.Context, u *models.Update) error {
 		case err == nil || try == len(handlePauses):
 			if err != nil {
 				fault = skippedFailed
+				p.ignored(IgnoredFailed)
 				p.logger.Error("update dropped", "update_id", u.ID, "tries", try+1, "error", err)
 			}
 			return p.finish(ctx, u.ID, fault)
@@ -173,6 +188,7 @@ func (p *Poller) try(ctx context.Context, u *models.Update) (fault string, err e
 	defer cancel()
 	defer func() {
 		if cause := recover(); cause != nil {
+			p.ignored(IgnoredFailed)
 			p.logger.Error("update skipped: its handler panicked", "update_id", u.ID, "panic", p.client.calls.redactor.text(fmt.Sprint(cause)), "stack", string(debug.Stack()))
 			fault, err = skippedPanic, nil
 		}
@@ -188,30 +204,6 @@ func (p *Poller) finish(ctx context.Context, id int64, fault string) error {
 		return fmt.Errorf("finish update %d: %w", id, err)
 	}
 	return nil
-}
-
-// decode reads a stored update. Its error contains nothing of the content.
-func decode(stored Update) (u *models.Update, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			u, err = nil, errors.New("the decoder panicked")
-		}
-	}()
-	u = new(models.Update)
-	err = json.Unmarshal(stored.Raw, u)
-	var mismatch *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
-		u.ID = stored.ID // as in the store
-		return u, nil
-	case errors.As(err, &mismatch):
-		return nil, fmt.Errorf("field %s is not a %s", mismatch.Field, mismatch.Type)
-	case errors.As(err, &syntax):
-		return nil, fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
-	default:
-		return nil, errors.New("a variant that this version does not know")
-	}
 }
 
 // chatOf is the chat that orders the update; a private chat has its user's id. 0 if it belongs to no chat.

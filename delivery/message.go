@@ -146,7 +146,8 @@ func (m Message) Resendable() bool { return m.KeepsBody() && m.ResentAs == "" }
 
 // Body holds the parts in order; each is one Telegram message.
 type Body struct {
-	Parts []Part `json:"parts"`
+	Parts  []Part `json:"parts"`
+	Thread int    `json:"thread,omitempty"` // the topic of a forum to write to; 0: none
 }
 
 // Part is one Telegram message.

@@ -128,7 +128,7 @@ func (q *botQueue) attempt(ctx context.Context, t Transport, m *Message, part Pa
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, hasRoute, m.Expires.Sub(q.d.o.Now())))
 	defer cancel()
-	to := Recipient{BotID: q.botID, ChatID: m.ChatID, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
+	to := Recipient{BotID: q.botID, ChatID: m.ChatID, Thread: m.Body.Thread, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
 	attempt.Took = max(0, q.d.o.Now().Sub(attempt.At)) // the clock may be set back
 	defer func() { q.d.o.Listener.Tried(*attempt) }()

@@ -19,6 +19,7 @@ type Transport interface {
 type Recipient struct {
 	BotID     int64 // the bot of the message, whatever sends it; UserSession if there is no bot
 	ChatID    int64
+	Thread    int // the topic of a forum; 0: none
 	Silent    bool
 	Lane      Lane   // decides how long a transport may wait before it returns; some refuse lanes
 	MessageID string // with Part, identifies a repeated send; empty if there is no message

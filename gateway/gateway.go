@@ -199,13 +199,14 @@ func (g *Gateway) newClients(transports map[int64]delivery.Transport) error {
 func (g *Gateway) newBots(links *linking.Service, messages *notify.Service, topics *notify.Topics) {
 	for id, c := range g.clients {
 		handler := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
-			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log,
+			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log, OnIgnored: g.metrics.updateIgnored,
+			Username: func() string { return g.domains.bots[id].Status().Username },
 			Title: func(domain string) string { title, _ := g.domains.Title(domain); return title },
 			Words: func(person string) *language.Words { return g.domains.BotWords(id, person) },
 		})
 		g.handlers = append(g.handlers, handler)
 		g.domains.bots[id] = bot.NewPoller(bot.PollerOptions{
-			Client: c, Store: g.db, Handler: handler, Logger: g.log, Now: time.Now,
+			Client: c, Store: g.db, Handler: handler, Logger: g.log, Now: time.Now, OnIgnored: g.metrics.updateIgnored,
 			OnConnected: func() { g.dispatcher.Resume(id); handler.PublishCommands() },
 		})
 	}

@@ -144,6 +144,8 @@ func botHealth(id int64, s bot.Status, started, now time.Time) api.Component {
 		if c.Detail == "" {
 			c.Detail = "Wait a moment: telegate is asking Telegram for the bot's name."
 		}
+	case c.Detail != "": // the clock is wrong
+		c.Status = api.HealthDegraded
 	}
 	return c
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // nextStep matches a sentence that says what to do.
-var nextStep = regexp.MustCompile(`(?i)\b(look|free|wait|stop|restart|remove|telegate [a-z]+|nothing to do|get|say why|ask|@botfather|goes on by itself)\b`)
+var nextStep = regexp.MustCompile(`(?i)\b(look|free|set|wait|stop|restart|remove|telegate [a-z]+|nothing to do|get|say why|ask|@botfather|goes on by itself)\b`)
 
 func wantHealth(t *testing.T, name string, c api.Component, status string) {
 	t.Helper()
@@ -61,6 +61,12 @@ func TestABotIsFailingWhenItsPollingStalls(t *testing.T) {
 			t.Errorf("%s: %q", name, got.Detail)
 		}
 	}
+}
+
+func TestABotWhoseClockIsWrongIsDegraded(t *testing.T) {
+	now := time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC)
+	s := bot.Status{State: bot.StateConnected, Since: now, LastPoll: now, Detail: "The clock is 2h0m0s behind. Set it."}
+	wantHealth(t, "wrong clock", botHealth(2000000002, s, now, now), api.HealthDegraded)
 }
 
 // The outbox is failing if a message waits too long: a code earlier than others, a broadcast never.

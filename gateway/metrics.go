@@ -26,6 +26,7 @@ type metrics struct {
 	sends     *prometheus.CounterVec
 	events    *prometheus.CounterVec
 	checks    *prometheus.CounterVec
+	updates   *prometheus.CounterVec
 	reloads   *prometheus.CounterVec
 	loaded    prometheus.Gauge
 }
@@ -49,6 +50,9 @@ func newMetrics(g *Gateway) *metrics {
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "telegate_code_checks_total", Help: "Checked codes, by result.",
 		}, []string{"result"}),
+		updates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "telegate_updates_ignored_total", Help: "Updates from Telegram that were not acted on, by reason.",
+		}, []string{"reason"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "telegate_config_reloads_total", Help: "Reloads of the configuration, by result: ok or refused.",
 		}, []string{"result"}),
@@ -62,7 +66,7 @@ func newMetrics(g *Gateway) *metrics {
 	build.Set(1)
 	m.loaded.SetToCurrentTime()
 	m.initSeries()
-	m.registry.MustRegister(m.messages, m.durations, m.sends, m.events, m.checks, m.reloads, m.loaded, build, Gauges{g},
+	m.registry.MustRegister(m.messages, m.durations, m.sends, m.events, m.checks, m.updates, m.reloads, m.loaded, build, Gauges{g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -70,6 +74,9 @@ func newMetrics(g *Gateway) *metrics {
 // initSeries creates the series that the alerts in contrib count, with 0: for Prometheus a series that appears with its first event has not
 // increased.
 func (m *metrics) initSeries() {
+	for _, reason := range bot.IgnoredReasons {
+		m.updates.WithLabelValues(reason)
+	}
 	for _, result := range []string{"ok", "refused"} {
 		m.reloads.WithLabelValues(result)
 	}
@@ -113,6 +120,9 @@ func (m *metrics) audited(entries []audit.Entry) {
 		}
 	}
 }
+
+// updateIgnored counts an update that was not acted on.
+func (m *metrics) updateIgnored(reason string) { m.updates.WithLabelValues(reason).Inc() }
 
 // reloaded counts a reload.
 func (m *metrics) reloaded(err error) {

@@ -8,6 +8,20 @@ import (
 	"telegate/internal/secret"
 )
 
+// TokenStatus is the status of the link that a start token opens; empty if it opens none in this bot. Only the owner of the link can know
+// the token, so it says whether "/start TOKEN" deserves an answer.
+func (s *Service) TokenStatus(ctx context.Context, botID int64, token string) (Status, error) {
+	var status Status
+	err := s.store.ViewLinks(ctx, func(tx Tx) error {
+		l, found, err := ignoreNotFound(tx.LinkByToken(secret.Hash(token)))
+		if found && l.BotID == botID {
+			status = s.withExpiry(l).Status
+		}
+		return err
+	})
+	return status, err
+}
+
 // Claim handles "/start TOKEN" in a private chat. The user always gets an answer. If they open the same link again, they
 // see the question again. Another user learns and changes nothing.
 func (s *Service) Claim(ctx context.Context, chat Chat, token string) error {
