@@ -103,6 +103,7 @@ func (g *gateway) request(key, method, path string, body any, headers ...string)
 		content = bytes.NewReader(data)
 	}
 	r := httptest.NewRequestWithContext(g.T.Context(), method, path, content)
+	r.Host = "127.0.0.1:8080"
 	if key != "" {
 		r.Header.Set("Authorization", "Bearer "+key)
 	}

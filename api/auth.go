@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"telegate/internal/forwarded"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -29,6 +30,9 @@ type Key struct {
 	Hash    string   // "sha256:" and 64 hexadecimal digits
 	Domains []string // "*" for all
 	Scopes  []Scope
+	// ConsoleOnly: the key belongs to a user and opens the console, which also asks this user for a code. As a key of the API it would take
+	// that second factor off with one call.
+	ConsoleOnly bool
 }
 
 func (k *Key) allowsDomain(domain string) bool {
@@ -80,12 +84,37 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		}
 		k := s.requestKey(r)
 		if k == nil {
+			s.refusedKey(r)
 			writeProblem(w, r, newProblem("invalid-credentials",
 				"Send the header Authorization: Bearer KEY with a valid API key. telegate key create creates one."))
 			return
 		}
+		if k.ConsoleOnly {
+			writeProblem(w, r, consoleOnly())
+			return
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, k)))
 	})
+}
+
+func consoleOnly() *Problem {
+	return newProblem("console-only-key", "This key has a user, so it opens only the console. Create a key without user for programs and the command line: telegate key create.")
+}
+
+// refusedKey counts and logs a request with a key that telegate does not know, or with none (ASVS 16.3.1). The log has a rate limit,
+// because strangers can cause these lines.
+func (s *Server) refusedKey(r *http.Request) {
+	s.requests.refusedKeys.Inc()
+	if s.keyLog.AllowN(s.o.Now(), 1) {
+		s.o.Logger.WarnContext(r.Context(), "request refused: unknown API key", "request", requestID(r.Context()), "address", forwarded.ClientAddr(r), "route", s.routeName(r))
+	}
+}
+
+// operator reports whether a request may see what is for operators: the details of the health and the metrics. Without a key that is a
+// program on this machine. A request through a proxy comes from anywhere.
+func (s *Server) operator(r *http.Request) bool {
+	local := s.o.Private && !forwarded.ByProxy(r) && (s.o.Unix || forwarded.LocalHost(r))
+	return local || s.requestKey(r) != nil
 }
 
 // checkScope refuses a key without the scope of the call, before the parameters are read.

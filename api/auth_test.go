@@ -177,3 +177,42 @@ func TestIDOfAForeignDomainIsNotFound(t *testing.T) {
 		})
 	}
 }
+
+// With a key of the console and nothing else, nobody can take off the second factor of its sign-in, or use its power without it.
+func TestAKeyOfAUserOpensOnlyTheConsole(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	for _, call := range []string{"GET /v1/users", "GET /v1/domains", "GET /v1/messaging?user=alice", "DELETE /v1/messaging?user=alice", "POST /v1/reload", "GET /v1/nothing"} {
+		method, path := at(call)
+		g.leavesNothing(func() { g.as(keyAlice, method, path, nil).isProblem(403, "console-only-key") })
+	}
+	for call, body := range bodies {
+		method, path := at(call)
+		g.leavesNothing(func() { g.as(keyAlice, method, path, body).isProblem(403, "console-only-key") })
+	}
+	g.leavesNothing(func() {
+		g.publish("/"+topic, "x", "Authorization", "Bearer "+keyAlice).isRefused(403, "console-only-key", "without user")
+	})
+}
+
+// OWASP ASVS 16.3.1: failed attempts to authenticate are logged, and no flood of them fills the log.
+func TestUnknownKeysAreLoggedWithTheirAddressAndCounted(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	for range 30 {
+		g.as("key-S3cr3t", "GET", "/v1/domains", nil, "X-Forwarded-For", "203.0.113.9:4001").isProblem(401, "invalid-credentials")
+	}
+	g.publish("/"+topic, "x", "Authorization", "Bearer key-S3cr3t").isRefused(401, "invalid-credentials", "does not know this key")
+	log := g.Log.String()
+	if n := strings.Count(log, "unknown API key"); n != 10 {
+		t.Errorf("%d lines in the log, want 10", n)
+	}
+	if strings.Contains(log, "S3cr3t") {
+		t.Error("the key is in the log")
+	}
+	if a := g.as(keySend, "GET", "/metrics", nil); !strings.Contains(a.body, "telegate_refused_keys_total 31") {
+		t.Error("the metric does not count 31")
+	}
+}

@@ -28,6 +28,7 @@ const (
 	keyVerify = "key-verify" //
 	keySend   = "key-send"   //
 	keyAdmin  = "key-admin"  //
+	keyAlice  = "key-alice"  // alice's own, for the console; every scope
 )
 
 // gateway is the API over real services; the test plays Telegram.
@@ -56,6 +57,7 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 			{Name: "verify", Hash: gatewaytest.Hash(keyVerify), Domains: []string{"*"}, Scopes: every[1:2]},
 			{Name: "send", Hash: gatewaytest.Hash(keySend), Domains: []string{"*"}, Scopes: every[2:3]},
 			{Name: "admin", Hash: gatewaytest.Hash(keyAdmin), Domains: []string{"*"}, Scopes: every[3:4]},
+			{Name: "alice", Hash: gatewaytest.Hash(keyAlice), Domains: []string{"*"}, Scopes: every, ConsoleOnly: true},
 		},
 		Answers: g.DB, AnswerKey: g.DB.MACKey("idempotency"), Watcher: g.DB,
 		Health: func(context.Context) []api.Component {

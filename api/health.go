@@ -49,7 +49,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 			answer.Status = c.Status
 		}
 	}
-	if s.o.Private || s.requestKey(r) != nil {
+	if s.operator(r) {
 		answer.Version, answer.Components = s.o.Version, components
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -63,7 +63,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
-	if err := s.o.Ready(ctx); err != nil {
+	if err := s.o.Ready(ctx); err != nil && r.Context().Err() == nil {
 		s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
 		p := storageProblem(err)
 		if p == nil {
@@ -80,23 +80,29 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) metrics() http.Handler {
 	served := promhttp.HandlerFor(s.o.Metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.o.Private && s.requestKey(r) == nil {
-			writeProblem(w, r, newProblem("invalid-credentials", "From another machine, /metrics needs an API key."))
+		if !s.operator(r) {
+			writeProblem(w, r, newProblem("invalid-credentials", "From another machine, or through a proxy, /metrics needs an API key."))
 			return
 		}
 		served.ServeHTTP(w, r)
 	})
 }
 
-// requestMetrics measures the duration of requests by route and status.
-type requestMetrics struct{ duration *prometheus.HistogramVec }
+// requestMetrics measures the duration of requests by route and status, and counts those without a known key.
+type requestMetrics struct {
+	duration    *prometheus.HistogramVec
+	refusedKeys prometheus.Counter
+}
 
 func newRequestMetrics(reg prometheus.Registerer) requestMetrics {
-	m := requestMetrics{prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m := requestMetrics{duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "telegate_http_request_duration_seconds", Help: "Duration of API requests.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"route", "status"})}
-	reg.MustRegister(m.duration)
+	m.refusedKeys = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "telegate_refused_keys_total", Help: "Requests without a known API key.",
+	})
+	reg.MustRegister(m.duration, m.refusedKeys)
 	return m
 }
 

@@ -56,6 +56,40 @@ func TestHealthDetailsNeedAKeyFromElsewhere(t *testing.T) {
 	}
 }
 
+// A proxy on this machine passes on requests from everywhere, and a page in a browser can reach this machine by a name of its own.
+func TestDetailsNeedAKeyBehindAProxyAndUnderAForeignName(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	for _, path := range []string{"/metrics", "/healthz"} {
+		for _, header := range [][]string{
+			{"X-Forwarded-For", "203.0.113.9"}, {"X-Forwarded-Proto", "https"}, {"Forwarded", "for=203.0.113.9"}, {"X-Real-IP", "203.0.113.9"}, {"Via", "1.1 proxy"},
+		} {
+			if a := g.as("", "GET", path, nil, header...); strings.Contains(a.body, "1.2.3") || strings.Contains(a.body, "telegate_") {
+				t.Errorf("%s with %s shows details: %s", path, header[0], a.body)
+			}
+			if a := g.as(keySend, "GET", path, nil, header...); !strings.Contains(a.body, "1.2.3") && !strings.Contains(a.body, "telegate_") {
+				t.Errorf("%s with %s and a key shows no details: %s", path, header[0], a.body)
+			}
+		}
+		r := g.request("", "GET", path, nil)
+		r.Host = "telegate.example.com"
+		if a := g.do(r); strings.Contains(a.body, "1.2.3") || strings.Contains(a.body, "telegate_") {
+			t.Errorf("%s under a foreign name shows details: %s", path, a.body)
+		}
+	}
+}
+
+func TestACallerWhoGivesUpLogsNoAlarm(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(o *api.Options) { o.Ready = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() } })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	g.server.ServeHTTP(httptest.NewRecorder(), g.request("", "GET", "/readyz", nil).WithContext(ctx))
+	if strings.Contains(g.Log.String(), "not ready") {
+		t.Errorf("the log says %s", g.Log)
+	}
+}
+
 func TestReadyMeansTheDatabaseCanStore(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

@@ -145,7 +145,11 @@ func limitRequest(next http.Handler) http.Handler {
 			writeProblem(w, r, newProblem("malformed-request", "The body could not be read completely."))
 			return
 		}
-		if len(body) > 0 {
+		if body = bytes.TrimPrefix(body, []byte("\ufeff")); len(body) > 0 { // a BOM, as some programs on Windows write it
+			if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+				writeProblem(w, r, newProblem("unsupported-media-type", "Send the body without compression, and without the header Content-Encoding."))
+				return
+			}
 			if !isJSON(r.Header.Get("Content-Type")) {
 				writeProblem(w, r, newProblem("unsupported-media-type", "Send the body with the header Content-Type: application/json."))
 				return
@@ -154,6 +158,7 @@ func limitRequest(next http.Handler) http.Handler {
 				writeProblem(w, r, p)
 				return
 			}
+			body = withIntegers(body)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))

@@ -143,6 +143,18 @@ func TestIdempotencyKeyIsPerCallerAndPath(t *testing.T) {
 	}
 }
 
+func TestAStoredAnswerAsksForTodaysScope(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	body := object{"user": "alice", "text": "hello"}
+	if a := g.as(keySend, "POST", "/v1/messages", body, "Idempotency-Key", "k"); a.status != 202 {
+		t.Fatal(a.body)
+	}
+	g.server.SetKeys([]api.Key{{Name: "send", Hash: gatewaytest.Hash(keySend), Domains: []string{"*"}, Scopes: []api.Scope{"link"}}})
+	g.as(keySend, "POST", "/v1/messages", body, "Idempotency-Key", "k").isProblem(403, "insufficient-scope")
+}
+
 func TestRefusedRequestIsNotStored(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)

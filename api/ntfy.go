@@ -92,7 +92,11 @@ type publishResponse struct {
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) (publishResponse, error) {
-	p, err := readPublish(w, r)
+	limit := maxBodyWithoutKey
+	if token, _ := publishKey(r); s.keys.Load().byToken(token) != nil {
+		limit = maxBody
+	}
+	p, err := readPublish(w, r, limit)
 	if err != nil {
 		return publishResponse{}, err
 	}
@@ -135,7 +139,10 @@ func (s *Server) authorizePublish(r *http.Request, domain string, code bool) err
 	case !given:
 		return newProblem("invalid-credentials", "Below "+codePrefix+" a topic alone is not enough: send the header Authorization: Bearer KEY with an API key too.")
 	case k == nil:
+		s.refusedKey(r)
 		return newProblem("invalid-credentials", "telegate does not know this key; telegate key create prints one. An alert needs none, the topic is enough.")
+	case k.ConsoleOnly:
+		return consoleOnly()
 	case !k.hasScope(scopeSend):
 		p := newProblem("insufficient-scope", "Publishing needs a key with the scope send, or no key.")
 		p.RequiredScope = string(scopeSend)

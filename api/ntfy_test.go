@@ -311,3 +311,72 @@ func TestTopicOfAnUnreachableUserIsExplained(t *testing.T) {
 	}
 	g.publish("/"+topic, "x").isRefused(404, "not-found", "This topic does not exist")
 }
+
+// RFC 9218: browsers and proxies send a Priority of their own. Whatever its form, it says nothing about the message.
+func TestAPriorityOfHTTPIsAsIfItWereNotThere(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	for i, priority := range []string{"u=1, i", "i, u=2", "u=3, i=?1", "u=2;foo=1", "i=?0", "u=5", "i", "u=1,i", " u=0 , x=y", "i;a=b"} {
+		for _, own := range []string{"Prio", "P", "X-Priority"} {
+			g.publish("/"+topic, "m", "Priority", priority, own, "min").isPublished("m")
+			if !g.Last(alice).Silent {
+				t.Errorf("%d: with Priority: %s, %s: min is not silent", i, priority, own)
+			}
+		}
+		g.publish("/"+topic+"?priority=low", "m", "Priority", priority).isPublished("m")
+		if !g.Last(alice).Silent {
+			t.Errorf("with Priority: %s, ?priority=low is not silent", priority)
+		}
+	}
+	for _, priority := range []string{"u=9", "x", "6", "u", "i=1", "urgently"} {
+		g.publish("/"+topic, "m", "Priority", priority).isRefused(422, "validation-failed", "Priority")
+	}
+}
+
+// A header can hold no line break, so ntfy's clients write it as a backslash and an n.
+func TestALineBreakInAHeaderIsWrittenAsNtfyDoes(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	g.as("", "PUT", "/"+topic, nil, "X-Message", `disk full\nsda1 at 97 %`).isPublished("disk full\nsda1 at 97 %")
+	g.as("", "PUT", "/"+topic+`?message=one%5Cntwo`, nil).isPublished("one\ntwo")
+	g.publish("/"+topic, `in a body it stays: \n`).isPublished(`in a body it stays: \n`)
+}
+
+func TestEveryTagOfNtfyBecomesItsEmoji(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	g.publish("/"+topic, "hello", "Tags", "battery,house,package,warning,stop_sign,construction,information_source,thumbsup,+1,mine").isPublished("hello")
+	if got := g.read(); got != "🔋🏠📦⚠️🛑🚧ℹ️👍👍 hello\n\nmine" {
+		t.Errorf("the person reads %q", got)
+	}
+}
+
+func TestATitleInAnyCharacterSetIsDecoded(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	for word, want := range map[string]string{
+		"=?windows-1252?Q?St=F6rung_=80?=": "Störung €", "=?ISO-8859-15?Q?=A4_5?=": "€ 5", "=?utf-8?B?w7xiZXI=?=": "über", "=?nonsense?Q?x?=": "=?nonsense?Q?x?=",
+	} {
+		g.publish("/"+topic, "m", "Title", word)
+		if got := g.read(); got != "*"+want+"*\nm" {
+			t.Errorf("%s: the person reads %q", word, got)
+		}
+	}
+}
+
+// A stranger must not be able to make telegate hold large bodies.
+func TestAnUnknownKeyRaisesNoLimit(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	topic := g.topic("")
+	text := strings.Repeat("x", 17<<10)
+	g.publish("/"+topic, text, "Authorization", "Bearer junk").isRefused(413, "body-too-large", "")
+	g.publish("/"+topic, text).isRefused(413, "body-too-large", "")
+	if a := g.publish("/"+topic, text, "Authorization", "Bearer "+keySend); a.status != 200 {
+		t.Errorf("with a key: %d %s", a.status, a.body)
+	}
+}

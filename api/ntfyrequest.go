@@ -5,13 +5,19 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"mime"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	_ "embed"
+
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // publishRequest is what a client of ntfy sends. The names are those of ntfy's JSON.
@@ -32,16 +38,12 @@ type publishRequest struct {
 }
 
 // readPublish reads the two forms: topic in the path and the rest in headers or query, or everything in JSON. It ignores
-// decoration (icons, actions, Markdown) and refuses what the sender relies on but would not get.
-func readPublish(w http.ResponseWriter, r *http.Request) (publishRequest, error) {
+// decoration (icons, actions, Markdown) and refuses what the sender relies on but would not get. limit is for the body, in bytes.
+func readPublish(w http.ResponseWriter, r *http.Request, limit int) (publishRequest, error) {
 	if headersSize(r) > maxHeaders {
 		p := newProblem("headers-too-large", "Path, query and headers together are larger than 32 KiB.")
 		p.LimitBytes = maxHeaders
 		return publishRequest{}, p
-	}
-	limit := maxBody
-	if _, given := publishKey(r); !given {
-		limit = maxBodyWithoutKey
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	var large *http.MaxBytesError
@@ -81,12 +83,24 @@ var priorities = map[string]int{
 	"": 0, "1": 1, "min": 1, "2": 2, "low": 2, "3": 3, "default": 3, "4": 4, "high": 4, "5": 5, "max": 5, "urgent": 5,
 }
 
-// httpPriority is the Priority header that browsers and proxies send (RFC 9218). It is ignored.
-var httpPriority = regexp.MustCompile(`^u=[0-7](,\s*i)?$|^i$`)
+// prioritySetting matches a setting of the Priority header of HTTP (RFC 9218) with a meaning there: an urgency, or "incremental".
+var prioritySetting = regexp.MustCompile(`^(u=[0-7]|i(=\?[01])?)$`)
+
+// isHTTPPriority reports whether a value is the Priority header of HTTP, which browsers and proxies send: a list of settings with
+// parameters. It says nothing about the message.
+func isHTTPPriority(value string) bool {
+	for setting := range strings.SplitSeq(value, ",") {
+		setting, _, _ = strings.Cut(setting, ";")
+		if prioritySetting.MatchString(strings.TrimSpace(setting)) {
+			return true
+		}
+	}
+	return false
+}
 
 func publishFromHeaders(r *http.Request, body []byte) (publishRequest, error) {
 	p := publishRequest{
-		Message: param(r, "message", "m"), Title: param(r, "title", "ti", "t"), Click: param(r, "click"),
+		Message: strings.ReplaceAll(param(r, "message", "m"), `\n`, "\n"), Title: param(r, "title", "ti", "t"), Click: param(r, "click"),
 		Attach: param(r, "attach", "a"), Filename: param(r, "filename", "file", "f"), Delay: param(r, "delay", "at", "in"),
 		Email: param(r, "email", "e-mail", "mail", "e"), Call: param(r, "call"),
 	}
@@ -99,12 +113,8 @@ func publishFromHeaders(r *http.Request, body []byte) (publishRequest, error) {
 			p.Tags = append(p.Tags, tag)
 		}
 	}
-	name := strings.ToLower(param(r, "priority", "prio", "p"))
-	if httpPriority.MatchString(name) {
-		name = ""
-	}
 	var ok bool
-	if p.Priority, ok = priorities[name]; !ok {
+	if p.Priority, ok = priorities[strings.ToLower(paramUnless(r, isHTTPPriority, "priority", "prio", "p"))]; !ok {
 		return p, invalidField("header/Priority", "must be 1 to 5, or min, low, default, high, max")
 	}
 	return p, nil
@@ -112,10 +122,24 @@ func publishFromHeaders(r *http.Request, body []byte) (publishRequest, error) {
 
 // param reads the first of the headers X-NAME and NAME, or query parameters, that is set.
 func param(r *http.Request, names ...string) string {
+	return paramUnless(r, func(string) bool { return false }, names...)
+}
+
+// headerWords decodes the words of RFC 2047, =?UTF-8?B?…?=, in any character set.
+var headerWords = mime.WordDecoder{CharsetReader: func(label string, text io.Reader) (io.Reader, error) {
+	set, err := htmlindex.Get(label)
+	if err != nil {
+		return nil, fmt.Errorf("character set %q: %w", label, err)
+	}
+	return set.NewDecoder().Reader(text), nil
+}}
+
+// paramUnless is param without the values that are to be skipped.
+func paramUnless(r *http.Request, skip func(value string) bool, names ...string) string {
 	for _, name := range names {
 		for _, header := range []string{"X-" + name, name} {
-			if value := strings.TrimSpace(r.Header.Get(header)); value != "" {
-				if decoded, err := new(mime.WordDecoder).DecodeHeader(value); err == nil { // =?UTF-8?B?…?=
+			if value := strings.TrimSpace(r.Header.Get(header)); value != "" && !skip(value) {
+				if decoded, err := headerWords.DecodeHeader(value); err == nil {
 					value = decoded
 				}
 				return decodeLatin1(value)
@@ -161,19 +185,25 @@ func (p *publishRequest) validate() error {
 	return nil
 }
 
-// tagSymbols are the popular tags in ntfy's documentation, with the emoji that its apps show.
-var tagSymbols = map[string]string{
-	"+1": "👍", "partying_face": "🥳", "tada": "🎉", "heavy_check_mark": "✔️", "white_check_mark": "✅", "loudspeaker": "📢",
-	"-1": "👎", "warning": "⚠️", "rotating_light": "🚨", "triangular_flag_on_post": "🚩", "skull": "💀", "facepalm": "🤦",
-	"no_entry": "⛔", "no_entry_sign": "🚫", "cd": "💿", "computer": "💻", "x": "❌", "fire": "🔥", "bell": "🔔", "floppy_disk": "💾",
-	"green_circle": "🟢", "red_circle": "🔴", "yellow_circle": "🟡", "white_circle": "⚪", "lock": "🔒", "key": "🔑", "email": "📧",
-}
+//go:embed ntfytags.txt
+var tagList string
+
+// tagSymbols are the tags that ntfy's apps show as emoji: the short codes of GitHub's gemoji (MIT licence), as in the npm package gemoji
+// 8.1.0. Each line of the file has a code and its emoji.
+var tagSymbols = sync.OnceValue(func() map[string]string {
+	symbols := map[string]string{}
+	for line := range strings.Lines(tagList) {
+		code, emoji, _ := strings.Cut(strings.TrimSpace(line), " ")
+		symbols[code] = emoji
+	}
+	return symbols
+})
 
 // text is what the person reads: emoji and title in bold, the message, its URLs, and the other tags.
 func (p *publishRequest) text() (text string, isHTML bool) {
 	var symbols, names []string
 	for _, tag := range p.Tags {
-		if symbol, ok := tagSymbols[tag]; ok {
+		if symbol, ok := tagSymbols()[tag]; ok {
 			symbols = append(symbols, symbol)
 		} else {
 			names = append(names, tag)

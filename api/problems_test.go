@@ -42,6 +42,9 @@ var problemCases = map[string]problemCase{
 	"invalid-credentials": {func(t *testing.T) answer { return newGateway(t).as("", "GET", "/v1/domains", nil) }, `{}`},
 	"insufficient-scope": {func(t *testing.T) answer { return newGateway(t).as(keyLink, "POST", "/v1/messages", object{}) },
 		`{"required_scope":"send"}`},
+	"console-only-key": {func(t *testing.T) answer {
+		return newGateway(t).as(keyAlice, "DELETE", "/v1/messaging?user=alice", nil)
+	}, `{}`},
 	"domain-not-allowed": {func(t *testing.T) answer { return newGateway(t).as(keyCorp, "GET", "/v1/messaging?user=alice", nil) }, `{}`},
 	"malformed-request":  {func(t *testing.T) answer { return newGateway(t).call("POST", "/v1/links", "{") }, `{}`},
 	"validation-failed": {func(t *testing.T) answer { return newGateway(t).call("POST", "/v1/links", object{}) },

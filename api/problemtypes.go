@@ -16,6 +16,7 @@ type problemType struct {
 var problemTypes = map[string]problemType{
 	"invalid-credentials":      {401, "Invalid credentials", "The request has no API key, or an unknown one. Create a key with telegate key create, paste the section it prints at the end of telegate.toml, and send the key as Authorization: Bearer KEY."},
 	"insufficient-scope":       {403, "Insufficient scope", "The key may not make this call. Give it the scope in required_scope, or use another key."},
+	"console-only-key":         {403, "Console only", "The key has a user, so it opens only the console, which asks this user for a code. Programs and the command line need a key without user."},
 	"domain-not-allowed":       {403, "Domain not allowed", "The key may not use this domain. Add the domain to the key's domains in telegate.toml."},
 	"malformed-request":        {400, "Malformed request", "The body could not be read as JSON."},
 	"validation-failed":        {422, "Validation failed", "Members of the request are missing, unknown, of the wrong type or out of range. errors lists them."},

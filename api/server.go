@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
 	"telegate/internal/secret"
@@ -38,6 +39,8 @@ const (
 	writeTimeout = maxWait + 20*time.Second
 	idleTimeout  = 2 * time.Minute
 	stopTimeout  = 5 * time.Second
+
+	mostConnections = 10_000 // at a time; others wait until one is closed
 )
 
 // Domain is a configured domain as callers see it.
@@ -84,6 +87,7 @@ type Options struct {
 	Pages         map[string]http.Handler // more pages without a key, by pattern: "GET /path"
 	Console       http.Handler            // serves /console and everything below it; nil: no console
 	Private       bool                    // only reachable from this machine: health details and metrics need no key
+	Unix          bool                    // listens on a unix socket, where every Host is this machine
 	Version       string
 	Now           func() time.Time
 	Logger        *slog.Logger
@@ -98,14 +102,17 @@ type Server struct {
 	handler  http.Handler
 
 	requests   requestMetrics
-	refusalLog *rate.Limiter   // for log lines about refused publish requests
-	stopping   context.Context // canceled when the server stops, to end waiting requests
+	refusalLog *rate.Limiter    // for log lines about refused publish requests
+	keyLog     *rate.Limiter    // for log lines about unknown keys
+	scopes     map[string]Scope // of the endpoints, by pattern
+	stopping   context.Context  // canceled when the server stops, to end waiting requests
 	stopAll    context.CancelFunc
 }
 
 // New builds the API.
 func New(o Options) *Server {
-	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusalLog: rate.NewLimiter(refusalLogRate, 10)}
+	s := &Server{o: o, mux: http.NewServeMux(), requests: newRequestMetrics(o.Metrics), refusalLog: rate.NewLimiter(refusalLogRate, 10),
+		keyLog: rate.NewLimiter(refusalLogRate, 10), scopes: map[string]Scope{}}
 	s.SetKeys(o.Keys)
 	s.stopping, s.stopAll = context.WithCancel(context.Background())
 
@@ -173,6 +180,7 @@ func register[I, O any](s *Server, api huma.API, method, path string, scope Scop
 		}
 		return nil, &p
 	}
+	s.scopes[method+" "+path] = scope
 	huma.Register(api, operation(method, path, scope, summary), answer)
 }
 
@@ -216,6 +224,7 @@ func Listen(ctx context.Context, address, certFile, keyFile string) (net.Listene
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (does another program have it? choose another address for the API): %w", address, err)
 	}
+	l = netutil.LimitListener(l, maxConnections())
 	if certFile == "" {
 		return l, nil
 	}
@@ -269,5 +278,5 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("protect unix:%s: %w", path, err), l.Close())
 	}
-	return l, nil
+	return netutil.LimitListener(l, maxConnections()), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -25,7 +26,7 @@ func checkJSON(body []byte) *Problem {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	return checkMembers(d, "#")
+	return checkMembers(d, "#", false)
 }
 
 // hasLoneSurrogate finds an escaped half of a UTF-16 pair without its other half. In valid JSON, backslashes are only in
@@ -56,10 +57,13 @@ func hasLoneSurrogate(body []byte) bool {
 // checkMembers reads one value of valid JSON, which is nested at most 10,000 deep. It refuses an object with a name twice, and,
 // before decoding its items, a list longer than any call accepts. at points to the value, or to the member of the body that
 // contains it.
-func checkMembers(d *json.Decoder, at string) *Problem {
+func checkMembers(d *json.Decoder, at string, member bool) *Problem {
 	token, err := d.Token()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil
+	case token == nil && member: // null would count as if it were left out
+		return invalidField(at, "must not be null; leave it out instead")
 	}
 	open, ok := token.(json.Delim)
 	if !ok {
@@ -67,7 +71,7 @@ func checkMembers(d *json.Decoder, at string) *Problem {
 	}
 	seen := map[json.Token]bool{}
 	for n := 0; d.More(); n++ {
-		member := at
+		below := at
 		if open == '{' {
 			name, err := d.Token()
 			if err != nil || seen[name] {
@@ -75,17 +79,64 @@ func checkMembers(d *json.Decoder, at string) *Problem {
 			}
 			seen[name] = true
 			if text, ok := name.(string); ok && at == "#" && plainName.MatchString(text) {
-				member += "/" + text
+				below += "/" + text
 			}
 		} else if n == maxItems {
 			return invalidField(at, fmt.Sprintf("has more than %d items; split it over several calls", maxItems))
 		}
-		if p := checkMembers(d, member); p != nil {
+		if p := checkMembers(d, below, open == '{'); p != nil {
 			return p
 		}
 	}
 	_, _ = d.Token() // the closing bracket: the value is valid
 	return nil
+}
+
+// withIntegers writes whole numbers such as 60.0 and 6e1 as integers: for JSON Schema they are integers, for encoding/json they are not.
+// body is valid JSON without a name twice.
+func withIntegers(body []byte) []byte {
+	if !maybeFloat.Match(body) {
+		return body
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var value any
+	if d.Decode(&value) != nil {
+		return body
+	}
+	value, changed := integers(value)
+	if !changed {
+		return body
+	}
+	body, _ = json.Marshal(value) // what was decoded can be encoded
+	return body
+}
+
+// maybeFloat matches bodies that may hold a number such as 60.0 or 6e1, and some others.
+var maybeFloat = regexp.MustCompile(`[0-9](\.0|[eE])`)
+
+// integers is withIntegers for a decoded value; changed reports whether there was such a number.
+func integers(value any) (_ any, changed bool) {
+	switch v := value.(type) {
+	case json.Number:
+		if _, err := v.Int64(); err == nil {
+			return v, false
+		}
+		if f, err := v.Float64(); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return json.Number(strconv.FormatInt(int64(f), 10)), true
+		}
+	case []any:
+		for i := range v {
+			item, c := integers(v[i])
+			v[i], changed = item, changed || c
+		}
+	case map[string]any:
+		for name := range v {
+			member, c := integers(v[name])
+			v[name], changed = member, changed || c
+		}
+	}
+	return value, changed
 }
 
 // checkQuery returns what is wrong with the syntax of a query; nil if nothing is.

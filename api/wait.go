@@ -15,8 +15,9 @@ type PreferWait struct {
 // wait is the N of "wait=N" in the header (RFC 7240); 0 for anything else.
 func (f PreferWait) wait() time.Duration {
 	for preference := range strings.SplitSeq(f.Prefer, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
-		if n, err := strconv.Atoi(strings.Trim(value, `"`)); strings.EqualFold(name, "wait") && err == nil && n > 0 {
+		preference, _, _ = strings.Cut(preference, ";") // parameters
+		name, value, _ := strings.Cut(preference, "=")
+		if n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`)); strings.EqualFold(strings.TrimSpace(name), "wait") && err == nil && n > 0 {
 			return time.Duration(min(n, int(maxWait/time.Second))) * time.Second
 		}
 	}

@@ -121,7 +121,7 @@ func TestWaitLastsAsLongAsPreferredAndAtMost25Seconds(t *testing.T) {
 	t.Parallel()
 	for prefer, want := range map[string]time.Duration{
 		"wait=3": 3 * time.Second, "Wait=3": 3 * time.Second, `wait="3"`: 3 * time.Second, "respond-async, wait=3": 3 * time.Second,
-		"wait=3;foo=bar": 0, "wait=25": 25 * time.Second, "wait=26": 25 * time.Second, "wait=9223372036854775807": 25 * time.Second,
+		"wait=3;foo=bar": 3 * time.Second, "wait = 4 ; x=y": 4 * time.Second, `respond-async, wait="5"`: 5 * time.Second, "wait=25": 25 * time.Second, "wait=26": 25 * time.Second, "wait=9223372036854775807": 25 * time.Second,
 		"wait=99999999999999999999": 0, "wait=0": 0, "wait=-5": 0, "": 0,
 	} {
 		synctest.Test(t, func(t *testing.T) {

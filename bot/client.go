@@ -172,7 +172,7 @@ func (c *Client) TelegramTime(here time.Time) time.Time {
 // readClock compares this machine's clock with the Date of an answer that has just arrived.
 func (c *Client) readClock(resp *http.Response) {
 	if there, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		c.ahead.Store(int64(there.Sub(time.Now())))
+		c.ahead.Store(int64(time.Until(there)))
 	}
 }
 

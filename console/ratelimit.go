@@ -1,10 +1,7 @@
 package console
 
 import (
-	"net"
-	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -67,21 +64,4 @@ func (t *signInLimiter) evict(now time.Time) {
 	if len(t.byAddr) >= maxAddresses {
 		clear(t.byAddr)
 	}
-}
-
-// clientAddr is the address of the client. A peer on this machine is a proxy, and the last X-Forwarded-For is what it saw. The zero
-// address means unknown.
-func clientAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	peer, parseErr := netip.ParseAddr(host)
-	if local := err != nil || parseErr != nil || peer.Unmap().IsLoopback(); local {
-		forwarded := r.Header.Values("X-Forwarded-For")
-		if len(forwarded) > 0 {
-			list := strings.Split(forwarded[len(forwarded)-1], ",")
-			if addr, err := netip.ParseAddr(strings.TrimSpace(list[len(list)-1])); err == nil {
-				return addr.Unmap().WithZone("")
-			}
-		}
-	}
-	return peer.Unmap().WithZone("")
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"telegate/internal/forwarded"
 	"telegate/internal/secret"
 	"telegate/internal/webstyle"
 )
@@ -210,6 +211,9 @@ func withHeaders(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		if forwarded.TLS(r) {
+			h.Set("Strict-Transport-Security", "max-age=31536000") // a year; ASVS 3.4.1
+		}
 		next.ServeHTTP(w, r)
 	})
 }

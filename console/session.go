@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"telegate/internal/forwarded"
 	"telegate/internal/secret"
 )
 
@@ -123,15 +124,10 @@ func (ss *sessionStore) delete(cookie string) {
 	delete(ss.byID, digest(cookie))
 }
 
-// isTLS reports whether the browser uses TLS, directly or to a proxy. A false header only makes the sender's own cookie Secure.
-func isTLS(r *http.Request) bool {
-	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
-}
-
 // cookieName is "__Host-telegate" over TLS, which no other host and no page without TLS can set. Browsers require the path / for it.
 // Without TLS the path is the console: cookies are shared with other ports of the host.
 func cookieName(r *http.Request) (name, path string) {
-	if isTLS(r) {
+	if forwarded.TLS(r) {
 		return "__Host-telegate", "/"
 	}
 	return "telegate", Path
@@ -149,7 +145,7 @@ func cookieValue(r *http.Request) string {
 func setCookie(w http.ResponseWriter, r *http.Request, value string) {
 	name, path := cookieName(r)
 	cookie := &http.Cookie{
-		Name: name, Value: value, Path: path, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: isTLS(r),
+		Name: name, Value: value, Path: path, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: forwarded.TLS(r),
 	}
 	if value == "" {
 		cookie.MaxAge = -1

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"telegate/internal/audit"
+	"telegate/internal/forwarded"
 	"telegate/internal/secret"
 	"telegate/twofa"
 )
@@ -51,7 +52,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	next := localPath(r.PostForm.Get("next"))
-	from := clientAddr(r)
+	from := forwarded.ClientAddr(r)
 	if wait := c.signInLimiter.reserve(from); wait > 0 {
 		setRetryAfter(w, wait)
 		return c.signInPage(w, http.StatusTooManyRequests,
@@ -98,7 +99,7 @@ func (c *Console) startSession(w http.ResponseWriter, r *http.Request, k Key, ne
 	cookie := secret.Token()
 	c.sessions.add(cookie, session{keyHash: k.Hash})
 	setCookie(w, r, cookie)
-	c.o.Logger.InfoContext(r.Context(), "console: signed in", "key", k.Name, "address", clientAddr(r), "with", how)
+	c.o.Logger.InfoContext(r.Context(), "console: signed in", "key", k.Name, "address", forwarded.ClientAddr(r), "with", how)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
@@ -120,13 +121,13 @@ func (c *Console) auditSignIn(r *http.Request, k Key, e audit.Event, outcome str
 		ctx = audit.By(ctx, audit.AtConsole(k.Name))
 	}
 	return c.o.Store.WriteAudit(ctx, audit.Entry{
-		Time: c.o.Now(), Event: e, Domain: k.UserDomain, User: k.User, Subject: k.Name, Outcome: outcome, Context: signInContext(r, clientAddr(r)),
+		Time: c.o.Now(), Event: e, Domain: k.UserDomain, User: k.User, Subject: k.Name, Outcome: outcome, Context: signInContext(r, forwarded.ClientAddr(r)),
 	})
 }
 
 // refuseSignIn logs a refused sign-in and writes it to the audit, with a rate limit.
 func (c *Console) refuseSignIn(r *http.Request, k Key, why string) {
-	c.o.Logger.WarnContext(r.Context(), "console: sign-in refused", "key", k.Name, "address", clientAddr(r), "reason", why)
+	c.o.Logger.WarnContext(r.Context(), "console: sign-in refused", "key", k.Name, "address", forwarded.ClientAddr(r), "reason", why)
 	if !c.refusedAudit.AllowN(c.o.Now(), 1) {
 		return
 	}

@@ -42,12 +42,17 @@ func TestOnlyAnAdministratorsKeyOpensTheConsole(t *testing.T) {
 func TestTheCookieIsProtected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for proto, want := range map[string][2]string{"http": {"telegate=", "/console"}, "https": {"__Host-telegate=", "/"}} {
+	for proto, want := range map[string][2]string{
+		"http": {"telegate=", "/console"}, "https": {"__Host-telegate=", "/"}, "HTTPS": {"__Host-telegate=", "/"}, "https, http": {"__Host-telegate=", "/"},
+	} {
 		a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "X-Forwarded-Proto", proto)
 		cookie := a.header.Get("Set-Cookie")
 		if !strings.HasPrefix(cookie, want[0]) || !strings.Contains(cookie, "; Path="+want[1]+";") || !strings.Contains(cookie, "HttpOnly") ||
-			!strings.Contains(cookie, "SameSite=Strict") || strings.Contains(cookie, "Secure") != (proto == "https") || strings.Contains(cookie, "Domain") {
+			!strings.Contains(cookie, "SameSite=Strict") || strings.Contains(cookie, "Secure") != (proto != "http") || strings.Contains(cookie, "Domain") {
 			t.Errorf("%s: %q", proto, cookie)
+		}
+		if hsts := a.header.Get("Strict-Transport-Security"); (hsts != "") != (proto != "http") {
+			t.Errorf("%s: Strict-Transport-Security is %q", proto, hsts)
 		}
 		if value := strings.TrimPrefix(strings.Split(cookie, ";")[0], want[0]); len(value) != 43 { // 256 bits
 			t.Errorf("%s: %q", proto, value)

@@ -125,12 +125,12 @@ var endedTexts = map[twofa.Status]string{
 	twofa.Exhausted: "Too many wrong codes. Start again.",
 	twofa.Expired:   "The code has expired. Start again.",
 	twofa.Canceled:  "This code was canceled. Start again.",
-	twofa.Failed:    "Telegram refuses to deliver the code. On the server, telegate status says why; the commands there need only the key.",
+	twofa.Failed:    "Telegram refuses to deliver the code. On the server, telegate status says why; the commands there need a key without user.",
 	twofa.Approved:  "This code has been used. Start again.",
 }
 
 // untilThen says what works while nobody can sign in to the console.
-const untilThen = " Until then, use the commands on the server, which need only the key: telegate status first."
+const untilThen = " Until then, use the commands on the server, with a key without user: telegate status first."
 
 // tooManyWrongCodes explains a wait that the user did not cause.
 const tooManyWrongCodes = "Too many wrong codes in a row. "

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type Gateway struct {
 	log         *slog.Logger
 	started     time.Time
 	db          *db.DB
+	ready       readiness
 	domains     *domains
 	clients     map[int64]*bot.Client
 	botSections map[int64]config.Telegram // by bot: the section that its client was made from
@@ -125,10 +127,11 @@ func (g *Gateway) open(ctx context.Context) error {
 	}
 	fallbacks := map[int64][]delivery.Fallback{}
 	g.mtproto.connect(transports, fallbacks)
+	g.ready.ask = g.db.Ready
 	g.domains.links = g.db
-	links := linking.New(g.db, g.domains, g.db.MACKey("confirm code"), time.Now, log)
+	links := linking.New(g.db, g.domains, g.db.MACKey("confirm code"), now, log)
 	g.codes = twofa.New(g.db, g.domains, g.db.MACKey("code"),
-		codeSettings(cfg), time.Now, log)
+		codeSettings(cfg), now, log)
 	g.metrics = newMetrics(g)
 	userBroadcasts := notify.Pace{PerSecond: cfg.Limits.UserBroadcastsPerMinute / 60, PerDay: userclient.BroadcastsPerDay(cfg.Limits.UserPerDay)}
 	g.dispatcher = delivery.NewDispatcher(delivery.Options{
@@ -147,26 +150,26 @@ func (g *Gateway) open(ctx context.Context) error {
 			Ended: g.metrics.messageEnded,
 			Tried: g.metrics.sendTried,
 		},
-		Now: time.Now, Logger: log,
+		Now: now, Logger: log,
 	})
-	messages := notify.New(g.db, g.domains, g.dispatcher, time.Now, log)
+	messages := notify.New(g.db, g.domains, g.dispatcher, now, log)
 	g.broadcasts = notify.NewBroadcaster(notify.BroadcasterOptions{
-		Store: g.db, Domains: g.domains, Outbox: g.dispatcher, Watcher: g.db, Now: time.Now, Logger: log,
+		Store: g.db, Domains: g.domains, Outbox: g.dispatcher, Watcher: g.db, Now: now, Logger: log,
 		Pace:    notify.Pace{PerSecond: cfg.Limits.BotPerSecond},
 		OwnPace: map[int64]notify.Pace{delivery.UserSession: userBroadcasts},
 	})
-	topics := notify.NewTopics(g.db, g.db.MACKey("topic"), time.Now)
+	topics := notify.NewTopics(g.db, g.db.MACKey("topic"), now)
 	g.newBots(links, messages, topics)
 
 	g.console = pages.New(pages.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Domains: consoleDomains{g.domains}, Store: g.db,
-		Keys: consoleKeys(cfg), Status: g.Status, Checks: g.consoleChecks(), QR: api.QRSVG, Explain: api.Explain, Version: version.Version, Now: time.Now, Logger: log,
+		Keys: consoleKeys(cfg), Status: g.Status, Checks: g.consoleChecks(), QR: api.QRSVG, Explain: api.Explain, Version: version.Version, Now: now, Logger: log,
 	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.domains,
-		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.Health, Queue: g.queue, Reload: g.Reload, Ready: g.db.Ready,
+		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.Health, Queue: g.queue, Reload: g.Reload, Ready: g.ready.check,
 		Pages: meshcentral.Pages(version.Version), Console: g.console,
-		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Version: version.Version, Now: time.Now, Logger: log,
+		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Unix: strings.HasPrefix(cfg.API.Listen, "unix:"), Version: version.Version, Now: now, Logger: log,
 	})
 	g.listener, err = api.Listen(ctx, cfg.API.Listen, cfg.API.TLSCert, cfg.API.TLSKey)
 	return err
@@ -201,8 +204,8 @@ func (g *Gateway) newBots(links *linking.Service, messages *notify.Service, topi
 		handler := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log, OnIgnored: g.metrics.updateIgnored,
 			Username: func() string { return g.domains.bots[id].Status().Username },
-			Title: func(domain string) string { title, _ := g.domains.Title(domain); return title },
-			Words: func(person string) *language.Words { return g.domains.BotWords(id, person) },
+			Title:    func(domain string) string { title, _ := g.domains.Title(domain); return title },
+			Words:    func(person string) *language.Words { return g.domains.BotWords(id, person) },
 		})
 		g.handlers = append(g.handlers, handler)
 		g.domains.bots[id] = bot.NewPoller(bot.PollerOptions{
@@ -211,6 +214,9 @@ func (g *Gateway) newBots(links *linking.Service, messages *notify.Service, topi
 		})
 	}
 }
+
+// now is the clock of the services, in the precision that the database stores: so a time in the answer to a call is the same later.
+func now() time.Time { return time.Now().Truncate(time.Millisecond) }
 
 func (g *Gateway) Address() string {
 	if g.listener.Addr().Network() == "unix" {
@@ -293,7 +299,7 @@ func retention(cfg *config.Config) db.Retention {
 func apiKeys(cfg *config.Config) []api.Key {
 	keys := make([]api.Key, len(cfg.API.Keys))
 	for i, k := range cfg.API.Keys {
-		keys[i] = api.Key{Name: k.Name, Hash: k.Hash, Domains: k.Domains}
+		keys[i] = api.Key{Name: k.Name, Hash: k.Hash, Domains: k.Domains, ConsoleOnly: k.User != ""}
 		for _, scope := range k.Scopes {
 			keys[i].Scopes = append(keys[i].Scopes, api.Scope(scope))
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"telegate/api"
@@ -39,9 +40,39 @@ func (g *Gateway) Health(ctx context.Context) []api.Component {
 	return parts
 }
 
+// readyEvery is how often the database is asked to store something for /readyz and /healthz, which anybody may call.
+const readyEvery = time.Second
+
+// readiness asks the database whether it can store something, at most once in readyEvery, and shares the result.
+type readiness struct {
+	ask func(ctx context.Context) error
+
+	mu     sync.Mutex // guards the fields below, and is held while asking
+	result error
+	asked  time.Time
+}
+
+// check waits for the database no longer than the context's deadline. A caller that gives up changes nothing for the others.
+func (r *readiness) check(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.asked) < readyEvery {
+		return r.result
+	}
+	asking := context.WithoutCancel(ctx)
+	if until, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithDeadline(asking, until)
+		defer cancel()
+	}
+	r.result = r.ask(asking)
+	r.asked = time.Now()
+	return r.result
+}
+
 func (g *Gateway) databaseHealth(ctx context.Context) api.Component {
 	c := api.Component{Name: "database", Status: api.HealthOK}
-	if err := g.db.Ready(ctx); err != nil {
+	if err := g.ready.check(ctx); err != nil {
 		c.Status = api.HealthFailing
 		switch {
 		case errors.Is(err, delivery.ErrStorageFull):
