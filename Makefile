@@ -1,6 +1,7 @@
 # `make check` is the gate before a commit lands. CI (.ci/run) also runs meshcentral and package-test.
 SHELL := /bin/bash
 GOLANGCI_LINT := v2.15.0
+GREMLINS := v0.6.0
 FUZZRUNS ?= 10000
 
 # What a build says of itself; a build without git is told (Dockerfile).
@@ -12,7 +13,7 @@ export PLATFORMS ?= linux/amd64 linux/arm64 linux/arm/7 darwin/amd64 darwin/arm6
 OUT ?= telegate
 IMAGE ?= telegate
 
-.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test screenshots image small
+.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test screenshots image small mutants
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +52,13 @@ fuzz: ## Each fuzz test for FUZZRUNS runs, those with a database for a tenth of 
 				|| { cat fuzz.log; exit 1; }; \
 		done; \
 	done; rm -f fuzz.log
+
+mutants: ## Change the code that people's sign-in depends on, one operator at a time, and see whether the tests notice (hours)
+	@go install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS)
+	@for room in internal/secret internal/audit twofa linking delivery; do \
+		others=; if [ $$room = delivery ]; then others=$$(ls delivery/*.go | grep -v -e /pacer.go -e /outcome.go | sed 's/^/-E /'); fi; \
+		echo "== $$room"; $$(go env GOPATH)/bin/gremlins unleash --timeout-coefficient 20 $$others ./$$room || exit 1; \
+	done
 
 small: ## The build without MTProto: nothing of gotd in it, and the sandbox works
 	@if go list -tags nomtproto -deps . | grep github.com/gotd; then echo "the tag nomtproto must leave these out"; exit 1; fi
