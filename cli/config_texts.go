@@ -20,7 +20,7 @@ func (configTextsCmd) Help() string {
 To change a text, add it to the configuration, in a section of the domain:
 
     [domains.corp.texts.de.report]
-    login = "Abgelehnt. Jemand kennt Ihr Passwort für {title}. Rufen Sie die IT an: 4711. Für {time} kommen keine Codes."`
+    login = "Die Anmeldung wurde verhindert. Jemand kennt Ihr Passwort für {title}. Rufen Sie die IT an: 4711. Für {time} kommen keine Codes."`
 }
 
 // Run prints a catalogue.

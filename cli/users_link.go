@@ -17,7 +17,7 @@ type usersLinkCmd struct {
 
 // Help implements kong.HelpProvider.
 func (usersLinkCmd) Help() string {
-	return `For servers that have no page for linking. Send the person the link that the command prints. The person taps Link, the bot shows a code; ask
+	return `For servers that have no page for linking. Send the person the link that the command prints. The person taps Connect, the bot shows a code; ask
 the person for this code and type it here. Make sure that you ask the right person, because the code links their chat to the user. It needs a
 key with the scope link.
 
@@ -48,7 +48,7 @@ func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
 		out = env.Stderr
 	}
 	t := terminal.New(env.Stdin, out)
-	t.Printf("The person opens this within 10 minutes, presses Start, and taps Link:\n\n    %s\n", started.StartURL)
+	t.Printf("The person opens this within 10 minutes, presses Start, and taps Connect:\n\n    %s\n", started.StartURL)
 	if t.Escape {
 		picture, err := terminal.DrawQR(started.StartURL, true)
 		if err != nil {

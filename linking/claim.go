@@ -71,7 +71,7 @@ func (s *Service) Claim(ctx context.Context, chat Chat, token string) error {
 	})
 }
 
-// Accept handles a tap on "Link": the chat shows the confirm code. ErrStale if there is nothing to accept any more.
+// Accept handles a tap on "Connect": the chat shows the confirm code. ErrStale if there is nothing to accept any more.
 func (s *Service) Accept(ctx context.Context, botID, chatID int64, linkID string) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error {
 		l, err := s.linkOfChat(ctx, tx, botID, chatID, linkID)

@@ -138,7 +138,7 @@ func TestAStartTokenWorksForTenMinutes(t *testing.T) {
 	w.Clock.Advance(time.Millisecond)
 	w.claim(bob, lateToken)
 	w.wantStatus(late, linking.Expired, "")
-	w.wantLast(bob, "This link is too old: it works for 10 minutes.")
+	w.wantLast(bob, "This link has expired: it works for 10 minutes only.")
 	w.wantStatus(l, linking.Expired, "")
 	if err := w.links.Accept(t.Context(), botID, alice.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 		t.Errorf("accept after the end: %v, want ErrStale", err)
@@ -216,7 +216,7 @@ func TestTheSameChatMayOpenTheLinkAgain(t *testing.T) {
 	w.accept(alice, l)
 	code := w.code(alice)
 	w.claim(alice, token)
-	w.wantLast(alice, "The code for the page is in a message above.")
+	w.wantLast(alice, "The code to type on the page is in a message above.")
 	w.wantConfirm(l, code, "", linking.ResultVerified, 4)
 	w.claim(alice, token)
 	w.wantLast(alice, "This chat is already connected to the account alice on My Server.")

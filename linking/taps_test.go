@@ -109,7 +109,7 @@ func TestNotMeEndsALinkAtAnyTime(t *testing.T) {
 		w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
 		w.wantStatus(l, linking.Revoked, linking.ReasonNotMe)
 		w.wantCurrent("", "alice", linking.Chat{})
-		w.wantLast(bob, "Disconnected. Messages for the account alice on My Server no longer arrive here.")
+		w.wantLast(bob, "Disconnected. Codes and messages for the account alice on My Server no longer arrive here.")
 		if err := w.links.NotMe(t.Context(), botID, bob.ID, l.ID); !errors.Is(err, linking.ErrStale) {
 			t.Errorf("a second time: %v, want ErrStale", err)
 		}

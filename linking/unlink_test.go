@@ -32,7 +32,7 @@ func TestUnlinkingWorksFromBothSides(t *testing.T) {
 			w.NoError("unlink", unlink(w, l))
 			w.wantStatus(l, linking.Revoked, linking.ReasonUnlinked)
 			w.wantCurrent("", "alice", linking.Chat{})
-			w.wantLast(alice, "Disconnected. Messages for the account alice on My Server no longer arrive here.")
+			w.wantLast(alice, "Disconnected. Codes and messages for the account alice on My Server no longer arrive here.")
 			w.wantCurrent("corp", "alice", inCorp) // nobody else loses anything
 			w.wantCurrent("", "bob", alice)
 			if n := w.count("", "alice", audit.LinkEnded+" revoked: unlinked"); n != 1 {

@@ -22,15 +22,15 @@ func TestACodeAndWhatFollowsAreInTheCallsLanguageElseThePersons(t *testing.T) {
 	r := login("alice")
 	r.Locale = "pl"
 	v := w.create(r)
-	says(v, " to twój kod logowania do My Server.\n\nDziała raz, przez 5 minut, ")
+	says(v, " to twój kod logowania do serwera My Server.\n\nDziała raz, przez 5 minut, ")
 	w.Clock.Advance(time.Minute)
 	v, err := w.codes.Resend(t.Context(), v.ID)
 	w.NoError("resend", err)
-	says(v, " to twój kod logowania do My Server.\n\nDziała raz, przez 4 minuty, ")
+	says(v, " to twój kod logowania do serwera My Server.\n\nDziała raz, przez 4 minuty, ")
 	f := w.factor("", "alice")
 	w.NoError("not me", w.codes.NotMe(t.Context(), f.BotID, alicesChat, v.ID))
 	list := w.waiting(alicesChat)
-	if text := list[len(list)-1].Body.Parts[0].Text.Text; !strings.HasPrefix(text, "Odrzucono.") || !strings.Contains(text, "wstrzymano na 20 minut.") {
+	if text := list[len(list)-1].Body.Parts[0].Text.Text; !strings.HasPrefix(text, "Logowanie zostało zatrzymane.") || !strings.Contains(text, "wstrzymano na 20 minut.") {
 		t.Errorf("after Not me: %q", text)
 	}
 
@@ -39,7 +39,7 @@ func TestACodeAndWhatFollowsAreInTheCallsLanguageElseThePersons(t *testing.T) {
 	w.NoError("met", w.links.ChatStarted(t.Context(), linking.Chat{BotID: f.BotID, ID: 7002, Type: "private", Language: "uk"}))
 	r = login("bob")
 	r.Domain = "corp"
-	says(w.create(r), " — ваш код для входу на Corp.")
+	says(w.create(r), " — ваш код для входу на сервер Corp.")
 }
 
 // The code is the first thing and stands in monospace, in every language and for every purpose.

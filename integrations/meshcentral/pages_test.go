@@ -157,7 +157,7 @@ func (p *page) connect(name string) {
 	}
 	question := p.s.message(name, "Connect this Telegram chat", after)
 	p.Reads("#telegateStatus", name+" (@")
-	if err := p.s.telegram.Tap(p.s.person(name), botName, question.ID, "Link"); err != nil {
+	if err := p.s.telegram.Tap(p.s.person(name), botName, question.ID, "Connect"); err != nil {
 		p.s.t.Fatal(err)
 	}
 	code := p.s.code(name, "is the code to connect", question.ID)

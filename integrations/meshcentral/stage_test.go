@@ -169,7 +169,7 @@ func (s *stage) topic(name string) string {
 		s.t.Fatal(err)
 	}
 	question := s.message(name, "Connect this Telegram chat", after)
-	if err := s.telegram.Tap(s.person(name), botName, question.ID, "Link"); err != nil {
+	if err := s.telegram.Tap(s.person(name), botName, question.ID, "Connect"); err != nil {
 		s.t.Fatal(err)
 	}
 	var confirmed api.Confirmation

@@ -29,7 +29,7 @@ func TestStoryInBrowser(t *testing.T) {
 	b.See(`[data-testid=link][data-status=pending] [data-testid=link-qr]`)
 	b.Shot("2-link")
 	b.Click(`[data-testid=link-open]`)
-	b.Click(phone("alice") + ` [data-testid=inline-button][data-label="Link"]`)
+	b.Click(phone("alice") + ` [data-testid=inline-button][data-label="Connect"]`)
 	b.See(`[data-testid=link][data-status=claimed]`)
 	code := b.code("alice", "is the code to connect")
 	b.Type(`[data-testid=link-code]`, wrong(code))
@@ -68,7 +68,7 @@ func TestStoryInBrowser(t *testing.T) {
 	b.code("alice", "is your sign-in code")
 	b.Click(lastMessage("alice") + ` [data-testid=inline-button][data-label="Not me"]`)
 	b.See(`[data-testid=factor][data-status=denied]`)
-	b.Reads(lastMessage("alice"), "Denied.")
+	b.Reads(lastMessage("alice"), "The sign-in was stopped.")
 	b.Shot("7-not-me")
 
 	// Blocking the bot takes the second factor away.

@@ -44,7 +44,7 @@ func TestButtonsOfAPersonsAccountAreLinksThatWork(t *testing.T) {
 	w.opens("bob", link[1])
 	w.message("bob", "This button no longer works", w.last("bob")-1)
 	w.opens("alice", link[1])
-	w.message("alice", "Denied. Someone who knows your password", 0)
+	w.message("alice", "The sign-in was stopped. Someone who knows your password", 0)
 	w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &v)
 	if v.Status != string(twofa.Denied) {
 		t.Errorf("the verification is %s", v.Status)
@@ -60,7 +60,7 @@ func (w *world) opens(name, link string) {
 	}
 }
 
-// The links of "Link" and "Not me" under the question do what the buttons do.
+// The links of "Connect" and "Not me" under the question do what the buttons do.
 func TestAQuestionIsAnsweredByLinks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

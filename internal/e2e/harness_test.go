@@ -312,7 +312,7 @@ func (w *world) link(domain, name string) api.StartedLink {
 		w.t.Fatal(err)
 	}
 	question := w.message(name, "Connect this Telegram chat", after)
-	w.tap(name, question, "Link")
+	w.tap(name, question, "Connect")
 	code := w.code(w.message(name, "is the code to connect", question.ID))
 	var c api.Confirmation
 	w.want(http.StatusOK, "POST", "/v1/links/"+started.ID+"/confirm", api.ConfirmLink{Code: code}, &c)

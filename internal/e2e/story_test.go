@@ -60,7 +60,7 @@ func TestStory(t *testing.T) {
 	t.Run("Not me denies the sign-in and mutes codes", func(t *testing.T) {
 		v, _ := w.signIn("alice", "attacker")
 		w.tap("alice", w.message("alice", "is your sign-in code", arrived.ID), "Not me")
-		w.message("alice", "Denied.", arrived.ID)
+		w.message("alice", "The sign-in was stopped.", arrived.ID)
 		var now api.Verification
 		w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &now)
 		if now.Status != "denied" || !now.Reported {

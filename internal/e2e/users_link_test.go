@@ -48,7 +48,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	question := w.message("alice", "Alice A. (alice)", 0)
-	w.tap("alice", question, "Link")
+	w.tap("alice", question, "Connect")
 	code := w.code(w.message("alice", "is the code to connect", question.ID))
 	fmt.Fprintln(answers, wrong(code))
 	w.eventually("it says that it is wrong", func() bool { return strings.Contains(out.String(), "That is not the code; tries left: 4.") })
@@ -93,7 +93,7 @@ func TestLinkingAndUnlinkingPrintJSONAndAskElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	question := w.message("alice", "Connect this Telegram chat", 0)
-	w.tap("alice", question, "Link")
+	w.tap("alice", question, "Connect")
 	fmt.Fprintln(answers, w.code(w.message("alice", "is the code to connect", question.ID)))
 	status := <-done
 	var m api.Messaging

@@ -34,7 +34,7 @@ func (g *Gateway) Claim(chat linking.Chat, startURL string) {
 	}
 }
 
-// Accept is a tap on Link.
+// Accept is a tap on Connect.
 func (g *Gateway) Accept(chat linking.Chat, linkID string) {
 	g.T.Helper()
 	if err := g.Links.Accept(g.T.Context(), BotID, chat.ID, linkID); err != nil {

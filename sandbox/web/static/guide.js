@@ -27,7 +27,7 @@ function hint(current, { stage, verification, link, user }, phone) {
     case 1:
       if (stage !== "signed_in") return "Sign in, then press Link my Telegram.";
       if (link?.status === "pending") return `Open the link on ${phone}'s phone: the blue button does it.`;
-      if (link?.status === "claimed") return `On ${phone}'s phone tap Link, then type the six digits at My Server.`;
+      if (link?.status === "claimed") return `On ${phone}'s phone tap Connect, then type the six digits at My Server.`;
       return "Press Link my Telegram.";
     case 2:
       if (stage === "signed_in") return `Sign out, then sign in as ${user} again.`;

@@ -56,7 +56,7 @@ export function linkStatus({ status, method, label }) {
     case "pending": return "Open the link in Telegram.";
     case "claimed": return method === "handle"
       ? `A code was sent to ${label || "that account"}.`
-      : `The link was opened${who}. Tap Link there, then type the six digits.`;
+      : `The link was opened${who}. Tap Connect there, then type the six digits.`;
     case "denied": return "“Not me” was tapped in Telegram. Nothing was linked.";
     case "expired": return "That took too long. Begin again.";
     case "exhausted": return "Too many wrong codes. Begin again.";
