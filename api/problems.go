@@ -141,6 +141,7 @@ func problemOf(err error) *Problem {
 	var (
 		p           *Problem
 		linkRate    *linking.RateError
+		linkWait    *linking.WaitError
 		sendRate    *notify.RateError
 		cooling     *notify.CoolingOffError
 		waiting     *notify.WaitingError
@@ -164,6 +165,10 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &linkRate):
 		p = newProblem("rate-limited", "Too many links were started. Wait and try again.").retryAfter(linkRate.RetryAfter)
 		p.Scope, p.Limit = linkRate.Scope, linkRate.Limit
+		return p
+	case errors.As(err, &linkWait):
+		p = newProblem(string(twofa.Throttled), "Too many wrong confirm codes in a row. Wait and try again.").retryAfter(linkWait.RetryAfter)
+		p.Scope = linkWait.Scope
 		return p
 	case errors.As(err, &sendRate):
 		p = newProblem("rate-limited", "Too many codes were sent to this chat. Wait and try again.").retryAfter(sendRate.RetryAfter)
