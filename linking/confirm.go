@@ -127,8 +127,14 @@ func (s *Service) verify(tx Tx, l *Link) error {
 		if old.ChatID == l.ChatID && old.BotID == l.BotID {
 			reason = ReasonRenewed
 		}
+		exhausted := old.Status == Suspended && old.Reason == ReasonTooManyFailures
 		if err := s.revoke(tx, &old, reason); err != nil {
 			return err
+		}
+		if reason == ReasonRenewed && l.Method == ByCaller && !exhausted { // else a caller's word would reset the count of wrong codes
+			if err := tx.CarryFailures(old.ID, l.ID); err != nil {
+				return err
+			}
 		}
 		if reason == ReasonReplaced {
 			if err := s.sendTo(tx, old, delivery.LaneDirect, noticeTTL, s.texts(old).replaced()); err != nil {
