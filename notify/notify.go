@@ -21,8 +21,9 @@ const (
 	DefaultTTL     = 24 * time.Hour
 	DefaultCodeTTL = 5 * time.Minute
 	DedupeWindow   = time.Hour
-	MaxLinkCodes   = 5  // codes with purpose link to one chat within CodeWindow: anybody may name a stranger's handle
-	MaxLoginCodes  = 10 // codes with purpose login to one chat within CodeWindow
+	MaxLinkCodes   = 5   // codes with purpose link to one chat within CodeWindow: anybody may name a stranger's handle
+	MaxLinkText    = 500 // characters of a code with purpose link
+	MaxLoginCodes  = 10  // codes with purpose login to one chat within CodeWindow
 	CodeWindow     = 10 * time.Minute
 	LongestMute    = 7 * 24 * time.Hour
 	replyTTL       = 10 * time.Minute
@@ -36,7 +37,7 @@ var (
 	ErrBlocked          = errors.New("the user's chat accepts nothing from the bot")
 	ErrRecipientUnknown = errors.New("the bot has not met the holder of this handle")
 	ErrRecipientChanged = errors.New("the handle has passed to another Telegram account")
-	ErrUnproven         = errors.New("a handle that no user has proven gets only codes with purpose link")
+	ErrUnproven         = errors.New("a handle that no user has proven gets only codes with purpose link, and a chat id not even those")
 	ErrSuspended        = errors.New("the link is suspended after too many wrong codes")
 	ErrDisabled         = errors.New("msg2factor is off in this domain")
 )
