@@ -23,6 +23,7 @@ const (
 	DedupeWindow   = time.Hour
 	MaxLinkCodes   = 5   // codes with purpose link to one chat within CodeWindow: anybody may name a stranger's handle
 	MaxLinkText    = 500 // characters of a code with purpose link
+	MaxWaiting     = 200 // codes of a domain that wait for Start
 	MaxLoginCodes  = 10  // codes with purpose login to one chat within CodeWindow
 	CodeWindow     = 10 * time.Minute
 	LongestMute    = 7 * 24 * time.Hour
@@ -126,6 +127,8 @@ type Tx interface {
 	SaveHandle(Handle) error
 	// KeepCode stores a code; it replaces one that waits for the same username in the same domain.
 	KeepCode(WaitingCode) error
+	// CodesWaiting counts the codes of a domain that wait for other usernames than this one.
+	CodesWaiting(domain, except string) (int, error)
 	// TakeCodes deletes and returns the codes that wait for a username.
 	TakeCodes(botID int64, username string) ([]WaitingCode, error)
 	SetMute(botID, chatID int64, until time.Time) error

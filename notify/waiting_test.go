@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -228,4 +229,26 @@ func TestTheNameOfALinkedAccountStaysItsOwnAfterTheLinkHasEnded(t *testing.T) {
 	w.wantRefused("a code to the old name", proof("alice_tg", "123456"), notify.ErrRecipientChanged)
 	w.send(proof("alice_new", "123456"))
 	w.wantTexts(usurper)
+}
+
+// Who can ask for codes to any handle cannot fill the disk with them. Other domains, and the code that replaces one, have room.
+func TestOnlySoManyCodesOfADomainWait(t *testing.T) {
+	w := newWorld(t)
+	for i := range notify.MaxWaiting {
+		w.waits(proof(fmt.Sprintf("stranger_%d", i), "123456"))
+	}
+	_, err := w.messages.Send(t.Context(), proof("alice_tg", "123456"))
+	var waiting *notify.WaitingError
+	if !errors.Is(err, notify.ErrRecipientUnknown) || errors.As(err, &waiting) {
+		t.Errorf("one more: %v, want it not kept", err)
+	}
+	if w.pressStart(alice) {
+		t.Error("it was sent")
+	}
+	w.waits(proof("stranger_0", "234567"))
+	corp := proof("bob_tg", "123456")
+	corp.Domain = "corp"
+	w.waits(corp)
+	w.Clock.Advance(2 * time.Minute)
+	w.waits(proof("carol_tg", "123456")) // the others have expired
 }
