@@ -141,6 +141,7 @@ func problemOf(err error) *Problem {
 	var (
 		p           *Problem
 		linkRate    *linking.RateError
+		linkWait    *linking.WaitError
 		sendRate    *notify.RateError
 		cooling     *notify.CoolingOffError
 		waiting     *notify.WaitingError
@@ -165,6 +166,10 @@ func problemOf(err error) *Problem {
 		p = newProblem("rate-limited", "Too many links were started. Wait and try again.").retryAfter(linkRate.RetryAfter)
 		p.Scope, p.Limit = linkRate.Scope, linkRate.Limit
 		return p
+	case errors.As(err, &linkWait):
+		p = newProblem(string(twofa.Throttled), "Too many wrong confirm codes in a row. Wait and try again.").retryAfter(linkWait.RetryAfter)
+		p.Scope = linkWait.Scope
+		return p
 	case errors.As(err, &sendRate):
 		p = newProblem("rate-limited", "Too many codes were sent to this chat. Wait and try again.").retryAfter(sendRate.RetryAfter)
 		p.Scope, p.Limit = "chat", sendRate.Limit
@@ -188,7 +193,7 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, notify.ErrSuspended):
 		return factorUnavailable(twofa.ReasonSuspended)
 	case errors.As(err, &progress):
-		p = newProblem("verification-in-progress", "This user has pending verifications in two other sessions. Finish or cancel one, or wait.")
+		p = newProblem("verification-in-progress", "This user has pending verifications of this purpose in two other sessions. Finish or cancel one, or wait.")
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
 		return p
 	case errors.As(err, &waiting):
@@ -298,6 +303,7 @@ var unavailableTexts = map[twofa.Reason]string{
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes. The user must link again.",
 	twofa.ReasonBlocked:       "The user has blocked the bot. To unblock it, the user presses Start in the chat.",
 	twofa.ReasonTransportDown: "Telegram cannot be reached right now. Offer another second factor.",
+	twofa.ReasonFailures:      "After too many wrong codes this user gets codes for sign-ins only. A right sign-in code or a new link ends that.",
 }
 
 // writeProblem answers with a problem outside of huma's handlers.

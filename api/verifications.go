@@ -34,7 +34,7 @@ type Verification struct {
 	User         string    `json:"user"`
 	Purpose      string    `json:"purpose"`
 	Status       string    `json:"status" enum:"pending,approved,denied,exhausted,expired,canceled,failed"`
-	CancelReason string    `json:"cancel_reason,omitempty" doc:"caller, superseded, policy_disabled, unlinked, link_suspended"`
+	CancelReason string    `json:"cancel_reason,omitempty" doc:"caller, superseded, policy_disabled, unlinked, link_suspended, too_many_failures, restored"`
 	Reported     bool      `json:"reported" doc:"the person tapped Not me"`
 	Method       string    `json:"method" enum:"code"`
 	ExpiresAt    time.Time `json:"expires_at"`

@@ -16,7 +16,7 @@ type restoreCmd struct {
 
 // Help implements kong.HelpProvider.
 func (restoreCmd) Help() string {
-	return `Stop telegate first. The backup is checked before anything changes, and the old database is kept beside the new one. Links made since the backup are gone, and links ended since then are back.
+	return `Stop telegate first. The backup is checked before anything changes, and the old database is kept beside the new one. Links made since the backup are gone, and links ended since then are back. Sign-ins and links that were open in the backup are canceled.
 
     systemctl stop telegate
     telegate restore -c /etc/telegate/telegate.toml /var/backups/telegate/2026-11-02.db

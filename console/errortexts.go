@@ -32,6 +32,7 @@ var errorTexts = []struct {
 // explain turns an error into a pageError with a better text than the API's; nil if there is none.
 func explain(err error) *pageError {
 	var links *linking.RateError
+	var confirms *linking.WaitError
 	var member *notify.InvalidError
 	var alive *notify.NotResendableError
 	var html *delivery.HTMLError
@@ -41,6 +42,11 @@ func explain(err error) *pageError {
 		return &pageError{
 			status: http.StatusTooManyRequests, title: "Too many links were started", retryAfter: links.RetryAfter,
 			detail: "Too many links were started for this " + links.Scope + ". " + tryAgainIn(links.RetryAfter),
+		}
+	case errors.As(err, &confirms):
+		return &pageError{
+			status: http.StatusTooManyRequests, title: "Too many wrong codes", retryAfter: confirms.RetryAfter,
+			detail: "Too many wrong confirm codes in a row were typed for this " + confirms.Scope + ". " + tryAgainIn(confirms.RetryAfter),
 		}
 	case errors.As(err, &alive):
 		return &pageError{status: http.StatusConflict, title: "This cannot be sent again", detail: notResendable(alive.Status)}

@@ -139,6 +139,17 @@ func (tx *Tx) CountConfirmAttempt(id string, max int) (bool, error) {
 		"UPDATE links SET attempts = attempts + 1 WHERE id = ? AND status = 'claimed' AND attempts < ?", id, max)
 }
 
+// CarryFailures implements linking.Tx.
+func (tx *Tx) CarryFailures(fromID, toID string) error {
+	_, err := tx.q.exec(`
+		UPDATE links SET (failures, wait_until, cooling_until) = (SELECT failures, wait_until, cooling_until FROM links WHERE id = ?)
+		WHERE id = ?`, fromID, toID)
+	if err != nil {
+		return fmt.Errorf("carry failures over: %w", err)
+	}
+	return nil
+}
+
 // changed runs a guarded statement and reports whether it changed a row.
 func (tx *Tx) changed(query string, args ...any) (bool, error) {
 	res, err := tx.q.exec(query, args...)

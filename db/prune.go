@@ -20,7 +20,7 @@ const (
 	keepVerifications = 48 * time.Hour      // a result is readable for 24 h after the end, which comes within minutes
 	keepDead          = 7 * 24 * time.Hour  // texts of dead letters
 	keepReplies       = time.Hour           // strangers cause them
-	keepUnproven      = 30 * 24 * time.Hour // links that were never proven
+	keepUnproven      = 30 * 24 * time.Hour // links that were never proven, and their wrong codes
 	keepCounts        = 7 * 24 * time.Hour  // messages per day of a user account
 )
 
@@ -53,6 +53,8 @@ func (d *DB) Prune(ctx context.Context, now time.Time, keep Retention) error {
 		{`DELETE FROM waiting_codes WHERE (bot_id, name, domain) IN
 			(SELECT bot_id, name, domain FROM waiting_codes WHERE expires_at < ? LIMIT ?)`, 0},
 		{"DELETE FROM links WHERE id IN (SELECT id FROM links WHERE created_at < ? AND verified_at = 0 LIMIT ?)", keepUnproven},
+		{`DELETE FROM confirm_failures WHERE (domain, user, bot_id, chat_id) IN
+			(SELECT domain, user, bot_id, chat_id FROM confirm_failures WHERE failed_at < ? LIMIT ?)`, keepUnproven},
 		{"DELETE FROM broadcasts WHERE id IN (SELECT id FROM broadcasts WHERE ended_at <> 0 AND ended_at < ? LIMIT ?)", keep.Audit},
 		{`DELETE FROM pauses WHERE (bot_id, chat_id) IN (SELECT bot_id, chat_id FROM pauses WHERE until < ? LIMIT ?)`, 0},
 		{`DELETE FROM flood_waits WHERE (account, method) IN (SELECT account, method FROM flood_waits WHERE until < ? LIMIT ?)`, 0},

@@ -183,12 +183,31 @@ func (r *Restored) prepare(ctx context.Context, trial, key string, o RestoreOpti
 				return fmt.Errorf("cancel what waits in the backup: %w", err)
 			}
 		}
+		if err := tx.endOpenCodes(o.Now); err != nil {
+			return err
+		}
 		return tx.Audit(audit.Entry{Time: o.Now, Event: audit.DatabaseRestored, Subject: filepath.Base(o.File), Outcome: outcome})
 	})
 	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
 	return checkLogMoved(trial)
+}
+
+// endOpenCodes ends pending verifications and open links, with the messages that carry their codes: each may have been used
+// after the backup was made, and a code is accepted once (NIST SP 800-63B-4 §3.1.3.2).
+func (tx *Tx) endOpenCodes(now time.Time) error {
+	for _, q := range []string{
+		`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ? WHERE status IN ('queued', 'sending')
+			AND id IN (SELECT message_id FROM verifications WHERE status = 'pending')`,
+		"UPDATE verifications SET status = 'canceled', reason = 'restored', code_mac = NULL, ended_at = ? WHERE status = 'pending'",
+		"UPDATE links SET status = 'canceled', reason = 'restored', confirm_mac = NULL, ended_at = ? WHERE status IN ('pending', 'claimed')",
+	} {
+		if _, err := tx.q.exec(q, millis(now)); err != nil {
+			return fmt.Errorf("end what is open in the backup: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkLogMoved fails if a closed database still has a log: then only the log has the last writes.

@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +9,9 @@ import (
 
 	"telegate/db"
 	"telegate/db/dbtest"
+	"telegate/delivery"
+	"telegate/linking"
+	"telegate/twofa"
 )
 
 // crashed is a database as SIGKILL leaves it: its newest message, msg_new, and a session lie in its log alone. Its key is its own.
@@ -159,5 +163,75 @@ func TestLookingThroughALinkSeesWhatTheLogHolds(t *testing.T) {
 	}
 	if err := idle.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// NIST SP 800-63B-4 §3.1.3.2: a code is accepted once, also if a backup remembers it as not used.
+func TestARestoreEndsOpenSignInsAndLinks(t *testing.T) {
+	folder := t.TempDir()
+	path, backup := filepath.Join(folder, "telegate.db"), filepath.Join(folder, "backup.db")
+	d := dbtest.OpenAt(t, path, time.Now, nil)
+	now := time.Now()
+	v := twofa.Verification{
+		ID: "ver_open", User: "alice", LinkID: "lnk_alice", Purpose: twofa.Login, Status: twofa.Pending, CodeMAC: []byte("mac"),
+		Sends: 1, MessageID: "msg_code", Created: now, Expires: now.Add(5 * time.Minute),
+	}
+	used := v
+	used.ID, used.Status, used.CodeMAC, used.MessageID = "ver_used", twofa.Approved, nil, "msg_used"
+	l := linking.Link{
+		ID: "lnk_open", User: "bob", Method: linking.ByHandle, Status: linking.Claimed, ConfirmMAC: []byte("mac"),
+		BotID: 7001, ChatID: 5002, Created: now, Expires: now.Add(10 * time.Minute), Claimed: now,
+	}
+	proven := linking.Link{
+		ID: "lnk_alice", User: "alice", Method: linking.ByBot, Status: linking.Verified, BotID: 7001, ChatID: 5001,
+		Created: now, Expires: now, Claimed: now, Verified: now,
+	}
+	enqueue(t, d, message("msg_code", "123456 is your code", now))
+	enqueue(t, d, message("msg_other", "hello", now))
+	if err := d.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
+		return errors.Join(tx.InsertVerification(v), tx.InsertVerification(used))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.UpdateLinks(t.Context(), func(tx linking.Tx) error {
+		return errors.Join(tx.InsertLink(l), tx.InsertLink(proven))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, backup, contentOf(t, path))
+	write(t, backup+".key", contentOf(t, path+".key"))
+	if _, err := restoreTo(t, backup, path); err != nil {
+		t.Fatal(err)
+	}
+
+	d = dbtest.OpenAt(t, path, time.Now, nil)
+	if err := d.ViewVerifications(t.Context(), func(tx twofa.Tx) error {
+		for id, want := range map[string]twofa.Status{"ver_open": twofa.Canceled, "ver_used": twofa.Approved} {
+			if v, err := tx.Verification(id); err != nil || v.Status != want || v.CodeMAC != nil {
+				t.Errorf("%s: %+v, %v, want it %s without a code", id, v, err, want)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := d.ViewLinks(t.Context(), func(tx linking.Tx) error {
+		for id, want := range map[string]linking.Status{"lnk_open": linking.Canceled, "lnk_alice": linking.Verified} {
+			if l, err := tx.Link(id); err != nil || l.Status != want || l.ConfirmMAC != nil {
+				t.Errorf("%s: %+v, %v, want it %s without a code", id, l, err, want)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if m, err := d.Load(t.Context(), "msg_other"); err != nil || m.Status != delivery.StatusQueued {
+		t.Errorf("a message that waited: %+v, %v", m, err)
+	}
+	if m, err := d.Load(t.Context(), "msg_code"); err == nil && m.Status == delivery.StatusQueued {
+		t.Error("the code is still sent")
 	}
 }

@@ -151,14 +151,15 @@ func (tx *Tx) CountAttempt(id string, max int, now time.Time) (bool, error) {
 }
 
 // CreatedForUser implements twofa.Tx.
-func (tx *Tx) CreatedForUser(domain, user string, since time.Time) (int, time.Time, error) {
-	return tx.countSince("FROM verifications WHERE domain = ? AND user = ? AND created_at > ?", domain, user, millis(since))
+func (tx *Tx) CreatedForUser(domain, user string, p twofa.Purpose, since time.Time) (int, time.Time, error) {
+	return tx.countSince("FROM verifications WHERE domain = ? AND user = ? AND purpose = ? AND created_at > ?",
+		domain, user, p, millis(since))
 }
 
 // CreatedFromNetwork implements twofa.Tx.
-func (tx *Tx) CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error) {
-	return tx.countSince("FROM verifications WHERE domain = ? AND network = ? AND network <> '' AND created_at > ?",
-		domain, network, millis(since))
+func (tx *Tx) CreatedFromNetwork(domain, network string, p twofa.Purpose, since time.Time) (int, time.Time, error) {
+	return tx.countSince("FROM verifications WHERE domain = ? AND network = ? AND network <> '' AND purpose = ? AND created_at > ?",
+		domain, network, p, millis(since))
 }
 
 const selectFactor = `

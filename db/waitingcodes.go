@@ -26,6 +26,16 @@ func (tx *Tx) KeepCode(c notify.WaitingCode) error {
 	return nil
 }
 
+// CodesWaiting implements notify.Tx.
+func (tx *Tx) CodesWaiting(domain, except string) (int, error) {
+	var n int
+	err := tx.q.row("SELECT count(*) FROM waiting_codes WHERE domain = ? AND name <> ? AND expires_at > ?", domain, except, millis(tx.now)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count waiting codes: %w", err)
+	}
+	return n, nil
+}
+
 // TakeCodes implements notify.Tx. A code that cannot be decrypted is lost: the user requests another.
 func (tx *Tx) TakeCodes(botID int64, username string) ([]notify.WaitingCode, error) {
 	type sealed struct {

@@ -10,6 +10,7 @@ import (
 	"telegate/delivery"
 	"telegate/linking"
 	"telegate/notify"
+	"telegate/twofa"
 )
 
 // code is a caller's own code that has reached alice's chat under her name.
@@ -158,5 +159,47 @@ func TestACallersWordReplacesWhatWasThere(t *testing.T) {
 	w.wantLast(bob, "This chat is no longer connected to the account alice on My Server")
 	if _, err := w.links.Invitation(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
 		t.Errorf("the invitation is still there: %v", err)
+	}
+}
+
+// A caller's word is no right code: a link made anew with it goes on where the one before was.
+func TestACallersWordDoesNotResetTheWrongCodes(t *testing.T) {
+	w := newWorld(t)
+	cooling := w.Clock.Now().Add(20 * time.Minute)
+	factor := func() (f twofa.Factor) {
+		w.NoError("read factor", w.DB.ViewVerifications(t.Context(), func(tx twofa.Tx) (err error) {
+			f, err = tx.Factor("", "alice")
+			return err
+		}))
+		return f
+	}
+	fail := func(n int, suspended bool) {
+		w.NoError("fail", w.DB.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
+			f, err := tx.Factor("", "alice")
+			if err != nil {
+				return err
+			}
+			f.Failures, f.WaitUntil, f.CoolingUntil, f.Suspended = n, cooling, cooling, suspended
+			return tx.SaveFactor(f)
+		}))
+	}
+	vouch := func() {
+		_, err := w.links.LinkByCaller(t.Context(), linking.CallerLinkRequest{User: "alice", Handle: "@alice_tg", MessageID: w.callersCode(noChange)})
+		w.NoError("vouch", err)
+	}
+	w.link("", "alice", alice)
+	fail(10, false)
+	vouch()
+	if f := factor(); f.Failures != 10 || !f.WaitUntil.Equal(cooling) || !f.CoolingUntil.Equal(cooling) {
+		t.Errorf("after the caller's word: %+v, want the count and the waits of before", f)
+	}
+	w.link("", "alice", alice)
+	if f := factor(); f.Failures != 0 || !f.WaitUntil.IsZero() {
+		t.Errorf("after telegate's own proof: %+v, want none", f)
+	}
+	fail(50, true)
+	vouch()
+	if f := factor(); f.Failures != 0 || f.Suspended { // bound anew
+		t.Errorf("after a suspension: %+v, want none", f)
 	}
 }

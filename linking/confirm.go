@@ -30,7 +30,7 @@ type Confirmation struct {
 }
 
 // Confirm checks the code that the chat showed. It counts the attempt before it compares. A wrong code and another session
-// cost one attempt each. ErrNotFound.
+// cost one attempt each. ErrNotFound; *WaitError after many wrong codes, which costs no attempt.
 func (s *Service) Confirm(ctx context.Context, id, code, binding string) (Confirmation, error) {
 	var c Confirmation
 	err := s.store.UpdateLinks(ctx, func(tx Tx) error {
@@ -58,6 +58,9 @@ func (s *Service) tryCode(ctx context.Context, tx Tx, l *Link, code, binding str
 	if l.ConfirmMAC == nil {
 		return ResultNotClaimed, nil
 	}
+	if err := s.mayConfirm(tx, *l); err != nil {
+		return "", err
+	}
 	counted, err := tx.CountConfirmAttempt(l.ID, ConfirmAttempts)
 	if err != nil {
 		return "", err
@@ -76,6 +79,9 @@ func (s *Service) tryCode(ctx context.Context, tx Tx, l *Link, code, binding str
 	}
 	if !secret.Equal(l.ConfirmMAC, s.confirmMAC(*l, code)) {
 		return s.failAttempt(tx, l, ResultIncorrect)
+	}
+	if err := s.forgetFailures(tx, *l); err != nil {
+		return "", err
 	}
 	return ResultVerified, s.verify(tx, l)
 }
@@ -98,8 +104,11 @@ func (s *Service) finalResult(l Link) (Result, bool) {
 	}
 }
 
-// failAttempt ends the link after its last attempt.
+// failAttempt counts a wrong code, and ends the link after its last attempt.
 func (s *Service) failAttempt(tx Tx, l *Link, r Result) (Result, error) {
+	if err := s.countFailure(tx, *l); err != nil {
+		return "", err
+	}
 	if l.Attempts < ConfirmAttempts {
 		return r, nil
 	}
@@ -118,8 +127,14 @@ func (s *Service) verify(tx Tx, l *Link) error {
 		if old.ChatID == l.ChatID && old.BotID == l.BotID {
 			reason = ReasonRenewed
 		}
+		exhausted := old.Status == Suspended && old.Reason == ReasonTooManyFailures
 		if err := s.revoke(tx, &old, reason); err != nil {
 			return err
+		}
+		if reason == ReasonRenewed && l.Method == ByCaller && !exhausted { // else a caller's word would reset the count of wrong codes
+			if err := tx.CarryFailures(old.ID, l.ID); err != nil {
+				return err
+			}
 		}
 		if reason == ReasonReplaced {
 			if err := s.sendTo(tx, old, delivery.LaneDirect, noticeTTL, s.texts(old).replaced()); err != nil {

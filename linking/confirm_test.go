@@ -94,7 +94,8 @@ func TestAConfirmCodeLinksOnce(t *testing.T) {
 func TestNothingButTheConfirmCodeItselfIsTakenForIt(t *testing.T) {
 	w := newWorld(t)
 	for i := range 3 {
-		l, code := w.shown(linking.StartRequest{User: fmt.Sprintf("user%d", i)}, alice)
+		chat := linking.Chat{BotID: botID, ID: int64(9000 + i), Type: "private"} // of its own: ten wrong codes make a chat wait
+		l, code := w.shown(linking.StartRequest{User: fmt.Sprintf("user%d", i)}, chat)
 		for _, typed := range [][]string{
 			{"", code[:5], code + "0", " " + code}, {code + "\n", "+" + code, l.ID, strings.Repeat("0", 10_000)}, {"\xff", "\x00", string(l.TokenHash), "NaN"},
 		}[i] {

@@ -182,6 +182,12 @@ type Tx interface {
 
 	// CountConfirmAttempt counts one attempt in one statement, if the link is claimed and has attempts left.
 	CountConfirmAttempt(id string, max int) (counted bool, err error)
+	// ConfirmFailures are zero if there are none.
+	ConfirmFailures(Confirmer) (Failures, error)
+	SaveConfirmFailures(Confirmer, Failures) error
+	ForgetConfirmFailures(Confirmer) error
+	// CarryFailures copies the count of wrong sign-in codes, its wait and the pause after "Not me" to another link.
+	CarryFailures(fromID, toID string) error
 	// LinksStarted counts the links of a user created since a time, and returns when the oldest was.
 	LinksStarted(domain, user string, since time.Time) (int, time.Time, error)
 	// CodesToChat counts the codes sent to a chat by handle, in the same way.

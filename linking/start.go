@@ -27,7 +27,7 @@ type Started struct {
 }
 
 // Start creates a link and cancels the user's other open links. By handle it sends the code at once. Errors:
-// ErrUnknownDomain, *RateError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
+// ErrUnknownDomain, *RateError, *WaitError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
 // ErrNobody, *delivery.SendError if Telegram cannot be asked for the handle.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
@@ -128,8 +128,11 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	return l
 }
 
-// mayStart checks the limit of starts.
+// mayStart checks the limit of starts, and that the code could be confirmed.
 func (s *Service) mayStart(tx Tx, l Link) error {
+	if err := s.mayConfirm(tx, l); err != nil {
+		return err
+	}
 	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
 	if err == nil && n >= MaxStarts {
 		err = s.rateError("user", oldest)

@@ -44,6 +44,9 @@ func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
 	if err != nil {
 		return err
 	}
+	if !proven && r.Purpose == Link && chatID.MatchString(strings.TrimSpace(r.To)) {
+		return ErrUnproven // a username is typed by its owner; a number only says that the bot has met the chat, maybe for another tenant
+	}
 	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
 		return ErrUnproven
 	}

@@ -81,9 +81,11 @@ func TestAHandleIsUnderstoodHoweverItIsTyped(t *testing.T) {
 	}
 }
 
-func TestANumericIdReachesWhoeverTheBotHasMet(t *testing.T) {
+func TestANumericIdReachesAProvenChatAndForAnAdministratorAnyThatTheBotHasMet(t *testing.T) {
 	w := newWorld(t)
 	w.met(alice, group)
+	w.wantRefused("before it is proven", to("5001"), notify.ErrUnproven)
+	w.link("", "alice", alice)
 	for _, typed := range []string{"5001", "@5001", " 5001 "} { // MeshCentral puts an "@" before whatever was typed
 		if m := w.send(to(typed)).Message; m.ChatID != alice.ID {
 			t.Errorf("%q goes to chat %d, want %d", typed, m.ChatID, alice.ID)
@@ -134,8 +136,8 @@ func TestAnUnprovenHandleGetsOnlyCodesThatProveIt(t *testing.T) {
 		{"alert of an administrator", delivery.LaneAlert, "", true, false},
 	} {
 		for _, handle := range []string{"@alice_tg", "5001"} {
-			r := notify.Request{To: handle, Text: "x", Lane: tt.lane, Purpose: tt.purpose, Admin: tt.admin}
-			if tt.ok {
+			r := notify.Request{To: handle, Text: "123456", Lane: tt.lane, Purpose: tt.purpose, Admin: tt.admin}
+			if tt.ok && !(tt.purpose == notify.Link && handle == "5001") { // a code proves a username only
 				w.send(r)
 			} else {
 				w.wantRefused(tt.name+" to "+handle, r, notify.ErrUnproven)

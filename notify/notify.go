@@ -21,8 +21,10 @@ const (
 	DefaultTTL     = 24 * time.Hour
 	DefaultCodeTTL = 5 * time.Minute
 	DedupeWindow   = time.Hour
-	MaxLinkCodes   = 5  // codes with purpose link to one chat within CodeWindow: anybody may name a stranger's handle
-	MaxLoginCodes  = 10 // codes with purpose login to one chat within CodeWindow
+	MaxLinkCodes   = 5   // codes with purpose link to one chat within CodeWindow: anybody may name a stranger's handle
+	MaxLinkText    = 500 // characters of a code with purpose link
+	MaxWaiting     = 200 // codes of a domain that wait for Start
+	MaxLoginCodes  = 10  // codes with purpose login to one chat within CodeWindow
 	CodeWindow     = 10 * time.Minute
 	LongestMute    = 7 * 24 * time.Hour
 	replyTTL       = 10 * time.Minute
@@ -36,7 +38,7 @@ var (
 	ErrBlocked          = errors.New("the user's chat accepts nothing from the bot")
 	ErrRecipientUnknown = errors.New("the bot has not met the holder of this handle")
 	ErrRecipientChanged = errors.New("the handle has passed to another Telegram account")
-	ErrUnproven         = errors.New("a handle that no user has proven gets only codes with purpose link")
+	ErrUnproven         = errors.New("a handle that no user has proven gets only codes with purpose link, and a chat id not even those")
 	ErrSuspended        = errors.New("the link is suspended after too many wrong codes")
 	ErrDisabled         = errors.New("msg2factor is off in this domain")
 )
@@ -125,6 +127,8 @@ type Tx interface {
 	SaveHandle(Handle) error
 	// KeepCode stores a code; it replaces one that waits for the same username in the same domain.
 	KeepCode(WaitingCode) error
+	// CodesWaiting counts the codes of a domain that wait for other usernames than this one.
+	CodesWaiting(domain, except string) (int, error)
 	// TakeCodes deletes and returns the codes that wait for a username.
 	TakeCodes(botID int64, username string) ([]WaitingCode, error)
 	SetMute(botID, chatID int64, until time.Time) error

@@ -292,9 +292,9 @@ func TestRefusalThatConcernsThePersonIsWrittenDown(t *testing.T) {
 		"direct recipient_unknown":  {notify.Request{To: "t.me/Carol_tg", Text: "secret-text", Lane: delivery.LaneDirect, Admin: true}, "@carol_tg", func(*world) {}},
 		"direct recipient_unproven": {notify.Request{To: "bob_tg", Text: "secret-text", Lane: delivery.LaneDirect}, "@bob_tg", func(w *world) { w.met(bob) }},
 		"alert recipient_unproven":  {notify.Request{To: "5002", Text: "secret-text", Lane: delivery.LaneAlert}, "5002", func(w *world) { w.met(bob) }},
-		"code recipient_changed": {notify.Request{To: "@bob_tg", Text: "secret-text", Lane: delivery.LaneCode, Purpose: notify.Link}, "@bob_tg", func(w *world) {
+		"code recipient_changed": {notify.Request{To: "@bob_tg", Text: "secret-text 123456", Lane: delivery.LaneCode, Purpose: notify.Link}, "@bob_tg", func(w *world) {
 			w.met(bob)
-			w.send(notify.Request{To: "@bob_tg", Text: "1", Lane: delivery.LaneCode, Purpose: notify.Link})
+			w.send(notify.Request{To: "@bob_tg", Text: "123456", Lane: delivery.LaneCode, Purpose: notify.Link})
 			taken := mallory
 			taken.Username = bob.Username
 			w.met(taken)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
+	"unicode/utf8"
 
 	"telegate/delivery"
 	"telegate/internal/audit"
@@ -130,6 +132,11 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 	if err != nil {
 		return delivery.Message{}, err
 	}
+	if r.Purpose == Link {
+		if err := checkLinkCode(body); err != nil {
+			return delivery.Message{}, err
+		}
+	}
 	now := s.now()
 	msg := delivery.Message{
 		ID: r.ID, Domain: r.Domain, Lane: r.Lane, Purpose: string(r.Purpose), Silent: r.Silent,
@@ -157,6 +164,17 @@ func compose(typed string, html bool) (delivery.Body, error) {
 		return delivery.Body{}, &InvalidError{"text", err.Error()}
 	}
 	return delivery.Compose(text), nil
+}
+
+// linkCode is what a code with purpose link looks like. Other digits may be near it, for example in the server's title.
+var linkCode = regexp.MustCompile(`(^|[^0-9])[0-9]{4,8}($|[^0-9])`)
+
+// checkLinkCode refuses a text that is no code: one with purpose link reaches chats that have proven nothing.
+func checkLinkCode(b delivery.Body) error {
+	if b.IsFile() || len(b.Parts) != 1 || utf8.RuneCountInString(b.Parts[0].Text.Text) > MaxLinkText || !linkCode.MatchString(b.Parts[0].Text.Text) {
+		return &InvalidError{"text", fmt.Sprintf("a code with purpose link has a code of 4 to 8 digits and at most %d characters in all", MaxLinkText)}
+	}
+	return nil
 }
 
 // withFileNote adds a note about the attached file to a text that is too long for messages.

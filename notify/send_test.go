@@ -110,7 +110,7 @@ func TestACodeHasAPurposeAndNothingElseHas(t *testing.T) {
 		{"Code", notify.Login, "lane"},
 	} {
 		r := direct("alice")
-		r.Lane, r.Purpose = tt.lane, tt.purpose
+		r.Lane, r.Purpose, r.Text = tt.lane, tt.purpose, "123456"
 		if tt.field != "" {
 			w.wantInvalid(fmt.Sprintf("lane %q with purpose %q", tt.lane, tt.purpose), r, tt.field)
 			continue

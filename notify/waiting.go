@@ -41,6 +41,13 @@ func (s *Service) keepCode(tx Tx, r Request, msg delivery.Message) (*WaitingErro
 	if err != nil || r.Purpose != Link || botID == delivery.UserSession {
 		return nil, ErrRecipientUnknown
 	}
+	waiting, err := tx.CodesWaiting(r.Domain, name)
+	if err != nil {
+		return nil, err
+	}
+	if waiting >= MaxWaiting { // anybody can name handles; the person presses Start and asks for a new code
+		return nil, ErrRecipientUnknown
+	}
 	err = tx.KeepCode(WaitingCode{Domain: r.Domain, BotID: botID, Name: name, ID: msg.ID, Body: msg.Body, Expires: msg.Expires})
 	return &WaitingError{ID: msg.ID, ExpiresIn: msg.Expires.Sub(msg.Created)}, err
 }

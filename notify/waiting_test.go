@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -101,17 +102,17 @@ func TestAnExpiredCodeIsNotSentAtStart(t *testing.T) {
 
 func TestTheNewestCodePerHandleAndDomainWaits(t *testing.T) {
 	w := newWorld(t)
-	w.waits(proof("alice_tg", "old"))
-	w.waits(proof("@ALICE_tg", "new"))
-	corp := proof("alice_tg", "corp")
+	w.waits(proof("alice_tg", "1111 old"))
+	w.waits(proof("@ALICE_tg", "2222 new"))
+	corp := proof("alice_tg", "3333 corp")
 	corp.Domain = "corp"
 	w.waits(corp)
-	w.waits(proof("bob_tg", "bob's"))
+	w.waits(proof("bob_tg", "4444 bob's"))
 	w.pressStart(alice)
-	w.wantTexts(alice, "new", "corp")
+	w.wantTexts(alice, "2222 new", "3333 corp")
 	w.wantTexts(bob)
 	w.pressStart(bob)
-	w.wantTexts(bob, "bob's")
+	w.wantTexts(bob, "4444 bob's")
 }
 
 func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
@@ -128,9 +129,9 @@ func TestNobodyElseGetsACodeThatWaits(t *testing.T) {
 
 	// A name that has meant somebody else in this domain before: its new holder gets nothing, and it does not wait for him either.
 	w.met(bob)
-	w.send(proof("bob_tg", "for bob"))
+	w.send(proof("bob_tg", "123456 for bob"))
 	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, bob.ID))
-	w.waits(proof("bob_tg", "for bob again"))
+	w.waits(proof("bob_tg", "234567 for bob again"))
 	usurper := mallory
 	usurper.Username = "bob_tg"
 	if w.pressStart(usurper) {
@@ -160,8 +161,8 @@ func TestOnlyCodesThatProveAHandleWait(t *testing.T) {
 		"sign-in code":             {To: "alice_tg", Text: "x", Lane: delivery.LaneCode, Purpose: notify.Login},
 		"administrator's message":  {To: "alice_tg", Text: "x", Lane: delivery.LaneDirect, Admin: true},
 		"alert":                    {To: "alice_tg", Text: "x", Lane: delivery.LaneAlert},
-		"code to a number":         proof("5001", "x"),
-		"code to an unlinked user": {User: "alice", Text: "x", Lane: delivery.LaneCode, Purpose: notify.Link},
+		"code to a number":         proof("5001", "123456"),
+		"code to an unlinked user": {User: "alice", Text: "123456", Lane: delivery.LaneCode, Purpose: notify.Link},
 	} {
 		_, err := w.messages.Send(t.Context(), r)
 		var waiting *notify.WaitingError
@@ -173,7 +174,7 @@ func TestOnlyCodesThatProveAHandleWait(t *testing.T) {
 	w.wantTexts(alice)
 
 	w.domains.bots[""] = delivery.UserSession // which finds people by itself, and whom nobody presses Start at
-	_, err := w.messages.Send(t.Context(), proof("carol_tg", "x"))
+	_, err := w.messages.Send(t.Context(), proof("carol_tg", "123456"))
 	var waiting *notify.WaitingError
 	if !errors.Is(err, notify.ErrRecipientUnknown) || errors.As(err, &waiting) {
 		t.Errorf("through a user session: %v", err)
@@ -187,7 +188,7 @@ func TestACodeThatWaitedCountsAsOneOfTheChats(t *testing.T) {
 		w.send(proof("alice_tg", "123456"))
 	}
 	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
-	w.waits(proof("alice_tg", "one too many"))
+	w.waits(proof("alice_tg", "123456 one too many"))
 	if w.pressStart(alice) {
 		t.Error("it was sent")
 	}
@@ -228,4 +229,26 @@ func TestTheNameOfALinkedAccountStaysItsOwnAfterTheLinkHasEnded(t *testing.T) {
 	w.wantRefused("a code to the old name", proof("alice_tg", "123456"), notify.ErrRecipientChanged)
 	w.send(proof("alice_new", "123456"))
 	w.wantTexts(usurper)
+}
+
+// Who can ask for codes to any handle cannot fill the disk with them. Other domains, and the code that replaces one, have room.
+func TestOnlySoManyCodesOfADomainWait(t *testing.T) {
+	w := newWorld(t)
+	for i := range notify.MaxWaiting {
+		w.waits(proof(fmt.Sprintf("stranger_%d", i), "123456"))
+	}
+	_, err := w.messages.Send(t.Context(), proof("alice_tg", "123456"))
+	var waiting *notify.WaitingError
+	if !errors.Is(err, notify.ErrRecipientUnknown) || errors.As(err, &waiting) {
+		t.Errorf("one more: %v, want it not kept", err)
+	}
+	if w.pressStart(alice) {
+		t.Error("it was sent")
+	}
+	w.waits(proof("stranger_0", "234567"))
+	corp := proof("bob_tg", "123456")
+	corp.Domain = "corp"
+	w.waits(corp)
+	w.Clock.Advance(2 * time.Minute)
+	w.waits(proof("carol_tg", "123456")) // the others have expired
 }

@@ -90,7 +90,10 @@ func (s *Service) tryCode(ctx context.Context, tx Tx, v *Verification, code, ses
 	if f.Suspended {
 		return ResultCanceled, nil, s.end(tx, v, Canceled, string(ReasonSuspended))
 	}
-	if wait := f.WaitUntil.Sub(s.now()); wait > 0 {
+	if f.closedTo(v.Purpose) {
+		return ResultCanceled, nil, s.end(tx, v, Canceled, string(ReasonFailures))
+	}
+	if wait := s.failureWait(f, v.Purpose); wait > 0 {
 		return "", &WaitError{Kind: Throttled, RetryAfter: wait}, nil
 	}
 	counted, err := tx.CountAttempt(v.ID, MaxAttempts, s.now())
@@ -147,46 +150,6 @@ func (s *Service) finalResult(v Verification) (Result, bool) {
 	default:
 		return ResultCanceled, true
 	}
-}
-
-// failAttempt counts a failure of the link, which no new code resets, and ends the verification after its last attempt.
-func (s *Service) failAttempt(tx Tx, v *Verification, f Factor, r Result) (Result, error) {
-	f.Failures++
-	switch {
-	case f.Failures >= SuspendAt:
-		f.Suspended = true
-		suspended := s.entry(audit.LinkSuspended, *v, "too_many_failures")
-		suspended.Subject = v.LinkID
-		if err := tx.Audit(suspended); err != nil {
-			return "", err
-		}
-	case f.Failures >= ThrottleFrom:
-		f.WaitUntil = s.now().Add(failureWait(f.Failures))
-	}
-	if err := tx.SaveFactor(f); err != nil {
-		return "", err
-	}
-	if f.Suspended {
-		if err := s.endOthers(tx, *v, Canceled, string(ReasonSuspended)); err != nil {
-			return "", err
-		}
-		return ResultCanceled, s.end(tx, v, Canceled, string(ReasonSuspended))
-	}
-	if v.Attempts >= MaxAttempts {
-		return ResultExhausted, s.end(tx, v, Exhausted, "")
-	}
-	return r, nil
-}
-
-// failureWait is the wait of a link after consecutive failures: 30 s, doubled up to an hour.
-func failureWait(failures int) time.Duration {
-	wait := FirstWait
-	for range failures - ThrottleFrom {
-		if wait *= 2; wait >= LongestWait {
-			return LongestWait
-		}
-	}
-	return wait
 }
 
 // endOthers ends the user's other pending verifications.

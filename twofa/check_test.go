@@ -190,8 +190,8 @@ func TestACodeAnswersForNoOtherVerification(t *testing.T) {
 		return twofa.CreateRequest{Domain: domain, User: user, Purpose: purpose, Binding: session(user)}
 	}
 	list := []twofa.Verification{
+		w.create(request("", "alice", twofa.Confirm)), // first: it has to wait after fewer failures
 		w.create(request("", "alice", twofa.Login)),
-		w.create(request("", "alice", twofa.Confirm)),
 		w.create(request("", "bob", twofa.Login)),
 		w.create(request("corp", "alice", twofa.Login)),
 	}

@@ -25,7 +25,8 @@ type createLimit struct {
 	span  time.Duration
 }
 
-// Limits on new verifications: per user as in Authelia's one-time-code buckets, per network more.
+// Limits on new verifications of one purpose: per user as in Authelia's one-time-code buckets, per network more. Each purpose
+// has its own, so that nobody stops a sign-in by asking for recovery codes, which take no password.
 var (
 	perUser    = []createLimit{{3, 5 * time.Minute}, {5, 10 * time.Minute}, {15, time.Hour}, {30, 24 * time.Hour}}
 	perNetwork = []createLimit{{10, 10 * time.Minute}, {30, time.Hour}}
@@ -62,7 +63,7 @@ func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, er
 		if !s.domains.Msg2Factor(r.Domain) { // it may have been turned off since, with pending ones canceled
 			return ErrDisabled
 		}
-		f, err := s.usableFactor(tx, r.Domain, r.User)
+		f, err := s.usableFactor(tx, r.Domain, r.User, r.Purpose)
 		if err != nil {
 			return err
 		}
@@ -109,14 +110,14 @@ func (s *Service) compose(v *Verification, f Factor) (delivery.Message, string) 
 func (s *Service) withinLimits(tx Tx, v Verification) error {
 	var longest *WaitError
 	for _, w := range perUser {
-		n, oldest, err := tx.CreatedForUser(v.Domain, v.User, s.now().Add(-w.span))
+		n, oldest, err := tx.CreatedForUser(v.Domain, v.User, v.Purpose, s.now().Add(-w.span))
 		if err != nil {
 			return err
 		}
 		longest = s.longerWait(longest, "user", w, n, oldest)
 	}
 	for _, w := range perNetwork {
-		n, oldest, err := tx.CreatedFromNetwork(v.Domain, v.Network, s.now().Add(-w.span))
+		n, oldest, err := tx.CreatedFromNetwork(v.Domain, v.Network, v.Purpose, s.now().Add(-w.span))
 		if err != nil {
 			return err
 		}
@@ -137,7 +138,7 @@ func (s *Service) longerWait(wait *WaitError, scope string, w createLimit, n int
 	return &WaitError{Kind: RateLimited, Scope: scope, Limit: w.count, RetryAfter: until}
 }
 
-// supersede cancels a pending verification of the same session and purpose, and refuses a third session.
+// supersede cancels a pending verification of the same session and purpose, and refuses a third session of the purpose.
 func (s *Service) supersede(tx Tx, v Verification) error {
 	pending, err := tx.PendingVerifications(v.Domain, v.User)
 	if err != nil {
@@ -148,7 +149,8 @@ func (s *Service) supersede(tx Tx, v Verification) error {
 		switch {
 		case s.withExpiry(p).Status == Expired:
 			err = s.end(tx, &p, Expired, "")
-		case p.Purpose == v.Purpose && bytes.Equal(p.Binding, v.Binding):
+		case p.Purpose != v.Purpose: // it has slots of its own
+		case bytes.Equal(p.Binding, v.Binding):
 			err = s.end(tx, &p, Canceled, Superseded)
 		default:
 			others = append(others, p)
@@ -177,7 +179,7 @@ func (s *Service) Resend(ctx context.Context, id string) (Verification, error) {
 		if !s.domains.Msg2Factor(v.Domain) {
 			return ErrDisabled
 		}
-		f, err := s.usableFactor(tx, v.Domain, v.User)
+		f, err := s.usableFactor(tx, v.Domain, v.User, v.Purpose)
 		if err != nil {
 			return err
 		}

@@ -102,13 +102,13 @@ func (f faultyTx) CountAttempt(id string, max int, now time.Time) (bool, error) 
 	return counted, first(f.s.fault("CountAttempt"), err)
 }
 
-func (f faultyTx) CreatedForUser(domain, user string, since time.Time) (int, time.Time, error) {
-	n, oldest, err := f.tx.CreatedForUser(domain, user, since)
+func (f faultyTx) CreatedForUser(domain, user string, p twofa.Purpose, since time.Time) (int, time.Time, error) {
+	n, oldest, err := f.tx.CreatedForUser(domain, user, p, since)
 	return n, oldest, first(f.s.fault("CreatedForUser"), err)
 }
 
-func (f faultyTx) CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error) {
-	n, oldest, err := f.tx.CreatedFromNetwork(domain, network, since)
+func (f faultyTx) CreatedFromNetwork(domain, network string, p twofa.Purpose, since time.Time) (int, time.Time, error) {
+	n, oldest, err := f.tx.CreatedFromNetwork(domain, network, p, since)
 	return n, oldest, first(f.s.fault("CreatedFromNetwork"), err)
 }
 

@@ -132,8 +132,8 @@ func (s *Service) applyPolicy(tx Tx, domain string) (canceled int, err error) {
 	return canceled, err
 }
 
-// usableFactor returns the user's factor if a code may be sent to it now.
-func (s *Service) usableFactor(tx Tx, domain, user string) (Factor, error) {
+// usableFactor returns the user's factor if a code with this purpose may be sent to it now.
+func (s *Service) usableFactor(tx Tx, domain, user string, p Purpose) (Factor, error) {
 	f, err := tx.Factor(domain, user)
 	if errors.Is(err, ErrNotFound) {
 		return f, &UnavailableError{ReasonNotLinked}
@@ -149,8 +149,10 @@ func (s *Service) usableFactor(tx Tx, domain, user string) (Factor, error) {
 		return f, &UnavailableError{ReasonSuspended}
 	case now.Before(f.CoolingUntil):
 		return f, &WaitError{Kind: AfterNotMe, RetryAfter: f.CoolingUntil.Sub(now)}
-	case now.Before(f.WaitUntil):
-		return f, &WaitError{Kind: Throttled, RetryAfter: f.WaitUntil.Sub(now)}
+	case f.closedTo(p):
+		return f, &UnavailableError{ReasonFailures}
+	case s.failureWait(f, p) > 0:
+		return f, &WaitError{Kind: Throttled, RetryAfter: s.failureWait(f, p)}
 	case !s.domains.CanSend(f.BotID):
 		return f, &UnavailableError{ReasonTransportDown}
 	}

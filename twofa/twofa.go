@@ -24,8 +24,12 @@ const (
 	SuspendAt    = 50               // … and suspension here (NIST SP 800-63B-4 §3.2.2 allows 100 at most)
 	FirstWait    = 30 * time.Second
 	LongestWait  = time.Hour
+
+	OthersThrottleFrom = 5                // codes of other purposes than a sign-in wait from here …
+	OthersCloseAt      = ThrottleFrom - 1 // … and are refused from here, so that they never make a sign-in wait
+
 	CoolingOff   = 20 * time.Minute // no codes after "Not me"
-	MaxPending   = 2                // pending verifications of one user, in different sessions
+	MaxPending   = 2                // pending verifications of one user and purpose, in different sessions
 	KeptAfterEnd = 24 * time.Hour   // how long a result stays readable
 	ClockSlack   = time.Minute      // if the clock is set back further, a code is void: its age is unknown
 )
@@ -73,7 +77,7 @@ const (
 	AfterNotMe    Wait = "cooling-off"
 )
 
-// InProgressError: the user already has MaxPending verifications in other sessions.
+// InProgressError: the user already has MaxPending verifications of this purpose in other sessions.
 type InProgressError struct {
 	ID        string
 	ExpiresIn time.Duration
@@ -120,6 +124,7 @@ const (
 	ReasonBlocked       Reason = "chat_blocked_bot"
 	ReasonCoolingOff    Reason = "cooling_off"
 	ReasonTransportDown Reason = "transport_down"
+	ReasonFailures      Reason = "too_many_failures" // closed for recovery and confirm, open for a sign-in
 )
 
 // Verification is one second-factor check.
@@ -202,10 +207,10 @@ type Tx interface {
 
 	// CountAttempt counts one attempt in one statement, only if pending, not expired and with attempts left.
 	CountAttempt(id string, max int, now time.Time) (counted bool, err error)
-	// CreatedSince counts the verifications created for a user or from a network since a time, and returns when the oldest
-	// was.
-	CreatedForUser(domain, user string, since time.Time) (int, time.Time, error)
-	CreatedFromNetwork(domain, network string, since time.Time) (int, time.Time, error)
+	// CreatedForUser and CreatedFromNetwork count the verifications of a purpose created since a time, and return when the
+	// oldest was.
+	CreatedForUser(domain, user string, p Purpose, since time.Time) (int, time.Time, error)
+	CreatedFromNetwork(domain, network string, p Purpose, since time.Time) (int, time.Time, error)
 
 	Factor(domain, user string) (Factor, error)
 	FactorOfLink(linkID string) (Factor, error)

@@ -1,0 +1,118 @@
+package linking_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"telegate/internal/servicetest"
+	"telegate/linking"
+)
+
+// guess types wrong confirm codes, each as soon as that may be, until it has made n guesses or the time is over. Each user
+// in turn starts a link for the chat.
+func (w *world) guess(users []string, chat linking.Chat, n int, until time.Time) (made int) {
+	w.T.Helper()
+	wait := func(err error) {
+		var rate *linking.RateError
+		var throttled *linking.WaitError
+		switch {
+		case errors.As(err, &rate):
+			w.Clock.Advance(rate.RetryAfter)
+		case errors.As(err, &throttled):
+			w.Clock.Advance(throttled.RetryAfter)
+		default:
+			w.NoError("guess", err)
+		}
+	}
+	for made < n {
+		started, err := w.links.Start(w.T.Context(), linking.StartRequest{User: users[made%len(users)], Handle: chat.Username})
+		if err != nil {
+			if wait(err); w.Clock.Now().After(until) {
+				return made
+			}
+			continue
+		}
+		wrong := servicetest.OtherCode(w.code(chat))
+		for range linking.ConfirmAttempts {
+			c, err := w.links.Confirm(w.T.Context(), started.Link.ID, wrong, "")
+			if err != nil {
+				wait(err)
+				break
+			}
+			if c.Result == linking.ResultVerified {
+				w.T.Fatal("a wrong code linked")
+			}
+			if made++; made == n || c.Result == linking.ResultExhausted {
+				break
+			}
+		}
+		if w.Clock.Now().After(until) {
+			return made
+		}
+	}
+	return made
+}
+
+// OWASP ASVS 6.3.4: guessing confirm codes is as slow as guessing sign-in codes, by one user or by many.
+func TestAtMostFortyConfirmCodesCanBeGuessedInADay(t *testing.T) {
+	many := make([]string, 50)
+	for i := range many {
+		many[i] = fmt.Sprint("user", i)
+	}
+	for name, users := range map[string][]string{"by one user": {"mallory"}, "by many users": many} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+			if n := w.guess(users, alice, 1000, w.Clock.Now().Add(24*time.Hour)); n < 10 || n > 40 {
+				t.Errorf("%d guesses in a day, want 10 to 40", n)
+			}
+		})
+	}
+}
+
+func TestOneUserCannotGuessAtManyChats(t *testing.T) {
+	w := newWorld(t)
+	for i := range 2 {
+		w.NoError("met", w.links.ChatStarted(t.Context(), []linking.Chat{alice, bob}[i]))
+	}
+	w.guess([]string{"mallory"}, alice, 5, w.Clock.Now().Add(time.Hour))
+	w.guess([]string{"mallory"}, bob, 5, w.Clock.Now().Add(time.Hour))
+	_, err := w.links.Start(t.Context(), linking.StartRequest{User: "mallory", Handle: "alice_tg"})
+	wantThrottled(t, "the eleventh guess", err, "user", linking.FirstWait)
+	_, err = w.links.Start(t.Context(), linking.StartRequest{User: "mallory"})
+	wantThrottled(t, "a link by bot", err, "user", linking.FirstWait)
+
+	w.link("", "alice", alice) // nobody else waits: each chat has seen five
+}
+
+// A wait costs no attempt, and a right code ends the count.
+func TestARightConfirmCodeForgetsTheWrongOnes(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	w.guess([]string{"alice"}, alice, 9, w.Clock.Now().Add(time.Hour))
+	w.Clock.Advance(linking.StartsWindow)
+	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
+	w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultIncorrect, 4)
+	for range 2 {
+		_, err := w.links.Confirm(t.Context(), l.ID, code, "")
+		wantThrottled(t, "the right code while it waits", err, "", linking.FirstWait)
+	}
+	w.Clock.Advance(linking.FirstWait)
+	w.wantConfirm(l, code, "", linking.ResultVerified, 3)
+
+	w.Clock.Advance(linking.StartsWindow)
+	l, code = w.shown(linking.StartRequest{User: "alice"}, alice)
+	w.wantConfirm(l, servicetest.OtherCode(code), "", linking.ResultIncorrect, 4)
+	w.wantConfirm(l, code, "", linking.ResultVerified, 3)
+}
+
+// wantThrottled checks that an error asks to wait; without a scope, for either.
+func wantThrottled(t *testing.T, what string, err error, scope string, after time.Duration) {
+	t.Helper()
+	var wait *linking.WaitError
+	if !errors.As(err, &wait) || scope != "" && wait.Scope != scope || wait.RetryAfter != after {
+		t.Errorf("%s: %#v, want a wait of %v for the %s", what, err, after, scope)
+	}
+}
