@@ -37,6 +37,7 @@ type operation struct {
 	}
 	Responses map[string]struct {
 		Description string
+		Problems    []string `json:"x-problem-types"`
 		Content     map[string]struct{ Schema schema }
 	}
 }
@@ -120,10 +121,13 @@ func (c contract) check(r *http.Request, a answer) string {
 	}
 	response, ok := op.Responses[strconv.Itoa(a.status)]
 	if !ok {
-		if a.status < 400 {
-			return "the status is not listed"
+		return "the status is not listed"
+	}
+	if a.status >= 400 {
+		var p struct{ Type string }
+		if err := json.Unmarshal([]byte(a.body), &p); err != nil || !slices.Contains(response.Problems, p.Type) {
+			return fmt.Sprintf("the problem %q is not listed for this operation", p.Type)
 		}
-		response = op.Responses["default"]
 	}
 	if len(response.Content) == 0 {
 		if a.body != "" {
@@ -324,5 +328,31 @@ func (c contract) checkRefs(t *testing.T, name string, s schema) {
 	}
 	if s.Items != nil {
 		c.checkRefs(t, name, *s.Items)
+	}
+}
+
+func TestContractHasOnlyMembersOfOpenAPI(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	w := httptest.NewRecorder()
+	g.server.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/openapi.json", nil))
+	if strings.Contains(w.Body.String(), "patternDescription") {
+		t.Error("patternDescription is no member of JSON Schema")
+	}
+	if a := g.call("GET", "/v1/messaging?user=a%00b", nil); !strings.Contains(a.body, "text without control characters") {
+		t.Errorf("the refusal does not say what a user id is: %s", a.body)
+	}
+}
+
+func TestContractNamesTheProblemsOfEachCallByStatus(t *testing.T) {
+	t.Parallel()
+	for path, methods := range newGateway(t).contract.Paths {
+		for method, op := range methods {
+			for _, status := range []string{"401", "403", "404", "422", "500", "503"} {
+				if r := op.Responses[status]; len(r.Problems) == 0 || r.Description == "" {
+					t.Errorf("%s %s names no problem for %s", method, path, status)
+				}
+			}
+		}
 	}
 }

@@ -16,6 +16,12 @@ func openAPIConfig(version string) huma.Config {
 	c := huma.DefaultConfig("telegate", version)
 	c.Info.Description = "Links users of a server to their Telegram chats, checks sign-in codes and delivers messages. " +
 		"Every error is a problem (RFC 9457). Its type is the address of a page that explains the error and what to do."
+	c.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
+	c.Servers = []*huma.Server{{URL: "/", Description: "The address of this gateway"}}
+	c.Tags = []*huma.Tag{
+		{Name: "linking", Description: "Link users to Telegram chats"}, {Name: "second factor", Description: "Send and check sign-in codes"},
+		{Name: "messages", Description: "Send messages and follow them"}, {Name: "administration", Description: "Look after the gateway"},
+	}
 	c.DocsPath, c.SchemasPath = "", ""
 	c.CreateHooks = nil // no $schema members in answers
 	c.RejectUnknownQueryParameters = true
@@ -30,7 +36,7 @@ func operation(method, path string, scope Scope, summary string) huma.Operation 
 	words := strings.FieldsFunc(strings.TrimPrefix(path, "/v1"), func(r rune) bool { return strings.ContainsRune("/{}", r) })
 	op := huma.Operation{
 		OperationID: strings.ToLower(method) + "-" + strings.Join(words, "-"), Method: method, Path: path,
-		Summary: summary, Description: "Works with any key.", DefaultStatus: successStatus(method, path),
+		Summary: summary, Tags: []string{tagOf(path)}, Description: "Works with any key.", DefaultStatus: successStatus(method, path),
 		Metadata: map[string]any{"scope": scope}, Security: []map[string][]string{{"key": {}}},
 		MaxBodyBytes: int64(bodyLimit(method, path)) + 1, // limitRequest checks the size; huma would refuse a body of exactly its limit
 	}
@@ -46,6 +52,20 @@ func operation(method, path string, scope Scope, summary string) huma.Operation 
 		}}
 	}
 	return op
+}
+
+// tagOf groups the endpoints as docs/api.md does.
+func tagOf(path string) string {
+	switch first, _, _ := strings.Cut(strings.TrimPrefix(path, "/v1/"), "/"); first {
+	case "links", "messaging":
+		return "linking"
+	case "verifications":
+		return "second factor"
+	case "messages", "broadcasts":
+		return "messages"
+	default:
+		return "administration"
+	}
 }
 
 // successStatus is 201 for creating, 202 for queueing, 204 for deleting.
@@ -90,5 +110,31 @@ func completeOpenAPI(doc *huma.OpenAPI) {
 	} {
 		responses := doc.Paths[path].Post.Responses
 		responses["200"] = &huma.Response{Description: meaning, Content: responses["202"].Content}
+	}
+	for _, s := range schemas {
+		hidePatternDescriptions(s)
+	}
+	for _, path := range doc.Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Put, path.Post, path.Delete} {
+			if op == nil {
+				continue
+			}
+			describeProblems(op, op.Metadata["scope"].(Scope))
+			for _, p := range op.Parameters {
+				hidePatternDescriptions(p.Schema)
+			}
+		}
+	}
+}
+
+// hidePatternDescriptions removes a member that is huma's own, not JSON Schema's. huma made its error texts of it when the
+// operation was registered.
+func hidePatternDescriptions(s *huma.Schema) {
+	s.PatternDescription = ""
+	for _, member := range s.Properties {
+		hidePatternDescriptions(member)
+	}
+	if s.Items != nil {
+		hidePatternDescriptions(s.Items)
 	}
 }

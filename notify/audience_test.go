@@ -65,7 +65,7 @@ func TestARecipientHasToBeNamed(t *testing.T) {
 	w.wantInvalid("neither user nor handle", notify.Request{Text: "x", Lane: delivery.LaneDirect}, "to")
 	for _, handle := range []string{
 		"@", "abc", "1alice", "alice tg", "alice\x00", "https://evil.example/alice", "-", "--5", "5.5", "0x10", "1e9",
-		"99999999999999999999", "\u202ealice", strings.Repeat("a", 10_000),
+		"99999999999999999999", strings.Repeat("a", 10_000),
 	} {
 		w.wantInvalid(handle[:min(len(handle), 30)], to(handle), "to")
 	}
