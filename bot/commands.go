@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -99,18 +100,23 @@ func (h *UpdateHandler) topic(ctx context.Context, chat linking.Chat, links []li
 		}
 		return h.reply(ctx, chat.ID, topicsOffText(h.words(chat.Language)))
 	}
-	find := h.topics.Of
-	if argument == "new" {
-		find = h.topics.Renew
-	}
+	renewed := argument == "new"
 	topics := make([]string, len(links))
 	for i, l := range links {
+		find := h.topics.Of
+		if argument == "new" {
+			find = h.topics.Renew
+		}
 		var err error
-		if topics[i], err = find(ctx, l.ID); err != nil {
+		if topics[i], err = find(ctx, l.ID); errors.Is(err, notify.ErrTooManyTopics) {
+			renewed = false
+			topics[i], err = h.topics.Of(ctx, l.ID) // the one that works
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return h.reply(ctx, chat.ID, topicsText(h.words(chat.Language), links, topics, h.title, argument == "new"))
+	return h.reply(ctx, chat.ID, topicsText(h.words(chat.Language), links, topics, h.title, renewed))
 }
 
 // parseDuration reads "30m", "2h", "1d" or "1h30m". An empty text means one hour.

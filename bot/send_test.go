@@ -332,3 +332,16 @@ func TestCommandsAndCallbackAnswersReachTelegram(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestAMessageGoesIntoItsTopic(t *testing.T) {
+	for thread, want := range map[int]string{44: "44", 0: ""} {
+		var got string
+		c := newClient(t, connect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.FormValue("message_thread_id")
+			_, _ = io.WriteString(w, `{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":1}}}`)
+		})))
+		if err := c.Send(t.Context(), delivery.Recipient{ChatID: -1, Thread: thread}, text("x")); err != nil || got != want {
+			t.Errorf("topic %d: sent as %q, %v", thread, got, err)
+		}
+	}
+}

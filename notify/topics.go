@@ -20,11 +20,16 @@ const (
 	topicBytes  = 20 // of the MAC, 32 letters and digits
 	TopicBurst  = 60
 	TopicEvery  = 5 * time.Second // one more each, after TopicBurst
-	maxLimiters = 10_000          // rate limiters in memory; beyond this all start again
+	RenewBurst  = 5               // new topics of a link; each makes an entry in the audit
+	RenewEvery  = 10 * time.Minute
+	maxLimiters = 10_000 // rate limiters in memory; beyond this all start again
 )
 
 // ErrNoTopic: nobody has this topic (any more).
 var ErrNoTopic = errors.New("no such topic")
+
+// ErrTooManyTopics: the link got too many new topics lately; the current one still works.
+var ErrTooManyTopics = errors.New("too many new topics for one link; try again in some minutes")
 
 // TopicBusyError: the topic has reached its rate limit.
 type TopicBusyError struct{ RetryAfter time.Duration }
@@ -64,7 +69,7 @@ type Topics struct {
 	key      secret.Key
 	now      func() time.Time
 	mu       sync.Mutex
-	limiters map[string]*rate.Limiter // by digest; guarded by mu
+	limiters map[string]*rate.Limiter // by digest, and by link for new topics; guarded by mu
 }
 
 // NewTopics makes the service; topics are derived from key.
@@ -90,13 +95,17 @@ func (t *Topics) Of(ctx context.Context, linkID string) (string, error) {
 	return t.topic(record), err
 }
 
-// Renew gives a link a new topic; the old one stops working. ErrNoTopic if there is no such link.
+// Renew gives a link a new topic; the old one stops working. ErrNoTopic if there is no such link,
+// ErrTooManyTopics if it had RenewBurst new ones and RenewEvery is not over.
 func (t *Topics) Renew(ctx context.Context, linkID string) (string, error) {
 	var record TopicRecord
 	err := t.store.UpdateTopics(ctx, func(tx TopicTx) error {
 		var err error
 		if record, err = tx.Topic(linkID); err != nil && !errors.Is(err, ErrNoTopic) {
 			return err
+		}
+		if record.Digest != nil && t.reserve("link "+linkID, RenewEvery, RenewBurst) > 0 {
+			return ErrTooManyTopics
 		}
 		record, err = t.next(tx, record, linkID, "anew")
 		return err
@@ -157,24 +166,31 @@ func (t *Topics) Owner(ctx context.Context, topic string) (domain, user string, 
 
 // Allow counts one message through a topic that has an owner. *TopicBusyError.
 func (t *Topics) Allow(topic string) error {
+	if wait := t.reserve(string(topicDigest(topic)), TopicEvery, TopicBurst); wait > 0 {
+		return &TopicBusyError{wait}
+	}
+	return nil
+}
+
+// reserve counts one use of key, or returns how long to wait before the next one.
+func (t *Topics) reserve(key string, every time.Duration, burst int) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := string(topicDigest(topic))
 	limiter, ok := t.limiters[key]
 	if !ok {
 		if len(t.limiters) >= maxLimiters {
 			clear(t.limiters)
 		}
-		limiter = rate.NewLimiter(rate.Every(TopicEvery), TopicBurst)
+		limiter = rate.NewLimiter(rate.Every(every), burst)
 		t.limiters[key] = limiter
 	}
 	now := t.now()
 	r := limiter.ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
+	wait := r.DelayFrom(now)
+	if wait > 0 {
 		r.CancelAt(now)
-		return &TopicBusyError{wait}
 	}
-	return nil
+	return wait
 }
 
 func topicDigest(topic string) []byte { return secret.Hash(strings.ToLower(strings.TrimSpace(topic))) }

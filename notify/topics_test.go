@@ -143,3 +143,28 @@ func TestATopicTakesAsManyMessagesAsNtfyDoes(t *testing.T) {
 		t.Error("and one more")
 	}
 }
+
+// Each new topic makes an entry in the audit, so nobody can make them without end. The topic there is goes on.
+func TestNewTopicsOfALinkAreLimited(t *testing.T) {
+	w := newWorld(t)
+	link, topics := w.linked("alice", alice), w.topics()
+	last, err := topics.Of(t.Context(), link)
+	w.NoError("topic", err)
+	for range notify.RenewBurst {
+		last, err = topics.Renew(t.Context(), link)
+		w.NoError("renew", err)
+	}
+	for range 3 {
+		if _, err := topics.Renew(t.Context(), link); !errors.Is(err, notify.ErrTooManyTopics) {
+			t.Errorf("one more: %v", err)
+		}
+	}
+	w.wantOwner(topics, last, "alice")
+	if _, err := topics.Renew(t.Context(), w.linked("bob", bob)); err != nil {
+		t.Errorf("another link's: %v", err)
+	}
+	w.Clock.Advance(notify.RenewEvery)
+	if _, err := topics.Renew(t.Context(), link); err != nil {
+		t.Errorf("after %v: %v", notify.RenewEvery, err)
+	}
+}
