@@ -207,7 +207,7 @@ func (q *botQueue) sendByRoutes(ctx context.Context, m *Message, routes []routeC
 		attempt, e, _ := q.attempt(ctx, rt, m, part, n < len(routes)-1)
 		if e != nil && e.Class == Markup && len(part.Text.Entities) > 0 {
 			_ = q.save(ctx, *m, StatusQueued, &e.Failure, attempt)
-			part.Text.Entities = nil
+			part = part.unformatted()
 			attempt, e, _ = q.attempt(ctx, rt, m, part, n < len(routes)-1)
 		}
 		r.tries = append(r.tries, routeTry{rt, e})

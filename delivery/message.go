@@ -198,7 +198,7 @@ func TapCallback(payload string) (callback string, ok bool) {
 func Compose(t Text, buttons ...[]Button) Body {
 	texts, ok := Split(t)
 	if !ok {
-		file := &File{Name: "message.txt", Content: []byte(t.Text)}
+		file := &File{Name: "message.txt", Content: []byte(t.Unformatted().Text)}
 		return Body{Parts: []Part{{Text: Preview(t), Buttons: buttons, File: file}}}
 	}
 	parts := make([]Part, len(texts))

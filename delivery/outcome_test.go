@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,39 @@ func TestBadMarkupGoesOnceMoreAsPlainText(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The words of a link say nothing without its address.
+func TestThePlainTextRetryKeepsTheAddresses(t *testing.T) {
+	for name, n := range map[string]int{"a message": 20, "too many addresses for a message": 60} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.tg.fault = func(c call) fault {
+					if c.entities > 0 && c.file == "" {
+						return fault{err: badMarkup()}
+					}
+					return fault{}
+				}
+				m := message(delivery.LaneAlert, 1000, "m")
+				m.Body = delivery.Compose(links(n, 110))
+				r.run()
+				r.accept(m)
+				r.drain(time.Minute)
+				r.mustEnd("m", delivery.StatusDelivered, "")
+				sent := ""
+				for _, c := range r.tg.arrived() {
+					if c.taken {
+						sent += c.text + c.file
+					}
+				}
+				for i := range n {
+					if !strings.Contains(sent, fmt.Sprintf("host%d (https://mon.example/h/%d/", i, i)) {
+						t.Fatalf("the address of host%d is lost", i)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestMigratedGroupIsFollowed(t *testing.T) {

@@ -84,7 +84,7 @@ func (q *botQueue) send(ctx context.Context, cq *chatQueue, it *item, p plan) re
 	}
 	part := m.Body.Parts[m.SentParts]
 	if it.plainText {
-		part.Text.Entities = nil
+		part = part.unformatted()
 	}
 	attempt, e, err := q.attempt(ctx, q.transport, &m, part, len(p.routes) > 0)
 	switch {

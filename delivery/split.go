@@ -1,19 +1,21 @@
 package delivery
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// Split cuts a text into parts of at most MaxUnits units: between paragraphs if it can, else between lines, else between words,
+// Split cuts a text into parts of at most MaxUnits units, with at most MaxEntities entities of at most MaxEntityBytes: between paragraphs if it can, else between lines, else between words,
 // else between characters, and never inside what the reader sees as one (a surrogate pair, a ZWJ sequence, a letter with its
 // marks, a flag, CRLF), unless that one character is itself longer than a part. Formatting survives: entities are cut and go on
 // in the next part, but for custom_emoji and date_time, which fall back to their text if they are cut.
 //
 // White space at a cut is left out, since Telegram trims messages; so is a part in which nothing can be seen, since Telegram
-// refuses it. Nothing else is lost, nothing is added. A text of MaxUnits or less comes back as it is.
+// refuses it. Nothing else is lost, nothing is added. A text that keeps to the limits comes back as it is.
 //
 // ok is false when more than MaxParts parts would be needed: then send Preview(t) with the full text as a file. Split takes time
 // linear in the text, whatever is in it.
@@ -21,7 +23,7 @@ func Split(t Text) (parts []Text, ok bool) {
 	if isBlank(t.Text) {
 		return nil, true
 	}
-	if t.Units() <= MaxUnits {
+	if t.Units() <= MaxUnits && t.roomAt(0) >= MaxUnits {
 		return []Text{t}, true
 	}
 	// A pleasant cut may leave a part half empty. Where that costs one part too many, cut closer and closer to the limit.
@@ -43,7 +45,7 @@ func splitWithin(t Text, reach int) (parts []Text, ok bool) {
 		if from == len(t.Text) {
 			return parts, true
 		}
-		next := from + cutPoint(t.Text[from:], MaxUnits, reach)
+		next := from + cutPoint(t.Text[from:], t.roomAt(unit), reach)
 		to := from + len(strings.TrimRightFunc(t.Text[from:next], isBreakSpace))
 		if !isBlank(t.Text[from:to]) {
 			if len(parts) == MaxParts {
@@ -60,14 +62,48 @@ func splitWithin(t Text, reach int) (parts []Text, ok bool) {
 // text, with room for a note that says so (Body.WithNote). A text that short comes back as it is.
 func Preview(t Text) Text {
 	const room = MaxCaptionUnits - MaxNoteUnits - 3 // for "…" and an empty line
-	if t.Units() <= room {
+	if t.Units() <= room && t.roomAt(0) >= MaxUnits {
 		return t
 	}
 	from := leadingSpace(t.Text)
-	next := from + cutPoint(t.Text[from:], room, room/2)
+	next := from + cutPoint(t.Text[from:], min(room, t.roomAt(countUnits(t.Text[:from]))), room/2)
 	to := from + len(strings.TrimRightFunc(t.Text[from:next], isBreakSpace))
 	return t.slice(from, to, countUnits(t.Text[:from])).Plain("…")
 }
+
+// roomAt is how many units a part that begins at a unit can have so that its entities keep to the limits; MaxUnits at most. Where more
+// entities than a part can have begin at one place, it is MaxUnits, and Telegram shows the first ones.
+func (t Text) roomAt(unit int) int {
+	if len(t.Entities) <= MaxEntities && t.entityBytes() <= MaxEntityBytes { // the usual case
+		return MaxUnits
+	}
+	var inPart []Entity
+	for _, e := range t.Entities {
+		if e.Offset+e.Length > unit && e.Offset < unit+MaxUnits {
+			inPart = append(inPart, e)
+		}
+	}
+	slices.SortStableFunc(inPart, func(a, b Entity) int { return cmp.Compare(a.Offset, b.Offset) })
+	size := 0
+	for i, e := range inPart {
+		size += e.size()
+		if (i >= MaxEntities || size > MaxEntityBytes) && e.Offset > unit {
+			return e.Offset - unit
+		}
+	}
+	return MaxUnits
+}
+
+func (t Text) entityBytes() int {
+	size := 0
+	for _, e := range t.Entities {
+		size += e.size()
+	}
+	return size
+}
+
+// size is about how many bytes an entity takes in Telegram's own protocol: type, offset and length, and its text.
+func (e Entity) size() int { return 16 + len(e.URL) + len(e.Language) + len(e.CustomEmojiID) }
 
 // cut is a place in a text where it may be cut.
 type cut struct{ bytes, units int }

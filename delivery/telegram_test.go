@@ -36,6 +36,7 @@ type call struct {
 	chat     int64
 	text     string
 	entities int
+	file     string // the content of the file
 	silent   bool
 	told     delivery.Recipient // all that the transport was told
 	taken    bool               // people can read it
@@ -81,6 +82,9 @@ func (tg *telegram) arrive(to delivery.Recipient, part delivery.Part) fault {
 	defer tg.mu.Unlock()
 	c := call{
 		n: len(tg.calls), at: time.Now(), chat: to.ChatID, text: part.Text.Text, entities: len(part.Text.Entities), silent: to.Silent, told: to,
+	}
+	if part.File != nil {
+		c.file = string(part.File.Content)
 	}
 	var f fault
 	if tg.fault != nil {

@@ -13,6 +13,12 @@ const (
 	// MaxUnits is the longest message. Telegram accepts 4,096 characters after entities were parsed and does not say whether it
 	// counts code points or UTF-16 units; a text never has fewer units than code points, so units are safe under both readings.
 	MaxUnits = 4096
+	// MaxEntities is how many entities a message may have; Telegram ignores the others (core.telegram.org/api/entities, and
+	// message_entities_count_max of its apps' configuration).
+	MaxEntities = 100
+	// MaxEntityBytes is how much the entities of a message may take together. Telegram refuses more than about 9,500 bytes with
+	// ENTITIES_TOO_LONG.
+	MaxEntityBytes = 9000
 	// MaxParts is how many messages a text may take; a longer text is sent as a file.
 	MaxParts = 4
 	// MaxCaptionUnits is the longest caption of a file.

@@ -57,7 +57,29 @@ func (t *Telegram) parseText(raw, parseMode, rawEntities string, limit int, tooL
 	if utf8.RuneCountInString(text) > limit {
 		return "", nil, tooLong
 	}
+	if entities, err = limitEntities(entities); err != nil {
+		return "", nil, err
+	}
 	return text, entities, nil
+}
+
+// Limits of the entities of a message. Telegram ignores those after the first hundred, and refuses more bytes than about these.
+const (
+	maxEntities    = 100
+	maxEntityBytes = 9500
+)
+
+var errEntitiesTooLong = badRequest("ENTITIES_TOO_LONG")
+
+func limitEntities(entities []Entity) ([]Entity, *apiError) {
+	size := 0
+	for _, e := range entities {
+		size += 16 + len(e.URL) + len(e.Language) + len(e.CustomEmojiID)
+	}
+	if size > maxEntityBytes {
+		return nil, errEntitiesTooLong
+	}
+	return entities[:min(len(entities), maxEntities)], nil
 }
 
 // parseEntities reads the JSON of an array of MessageEntity. What is not an

@@ -47,6 +47,27 @@ func TestTextLimitsAreTelegrams(t *testing.T) {
 	}
 }
 
+func TestEntitiesHaveTelegramsLimits(t *testing.T) {
+	w := newWorld(t, sandbox.Limits{Off: true})
+	list := func(n, bytes int) json.RawMessage {
+		var all []map[string]any
+		for i := range n {
+			all = append(all, map[string]any{"type": "text_link", "offset": i, "length": 1, "url": "https://e.example/" + strings.Repeat("x", bytes)})
+		}
+		raw, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	text := strings.Repeat("x", 120)
+	w.ok("sendMessage", w.toAlice(text, params{"entities": list(120, 5)}))
+	if n := len(w.lastMessage().Entities); n != 100 {
+		t.Errorf("%d of 120 entities are shown, want 100", n)
+	}
+	w.refused("sendMessage", w.toAlice(text, params{"entities": list(60, 150)}), 400, "Bad Request: ENTITIES_TOO_LONG")
+}
+
 func TestEntitiesAreCheckedInUTF16Units(t *testing.T) {
 	w := newWorld(t, sandbox.Limits{Off: true})
 	bold := func(offset, length int) string {
