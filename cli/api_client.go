@@ -144,7 +144,11 @@ func problemError(resp *http.Response) error {
 	if p.StartURL != "" {
 		p.Detail += "\n  start_url: " + p.StartURL
 	}
-	return errors.New(p.Title + ": " + p.Detail)
+	err := errors.New(p.Title + ": " + p.Detail)
+	if p.Type == "/problems/validation-failed" || p.Type == "/problems/malformed-request" {
+		return exit.AsUsage(err)
+	}
+	return err
 }
 
 func decodeAnswer(resp *http.Response, out any) error {

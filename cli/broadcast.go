@@ -142,8 +142,12 @@ func readUsers(path string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
+	text, err := utf8Text(path, data)
+	if err != nil {
+		return nil, err
+	}
 	var users []string
-	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+	for line := range strings.Lines(text) {
 		if user := strings.TrimRight(line, "\r\n"); user != "" {
 			users = append(users, user)
 		}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -107,7 +108,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdin 
 func Run(ctx context.Context, args []string, env *Env) int {
 	command, err := parse(args, env)
 	if err != nil {
-		fmt.Fprintf(env.Stderr, "telegate: %v\nRun \"telegate --help\" for the commands.\n", err)
+		fmt.Fprintf(env.Stderr, "telegate: %v\nRun \"%s --help\" for help.\n", err, commandOf(err))
 		return exit.Usage
 	}
 	if command == nil { // --help was printed
@@ -130,12 +131,43 @@ func parse(args []string, env *Env) (command *kong.Context, err error) {
 			panic(p)
 		}
 	}()
-	args = replaceOldNames(rewriteSetupTelegram(args))
+	if err := checkArguments(args, env.Getenv); err != nil {
+		return nil, err
+	}
+	args = replaceOldNames(rewriteSetupTelegram(rewriteUsual(args)))
 	parser, err := newParser(env)
 	if err != nil {
 		return nil, err
 	}
 	return parser.Parse(args)
+}
+
+// commandOf is the command that an error of the parser is about, such as "telegate send".
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) || wrong.Context == nil {
+		return "telegate"
+	}
+	name := "telegate"
+	for _, step := range wrong.Context.Path {
+		if step.Command != nil {
+			name += " " + step.Command.Name
+		}
+	}
+	return name
+}
+
+// rewriteUsual rewrites what people try first: no arguments, help, --version and -v.
+func rewriteUsual(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && (args[0] == "--version" || args[0] == "-v"):
+		return []string{"version"}
+	}
+	return args
 }
 
 // oldNames are earlier names of commands, which still work: by group, the old and the new name.

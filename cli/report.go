@@ -71,9 +71,20 @@ func (c reportLoginsCmd) Run(ctx context.Context, env *Env) error {
 
 // localDay turns a date into the start of that day in the local time zone, plus a number of days. Any other text stays unchanged.
 func localDay(s string, days int) string {
-	day, err := time.ParseInLocation(time.DateOnly, s, time.Local)
+	day, err := time.Parse(time.DateOnly, s)
 	if err != nil {
 		return s
 	}
-	return day.AddDate(0, 0, days).UTC().Format(time.RFC3339)
+	return startOfDay(day.Year(), day.Month(), day.Day()+days, time.Local).UTC().Format(time.RFC3339)
+}
+
+// startOfDay is the first moment of a day. Where the clocks go forward at midnight that is 01:00; time.Date may then return a time of the
+// day before.
+func startOfDay(year int, month time.Month, day int, where *time.Location) time.Time {
+	start := time.Date(year, month, day, 0, 0, 0, 0, where)
+	if start.Day() == time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Day() {
+		return start
+	}
+	_, end := start.ZoneBounds() // the change that skips midnight
+	return end
 }

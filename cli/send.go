@@ -104,7 +104,8 @@ func textOrStdin(text string, env *Env) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read standard input: %w", err)
 	}
-	return strings.TrimRight(string(read), "\n"), nil
+	text, err = utf8Text("the text on standard input", read)
+	return strings.TrimRight(text, "\n"), err
 }
 
 // pending reports whether a message has no outcome yet.

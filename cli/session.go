@@ -89,7 +89,8 @@ func (c sessionImportCmd) read(env *Env) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the session: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	text, err := utf8Text("the session", data)
+	return strings.TrimSpace(text), err
 }
 
 type sessionShowCmd struct {

@@ -79,7 +79,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find database %s: %w", o.Path, err)
 	}
-	if err := createPrivate(path); err != nil {
+	if err := refuseLinks(path); err != nil {
+		return nil, err
+	}
+	if err := createPrivate(followLink(path)); err != nil {
 		return nil, err
 	}
 	d := &DB{
@@ -184,17 +187,22 @@ func uri(path string) string {
 
 // createPrivate makes the file private to its owner; SQLite gives its WAL the same mode.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
-		return fmt.Errorf("create database: %w", err)
+		return fmt.Errorf("open or create database: %w", err)
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("create database: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil { // by descriptor: the name may have become a link
 		return fmt.Errorf("make database private: %w", err)
 	}
 	return nil
+}
+
+// followLink returns the target of a symbolic link that leads to a database, or the path itself.
+func followLink(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // AuditBroken returns why the audit chain could not be continued; nil if it could. telegate works anyway.

@@ -38,9 +38,10 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real // its log and its lock are there
+	if err := refuseLinks(abs); err != nil {
+		return nil, err
 	}
+	abs = followLink(abs) // its log and its lock are there
 	if err := checkMagic(abs); err != nil {
 		return nil, err
 	}

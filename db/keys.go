@@ -98,7 +98,10 @@ func createKey(path string) ([]byte, error) {
 	master := make([]byte, masterSize)
 	rand.Read(master)
 	partial := path + ".partial" // so that a crash leaves no half key
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
+		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	f, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}

@@ -31,6 +31,9 @@ func OpenOffline(ctx context.Context, path, keyFile string) (*OfflineDB, error) 
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("find database: %w", err)
 	}
+	if err := refuseLinks(path); err != nil {
+		return nil, err
+	}
 	d := &OfflineDB{}
 	if err := d.open(ctx, path, keyFile); err != nil {
 		return nil, errors.Join(err, d.Close())

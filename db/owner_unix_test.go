@@ -77,6 +77,69 @@ func TestRootOpensADatabaseThatStaysTelegates(t *testing.T) {
 	notRoots(t, filepath.Dir(path))
 }
 
+// A compromised service could plant links beside its database: no command of root's may change, create or give away their targets.
+func TestRootFollowsNoLinkBesideADatabaseOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	for _, suffix := range []string{"", ".lock", ".key", "-wal"} {
+		for _, there := range []bool{false, true} {
+			path, backup := stopped(t)
+			target := filepath.Join(t.TempDir(), "protected")
+			if there {
+				write(t, target, []byte("of root's"))
+				if err := os.Chmod(target, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			give(t, filepath.Dir(path))
+			if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(target, path+suffix); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := restoreTo(t, backup, path); err == nil {
+				t.Errorf("%q: restore followed it", suffix)
+			}
+			if i, err := db.Inspect(t.Context(), path); err == nil {
+				t.Errorf("%q: inspect followed it", suffix)
+				_ = i.Close()
+			}
+			if d, err := openNow(t, path); err == nil {
+				t.Errorf("%q: open followed it", suffix)
+				_ = d.Close()
+			}
+			info, err := os.Stat(target)
+			switch {
+			case !there && err == nil:
+				t.Errorf("%q: the target was created", suffix)
+			case there && (err != nil || info.Mode().Perm() != 0o644 || info.Sys().(*syscall.Stat_t).Uid != 0 || string(contentOf(t, target)) != "of root's"):
+				t.Errorf("%q: the target has changed: %v %v", suffix, info, err)
+			}
+		}
+	}
+}
+
+// A partial key of another user must not become the key: it would keep that user's rights.
+func TestANewKeyFileIsANewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "telegate.db")
+	if err := os.WriteFile(path+".key.partial", nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path+".key.partial", 0o666); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openNow(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if info, err := os.Stat(path + ".key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+}
+
 func remove(t testing.TB, files ...string) {
 	t.Helper()
 	for _, file := range files {

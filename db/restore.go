@@ -44,9 +44,10 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	if err != nil {
 		return r, fmt.Errorf("find database %s: %w", o.Path, err)
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // keep a symbolic link
+	if err := refuseLinks(path); err != nil {
+		return r, err
 	}
+	path = followLink(path) // keep a symbolic link
 	if err := refuseSource(o.File, path); err != nil {
 		return r, err
 	}
@@ -123,7 +124,7 @@ func copyOver(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0)
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC|noFollow, 0)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,10 @@ func (e Entry) Words() string {
 	}
 	outcome, ok := outcomes[e.Outcome]
 	if !ok {
-		outcome = strings.ReplaceAll(e.Outcome, "_", " ")
+		outcome = e.Outcome
+		if !strings.Contains(outcome, "@") { // the underscores of a handle belong to its name
+			outcome = strings.ReplaceAll(outcome, "_", " ")
+		}
 	}
 	sentence = strings.Replace(sentence, "{}", outcome, 1)
 	if key, ok := strings.CutPrefix(e.Actor, console); ok {
