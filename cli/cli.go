@@ -111,6 +111,9 @@ func Run(ctx context.Context, args []string, env *Env) int {
 		fmt.Fprintf(env.Stderr, "telegate: %v\nRun \"%s --help\" for help.\n", err, commandOf(err))
 		return exit.Usage
 	}
+	if command == nil && len(args) == 0 { // the help was printed, but a command is missing
+		return exit.Usage
+	}
 	if command == nil { // --help was printed
 		return exit.OK
 	}

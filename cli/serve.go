@@ -11,7 +11,10 @@ import (
 	"telegate/internal/version"
 )
 
-type serveCmd struct{ configFlag }
+type serveCmd struct {
+	configFlag
+	NewDatabase bool `help:"Start with an empty database although there is the key file of an earlier one. Everybody links again."`
+}
 
 // Help implements kong.HelpProvider.
 func (serveCmd) Help() string {
@@ -39,7 +42,7 @@ func (c serveCmd) Run(ctx context.Context, env *Env) error {
 		log.Warn(w)
 	}
 	g, err := gateway.Open(ctx, gateway.Options{
-		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, env.Getenv) }, Logger: log, DataCentres: env.DataCentres,
+		Config: cfg, Source: func() (*config.Config, error) { return config.Load(c.Config, env.Getenv) }, Logger: log, DataCentres: env.DataCentres, NewDatabase: c.NewDatabase,
 		Check: func(ctx context.Context) []doctor.Finding {
 			d := newDoctor(c.Config, env)
 			return d.Run(ctx, d.LiveChecks())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // HoldsSecret reports whether the file itself contains a secret, so that it must be private.
@@ -108,8 +109,10 @@ func (t *table) secretFile(file, key string, fault faultFunc) secretSource {
 		return secretSource{present: true}
 	}
 	data, open, err := readFile(t.p.absolute(file), maxSecretFile)
-	value := strings.TrimSpace(string(data))
+	value, textErr := SecretText(data)
 	switch {
+	case err == nil && len(data) <= maxSecretFile && textErr != nil:
+		fault("names a file that %s", textErr)
 	case err != nil:
 		fault("names a file that cannot be read: %s", reason(err, file))
 	case len(data) > maxSecretFile:
@@ -125,6 +128,19 @@ func (t *table) secretFile(file, key string, fault faultFunc) secretSource {
 		}}
 	}
 	return secretSource{present: true}
+}
+
+// SecretText is the secret in a file: without a byte order mark, as Windows writes it, and without space around it. The error is the end of a
+// sentence about the file and shows nothing of it.
+func SecretText(data []byte) (string, error) {
+	text := string(data)
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.ContainsRune(text, 0):
+		return "", errors.New("is in UTF-16 or is not text; save it as UTF-8")
+	case !utf8.ValidString(text):
+		return "", errors.New("is not UTF-8; save it as UTF-8")
+	}
+	return strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")), nil
 }
 
 // reason returns why a file cannot be read, without its path.

@@ -68,12 +68,14 @@ type Options struct {
 	OnEnded func([]delivery.Message)
 	// OnAudited is called in the same way with new audit entries.
 	OnAudited func([]audit.Entry)
+	// NewDatabase lets an existing key file belong to a new database; otherwise Open returns ErrNewDatabase.
+	NewDatabase bool
 	// NoSync leaves out every fsync: a commit then survives a killed process, but no power failure. For tests only.
 	NoSync bool
 }
 
 // Open opens or creates the database and updates its schema. It refuses a database that another telegate has open
-// (ErrInUse), a damaged one (ErrDamaged), a newer schema, and a key file of another database. The caller must Close it.
+// (ErrInUse), a damaged one (ErrDamaged), a newer schema, and a key file of another database (ErrKey, ErrNewDatabase). The caller must Close it.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
@@ -94,7 +96,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.NoSync {
 		synchronous = "_pragma=synchronous(OFF)"
 	}
-	if err := d.open(ctx, path, o.KeyFile, synchronous); err != nil {
+	if err := d.open(ctx, path, o, synchronous); err != nil {
 		return nil, errors.Join(err, d.closeFiles())
 	}
 	go d.commitLoop()
@@ -102,7 +104,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return d, nil
 }
 
-func (d *DB) open(ctx context.Context, path, keyFile, synchronous string) error {
+func (d *DB) open(ctx context.Context, path string, o Options, synchronous string) error {
 	var err error
 	if d.lock, err = lockDatabase(ctx, path); err != nil {
 		return err
@@ -118,7 +120,7 @@ func (d *DB) open(ctx context.Context, path, keyFile, synchronous string) error 
 	if err := migrate(ctx, d.writer); err != nil {
 		return fmt.Errorf("database %s: %w", path, damaged(err))
 	}
-	if d.keys, err = openKeys(ctx, d.writer, keyFile); err != nil {
+	if d.keys, err = openKeys(ctx, d.writer, o.KeyFile, o.NewDatabase); err != nil {
 		return err
 	}
 	conn, err := d.writer.Conn(ctx)

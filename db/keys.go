@@ -31,8 +31,12 @@ type keys struct {
 
 const masterSize = 32
 
-// openKeys reads the key file, or creates it for a new database, and checks that it belongs to the database.
-func openKeys(ctx context.Context, db *sql.DB, path string) (keys, error) {
+// ErrNewDatabase: there is a key file and no database with it, so a database is missing.
+var ErrNewDatabase = errors.New("the database is new, but its key file is not")
+
+// openKeys reads the key file and checks that it belongs to the database. For a new database it creates one. A key file beside a new
+// database means that there was another database: then it returns ErrNewDatabase, unless useOld is set.
+func openKeys(ctx context.Context, db *sql.DB, path string, useOld bool) (keys, error) {
 	var check []byte
 	err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'key_check'").Scan(&check)
 	fresh := errors.Is(err, sql.ErrNoRows)
@@ -40,12 +44,18 @@ func openKeys(ctx context.Context, db *sql.DB, path string) (keys, error) {
 		return keys{}, fmt.Errorf("read key check: %w", err)
 	}
 	master, err := readKey(path)
-	if errors.Is(err, fs.ErrNotExist) && fresh {
-		master, err = createKey(path)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return keys{}, fmt.Errorf("%w %s is missing: put back the one that belongs to this database; "+
-			"without it waiting messages and codes cannot be read", ErrKey, path)
+	created := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case created && fresh:
+		master, err = createKey(path + partialKey)
+	case created: // perhaps the start that created it was killed before it had its name
+		if master, err = readKey(path + partialKey); errors.Is(err, fs.ErrNotExist) {
+			return keys{}, fmt.Errorf("%w %s is missing: put back the one that belongs to this database; "+
+				"without it waiting messages and codes cannot be read", ErrKey, path)
+		}
+	case err == nil && fresh && !useOld:
+		return keys{}, fmt.Errorf("%w: there was a database with the key file %s. Put it back (telegate restore), or start with an empty one: "+
+			"telegate serve --new-database", ErrNewDatabase, path)
 	}
 	if err != nil {
 		return keys{}, err
@@ -54,15 +64,15 @@ func openKeys(ctx context.Context, db *sql.DB, path string) (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
-	want := k.check()
 	if fresh {
-		if _, err := db.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES ('key_check', ?)", want); err != nil {
+		if _, err := db.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES ('key_check', ?)", k.check()); err != nil {
 			return keys{}, fmt.Errorf("write key check: %w", err)
 		}
-		return k, nil
-	}
-	if !secret.Equal(check, want) {
+	} else if !secret.Equal(check, k.check()) {
 		return keys{}, fmt.Errorf("%w %s belongs to another database: put back the right one", ErrKey, path)
+	}
+	if created { // only now, so that the key file of a start that was killed never looks like one of another database
+		return k, nameKey(path)
 	}
 	return k, nil
 }
@@ -94,33 +104,38 @@ func readKey(path string) ([]byte, error) {
 	return master, nil
 }
 
+// partialKey is the end of the name that a new key file has until the database knows it.
+const partialKey = ".partial"
+
 func createKey(path string) ([]byte, error) {
 	master := make([]byte, masterSize)
 	rand.Read(master)
-	partial := path + ".partial" // so that a crash leaves no half key
-	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
-	if _, err := fmt.Fprintln(f, hex.EncodeToString(master)); err != nil {
-		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
+	_, err = fmt.Fprintln(f, hex.EncodeToString(master))
+	if err == nil {
+		err = f.Sync() // the key must survive a power failure, as the database does
 	}
-	if err := f.Sync(); err != nil { // the key must survive a power failure, as the database does
-		return nil, errors.Join(fmt.Errorf("create %w: %w", ErrKey, err), f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
-	}
-	if err := os.Rename(partial, path); err != nil {
-		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
-	}
-	if err := syncFolder(filepath.Dir(path)); err != nil { // and its name too
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
 	return master, nil
+}
+
+// nameKey gives a new key file its name.
+func nameKey(path string) error {
+	if err := os.Rename(path+partialKey, path); err != nil {
+		return fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	if err := syncFolder(filepath.Dir(path)); err != nil { // the name must survive a power failure, too
+		return fmt.Errorf("create %w: %w", ErrKey, err)
+	}
+	return nil
 }
 
 // sub derives the 256-bit key for one use.

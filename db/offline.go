@@ -68,7 +68,7 @@ func (d *OfflineDB) open(ctx context.Context, path, keyFile string) error {
 		}
 	}
 	if there {
-		d.keys, err = openKeys(ctx, d.reader, keyFile)
+		d.keys, err = openKeys(ctx, d.reader, keyFile, true)
 	}
 	return err
 }

@@ -28,6 +28,9 @@ func (d *Doctor) checkMTProto(ctx context.Context) []Finding {
 	if p := t.MTProxy; p.Host != "" {
 		return []Finding{d.checkMTProxy(ctx, p)}
 	}
+	if !d.needsMTProto() && !t.Fallback.Enabled {
+		return []Finding{{"mtproto", Skip, "Not needed: the configuration has no apiid, apihash or session, so nothing uses the data centres.", ""}}
+	}
 	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
 	defer cancel()
 	connecting, cancel := context.WithTimeout(ctx, CheckTimeout)
@@ -66,8 +69,6 @@ func (d *Doctor) checkMTProto(ctx context.Context) []Finding {
 		f = d.askDataCentre(ctx, Finding{f.Check, f.Status, strings.TrimSuffix(f.Detail, ".") + ", and Telegram answers.", ""},
 			Finding{f.Check, Fail, "The data centres accept connections, but Telegram does not answer.", next})
 	case len(missing) == 0:
-	case !d.needsMTProto():
-		f.Status, f.Detail = Skip, "Data centres "+strings.Join(missing, ", ")+" cannot be reached; only apiid, apihash and session need them."
 	case len(missing) < len(errs):
 		f.Status, f.Detail = Warn, "Data centres "+strings.Join(missing, ", ")+" cannot be reached; accounts on them cannot be used."
 		f.Next = "Check the firewall: port 443 of 149.154.160.0/20 and 91.108.56.0/22, or set a proxy."

@@ -65,6 +65,8 @@ type Options struct {
 	// Check runs the checks of telegate doctor for the console; nil without them.
 	Check  func(ctx context.Context) []doctor.Finding
 	Logger *slog.Logger
+	// NewDatabase allows a new database beside the key file of an earlier one.
+	NewDatabase bool
 	// DataCentres replace Telegram's data centres in tests.
 	DataCentres []userclient.Server
 }
@@ -78,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Gateway, error) {
 	}
 	g.cfg.Store(o.Config)
 	g.domains = newDomains(o.Config, g.mtproto)
-	if err := g.open(ctx); err != nil {
+	if err := g.open(ctx, o.NewDatabase); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
 	return g, nil
@@ -96,7 +98,7 @@ func (g *Gateway) UserSession() *userclient.Client { return g.mtproto.user }
 // OverMTProto is a bot's client for MTProto; nil without the fallback.
 func (g *Gateway) OverMTProto(botID int64) *userclient.Client { return g.mtproto.bots[botID] }
 
-func (g *Gateway) open(ctx context.Context) error {
+func (g *Gateway) open(ctx context.Context, newDatabase bool) error {
 	cfg, log := g.cfg.Load(), g.log
 	transports := map[int64]delivery.Transport{}
 	if err := g.newClients(transports); err != nil {
@@ -104,7 +106,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	}
 	var err error
 	g.db, err = db.Open(ctx, db.Options{
-		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, Now: time.Now,
+		Path: cfg.Database.Path, KeyFile: cfg.Database.KeyFile, NewDatabase: newDatabase, Now: time.Now,
 		OnQueued:  func(queued []delivery.Queued) { g.dispatcher.Wake(queued) },
 		OnAudited: func(entries []audit.Entry) { g.metrics.audited(entries) },
 		OnEnded: func(ended []delivery.Message) {

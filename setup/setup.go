@@ -161,7 +161,10 @@ func (w *wizard) provided(ctx context.Context, flag, key string) (value, file st
 	if err != nil {
 		return "", "", exit.Usagef("%s: %w", key, err)
 	}
-	if value = strings.TrimSpace(data); value == "" {
+	if value, err = config.SecretText([]byte(data)); err != nil {
+		return "", "", exit.Usagef("%s: %s %w", key, file, err)
+	}
+	if value == "" {
 		return "", "", exit.Usagef("%s: %s is empty", key, file)
 	}
 	w.Printf("Using %s from %s.", key, file)

@@ -33,7 +33,7 @@ func TestEveryEntryIsASentence(t *testing.T) {
 			Event: audit.LinkEnded, Outcome: "revoked: unlinked", Actor: audit.AtConsole("ops"),
 		},
 		"A handle was set for the user, an invitation until it is proven: @alice_tg.": {Event: audit.InvitationSet, Outcome: "@alice_tg"},
-		"something.new: whatever else.": {Event: "something.new", Outcome: "whatever_else"},
+		"something.new: whatever else.":                                               {Event: "something.new", Outcome: "whatever_else"},
 	} {
 		if got := e.Words(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -161,5 +161,7 @@ func TestATapIsAnsweredInThePersonsLanguage(t *testing.T) {
 	question := w.message("Dieter", "Diesen Telegram-Chat mit dem Konto Dieter auf My Server verbinden?", 0)
 	w.tap("Dieter", question, "Das war ich nicht")
 	w.message("Dieter", "Es wurde nichts verbunden.", question.ID)
-	w.eventually("the tap is answered", func() bool { return w.telegram.Toast(w.person("Dieter").ID, testBot) == "Verstanden. Bitte lesen Sie die nächste Nachricht." })
+	w.eventually("the tap is answered", func() bool {
+		return w.telegram.Toast(w.person("Dieter").ID, testBot) == "Verstanden. Bitte lesen Sie die nächste Nachricht."
+	})
 }
