@@ -58,8 +58,8 @@ func (c keyCreateCmd) Run(env *Env) error {
 		}
 		return printJSON(env.Stdout, out)
 	}
-	_, err = fmt.Fprintf(env.Stdout, "The key, shown only once. Give it to the program that calls telegate:\n\n%s\n\nPaste this section at the end of telegate.toml:\n\n%s\n"+
-		"Then: sudo systemctl reload telegate (or kill -HUP, or a restart). telegate reload needs an admin key that is active already.\n",
+	_, err = fmt.Fprintf(env.Stdout, "The key, shown only once. Give it to the program that calls telegate:\n\n%s\n\nPaste the section below at the end of telegate.toml. Then run sudo systemctl reload telegate, send the process a SIGHUP, or "+
+		"restart it (telegate reload works only with an admin key that is active already).\n\n%s",
 		key, config.KeyTable(k))
 	return err
 }

@@ -16,7 +16,9 @@ import (
 
 	"telegate/api"
 	"telegate/cli"
+	"telegate/config"
 	"telegate/internal/exit"
+	"telegate/internal/secret"
 	"telegate/internal/version"
 	"telegate/sandbox"
 )
@@ -67,7 +69,9 @@ func TestTheSupportBundleHoldsNoSecret(t *testing.T) {
 	session := "1" + strings.Repeat("Ab+/", 92)
 	proxied := "[domains.corp.messaging.telegram]\nbottoken = '" + corpToken + "'\nproxy = 'http://" + proxyUser + ":" + proxyPassword + "@127.0.0.1:9'\n[api]"
 	p.text = strings.Replace(p.text, "[api]", proxied, 1)
-	p.text = strings.Replace(p.text, `name = "test"`, "name = 'alices-own-key'\nuser = 'carol'\nuser_domain = 'corp'", 1)
+	p.text = strings.Replace(p.text, `name = "test"`, "name = 'alices-own-key'", 1) + config.KeyTable(config.Key{
+		Name: "carols-own-key", Hash: config.HashAPIKey("tgk_" + secret.Token()), Domains: []string{"*"}, Scopes: []string{"admin"}, User: "carol", UserDomain: "corp",
+	})
 	p.write("baseurl = '" + p.botAPI + "'\napiid = 5\napihash = '" + apiHash + "'\nsession = '" + session + "'")
 	p.startText(strings.Replace(p.text, proxied, "[api]", 1))
 	p.connected()
