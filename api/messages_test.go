@@ -159,3 +159,32 @@ func TestLostAnswerIsExplained(t *testing.T) {
 		t.Errorf("in the trace: %+v", e)
 	}
 }
+
+// Another program's key, or an alert's, must not swallow a message.
+func TestADedupeKeyBelongsToItsAPIKeyAndLane(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.link("", "alice", alice)
+	send := func(key, lane string) bool {
+		t.Helper()
+		body := object{"user": "alice", "text": "123456", "dedupe_key": "k", "lane": lane}
+		if lane == "code" {
+			body["purpose"] = "login"
+		}
+		a := g.as(key, "POST", "/v1/messages", body)
+		var o object
+		a.into(&o)
+		return o["deduplicated"] == true
+	}
+	for _, lane := range []string{"alert", "direct", "code"} {
+		if send(keySend, lane) {
+			t.Errorf("the first in the lane %s was taken for a repeat", lane)
+		}
+		if !send(keySend, lane) {
+			t.Errorf("the second in the lane %s was sent", lane)
+		}
+		if send(keyAll, lane) {
+			t.Errorf("another API key's was taken for a repeat in the lane %s", lane)
+		}
+	}
+}

@@ -21,7 +21,7 @@ var ownProblems = map[string][]string{
 	"POST /v1/messages/{id}/resend": {"already-resent", "not-resendable", "text-gone", "recipient-unknown", "recipient-blocked", "recipient-changed",
 		"recipient-unproven", "rate-limited", "telegram-unavailable"},
 	"POST /v1/links/{id}/confirm":       {"factor-throttled"},
-	"POST /v1/verifications/{id}/check": {"factor-throttled"},
+	"POST /v1/verifications/{id}/check": {"factor-throttled", "rate-limited"},
 	"POST /v1/verifications/{id}/resend": {"verification-finished", "sends-exhausted", "resend-too-soon", "msg2factor-disabled", "factor-unavailable",
 		"rate-limited", "factor-throttled", "cooling-off"},
 	"POST /v1/verifications/{id}/cancel": {"verification-finished"},

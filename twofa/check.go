@@ -42,25 +42,35 @@ func (v Verification) AttemptsRemaining() int {
 }
 
 // Check checks a code. It first counts the attempt in one guarded statement, then compares in constant time. A wrong code
-// is an outcome, not an error. Errors: ErrNotFound; *WaitError (Throttled) while the link has to wait after failures, which
-// costs no attempt. An error never approves anything.
+// is an outcome, not an error. Errors: ErrNotFound; *WaitError: Throttled while the link has to wait after failures, which costs no
+// attempt; RateLimited after ChecksPerMinute checks of the verification. An error never approves anything.
 func (s *Service) Check(ctx context.Context, id, code, session string) (Outcome, error) {
 	var (
 		o         Outcome
 		throttled *WaitError
 	)
+	if err := s.checks.allow(id); err != nil {
+		return Outcome{}, err
+	}
 	err := s.store.UpdateVerifications(ctx, func(tx Tx) error {
 		v, err := tx.Verification(id)
 		if err != nil {
 			return err
 		}
+		ended := v.Status != Pending
 		o.Result, throttled, err = s.tryCode(ctx, tx, &v, code, session)
 		if err != nil {
 			return err
 		}
 		o.Verification = v
 		if throttled != nil {
+			if !s.checks.isNew(id, string(throttled.Kind)) {
+				return nil
+			}
 			return tx.Audit(s.entry(audit.FactorThrottled, v, "check"))
+		}
+		if ended && !s.checks.isNew(id, string(o.Result)) {
+			return nil
 		}
 		return tx.Audit(s.entry(audit.VerificationChecked, v, string(o.Result)))
 	})

@@ -26,12 +26,13 @@ type Service struct {
 	settings atomic.Pointer[Settings]
 	now      func() time.Time
 	log      *slog.Logger
+	checks   checkLimiter
 }
 
 // New makes the service; key protects the stored codes. A lifetime over MaxLifetime and fewer than 6 digits are corrected,
 // whatever the configuration says.
 func New(store Store, domains Domains, key secret.Key, settings Settings, now func() time.Time, log *slog.Logger) *Service {
-	s := &Service{store: store, domains: domains, key: key, now: now, log: log}
+	s := &Service{store: store, domains: domains, key: key, now: now, log: log, checks: checkLimiter{now: now, checks: map[string]*verificationChecks{}}}
 	s.SetSettings(settings)
 	return s
 }
