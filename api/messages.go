@@ -20,7 +20,7 @@ type SendMessage struct {
 	Purpose   string `json:"purpose,omitempty" enum:"login,link" doc:"purpose of a code; only with lane code"`
 	TTL       int    `json:"ttl,omitempty" minimum:"10" maximum:"604800" doc:"seconds; a message not sent by then expires; at most 600 with lane code"`
 	Silent    bool   `json:"silent,omitempty" doc:"no notification sound"`
-	DedupeKey string `json:"dedupe_key,omitempty" maxLength:"256" doc:"messages of one API key with the same key and lane to the same recipient within an hour are sent once"`
+	DedupeKey string `json:"dedupe_key,omitempty" maxLength:"256" doc:"messages of one API key with the same key to the same recipient within an hour are sent once"`
 }
 
 // AcceptedMessage is the answer of POST /v1/messages: the message is stored and queued.

@@ -41,9 +41,9 @@ type Request struct {
 	TTL          time.Duration // 0: the lane's default
 	Silent       bool
 	DedupeKey    string
-	Caller       string // the name of the API key; a dedupe key belongs to it and to the lane
-	Admin        bool // the caller's key has scope admin
-	ByHand       bool // written by an administrator; the audit records it
+	Caller       string // the name of the API key; a dedupe key belongs to it; those of codes are apart
+	Admin        bool   // the caller's key has scope admin
+	ByHand       bool   // written by an administrator; the audit records it
 }
 
 // Accepted is a message on disk; if Deduplicated, the earlier one with the same dedupe key, which has counted the repeat.
@@ -147,7 +147,7 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 		msg.ID = delivery.NewMessageID(now)
 	}
 	if r.DedupeKey != "" {
-		msg.Dedupe = hex.EncodeToString(secret.Hash(r.Caller + "\x00" + string(r.Lane) + "\x00" + r.DedupeKey))
+		msg.Dedupe = hex.EncodeToString(secret.Hash(fmt.Sprintf("%q %v %q", r.Caller, r.Lane == delivery.LaneCode, r.DedupeKey)))
 	}
 	return msg, nil
 }
