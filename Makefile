@@ -13,12 +13,12 @@ export PLATFORMS ?= linux/amd64 linux/arm64 linux/arm/7 darwin/amd64 darwin/arm6
 OUT ?= telegate
 IMAGE ?= telegate
 
-.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test meshcentral build bench run tools release deb package-test screenshots image small mutants
+.PHONY: help check fmt vet lint tidy test race kill fuzz plugin-test clients meshcentral build bench run tools release deb package-test screenshots image small mutants
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-check: fmt vet lint tidy race test small fuzz plugin-test ## What CI checks, but for a real MeshCentral and the Debian package
+check: fmt vet lint tidy race test small fuzz plugin-test clients ## What CI checks, but for a real MeshCentral and the Debian package
 
 fmt: ## Formatting
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these: $$unformatted"; exit 1; fi
@@ -67,6 +67,9 @@ small: ## The build without MTProto: nothing of gotd in it, and the sandbox work
 
 plugin-test: ## The plugin for MeshCentral, by Node's own test runner
 	cd integrations/meshcentral && node --test
+
+clients: ## A strict linter for /openapi.json, and clients generated from it in TypeScript and Go, at work (needs Node and npm)
+	TELEGATE_CLIENTS=1 go test -count 1 -timeout 10m -run 'TestGeneratedClients' ./internal/e2e
 
 # MeshCentral is installed once, below the user's cache; the run itself takes two minutes on a machine that does nothing else.
 meshcentral: ## The plugin in a real MeshCentral, through its own pages in a browser
