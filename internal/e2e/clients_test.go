@@ -88,11 +88,11 @@ func (w *world) serveClient(t *testing.T, cmd *exec.Cmd) {
 				t.Fatal(err)
 			}
 			question := w.message("alice", "Connect this Telegram chat", after)
-			w.tap("alice", question, "Link")
-			io.WriteString(in, w.code(w.message("alice", "is the code to connect", question.ID))+"\n")
+			w.tap("alice", question, "Connect")
+			_, _ = io.WriteString(in, w.code(w.message("alice", "is the code to connect", question.ID))+"\n") // a client that has ended says so below
 		case "verify":
-			io.WriteString(in, w.code(w.message("alice", "is your sign-in code", after))+"\n")
-			in.Close() // Node runs on while it can read
+			_, _ = io.WriteString(in, w.code(w.message("alice", "is your sign-in code", after))+"\n") // a client that has ended says so below
+			_ = in.Close()                                                                            // Node runs on while it can read
 		}
 	}
 	if err := cmd.Wait(); err != nil || last != "done delivered /problems/not-found" {
