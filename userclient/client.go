@@ -181,6 +181,8 @@ func (c *Client) runOnce(ctx context.Context) error {
 	if c.bot == 0 {
 		options.Middlewares = append(options.Middlewares, c.daily)
 	}
+	silence := &silenceDetector{ctx: ctx, status: c.status, end: cancel, waits: c.o.silence}
+	options.Middlewares = append(options.Middlewares, silence) // the last: what the others wait is not silence
 	options.OnConnectionState = func(s telegram.ConnectionState) {
 		switch s {
 		case telegram.ConnectionStateReady:
@@ -200,6 +202,7 @@ func (c *Client) runOnce(ctx context.Context) error {
 		cancel(&floodError{initConnection, c.floods.add(ctx, initConnection, wait)})
 	}}
 	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
+	silence.ping = library.Ping
 	defer c.api.Store(nil)
 	err = library.Run(ctx, func(ctx context.Context) error {
 		for {
