@@ -24,7 +24,10 @@ import (
 // InBuild reports that this build of telegate has MTProto. It is false with the build tag nomtproto.
 const InBuild = true
 
-var _ delivery.Transport = (*Client)(nil)
+var (
+	_ delivery.Transport    = (*Client)(nil)
+	_ delivery.Deduplicator = (*Client)(nil)
+)
 
 // Rates of messages.
 const (
