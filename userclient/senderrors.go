@@ -33,7 +33,7 @@ var outcomes = []outcome{
 	{"CHANNEL_PRIVATE", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},
 	{"INPUT_USER_DEACTIVATED", delivery.RecipientPermanent, delivery.ReasonDeactivated, sayDeleted},
 	{"USER_IS_BLOCKED", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, sayBlocked},
-	{"YOU_BLOCKED_USER", delivery.RecipientPermanent, delivery.ReasonNoRights, sayOwnBlock},
+	{"YOU_BLOCKED_USER", delivery.MessagePermanent, delivery.ReasonNoRights, sayOwnBlock},
 	{"USER_PRIVACY_RESTRICTED", delivery.RecipientPermanent, delivery.ReasonNoRights, sayPrivacy},
 	{"PRIVACY_PREMIUM_REQUIRED", delivery.RecipientPermanent, delivery.ReasonNoRights, sayPremium},
 	{"ALLOW_PAYMENT_REQUIRED", delivery.RecipientPermanent, delivery.ReasonNoRights, sayPaid},
