@@ -54,6 +54,8 @@ type Client struct {
 	session    *sessionStore
 	pacer      pacer
 
+	clock *serverClock
+
 	daily *dailyLimit // of a person's account; a bot has none
 
 	api       atomic.Pointer[tg.Client] // nil until connected; survives reconnects of one library client
@@ -80,6 +82,7 @@ func New(o Options) (*Client, error) {
 	}
 	c.floods = &floodWaits{name: c.name, store: o.Store, now: o.Now, log: o.Logger, table: map[string]time.Time{}}
 	c.daily = &dailyLimit{name: c.name, store: o.Store, limit: o.DailyCap, now: o.Now, log: o.Logger}
+	c.clock = &serverClock{local: o.localTime()}
 	c.session = &sessionStore{name: c.name, store: o.Store, log: o.Logger}
 	c.pacer = pacer{limiter: limiter, now: o.Now}
 	c.status = &statusTracker{
@@ -200,9 +203,16 @@ func (c *Client) runOnce(ctx context.Context) error {
 			cancel(err)
 		}
 	}
-	options.Logger = floodLogger{log.OrNop(options.Logger), func(err error) {
+	options.Clock = c.clock
+	options.Logger = listeningLogger{log.OrNop(options.Logger), func(err error) {
 		wait, _ := tgerr.AsFloodWait(err)
 		cancel(&floodError{initConnection, c.floods.add(ctx, initConnection, wait)})
+	}, func(err error) {
+		if c.clock.correct(err) {
+			c.o.Logger.Warn("The clock of this machine is wrong. Correct it, for example with NTP. The connection to Telegram now uses Telegram's time.",
+				"clock", c.clock.wrongBy())
+			cancel(errClock) // what was sent by the wrong time gets no answer
+		}
 	}}
 	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
 	silence.ping = library.Ping

@@ -117,6 +117,10 @@ func (c *Client) sendError(ctx context.Context, err error) *delivery.SendError {
 	e := refusal(delivery.Transient, delivery.ReasonUnreachable, sayNoServer, err)
 	var early notSentError
 	e.Unknown = !errors.As(err, &early)
+	if refusesClock(err) {
+		e.Failure.Detail, e.Unknown = sayClock, false
+		c.checkAuth() // which meets the same, and ends the run
+	}
 	if ctx.Err() != nil {
 		e.Failure.Detail = sayCanceled
 	}

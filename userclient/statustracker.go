@@ -14,6 +14,7 @@ const (
 	sayNoSession  = "There is no session of a Telegram account. Run telegate setup to sign in."
 	sayNoServer   = "Telegram's data centres cannot be reached. Check the network, the firewall and proxy in the config; telegate keeps trying."
 	saySilent     = "Telegram does not answer. Nothing to do: telegate tests the connection and connects again."
+	sayClock      = "The clock of this machine is wrong, so Telegram refuses what telegate sends. Correct the clock, for example with NTP; telegate keeps trying."
 	sayInUse      = "Another telegate uses this Telegram session. Stop it; this one then takes over."
 	sayStore      = "The database cannot be read or written. Check the disk; telegate keeps trying."
 	sayImpostor   = "Something other than Telegram answers. Check proxy in the config and the firewall; telegate keeps trying."
