@@ -115,10 +115,12 @@ var plainErrors = []struct {
 	{linking.ErrNobody, "recipient-unknown", "Nobody in Telegram has this username. The user finds it in Telegram under Settings, Username."},
 	{linking.ErrRecipientUnknown, "recipient-unknown", "The bot does not know the owner of this handle yet. " +
 		"The person opens start_url and presses Start; then try again."},
+	{notify.ErrNobody, "recipient-unknown", "telegate knows no Telegram account with this username or number. Check it; if it is a number, give the username."},
+	{notify.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session sends its messages, and it does not write to groups. Set up a bot for that."},
 	{notify.ErrRecipientUnknown, "recipient-unknown", "The bot does not know the owner of this handle yet, or is blocked. " +
 		"The person opens start_url and presses Start; then try again."},
 	{notify.ErrNotLinked, "recipient-unknown", "This user has no linked Telegram chat. Start a link with POST /v1/links."},
-	{notify.ErrBlocked, "recipient-blocked", "The user has blocked the bot. To unblock it, the user presses Start in the chat."},
+	{notify.ErrBlocked, "recipient-blocked", sayBlocked},
 	{notify.ErrRecipientChanged, "recipient-changed", "This handle belongs to another Telegram account than when this domain " +
 		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
 	{notify.ErrUnproven, "recipient-unproven", "Nobody has confirmed this handle yet, so only a code with purpose link may go " +
@@ -298,10 +300,14 @@ var waitTexts = map[twofa.Wait]string{
 	twofa.AfterNotMe:    "The user tapped Not me, so no codes are sent for a while.",
 }
 
+// sayBlocked is also true in user mode, where only a deleted account ends a chat.
+const sayBlocked = "The user's chat accepts no messages: the user has blocked the bot, or has deleted the Telegram account. " +
+	"To unblock the bot, the user presses Start in its chat. Otherwise the user links another account."
+
 var unavailableTexts = map[twofa.Reason]string{
 	twofa.ReasonNotLinked:     "This user has no linked Telegram chat. Offer another second factor, or start a link.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes. The user must link again.",
-	twofa.ReasonBlocked:       "The user has blocked the bot. To unblock it, the user presses Start in the chat.",
+	twofa.ReasonBlocked:       sayBlocked,
 	twofa.ReasonTransportDown: "Telegram cannot be reached right now. Offer another second factor.",
 	twofa.ReasonFailures:      "After too many wrong codes this user gets codes for sign-ins only. A right sign-in code or a new link ends that.",
 }

@@ -248,6 +248,12 @@ func (q *botQueue) dispatch(ctx context.Context) time.Duration {
 			cq.leaveSet()
 			continue
 		}
+		if q.avoidPause(ctx, cq, it, now, wall) {
+			if cq.set == &q.delayed {
+				next = earlier(next, cq.at)
+			}
+			continue
+		}
 		if !q.hasCapacity(cq.rank) {
 			break // the next result frees a place
 		}

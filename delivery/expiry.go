@@ -31,8 +31,31 @@ func (q *botQueue) expire(ctx context.Context, now time.Time) {
 	}()
 }
 
+// pausedFailure says why a code cannot be sent by its bot or account in time.
+func pausedFailure(it *item) *Failure {
+	if it.last != nil {
+		return it.last
+	}
+	return &Failure{ReasonLimited, "Telegram asked the sender to wait (flood wait) for longer than this code is valid. Try again later."}
+}
+
+// giveUp ends a message that nothing can send before it expires.
+func (q *botQueue) giveUp(ctx context.Context, it *item, f *Failure) {
+	q.remove(it)
+	q.writes++
+	go func() {
+		q.endUnsent(ctx, it.ID, func(m Message) { q.reject(ctx, m, &SendError{Class: MessagePermanent}, f, nil) })
+		q.results <- result{}
+	}()
+}
+
 // endExpired ends an expired message that is not being sent.
 func (q *botQueue) endExpired(ctx context.Context, id string, f *Failure) {
+	q.endUnsent(ctx, id, func(m Message) { q.end(ctx, m, StatusExpired, f, nil) })
+}
+
+// endUnsent ends a message that is not being sent, unless it has ended.
+func (q *botQueue) endUnsent(ctx context.Context, id string, end func(Message)) {
 	var m Message
 	read := q.persist(ctx, func() (err error) {
 		if m, err = q.d.o.Store.Load(ctx, id); errors.Is(err, ErrNotFound) {
@@ -45,7 +68,7 @@ func (q *botQueue) endExpired(ctx context.Context, id string, f *Failure) {
 	case m.Status == StatusSending:
 		q.end(ctx, m, StatusUnknown, nil, nil) // a crash lost the answer
 	default:
-		q.end(ctx, m, StatusExpired, f, nil)
+		end(m)
 	}
 }
 

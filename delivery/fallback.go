@@ -13,6 +13,7 @@ import (
 //
 //   - when the bot is unreachable (network, 5xx, no answer, 401) and the message is urgent: a code always is, a direct
 //     message in the last quarter of its lifetime;
+//   - when Telegram asks the bot to wait (429) longer than maxCodePause and the message is a code;
 //   - when the bot may not write to the user and the fallback is a user account. A user who has blocked the bot gets nothing.
 //
 // A message whose answer was lost may arrive twice, which these lanes accept. The fallback does its own pacing: if it
@@ -27,6 +28,8 @@ const (
 	// shortTimeout limits a send of a code if there is a fallback, and of a direct message that is nearly expired: a
 	// hanging Bot API must not use up their time.
 	shortTimeout = 3 * time.Second
+	// maxCodePause is how long a code waits because Telegram asks for it, if there is a fallback.
+	maxCodePause = 3 * time.Second
 	// maxFallbackSends limits the sends of one bot that use a fallback alone. A fallback sends a few messages a second.
 	maxFallbackSends = 8
 	// upCheck is how soon to check again whether a fallback is connected.
@@ -67,8 +70,8 @@ type routeTry struct {
 // plan says what a send may do.
 type plan struct {
 	expired *Failure      // the failure if the message has expired
-	skipBot bool          // use routes only: the bot has an outage
-	outage  *Failure      // the outage
+	skipBot bool          // use routes only: the bot has an outage or must pause
+	outage  *Failure      // the outage, or the pause that Telegram asked for
 	routes  []routeChoice // to try in this order if the bot fails
 }
 
@@ -127,6 +130,33 @@ func (q *botQueue) fallBack(ctx context.Context, now, wall time.Time) time.Time 
 	return never
 }
 
+// avoidPause handles a code that Telegram asks to hold back for long. It sends the code by a fallback, or ends it if nothing can
+// send it in its lifetime, or delays it. False means that the code may be sent as usual.
+func (q *botQueue) avoidPause(ctx context.Context, cq *chatQueue, it *item, now, wall time.Time) bool {
+	until := later(q.pausedUntil, cq.chat.pause)
+	pause := until.Sub(now)
+	if it.Lane != LaneCode || q.outages > 0 || pause <= maxCodePause {
+		return false
+	}
+	routes, at := q.openRoutes(it, now)
+	switch {
+	case len(routes) > 0 && q.fallbackSends < maxFallbackSends:
+		q.fallbackSends++
+		q.launch(ctx, cq, it, plan{skipBot: true, outage: pausedFailure(it), routes: routes})
+		return true
+	case len(routes) > 0:
+		at = now.Add(upCheck)
+	case at.IsZero() && !wall.Add(pause).Before(it.Expires):
+		q.giveUp(ctx, it, q.withRouteFailures(it, pausedFailure(it)))
+		return true
+	case at.IsZero():
+		at = until
+	}
+	cq.at = earlier(at, until)
+	q.delayed.put(cq)
+	return true
+}
+
 // scheduleFallback queues a message for the fallback.
 func (q *botQueue) scheduleFallback(it *item) {
 	if len(q.routes) > 0 && it.Lane.mayFallBack() && it.fallbackPos < 0 && !it.ended {
@@ -174,6 +204,10 @@ func (q *botQueue) usefulRoutes(ctx context.Context, m Message, e *SendError, ro
 	switch e.Class {
 	case Transient, Unauthorized:
 		if !now.Before(fallbackAfter(m.Lane, m.Created, m.Expires)) {
+			return routes
+		}
+	case Flood:
+		if m.Lane == LaneCode && e.RetryAfter > maxCodePause {
 			return routes
 		}
 	case RecipientPermanent:

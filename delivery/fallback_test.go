@@ -218,9 +218,9 @@ func TestWhereTheBotMayNotWrite(t *testing.T) {
 	}
 }
 
-// A refusal because of the message itself, or a flood wait, does not use a fallback.
+// A refusal because of the message itself, or a short flood wait, does not use a fallback.
 func TestOtherErrorsTakeNoOtherWay(t *testing.T) {
-	for name, e := range map[string]*delivery.SendError{"message": refusedMessage(), "flood": flood(time.Second)} {
+	for name, e := range map[string]*delivery.SendError{"message": refusedMessage(), "short flood": flood(3 * time.Second)} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				bot, person := r.fallback()

@@ -41,8 +41,7 @@ func (l Lane) rank() int {
 	}
 }
 
-// sendsOnce reports whether a send with a lost answer must not be repeated: a second copy of a broadcast is worse than
-// none, but a code or an alert has to arrive.
+// sendsOnce reports whether a second copy is worse than none: a broadcast may be missed, but a code or an alert has to arrive.
 func (l Lane) sendsOnce() bool { return l == LaneBroadcast }
 
 // UserSession is the bot id of the user session, in domains without a bot. Telegram's bot ids have six digits or more, so

@@ -81,7 +81,8 @@ func (q *botQueue) handleError(ctx context.Context, cq *chatQueue, it *item, e *
 		q.pacer.holdBroadcasts(now.Add(e.RetryAfter))
 		return now
 	case e.Class == Flood:
-		return q.handleFlood(ctx, cq.chat, now.Add(e.RetryAfter), now)
+		q.handleFlood(ctx, cq.chat, now.Add(e.RetryAfter), now)
+		return now // dispatch knows the pause
 	case e.Class == Markup:
 		it.plainText = true
 		return now
@@ -111,7 +112,7 @@ func (q *botQueue) handleError(ctx context.Context, cq *chatQueue, it *item, e *
 
 // handleFlood pauses as Telegram asks (429). Telegram does not say whether the chat or the bot was too fast. The first 429
 // counts against the chat; another chat's 429 during that wait counts against the bot.
-func (q *botQueue) handleFlood(ctx context.Context, c *chat, until, now time.Time) time.Time {
+func (q *botQueue) handleFlood(ctx context.Context, c *chat, until, now time.Time) {
 	storm := q.floodEnd.After(now) && q.floodID != c.id
 	q.pacer.flooded(c, storm && !q.pausedUntil.After(now), now)
 	pause := Pause{BotID: q.botID, ChatID: c.id, Asked: q.d.o.Now()}
@@ -130,7 +131,6 @@ func (q *botQueue) handleFlood(ctx context.Context, c *chat, until, now time.Tim
 		}
 		q.results <- result{}
 	}()
-	return until
 }
 
 // migrate moves the messages of a group to the supergroup it has become. A message that is being sent follows when its

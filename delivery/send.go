@@ -58,8 +58,8 @@ func (q *botQueue) send(ctx context.Context, cq *chatQueue, it *item, p plan) re
 	case m.ChatID != cq.chat.id:
 		r.moved = m.ChatID // the group has migrated
 		return r
-	case m.Status == StatusSending:
-		q.end(ctx, m, StatusUnknown, nil, nil) // a crash lost the answer
+	case m.Status == StatusSending && (!deduplicates(q.transport) || !q.d.o.Now().Before(m.Expires)):
+		q.end(ctx, m, StatusUnknown, nil, nil) // the answer was lost, perhaps by a crash
 		r.ended = true
 		return r
 	case !q.d.o.Now().Before(m.Expires):
@@ -176,7 +176,7 @@ func (q *botQueue) accept(ctx context.Context, m *Message, t Transport, attempt 
 func (q *botQueue) failed(ctx context.Context, m Message, r *result, attempt *Attempt) {
 	e := r.err
 	switch {
-	case e.Unknown && m.Lane.sendsOnce():
+	case e.Unknown && m.Lane.sendsOnce() && !deduplicates(q.transport):
 		q.end(ctx, m, StatusUnknown, nil, attempt)
 		r.ended = true
 	case e.Class == Migrated:
@@ -186,6 +186,8 @@ func (q *botQueue) failed(ctx context.Context, m Message, r *result, attempt *At
 	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plainText:
 		q.reject(ctx, m, e, r.last, attempt)
 		r.ended = true
+	case m.Lane.sendsOnce() && (e.Unknown || m.Status == StatusSending):
+		_ = q.save(ctx, m, StatusSending, r.last, attempt) // may have arrived, so it does not end as expired
 	default:
 		_ = q.save(ctx, m, StatusQueued, r.last, attempt) // the next send meets the error
 	}

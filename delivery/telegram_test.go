@@ -16,6 +16,7 @@ import (
 // stays shut until its penalty is over. Set the fields before the first send.
 type telegram struct {
 	name    string               // of the transport; empty: bot
+	dedupes bool                 // it takes each part of a message once
 	latency time.Duration        // of an answer; what a send does has happened by then
 	way     func() time.Duration // how long a request takes to arrive; nil: no time
 	fault   func(call) fault     // what goes wrong with a call; nil: nothing
@@ -50,6 +51,8 @@ type fault struct {
 }
 
 func (tg *telegram) Name() string { return cmp.Or(tg.name, "bot") }
+
+func (tg *telegram) Deduplicates() bool { return tg.dedupes }
 
 func (tg *telegram) Send(ctx context.Context, to delivery.Recipient, part delivery.Part) error {
 	tg.fly(1)
@@ -94,6 +97,11 @@ func (tg *telegram) arrive(to delivery.Recipient, part delivery.Part) fault {
 		f = fault{err: flood(wait)}
 	}
 	c.taken = f.taken || f.err == nil && !f.hang
+	for _, old := range tg.calls {
+		if tg.dedupes && old.taken && old.told.MessageID == to.MessageID && old.told.Part == to.Part {
+			c.taken = false
+		}
+	}
 	tg.calls = append(tg.calls, c)
 	return f
 }

@@ -15,6 +15,18 @@ type Transport interface {
 	Send(ctx context.Context, to Recipient, part Part) error
 }
 
+// Deduplicator is a Transport that may know repeated sends.
+type Deduplicator interface {
+	// Deduplicates reports whether the same part of the same message arrives once, however often it is sent.
+	Deduplicates() bool
+}
+
+// deduplicates reports whether repeating a send over t does no harm.
+func deduplicates(t Transport) bool {
+	d, ok := t.(Deduplicator)
+	return ok && d.Deduplicates()
+}
+
 // Recipient is the chat of a part, and what a transport needs to know about the message.
 type Recipient struct {
 	BotID     int64 // the bot of the message, whatever sends it; UserSession if there is no bot

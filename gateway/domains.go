@@ -25,7 +25,7 @@ type domains struct {
 	current    atomic.Pointer[domainSet]
 	bots       map[int64]*bot.Poller // filled before anything runs
 	mtproto    *mtproto
-	links      linking.Store       // set before anything runs
+	links      *linking.Service    // set before anything runs
 	catalogues language.Catalogues // for domains without their own texts
 }
 
@@ -128,7 +128,7 @@ func (ds *domains) CanSend(botID int64) bool {
 	return ok && b.CanSend() || ds.HasBot(botID) && ds.mtproto.canSend(botID)
 }
 
-// ResolveUsername asks who has a username now and stores the chat, if a user session replaces the bot. A bot cannot ask: it knows only people who have
+// ResolveUsername asks who has a username now and stores the chat as one that can be written to, if a user session replaces the bot. A bot cannot ask: it knows only people who have
 // pressed Start. It returns false if nobody has the name. The error is a *delivery.SendError or the database's.
 func (ds *domains) ResolveUsername(ctx context.Context, botID int64, username string) (bool, error) {
 	if botID != delivery.UserSession {
@@ -142,7 +142,7 @@ func (ds *domains) ResolveUsername(ctx context.Context, botID int64, username st
 		return false, err
 	}
 	chat := linking.Chat{BotID: botID, ID: p.ID, Type: "private", Username: username, FirstName: p.Name}
-	return true, ds.links.UpdateLinks(ctx, func(tx linking.Tx) error { return tx.SaveChat(chat) })
+	return true, ds.links.ChatStarted(ctx, chat)
 }
 
 // Domain is a domain as the API shows it.

@@ -130,8 +130,8 @@ func (g *Gateway) open(ctx context.Context, newDatabase bool) error {
 	fallbacks := map[int64][]delivery.Fallback{}
 	g.mtproto.connect(transports, fallbacks)
 	g.ready.ask = g.db.Ready
-	g.domains.links = g.db
 	links := linking.New(g.db, g.domains, g.db.MACKey("confirm code"), now, log)
+	g.domains.links = links
 	g.codes = twofa.New(g.db, g.domains, g.db.MACKey("code"),
 		codeSettings(cfg), now, log)
 	g.metrics = newMetrics(g)
@@ -143,7 +143,10 @@ func (g *Gateway) open(ctx context.Context, newDatabase bool) error {
 			BotPerSecond: 1, ChatPerSecond: 1, GroupPerMinute: 1, BroadcastPerSecond: userBroadcasts.PerSecond,
 		}},
 		Listener: delivery.Listener{
-			Failed: func(ctx context.Context, m delivery.Message, _ delivery.Failure, gone bool) error {
+			Failed: func(ctx context.Context, m delivery.Message, f delivery.Failure, gone bool) error {
+				if m.BotID == delivery.UserSession && f.Reason != delivery.ReasonDeactivated {
+					gone = false // an account cannot see that a refusal has passed, except by the next message
+				}
 				if err := g.codes.FailUndeliverable(ctx, m.ID); err != nil || !gone {
 					return err
 				}

@@ -37,6 +37,9 @@ func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
 
 // mayWrite checks whether telegate may write to a chat that was addressed by handle.
 func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
+	if to.Blocked && to.BotID == delivery.UserSession {
+		return ErrBlocked
+	}
 	if to.Blocked {
 		return ErrRecipientUnknown // as if they had never pressed Start; pressing it helps
 	}
@@ -81,7 +84,7 @@ func (s *Service) lookUpHandle(ctx context.Context, r Request) error {
 	botID, _ := s.domains.Bot(r.Domain)
 	found, err := s.domains.ResolveUsername(ctx, botID, name)
 	if err == nil && !found {
-		err = ErrRecipientUnknown
+		err = ErrNobody
 	}
 	return err
 }
@@ -95,7 +98,14 @@ func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 		if err != nil {
 			return Recipient{}, &InvalidError{"to", "not a chat id"}
 		}
-		return unknownIfNotFound(tx.RecipientByChat(botID, id))
+		to, err := unknownIfNotFound(tx.RecipientByChat(botID, id))
+		switch {
+		case botID == delivery.UserSession && id < 0:
+			err = ErrNeedsBot
+		case botID == delivery.UserSession && errors.Is(err, ErrRecipientUnknown):
+			err = ErrNobody
+		}
+		return to, err
 	}
 	name, err := delivery.Username(r.To)
 	if err != nil {

@@ -175,7 +175,8 @@ func (b *Broadcaster) message(bc Broadcast, to Recipient) delivery.Message {
 	case to.Blocked:
 		m.Failure = &delivery.Failure{
 			Reason: delivery.ReasonBlockedByUser,
-			Detail: "The user has blocked the bot; a tap on Start in the chat unblocks it.",
+			Detail: "The user has blocked the bot, or has deleted the Telegram account. To unblock the bot, the user presses Start in its chat. " +
+				"Otherwise the user links another account.",
 		}
 	case now.Before(to.MutedUntil):
 		m.Failure = mutedFailure(to)

@@ -37,6 +37,8 @@ var (
 	ErrNotLinked        = errors.New("the user has no linked chat")
 	ErrBlocked          = errors.New("the user's chat accepts nothing from the bot")
 	ErrRecipientUnknown = errors.New("the bot has not met the holder of this handle")
+	ErrNobody           = fmt.Errorf("no account has this handle or number: %w", ErrRecipientUnknown) // in user mode, where nobody presses Start
+	ErrNeedsBot         = errors.New("a user session does not write to groups")
 	ErrRecipientChanged = errors.New("the handle has passed to another Telegram account")
 	ErrUnproven         = errors.New("a handle that no user has proven gets only codes with purpose link, and a chat id not even those")
 	ErrSuspended        = errors.New("the link is suspended after too many wrong codes")

@@ -19,6 +19,7 @@ var refusalReasons = []struct {
 	{ErrSuspended, "link_suspended"},
 	{ErrDisabled, "msg2factor_disabled"},
 	{ErrRecipientUnknown, "recipient_unknown"},
+	{ErrNeedsBot, "needs_bot"},
 	{ErrRecipientChanged, "recipient_changed"},
 	{ErrUnproven, "recipient_unproven"},
 }

@@ -85,7 +85,7 @@ func (s *Service) send(ctx context.Context, r Request) (Accepted, error) {
 			return err
 		}
 		to, err := s.recipient(tx, r)
-		if errors.Is(err, ErrRecipientUnknown) {
+		if errors.Is(err, ErrRecipientUnknown) && !errors.Is(err, ErrNobody) {
 			kept, err = s.keepCode(tx, r, msg)
 			return err
 		}

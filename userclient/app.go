@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"time"
 )
 
 // ErrApp: the app id or hash is invalid.
@@ -26,6 +27,15 @@ type App struct {
 	Logger *slog.Logger
 	// Servers replace Telegram's data centres in tests; a new session starts at the first. Usually nil.
 	Servers []Server
+
+	local func() time.Time // the local clock in tests; nil: time.Now
+}
+
+func (a App) localTime() func() time.Time {
+	if a.local != nil {
+		return a.local
+	}
+	return time.Now
 }
 
 // Server is a data centre.

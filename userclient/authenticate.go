@@ -87,6 +87,8 @@ func connectionDetail(err error) string {
 	switch _, answered := tgerr.As(err); {
 	case errors.As(err, &store):
 		return sayStore
+	case refusesClock(err):
+		return sayClock
 	case errors.Is(err, exchange.ErrKeyFingerprintNotFound):
 		return sayImpostor
 	case answered:

@@ -24,7 +24,10 @@ import (
 // InBuild reports that this build of telegate has MTProto. It is false with the build tag nomtproto.
 const InBuild = true
 
-var _ delivery.Transport = (*Client)(nil)
+var (
+	_ delivery.Transport    = (*Client)(nil)
+	_ delivery.Deduplicator = (*Client)(nil)
+)
 
 // Rates of messages.
 const (
@@ -50,6 +53,8 @@ type Client struct {
 	floods     *floodWaits
 	session    *sessionStore
 	pacer      pacer
+
+	clock *serverClock
 
 	daily *dailyLimit // of a person's account; a bot has none
 
@@ -77,6 +82,7 @@ func New(o Options) (*Client, error) {
 	}
 	c.floods = &floodWaits{name: c.name, store: o.Store, now: o.Now, log: o.Logger, table: map[string]time.Time{}}
 	c.daily = &dailyLimit{name: c.name, store: o.Store, limit: o.DailyCap, now: o.Now, log: o.Logger}
+	c.clock = &serverClock{local: o.localTime()}
 	c.session = &sessionStore{name: c.name, store: o.Store, log: o.Logger}
 	c.pacer = pacer{limiter: limiter, now: o.Now}
 	c.status = &statusTracker{
@@ -181,6 +187,8 @@ func (c *Client) runOnce(ctx context.Context) error {
 	if c.bot == 0 {
 		options.Middlewares = append(options.Middlewares, c.daily)
 	}
+	silence := &silenceDetector{ctx: ctx, status: c.status, end: cancel, waits: c.o.silence}
+	options.Middlewares = append(options.Middlewares, silence) // the last: what the others wait is not silence
 	options.OnConnectionState = func(s telegram.ConnectionState) {
 		switch s {
 		case telegram.ConnectionStateReady:
@@ -195,11 +203,19 @@ func (c *Client) runOnce(ctx context.Context) error {
 			cancel(err)
 		}
 	}
-	options.Logger = floodLogger{log.OrNop(options.Logger), func(err error) {
+	options.Clock = c.clock
+	options.Logger = listeningLogger{log.OrNop(options.Logger), func(err error) {
 		wait, _ := tgerr.AsFloodWait(err)
 		cancel(&floodError{initConnection, c.floods.add(ctx, initConnection, wait)})
+	}, func(err error) {
+		if c.clock.correct(err) {
+			c.o.Logger.Warn("The clock of this machine is wrong. Correct it, for example with NTP. The connection to Telegram now uses Telegram's time.",
+				"clock", c.clock.wrongBy())
+			cancel(errClock) // what was sent by the wrong time gets no answer
+		}
 	}}
 	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
+	silence.ping = library.Ping
 	defer c.api.Store(nil)
 	err = library.Run(ctx, func(ctx context.Context) error {
 		for {

@@ -44,6 +44,19 @@ type connection struct {
 
 // connect opens a connection, with session s unless it is nil. The caller must close it. onUpdate may be nil.
 func (a App) connect(ctx context.Context, s *Session, onUpdate telegram.UpdateHandler) (*connection, error) {
+	clock := &serverClock{local: a.localTime()}
+	c, err := a.connectBy(ctx, clock, s, onUpdate)
+	if errors.Is(err, errClock) {
+		c, err = a.connectBy(ctx, clock, s, onUpdate)
+	}
+	if errors.Is(err, errClock) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return c, err
+}
+
+// connectBy is connect by a clock. errClock if the clock was wrong and has been corrected.
+func (a App) connectBy(ctx context.Context, clock *serverClock, s *Session, onUpdate telegram.UpdateHandler) (*connection, error) {
 	options, err := a.library()
 	if err != nil {
 		return nil, err
@@ -63,7 +76,12 @@ func (a App) connect(ctx context.Context, s *Session, onUpdate telegram.UpdateHa
 		}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
-	options.Logger = floodLogger{log.OrNop(options.Logger), c.cancel}
+	options.Clock = clock
+	options.Logger = listeningLogger{log.OrNop(options.Logger), c.cancel, func(err error) {
+		if clock.correct(err) {
+			c.cancel(errClock)
+		}
+	}}
 	c.library = telegram.NewClient(a.ID, a.Hash, options)
 	go func() {
 		defer close(c.ended)

@@ -30,8 +30,8 @@ type dailyLimit struct {
 	log   *slog.Logger
 
 	mu    sync.Mutex   // held while the store counts, so that the fields below match it
-	until atomic.Int64 // Unix time in seconds: the limit is used up until then
-	held  atomic.Int64 // Unix time in seconds: the broadcasts' share is used up until then
+	until atomic.Int64 // Unix time in seconds: the limit is used up on the day that ends then
+	held  atomic.Int64 // Unix time in seconds: the broadcasts' share is used up on the day that ends then
 }
 
 // today returns the date and the start of the next day.
@@ -111,7 +111,7 @@ func (d *dailyLimit) uncount(ctx context.Context, name string) {
 
 // checkBroadcasts refuses a broadcast early if the broadcasts' share is used up, before it delays a code.
 func (d *dailyLimit) checkBroadcasts() error {
-	if next := time.Unix(d.held.Load(), 0); next.After(d.now()) {
+	if next := d.ifToday(&d.held); next.After(d.now()) {
 		return d.broadcastRefusal(next)
 	}
 	return nil
@@ -138,7 +138,15 @@ func (d *dailyLimit) usedUp(next time.Time) {
 }
 
 // usedUpUntil is when the limit allows messages again; past if it does now.
-func (d *dailyLimit) usedUpUntil() time.Time { return time.Unix(d.until.Load(), 0) }
+func (d *dailyLimit) usedUpUntil() time.Time { return d.ifToday(&d.until) }
+
+// ifToday returns an end of a day if it is today's. That of another day, from before the clock was set back, says nothing.
+func (d *dailyLimit) ifToday(end *atomic.Int64) time.Time {
+	if _, next := d.today(); end.Load() == next.Unix() {
+		return next
+	}
+	return time.Time{}
+}
 
 func (d *dailyLimit) refusal(words string, limit int, next time.Time) *delivery.SendError {
 	e := refusal(delivery.Flood, delivery.ReasonLimited, words, fmt.Errorf("%d messages today", limit))

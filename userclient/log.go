@@ -34,32 +34,33 @@ func (h debugHandler) WithGroup(name string) slog.Handler {
 	return debugHandler{h.Handler.WithGroup(name)}
 }
 
-// floodLogger is the library's logger. It passes on messages above debug. One debug message is the only sign of a flood wait
-// at the first call of a connection, which the library repeats for 30 s: floodLogger reports it to onFlood.
-type floodLogger struct {
+// listeningLogger is the library's logger. It passes on messages above debug. Two messages are the only sign of a problem, and
+// it reports them: a flood wait at the first call of a connection, which the library repeats for 30 s, to onFlood; and a message of
+// Telegram that the library refuses, perhaps because of the clock, to onRefused.
+type listeningLogger struct {
 	log.Logger
-	onFlood func(err error)
+	onFlood   func(err error)
+	onRefused func(err error)
 }
 
-func (l floodLogger) Enabled(context.Context, log.Level) bool { return true }
+func (l listeningLogger) Enabled(context.Context, log.Level) bool { return true }
 
-func (l floodLogger) Log(ctx context.Context, level log.Level, message string, attrs ...log.Attr) {
-	if level > log.LevelDebug {
-		if l.Logger.Enabled(ctx, level) {
-			l.Logger.Log(ctx, level, message, attrs...)
-		}
-		return
-	}
-	if message != "Retrying connection initialization" {
-		return
+func (l listeningLogger) Log(ctx context.Context, level log.Level, message string, attrs ...log.Attr) {
+	if level > log.LevelDebug && l.Logger.Enabled(ctx, level) {
+		l.Logger.Log(ctx, level, message, attrs...)
 	}
 	for _, a := range attrs {
 		if a.Value.Kind() != log.KindError {
 			continue
 		}
-		// The library handles short waits: Telegram asks for 0 s if connections come close together.
-		if wait, ok := tgerr.AsFloodWait(a.Value.Error()); ok && wait > maxCodeWait {
-			l.onFlood(a.Value.Error())
+		switch err := a.Value.Error(); message {
+		case "Retrying connection initialization":
+			// The library handles short waits: Telegram asks for 0 s if connections come close together.
+			if wait, ok := tgerr.AsFloodWait(err); ok && wait > maxCodeWait {
+				l.onFlood(err)
+			}
+		case "Ignoring rejected message":
+			l.onRefused(err)
 		}
 	}
 }

@@ -27,6 +27,15 @@ const (
 // defaultDailyCap: Telegram limited accounts after about 50 messages to people who did not know them.
 const defaultDailyCap = 40
 
+// silenceWaits says how soon to test a line on which a call gets no answer.
+type silenceWaits struct {
+	answer time.Duration // how long a call waits for its answer before the test
+	ping   time.Duration // how long the test waits
+}
+
+// defaultSilence is shorter, both together, than the send of a code.
+var defaultSilence = silenceWaits{2 * time.Second, 5 * time.Second}
+
 // Options says how a Client is built.
 type Options struct {
 	App
@@ -50,6 +59,8 @@ type Options struct {
 	OnConnected func(Status)
 	// OnAlarm is called with a final state, and when Telegram limits the account. Optional; must not block.
 	OnAlarm func(Status)
+
+	silence silenceWaits // shorter in tests
 }
 
 // prepare checks the options and sets defaults. bot is the bot's id, 0 for a person; saved is the configured session.
@@ -82,6 +93,9 @@ func (o Options) prepare() (_ Options, bot int64, saved Session, err error) {
 	}
 	if o.BotName == nil {
 		o.BotName = func(int64) string { return "" }
+	}
+	if o.silence == (silenceWaits{}) {
+		o.silence = defaultSilence
 	}
 	for _, call := range []*func(Status){&o.OnConnected, &o.OnAlarm} {
 		if *call == nil {

@@ -104,6 +104,9 @@ func (c *Client) deliver(ctx context.Context, api *tg.Client, peer tg.InputPeerC
 	return err
 }
 
+// Deduplicates implements delivery.Deduplicator: Telegram knows a repeated message by its random id.
+func (c *Client) Deduplicates() bool { return true }
+
 // randomID derives the number by which Telegram recognizes a repeated message. Without a message id it is random.
 func randomID(message string, part int) int64 {
 	var b [8]byte

@@ -33,7 +33,7 @@ var outcomes = []outcome{
 	{"CHANNEL_PRIVATE", delivery.RecipientPermanent, delivery.ReasonKicked, sayKicked},
 	{"INPUT_USER_DEACTIVATED", delivery.RecipientPermanent, delivery.ReasonDeactivated, sayDeleted},
 	{"USER_IS_BLOCKED", delivery.RecipientPermanent, delivery.ReasonBlockedByUser, sayBlocked},
-	{"YOU_BLOCKED_USER", delivery.RecipientPermanent, delivery.ReasonNoRights, sayOwnBlock},
+	{"YOU_BLOCKED_USER", delivery.MessagePermanent, delivery.ReasonNoRights, sayOwnBlock},
 	{"USER_PRIVACY_RESTRICTED", delivery.RecipientPermanent, delivery.ReasonNoRights, sayPrivacy},
 	{"PRIVACY_PREMIUM_REQUIRED", delivery.RecipientPermanent, delivery.ReasonNoRights, sayPremium},
 	{"ALLOW_PAYMENT_REQUIRED", delivery.RecipientPermanent, delivery.ReasonNoRights, sayPaid},
@@ -117,6 +117,10 @@ func (c *Client) sendError(ctx context.Context, err error) *delivery.SendError {
 	e := refusal(delivery.Transient, delivery.ReasonUnreachable, sayNoServer, err)
 	var early notSentError
 	e.Unknown = !errors.As(err, &early)
+	if refusesClock(err) {
+		e.Failure.Detail, e.Unknown = sayClock, false
+		c.checkAuth() // which meets the same, and ends the run
+	}
 	if ctx.Err() != nil {
 		e.Failure.Detail = sayCanceled
 	}

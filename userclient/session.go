@@ -7,7 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -64,7 +67,7 @@ var (
 // Decode reads a session string of telegate, of GramJS, which MeshCentral uses, or of Telethon. Anything else is an
 // ErrSession that says what it seems to be.
 func Decode(text string) (Session, error) {
-	text = strings.TrimSpace(text)
+	text = unwrap(text)
 	switch {
 	case text == "":
 		return Session{}, notSession("it is empty")
@@ -87,6 +90,19 @@ func Decode(text string) (Session, error) {
 	default:
 		return decodeImported(text[1:])
 	}
+}
+
+// unwrap takes off what comes along when a session is copied out of a file, a program or an address.
+func unwrap(text string) string {
+	const around = " \t\r\n\u00a0\ufeff\u200b\"'`“”‘’«»,;"
+	text = strings.Trim(text, around)
+	if name, value, ok := strings.Cut(text, "="); ok && strings.EqualFold(strings.Trim(name, around), "session") {
+		text = strings.Trim(value, around)
+	}
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
+	return text
 }
 
 func notSession(format string, args ...any) error {
@@ -132,13 +148,21 @@ func decodeImported(text string) (Session, error) {
 			if want := 1 + 2 + n + 2 + keySize; len(b) != want {
 				return Session{}, notSession("it begins like one of GramJS (MeshCentral) and %s", sizeFault(len(b), want))
 			}
+			if ip, err := netip.ParseAddr(strings.Trim(string(address[:n]), "[]")); err == nil && isTestServer(ip) {
+				return Session{}, notSession(sayTestServer)
+			}
 			return newSession(FormatGramJS, int(b[0]), 0, b[len(b)-keySize:])
 		}
 	}
 	const v4, v6 = 1 + 4 + 2 + keySize, 1 + 16 + 2 + keySize
 	switch {
-	case len(b) == v4 && !isPort(b[5:7]): // the length for IPv4, but the content is a longer one for IPv6
+	case len(b) == v4 && !isPort(b[5:7]) && b[1] == 0x20 && b[2] <= 1: // the length for IPv4, but the content is a longer one for IPv6
 		return Session{}, notSession("it begins like one of Telethon and %s", sizeFault(len(b), v6))
+	case len(b) == v4 && !isPort(b[5:7]):
+		return Session{}, notSession("it looks like one of Telethon for port %d, where Telegram has 443, 80 and 5222: it is damaged or of another server; "+
+			"copy it again, or sign in with telegate setup", binary.BigEndian.Uint16(b[5:7]))
+	case (len(b) == v4 || len(b) == v6) && isTestServer(addressOf(b[1:len(b)-keySize-2])):
+		return Session{}, notSession(sayTestServer)
 	case len(b) == v4 || len(b) == v6:
 		return newSession(FormatTelethon, int(b[0]), 0, b[len(b)-keySize:])
 	case len(b) < v4:
@@ -146,6 +170,19 @@ func decodeImported(text string) (Session, error) {
 	default:
 		return Session{}, notSession("it begins like one of Telethon and has %d bytes, where those have %d or %d; copy it again", len(b), v4, v6)
 	}
+}
+
+const sayTestServer = "this is a session of Telegram's test servers, which know no real account; sign in with telegate setup instead"
+
+// testServers are the addresses of Telegram's test data centres.
+var testServers = []string{"149.154.175.10", "149.154.167.40", "149.154.175.117", "2001:b28:f23d:f001::e", "2001:67c:4e8:f002::e", "2001:b28:f23d:f003::e"}
+
+func isTestServer(ip netip.Addr) bool { return slices.Contains(testServers, ip.Unmap().String()) }
+
+// addressOf reads an address of 4 or 16 bytes.
+func addressOf(b []byte) netip.Addr {
+	ip, _ := netip.AddrFromSlice(b)
+	return ip
 }
 
 // isAddress reports whether b may be the start of an address: GramJS stores IP addresses and host names.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -27,8 +28,10 @@ func gramJS(dc byte, address string, key []byte) string {
 	return "1" + base64.StdEncoding.EncodeToString(append(b, key...))
 }
 
-func telethon(dc byte, address, key []byte) string {
-	b := binary.BigEndian.AppendUint16(append([]byte{dc}, address...), 443)
+func telethon(dc byte, address, key []byte) string { return telethonPort(dc, address, 443, key) }
+
+func telethonPort(dc byte, address []byte, port uint16, key []byte) string {
+	b := binary.BigEndian.AppendUint16(append([]byte{dc}, address...), port)
 	return "1" + base64.URLEncoding.EncodeToString(append(b, key...))
 }
 
@@ -112,6 +115,8 @@ func TestANearMissIsNamed(t *testing.T) {
 		"our own with a typo":     {string(flipped), "a character in it is wrong"},
 		"our prefix alone":        {"telegate_", "telegate and was cut off"},
 		"data centre 77":          {telethon(77, ipv4, someKey), "data centre 77"},
+		"another port":            {telethonPort(2, ipv4, 8443, someKey), "port 8443"},
+		"IPv6 cut to IPv4":        {telethon(2, ipv6, someKey)[:1+351], "12 of its 275 bytes"},
 		"no key":                  {telethon(2, ipv4, make([]byte, 256)), "has no key"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +128,46 @@ func TestANearMissIsNamed(t *testing.T) {
 				t.Errorf("the error shows it: %v", err)
 			}
 		})
+	}
+}
+
+// What comes along when a session is copied is taken off.
+func TestWhatIsAroundASessionIsTakenOff(t *testing.T) {
+	g, te := gramJS(4, "149.154.167.91", someKey), telethon(2, ipv4, someKey)
+	s, err := userclient.Decode(te)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, session := range []string{g, te, s.Encode()} {
+		for name, text := range map[string]string{
+			"quotes": `"` + session + `"`, "single quotes": "'" + session + "'", "curly quotes": "“" + session + "”", "backticks": "`" + session + "`",
+			"a BOM": "\ufeff" + session, "a BOM and quotes": "\ufeff\"" + session + "\"\r\n", "no-break spaces": "\u00a0" + session + "\u00a0",
+			"a key": "session=" + session, "a key of TOML": `session = "` + session + `"`, "a key of JSON": `"SESSION"="` + session + `",`,
+			"percent-encoding": url.QueryEscape(session), "percent-encoding by hand": strings.ReplaceAll(session, "=", "%3d"),
+		} {
+			got, err := userclient.Decode(text)
+			if err != nil || !bytes.Equal(rawKey(t, got), someKey) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	for name, text := range map[string]string{"quotes alone": `""`, "a key alone": "session=", "half an escape": g + "%2", "another key": "token=" + g} {
+		if _, err := userclient.Decode(text); !errors.Is(err, userclient.ErrSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A session of Telegram's test servers looks like any other and knows no real account.
+func TestASessionOfTheTestServersIsNamed(t *testing.T) {
+	for name, text := range map[string]string{
+		"Telethon, DC 2": telethon(2, []byte{149, 154, 167, 40}, someKey), "Telethon, DC 1": telethon(1, []byte{149, 154, 175, 10}, someKey),
+		"Telethon, IPv6": telethon(2, append(bytes.Clone(ipv6[:7]), 2, 0, 0, 0, 0, 0, 0, 0, 0x0e), someKey),
+		"GramJS, DC 2":   gramJS(2, "149.154.167.40", someKey), "GramJS, IPv6": gramJS(2, "2001:067c:04e8:f002:0000:0000:0000:000e", someKey),
+	} {
+		if _, err := userclient.Decode(text); !errors.Is(err, userclient.ErrSession) || !strings.Contains(err.Error(), "test servers") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

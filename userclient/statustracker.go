@@ -13,6 +13,8 @@ import (
 const (
 	sayNoSession  = "There is no session of a Telegram account. Run telegate setup to sign in."
 	sayNoServer   = "Telegram's data centres cannot be reached. Check the network, the firewall and proxy in the config; telegate keeps trying."
+	saySilent     = "Telegram does not answer. Nothing to do: telegate tests the connection and connects again."
+	sayClock      = "The clock of this machine is wrong, so Telegram refuses what telegate sends. Correct the clock, for example with NTP; telegate keeps trying."
 	sayInUse      = "Another telegate uses this Telegram session. Stop it; this one then takes over."
 	sayStore      = "The database cannot be read or written. Check the disk; telegate keeps trying."
 	sayImpostor   = "Something other than Telegram answers. Check proxy in the config and the firewall; telegate keeps trying."
@@ -40,16 +42,22 @@ type statusTracker struct {
 
 	mu          sync.Mutex // guards the fields below
 	status      Status
+	doubted     bool          // the line is being tested, because a call got no answer
 	disconnects int           // number of disconnections so far; tells older news from newer
 	changed     chan struct{} // closed and replaced at each change
 }
 
-// current returns the status. If the account is connected but must wait before sending, it returns that.
+// current returns the status. If the account is connected but must wait before sending, or its line is being tested, it returns
+// that.
 func (t *statusTracker) current() Status {
 	t.mu.Lock()
-	s := t.status
+	s, doubted := t.status, t.doubted
 	t.mu.Unlock()
 	if s.State != StateConnected {
+		return s
+	}
+	if doubted {
+		s.State, s.Detail = StateConnecting, saySilent
 		return s
 	}
 	if until := t.floods.until(peerFlood); until.After(t.now()) {
@@ -119,6 +127,27 @@ func (t *statusTracker) disconnectCount() int {
 	return t.disconnects
 }
 
+// doubt begins a test of the line, and returns the number of disconnections so far. It returns false if the account is not
+// connected, or a test is running.
+func (t *statusTracker) doubt() (cuts int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.doubted || t.status.State != StateConnected {
+		return 0, false
+	}
+	t.doubted = true
+	t.log.Info("Telegram does not answer; testing the connection")
+	return t.disconnects, true
+}
+
+// trust ends a test of the line.
+func (t *statusTracker) trust() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doubted = false
+	t.notify()
+}
+
 // connected notes that Telegram has confirmed the account, unless the connection was lost since.
 func (t *statusTracker) connected(me Person, cuts int) {
 	t.mu.Lock()
@@ -130,15 +159,15 @@ func (t *statusTracker) connected(me Person, cuts int) {
 	}
 }
 
-// await waits until the state is no longer connecting, at most for timeout or until the context ends.
+// await waits until the account is no longer connecting and its line no longer tested, at most for timeout or until the context ends.
 func (t *statusTracker) await(ctx context.Context, timeout time.Duration) Status {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	for {
 		t.mu.Lock()
-		s, changed := t.status, t.changed
+		waiting, changed := t.status.State == StateConnecting || t.doubted, t.changed
 		t.mu.Unlock()
-		if s.State != StateConnecting {
+		if !waiting {
 			return t.current()
 		}
 		select {

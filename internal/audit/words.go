@@ -73,6 +73,7 @@ var outcomes = map[string]string{
 	"off":                      "switched off by the person",
 	"recipient_changed":        "the handle had passed to another Telegram account; its new holder has to link first",
 	"recipient_unproven":       "nobody had proven to own the handle; the holder has to link first",
+	"needs_bot":                "a group cannot be written to without a bot",
 	"caller":                   "the server asked for it",
 	"token of another chat":    "somebody else came with a start command that was used already",
 }

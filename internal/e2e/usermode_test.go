@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gotd/td/tgerr"
+
 	"telegate/api"
 	"telegate/doctor"
 	"telegate/internal/exit"
@@ -149,5 +151,101 @@ func TestACallerVouchesInUserMode(t *testing.T) {
 	w.want(http.StatusConflict, "POST", "/v1/links", api.StartLink{User: "bob", Handle: "@carol_tg", VerifiedBy: "caller", Message: sent.ID}, &p)
 	if p.Type != "/problems/proof-refused" {
 		t.Errorf("the same code for somebody else: %+v", p)
+	}
+}
+
+// A refusal by a person ends that code with its reason and is not held against the link: the next message goes out again.
+func TestARefusalInUserModeEndsThatCodeAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tel, session := w.dataCentre()
+	g := w.startText(w.alone(session, "user_per_day = 100"))
+	w.clientConnected(g.UserSession())
+	w.linkByHandle(tel, "alice")
+	w.shows(tel, "alice", "Connected.")
+	w.linkByHandle(tel, "bob")
+	w.shows(tel, "bob", "Connected.")
+	users := []string{"alice", "bob"}
+	n := 0
+	for name, test := range map[string]struct {
+		refusal *tgerr.Error
+		says    string
+	}{
+		"privacy":     {datacenter.Refusal(403, "USER_PRIVACY_RESTRICTED"), "privacy settings"},
+		"premium":     {datacenter.Refusal(406, "PRIVACY_PREMIUM_REQUIRED"), "contacts and Premium"},
+		"blocked":     {datacenter.Refusal(403, "USER_IS_BLOCKED"), "must unblock it"},
+		"own block":   {datacenter.Refusal(400, "YOU_BLOCKED_USER"), "The Telegram account that telegate sends with has blocked the user"},
+		"no right":    {datacenter.Refusal(403, "CHAT_WRITE_FORBIDDEN"), "may not write there"},
+		"unknown 403": {datacenter.Refusal(403, "SOMETHING_NEW"), "may not write there"},
+	} {
+		user := users[n%2] // each may ask for three codes
+		n++
+		tel.Fail("messages.sendMessage", test.refusal)
+		var v api.Verification
+		w.want(http.StatusCreated, "POST", "/v1/verifications", loginOf(user, name), &v)
+		w.eventually("the code fails: "+name, func() bool {
+			w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &v)
+			return v.Status == "failed" && v.Delivery.Failure != nil
+		})
+		if !strings.Contains(v.Delivery.Failure.Detail, test.says) {
+			t.Errorf("%s: the failure does not say %q: %+v", name, test.says, v.Delivery.Failure)
+		}
+		var m api.Messaging
+		w.want(http.StatusOK, "GET", "/v1/messaging?user="+user, nil, &m)
+		if !m.UsableFor2FA || !m.UsableForNotifications || m.Link.Status != "verified" {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+	var told api.AcceptedMessage
+	w.want(http.StatusAccepted, "POST", "/v1/messages", api.SendMessage{User: "alice", Text: "The backup is done.", Lane: "direct"}, &told)
+	w.shows(tel, "alice", "The backup is done.")
+}
+
+// A deleted account takes nothing ever again: its link is suspended, and the answer says what helps without a bot.
+func TestADeletedAccountSuspendsTheLinkInUserMode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tel, session := w.dataCentre()
+	g := w.startText(w.alone(session, ""))
+	w.clientConnected(g.UserSession())
+	w.linkByHandle(tel, "alice")
+	w.shows(tel, "alice", "Connected.")
+	tel.Fail("messages.sendMessage", datacenter.Refusal(400, "INPUT_USER_DEACTIVATED"))
+	w.want(http.StatusCreated, "POST", "/v1/verifications", loginOf("alice", "s"), nil)
+	w.eventually("the link is suspended", func() bool {
+		var m api.Messaging
+		w.want(http.StatusOK, "GET", "/v1/messaging?user=alice", nil, &m)
+		return fmt.Sprint(m.Reasons) == "[chat_blocked_bot]"
+	})
+	var p api.Problem
+	w.want(http.StatusConflict, "POST", "/v1/messages", api.SendMessage{User: "alice", Text: "Hello", Lane: "direct"}, &p)
+	if p.Type != "/problems/recipient-blocked" || !strings.Contains(p.Detail, "links another account") {
+		t.Errorf("%+v", p)
+	}
+	// Telegram finds the account under its handle after all: messages, codes and broadcasts agree again.
+	w.want(http.StatusAccepted, "POST", "/v1/messages", api.SendMessage{To: "@alice_tg", Text: "Still there?", Lane: "direct"}, nil)
+	var m api.Messaging
+	w.want(http.StatusOK, "GET", "/v1/messaging?user=alice", nil, &m)
+	if !m.UsableFor2FA {
+		t.Errorf("messaging: %+v", m)
+	}
+	w.signInOver(tel, "alice", "t")
+}
+
+// Whom an account cannot write to is said without a bot and its Start button.
+func TestUserModeSaysWhomItCannotWriteTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, session := w.dataCentre()
+	g := w.startText(w.alone(session, ""))
+	w.clientConnected(g.UserSession())
+	for to, want := range map[string]string{
+		"-1001234": "needs-bot", "-4": "needs-bot", "@nobody_at_all": "recipient-unknown", "12345678": "recipient-unknown",
+	} {
+		var p api.Problem
+		w.want(http.StatusConflict, "POST", "/v1/messages", api.SendMessage{To: to, Text: "Hello", Lane: "direct"}, &p)
+		if p.Type != "/problems/"+want || strings.Contains(p.Detail, "Start") || strings.Contains(p.Detail, "start_url") {
+			t.Errorf("%s: %+v", to, p)
+		}
 	}
 }

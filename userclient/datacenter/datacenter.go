@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gotd/td/bin"
+	"github.com/gotd/td/mt"
+	"github.com/gotd/td/proto"
 	"github.com/gotd/td/tg"
 	"github.com/gotd/td/tgerr"
 	"github.com/gotd/td/tgtest"
@@ -85,6 +87,7 @@ type code struct {
 type fault struct {
 	err *tgerr.Error // nil: carry out the call, but send no answer
 	cut bool         // also cut the connection
+	bad int          // refuse the message itself with this code (bad_msg_notification)
 }
 
 // idle are data centres of Shared whose test has ended, by their numbers.
@@ -284,6 +287,15 @@ func (s *Telegram) Swallow(method string, cut bool) {
 	s.faults[method] = append(s.faults[method], fault{cut: cut})
 }
 
+// RefuseMessages refuses the next n calls of a method as messages (bad_msg_notification): 16 and 17 are for a wrong clock.
+func (s *Telegram) RefuseMessages(method string, code, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		s.faults[method] = append(s.faults[method], fault{bad: code})
+	}
+}
+
 // Revoke ends all logins of an account, as its owner can in the list of devices, and cuts the connections.
 func (s *Telegram) Revoke(id int64) {
 	s.mu.Lock()
@@ -386,6 +398,10 @@ func handleMethod[R any, P interface {
 		var f *fault
 		if list := s.faults[method]; len(list) > 0 {
 			f, s.faults[method] = &list[0], list[1:]
+		}
+		if f != nil && f.bad != 0 {
+			s.mu.Unlock()
+			return server.Send(context.Background(), req.Session, proto.MessageServerResponse, &mt.BadMsgNotification{BadMsgID: req.MsgID, ErrorCode: f.bad})
 		}
 		if f != nil && f.err != nil {
 			s.mu.Unlock()

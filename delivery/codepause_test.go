@@ -1,0 +1,148 @@
+package delivery_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"telegate/delivery"
+)
+
+// A code does not sit out a long flood wait: it goes by a fallback at once, first by the bot's own, and so do later codes to
+// the chat, or to any chat if the whole bot must wait.
+func TestACodeDoesNotSitOutALongPause(t *testing.T) {
+	for name, paused := range map[string]int64{"the chat": 1000, "the bot": 3000} {
+		for _, wait := range []time.Duration{4 * time.Second, time.Minute, 400 * time.Second} {
+			t.Run(fmt.Sprint(name, " ", wait), func(t *testing.T) {
+				inBubble(t, func(r *rig) {
+					bot, _ := r.fallback()
+					r.tg.fault = first(2, fault{err: flood(wait)})
+					r.run()
+					r.accept(message(delivery.LaneCode, 1000, "first"))
+					r.pass(200 * time.Millisecond)
+					r.mustGo("first", "bot-mtproto", 200*time.Millisecond)
+					if paused != 1000 {
+						r.accept(message(delivery.LaneAlert, 2000, "second flood"))
+						r.pass(200 * time.Millisecond)
+					}
+					r.accept(message(delivery.LaneCode, paused, "next"))
+					r.pass(500 * time.Millisecond)
+					r.mustGo("next", "bot-mtproto", 200*time.Millisecond)
+					if n := len(bot.arrived()); n != 2 {
+						r.Errorf("%d messages by the fallback, want 2", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Only codes leave a paused bot, and the bot takes over when the pause is over.
+func TestOtherMessagesSitOutAPause(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		bot, person := r.fallback()
+		r.tg.fault = first(1, fault{err: flood(time.Minute)})
+		r.run()
+		r.accept(message(delivery.LaneDirect, 1000, "direct"))
+		r.pass(59 * time.Second)
+		r.mustHaveStatus("direct", delivery.StatusQueued)
+		r.pass(5 * time.Second)
+		r.mustGo("direct", "bot", 62*time.Second)
+		r.accept(message(delivery.LaneCode, 1000, "code"))
+		r.pass(2 * time.Second)
+		r.mustGo("code", "bot", 2*time.Second)
+		if n := len(bot.arrived()) + len(person.arrived()); n != 0 {
+			r.Errorf("%d took the other way", n)
+		}
+	})
+}
+
+// During a pause a code takes the account of a person if the bot's own fallback fails, and the first one that comes up.
+func TestDuringAPauseACodeTakesTheWayThatOpens(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fallback()
+		down := true
+		r.routes[0].Up = func() bool { return false }
+		r.routes[1].Up = func() bool { return !down }
+		r.reopen()
+		r.tg.fault = first(1, fault{err: flood(time.Hour)})
+		r.run()
+		r.accept(expiringIn(5*time.Minute, message(delivery.LaneCode, 1000, "a")))
+		r.pass(30 * time.Second)
+		r.mustHaveStatus("a", delivery.StatusQueued) // a fallback may still come up
+		r.tg.change(func() { down = false })
+		r.pass(2 * time.Second)
+		r.mustGo("a", "user", 32*time.Second)
+	})
+}
+
+// Without a fallback a code that the pause outlasts fails at once, with the reason; one that lives longer waits.
+func TestACodeThatAPauseOutlastsFailsAtOnce(t *testing.T) {
+	for name, ttl := range map[string]time.Duration{"outlasted": 5 * time.Minute, "long": 10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.tg.fault = first(2, fault{err: flood(400 * time.Second)})
+				r.run()
+				r.accept(expiringIn(ttl, message(delivery.LaneCode, 1000, "asked")))
+				r.pass(time.Second)
+				r.accept(expiringIn(ttl, message(delivery.LaneCode, 1000, "same chat")))
+				r.accept(message(delivery.LaneAlert, 2000, "second flood"))
+				r.pass(time.Second)
+				r.accept(expiringIn(ttl, message(delivery.LaneCode, 3000, "other chat")))
+				r.pass(time.Second)
+				for _, id := range []string{"asked", "same chat", "other chat"} {
+					if name == "long" {
+						r.mustHaveStatus(id, delivery.StatusQueued)
+						continue
+					}
+					r.mustEnd(id, delivery.StatusFailed, delivery.ReasonLimited)
+					if m := r.message(id); m.Ended.Sub(m.Created) > 2*time.Second || m.Failure.Detail == "" {
+						r.Errorf("%s ended after %v: %+v", id, m.Ended.Sub(m.Created), m.Failure)
+					}
+				}
+				r.drain(10 * time.Minute)
+				if name == "long" {
+					for _, id := range []string{"asked", "same chat", "other chat"} {
+						r.mustEnd(id, delivery.StatusDelivered, "")
+					}
+				}
+			})
+		})
+	}
+}
+
+// The failure names what refused the code too.
+func TestACodeThatEveryWayRefusesSaysSo(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		bot, person := r.fallback()
+		refuse := func(call) fault { return fault{err: stranger(delivery.ReasonChatNotFound)} }
+		bot.fault, person.fault = refuse, refuse
+		r.tg.fault = first(1, fault{err: flood(time.Hour)})
+		r.run()
+		r.accept(expiringIn(5*time.Minute, message(delivery.LaneCode, 1000, "a")))
+		r.pass(2 * time.Second)
+		r.mustEnd("a", delivery.StatusFailed, delivery.ReasonLimited)
+		for _, want := range []string{"bot-mtproto", "user"} {
+			if detail := r.message("a").Failure.Detail; !strings.Contains(detail, want) {
+				r.Errorf("the failure does not name %s: %s", want, detail)
+			}
+		}
+	})
+}
+
+// A restart keeps the pause, and codes do not sit it out after it either.
+func TestAfterARestartACodeDoesNotSitOutThePause(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fallback()
+		r.tg.fault = first(1, fault{err: flood(time.Hour)})
+		r.run()
+		r.accept(message(delivery.LaneAlert, 1000, "flooded"))
+		r.pass(time.Second)
+		r.stop()
+		r.restart()
+		r.accept(message(delivery.LaneCode, 1000, "a"))
+		r.pass(5 * time.Second)
+		r.mustGo("a", "bot-mtproto", 4*time.Second)
+	})
+}
