@@ -42,7 +42,7 @@ var words = map[Event]string{
 	DatabaseRestored: "The database was put back from a backup; what waited in it was {}.",
 }
 
-// outcomes explains outcomes that are not clear by themselves.
+// outcomes explains outcomes that are not clear by themselves. With an event in front they are that event's only.
 var outcomes = map[string]string{
 	"expired":                  "its time was over",
 	"denied: not_me":           "the person said that it was not theirs",
@@ -54,7 +54,7 @@ var outcomes = map[string]string{
 	"revoked: renewed":         "the user linked the same chat again",
 	"revoked: not_me":          "the person said that it was not theirs",
 	"blocked":                  "the chat takes nothing from the bot; the person has to open it in Telegram and press Unblock or Start",
-	"too_many_failures":        "too many wrong codes; the user has to link again",
+	"too_many_failures":        "too many wrong codes; a right sign-in code or a new link ends that",
 	"binding_mismatch":         "it came from another session than the one that started it",
 	"already_used":             "right, but it had been used before",
 	"not_linked":               "the user had no linked chat; start a link",
@@ -76,6 +76,8 @@ var outcomes = map[string]string{
 	"needs_bot":                "a group cannot be written to without a bot",
 	"caller":                   "the server asked for it",
 	"token of another chat":    "somebody else came with a start command that was used already",
+
+	"link.suspended too_many_failures": "too many wrong codes; the user has to link again",
 }
 
 // Words describes the entry in a sentence, and in another who did it, if an administrator at the console did.
@@ -84,7 +86,10 @@ func (e Entry) Words() string {
 	if !ok {
 		sentence = string(e.Event) + ": {}."
 	}
-	outcome, ok := outcomes[e.Outcome]
+	outcome, ok := outcomes[string(e.Event)+" "+e.Outcome]
+	if !ok {
+		outcome, ok = outcomes[e.Outcome]
+	}
 	if !ok {
 		outcome = e.Outcome
 		if !strings.Contains(outcome, "@") { // the underscores of a handle belong to its name

@@ -40,3 +40,17 @@ func TestEveryEntryIsASentence(t *testing.T) {
 		}
 	}
 }
+
+// A suspended link needs a new link. For a refused recovery or confirm code a right sign-in code is enough.
+func TestTooManyFailuresSaysWhatEndsIt(t *testing.T) {
+	const closed = "too many wrong codes; a right sign-in code or a new link ends that."
+	for want, e := range map[string]audit.Entry{
+		"The link was suspended: too many wrong codes; the user has to link again.": {Event: audit.LinkSuspended, Outcome: "too_many_failures"},
+		"A message was refused: " + closed:                                          {Event: audit.MessageRefused, Outcome: "too_many_failures"},
+		"The verification was canceled: " + closed:                                  {Event: audit.VerificationCanceled, Outcome: "too_many_failures"},
+	} {
+		if got := e.Words(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
