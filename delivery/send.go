@@ -183,7 +183,7 @@ func (q *botQueue) failed(ctx context.Context, m Message, r *result, attempt *At
 		r.moved = e.MigrateTo
 		q.persist(ctx, func() error { return q.d.o.Store.Migrate(ctx, q.botID, m.ChatID, e.MigrateTo) })
 		_ = q.save(ctx, m, StatusQueued, nil, attempt) // the next send meets the error
-	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plainText:
+	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Final && m.Lane == LaneCode && len(q.routes) == 0, e.Class == Markup && r.item.plainText:
 		q.reject(ctx, m, e, r.last, attempt)
 		r.ended = true
 	case m.Lane.sendsOnce() && (e.Unknown || m.Status == StatusSending):
