@@ -99,16 +99,22 @@ func (q *botQueue) openRoutes(it *item, now time.Time) (routes []routeChoice, at
 	return routes, at
 }
 
-// fallBack sends urgent messages by fallback during an outage of the bot. It returns when to check again.
+// fallBack sends urgent messages by fallback during an outage of the bot, or past a message of their chat that the bot cannot send. It returns when to check again.
 func (q *botQueue) fallBack(ctx context.Context, now, wall time.Time) time.Time {
 	never := now.Add(time.Hour)
-	if q.outages == 0 || q.transport == nil {
+	if q.transport == nil {
 		return never
 	}
 	for len(q.fallbackDue) > 0 && q.fallbackSends < maxFallbackSends {
 		it := q.fallbackDue[0]
 		if wait := it.fallbackAt.Sub(wall); wait > 0 {
 			return now.Add(min(wait, wallClockCheck))
+		}
+		outage := q.outageOf(it)
+		if outage == nil {
+			it.fallbackAt = wall.Add(upCheck)
+			heap.Fix(&q.fallbackDue, 0)
+			continue
 		}
 		routes, at := q.openRoutes(it, now)
 		if len(routes) == 0 && !at.IsZero() {
@@ -124,10 +130,22 @@ func (q *botQueue) fallBack(ctx context.Context, now, wall time.Time) time.Time 
 			cq.overdue = append(cq.overdue, it)
 		} else {
 			q.fallbackSends++
-			q.launch(ctx, cq, it, plan{skipBot: true, outage: q.outage, routes: routes})
+			q.launch(ctx, cq, it, plan{skipBot: true, outage: outage, routes: routes})
 		}
 	}
 	return never
+}
+
+// outageOf is why the bot does not send a message: its outage, or the failure of the message before it. nil if nothing is wrong.
+func (q *botQueue) outageOf(it *item) *Failure {
+	head := it.queue.head()
+	switch {
+	case q.outages > 0:
+		return q.outage
+	case head != nil && head.failures > 0:
+		return head.last
+	}
+	return nil
 }
 
 // avoidPause handles a code that Telegram asks to hold back for long. It sends the code by a fallback, or ends it if nothing can
