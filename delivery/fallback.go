@@ -69,10 +69,11 @@ type routeTry struct {
 
 // plan says what a send may do.
 type plan struct {
-	expired *Failure      // the failure if the message has expired
-	skipBot bool          // use routes only: the bot has an outage or must pause
-	outage  *Failure      // the outage, or the pause that Telegram asked for
-	routes  []routeChoice // to try in this order if the bot fails
+	earliest time.Time     // when the first message of the chat queue expires
+	expired  *Failure      // the failure if the message has expired
+	skipBot  bool          // use routes only: the bot has an outage or must pause
+	outage   *Failure      // the outage, or the pause that Telegram asked for
+	routes   []routeChoice // to try in this order if the bot fails
 }
 
 // openRoutes lists the routes that a message may use now. If there is none, at is when to check again; zero means never.
@@ -256,11 +257,11 @@ func (q *botQueue) sendByRoutes(ctx context.Context, m *Message, routes []routeC
 			*m = fresh
 		}
 		part := m.Body.Parts[m.SentParts]
-		attempt, e, _ := q.attempt(ctx, rt, m, part, n < len(routes)-1)
+		attempt, e, _ := q.attempt(ctx, rt, m, part, m.Expires, n < len(routes)-1)
 		if e != nil && e.Class == Markup && len(part.Text.Entities) > 0 {
 			_ = q.save(ctx, *m, StatusQueued, &e.Failure, attempt)
 			part.Text.Entities = nil
-			attempt, e, _ = q.attempt(ctx, rt, m, part, n < len(routes)-1)
+			attempt, e, _ = q.attempt(ctx, rt, m, part, m.Expires, n < len(routes)-1)
 		}
 		r.tries = append(r.tries, routeTry{rt, e})
 		if e == nil {

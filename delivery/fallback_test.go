@@ -456,6 +456,9 @@ func TestADirectMessageInDangerPassesALongerLivedOne(t *testing.T) {
 				r.pass(4 * time.Minute)
 				r.mustGo("short", "bot-mtproto", 4*time.Minute)
 				r.mustHaveStatus("long", delivery.StatusQueued)
+				r.accept(expiringIn(20*time.Second, message(delivery.LaneDirect, 1000, "shortest")))
+				r.pass(21 * time.Second)
+				r.mustGo("shortest", "bot-mtproto", 20*time.Second)
 			})
 		})
 	}
