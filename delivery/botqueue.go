@@ -318,7 +318,14 @@ func (q *botQueue) launch(ctx context.Context, cq *chatQueue, it *item, p plan) 
 		q.lowerInFlight++
 	}
 	q.d.inFlight.Store(it.ID, struct{}{})
-	p.expired = q.expiryFailure(it)
+	p.expired, p.earliest = q.expiryFailure(it), it.Expires
+	if len(p.routes) > 0 {
+		for _, behind := range cq.items {
+			if !behind.ended {
+				p.earliest = earlier(p.earliest, behind.Expires)
+			}
+		}
+	}
 	go func() { q.results <- q.send(ctx, cq, it, p) }()
 }
 

@@ -79,6 +79,8 @@ func (q *botQueue) expiryFailure(it *item) *Failure {
 		return q.withRouteFailures(it, it.last)
 	case q.outage != nil:
 		return q.withRouteFailures(it, q.outage)
+	case it.queue.head() != nil && it.queue.head().last != nil:
+		return q.withRouteFailures(it, it.queue.head().last)
 	case q.pausedUntil.After(time.Now()):
 		return &Failure{ReasonLimited, "Telegram paused the whole bot because it sent too much (flood wait), and the message expired before the pause " +
 			"ended. Send it again, or give such messages a longer ttl."}

@@ -69,10 +69,11 @@ type routeTry struct {
 
 // plan says what a send may do.
 type plan struct {
-	expired *Failure      // the failure if the message has expired
-	skipBot bool          // use routes only: the bot has an outage or must pause
-	outage  *Failure      // the outage, or the pause that Telegram asked for
-	routes  []routeChoice // to try in this order if the bot fails
+	earliest time.Time     // when the first message of the chat queue expires
+	expired  *Failure      // the failure if the message has expired
+	skipBot  bool          // use routes only: the bot has an outage or must pause
+	outage   *Failure      // the outage, or the pause that Telegram asked for
+	routes   []routeChoice // to try in this order if the bot fails
 }
 
 // openRoutes lists the routes that a message may use now. If there is none, at is when to check again; zero means never.
@@ -99,16 +100,22 @@ func (q *botQueue) openRoutes(it *item, now time.Time) (routes []routeChoice, at
 	return routes, at
 }
 
-// fallBack sends urgent messages by fallback during an outage of the bot. It returns when to check again.
+// fallBack sends urgent messages by fallback during an outage of the bot, or past a message of their chat that the bot cannot send. It returns when to check again.
 func (q *botQueue) fallBack(ctx context.Context, now, wall time.Time) time.Time {
 	never := now.Add(time.Hour)
-	if q.outages == 0 || q.transport == nil {
+	if q.transport == nil {
 		return never
 	}
 	for len(q.fallbackDue) > 0 && q.fallbackSends < maxFallbackSends {
 		it := q.fallbackDue[0]
 		if wait := it.fallbackAt.Sub(wall); wait > 0 {
 			return now.Add(min(wait, wallClockCheck))
+		}
+		outage := q.outageOf(it)
+		if outage == nil {
+			it.fallbackAt = wall.Add(upCheck)
+			heap.Fix(&q.fallbackDue, 0)
+			continue
 		}
 		routes, at := q.openRoutes(it, now)
 		if len(routes) == 0 && !at.IsZero() {
@@ -124,10 +131,22 @@ func (q *botQueue) fallBack(ctx context.Context, now, wall time.Time) time.Time 
 			cq.overdue = append(cq.overdue, it)
 		} else {
 			q.fallbackSends++
-			q.launch(ctx, cq, it, plan{skipBot: true, outage: q.outage, routes: routes})
+			q.launch(ctx, cq, it, plan{skipBot: true, outage: outage, routes: routes})
 		}
 	}
 	return never
+}
+
+// outageOf is why the bot does not send a message: its outage, or the failure of the message before it. nil if nothing is wrong.
+func (q *botQueue) outageOf(it *item) *Failure {
+	head := it.queue.head()
+	switch {
+	case q.outages > 0:
+		return q.outage
+	case head != nil && head.failures > 0:
+		return head.last
+	}
+	return nil
 }
 
 // avoidPause handles a code that Telegram asks to hold back for long. It sends the code by a fallback, or ends it if nothing can
@@ -238,11 +257,11 @@ func (q *botQueue) sendByRoutes(ctx context.Context, m *Message, routes []routeC
 			*m = fresh
 		}
 		part := m.Body.Parts[m.SentParts]
-		attempt, e, _ := q.attempt(ctx, rt, m, part, n < len(routes)-1)
+		attempt, e, _ := q.attempt(ctx, rt, m, part, m.Expires, n < len(routes)-1)
 		if e != nil && e.Class == Markup && len(part.Text.Entities) > 0 {
 			_ = q.save(ctx, *m, StatusQueued, &e.Failure, attempt)
 			part = part.unformatted()
-			attempt, e, _ = q.attempt(ctx, rt, m, part, n < len(routes)-1)
+			attempt, e, _ = q.attempt(ctx, rt, m, part, m.Expires, n < len(routes)-1)
 		}
 		r.tries = append(r.tries, routeTry{rt, e})
 		if e == nil {

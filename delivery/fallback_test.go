@@ -442,3 +442,36 @@ func TestBroadcastsWithAPaceOfTheirOwn(t *testing.T) {
 		}
 	})
 }
+
+// A direct message whose time is in danger goes past one of its chat that lives longer and that the bot cannot send.
+func TestADirectMessageInDangerPassesALongerLivedOne(t *testing.T) {
+	for name, trouble := range troubles {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.fallback()
+				r.tg.fault = func(call) fault { return trouble.fault }
+				r.run()
+				r.accept(expiringIn(40*time.Minute, message(delivery.LaneDirect, 1000, "long")))
+				r.accept(expiringIn(4*time.Minute, message(delivery.LaneDirect, 1000, "short")))
+				r.pass(4 * time.Minute)
+				r.mustGo("short", "bot-mtproto", 4*time.Minute)
+				r.mustHaveStatus("long", delivery.StatusQueued)
+				r.accept(expiringIn(20*time.Second, message(delivery.LaneDirect, 1000, "shortest")))
+				r.pass(21 * time.Second)
+				r.mustGo("shortest", "bot-mtproto", 20*time.Second)
+			})
+		})
+	}
+}
+
+// If no way is open either, the failure of the message before it is the reason.
+func TestAMessageThatExpiresBehindAnotherSaysWhatFailed(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.fault = func(call) fault { return fault{err: serverError()} }
+		r.run()
+		r.accept(expiringIn(40*time.Minute, message(delivery.LaneDirect, 1000, "long")))
+		r.accept(expiringIn(time.Minute, message(delivery.LaneDirect, 1000, "short")))
+		r.pass(2 * time.Minute)
+		r.mustEnd("short", delivery.StatusExpired, delivery.ReasonUnreachable)
+	})
+}

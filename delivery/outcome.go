@@ -86,6 +86,8 @@ func (q *botQueue) handleError(ctx context.Context, cq *chatQueue, it *item, e *
 	case e.Class == Markup:
 		it.plainText = true
 		return now
+	case e.Class == Unauthorized && e.Final:
+		return now.Add(tokenRetry) // no outage: each code must learn at once that it fails
 	case e.Class == Unauthorized:
 		q.outages++
 		q.outage, q.retryAt = &e.Failure, now.Add(tokenRetry)

@@ -12,7 +12,7 @@ const longTimeout = 30 * time.Second
 
 // sendTimeout limits one send of a message that expires after left. After it the outcome is unknown. A code is better early
 // and twice than late. If a fallback exists, a direct message must leave time for it.
-func sendTimeout(lane Lane, hasRoute bool, left time.Duration) time.Duration {
+func sendTimeout(lane Lane, hasRoute bool, left, behind time.Duration) time.Duration {
 	timeout := longTimeout
 	switch {
 	case lane == LaneCode && hasRoute:
@@ -20,7 +20,7 @@ func sendTimeout(lane Lane, hasRoute bool, left time.Duration) time.Duration {
 	case lane == LaneCode:
 		timeout = 8 * time.Second
 	case hasRoute:
-		timeout = max(shortTimeout, min(longTimeout, left/10))
+		timeout = max(shortTimeout, min(longTimeout, min(left, behind)/10))
 	}
 	return min(timeout, left)
 }
@@ -86,7 +86,7 @@ func (q *botQueue) send(ctx context.Context, cq *chatQueue, it *item, p plan) re
 	if it.plainText {
 		part = part.unformatted()
 	}
-	attempt, e, err := q.attempt(ctx, q.transport, &m, part, len(p.routes) > 0)
+	attempt, e, err := q.attempt(ctx, q.transport, &m, part, p.earliest, len(p.routes) > 0)
 	switch {
 	case errors.Is(err, ErrEnded):
 		r.ended = true
@@ -117,7 +117,7 @@ func (q *botQueue) send(ctx context.Context, cq *chatQueue, it *item, p plan) re
 
 // attempt hands a part to a transport; the caller stores the outcome. For a lane that sends once it first stores that the
 // send has begun. If that fails, it returns only the error of save.
-func (q *botQueue) attempt(ctx context.Context, t Transport, m *Message, part Part, hasRoute bool) (*Attempt, *SendError, error) {
+func (q *botQueue) attempt(ctx context.Context, t Transport, m *Message, part Part, earliest time.Time, hasRoute bool) (*Attempt, *SendError, error) {
 	m.Attempts++
 	attempt := &Attempt{N: m.Attempts, At: q.d.o.Now(), Part: m.SentParts, Transport: t.Name()}
 	if m.Lane.sendsOnce() {
@@ -126,7 +126,7 @@ func (q *botQueue) attempt(ctx context.Context, t Transport, m *Message, part Pa
 			return nil, nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, hasRoute, m.Expires.Sub(q.d.o.Now())))
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout(m.Lane, hasRoute, m.Expires.Sub(q.d.o.Now()), earliest.Sub(q.d.o.Now())))
 	defer cancel()
 	to := Recipient{BotID: q.botID, ChatID: m.ChatID, Thread: m.Body.Thread, Silent: m.Silent, Lane: m.Lane, MessageID: m.ID, Part: m.SentParts}
 	err := t.Send(ctx, to, part)
@@ -183,7 +183,7 @@ func (q *botQueue) failed(ctx context.Context, m Message, r *result, attempt *At
 		r.moved = e.MigrateTo
 		q.persist(ctx, func() error { return q.d.o.Store.Migrate(ctx, q.botID, m.ChatID, e.MigrateTo) })
 		_ = q.save(ctx, m, StatusQueued, nil, attempt) // the next send meets the error
-	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Class == Markup && r.item.plainText:
+	case e.Class == RecipientPermanent, e.Class == MessagePermanent, e.Final && m.Lane == LaneCode && len(q.routes) == 0, e.Class == Markup && r.item.plainText:
 		q.reject(ctx, m, e, r.last, attempt)
 		r.ended = true
 	case m.Lane.sendsOnce() && (e.Unknown || m.Status == StatusSending):

@@ -68,6 +68,7 @@ type SendError struct {
 	Unknown    bool          // the request was written and no answer came: Telegram may have accepted it
 	Network    bool          // Telegram was not reached; every message of the bot would fail the same way
 	RetryAfter time.Duration // Class Flood: how long to wait
+	Final      bool          // Class Unauthorized: it cannot pass while the process runs
 	Broadcasts bool          // Class Flood: only broadcasts have to wait
 	MigrateTo  int64         // Class Migrated: the supergroup's id
 	Failure    Failure       // for people, if this is final

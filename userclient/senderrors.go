@@ -146,7 +146,7 @@ func (c *Client) answer(ctx context.Context, answer *tgerr.Error) *delivery.Send
 		e.RetryAfter = time.Duration(max(answer.Argument, 1)) * time.Second
 	case o.class == delivery.Unauthorized:
 		if _, detail, final := finalAnswer(answer, c.bot != 0); final {
-			e.Failure.Detail = detail
+			e.Failure.Detail, e.Final = detail, c.bot == 0 // a bot signs in again by itself
 		}
 		c.checkAuth()
 	case o.reason == delivery.ReasonRejected:
@@ -187,7 +187,9 @@ func (c *Client) notConnected(s Status) *delivery.SendError {
 	err := fmt.Errorf("the Telegram session is %s", s.State)
 	switch {
 	case s.State.Final():
-		return refusal(delivery.Unauthorized, delivery.ReasonUnauthorized, s.Detail, err)
+		e := refusal(delivery.Unauthorized, delivery.ReasonUnauthorized, s.Detail, err)
+		e.Final = true
+		return e
 	case s.State == StateFloodWait, s.State == StateLimited, s.State == StateUsedUp:
 		e := refusal(delivery.Flood, delivery.ReasonLimited, s.Detail, err)
 		e.RetryAfter = max(s.Until.Sub(c.o.Now()), time.Second)

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gotd/td/tgerr"
-
 	"telegate/api"
 	"telegate/doctor"
 	"telegate/internal/exit"
@@ -168,19 +166,19 @@ func TestARefusalInUserModeEndsThatCodeAlone(t *testing.T) {
 	users := []string{"alice", "bob"}
 	n := 0
 	for name, test := range map[string]struct {
-		refusal *tgerr.Error
-		says    string
+		code          int
+		refusal, says string
 	}{
-		"privacy":     {datacenter.Refusal(403, "USER_PRIVACY_RESTRICTED"), "privacy settings"},
-		"premium":     {datacenter.Refusal(406, "PRIVACY_PREMIUM_REQUIRED"), "contacts and Premium"},
-		"blocked":     {datacenter.Refusal(403, "USER_IS_BLOCKED"), "must unblock it"},
-		"own block":   {datacenter.Refusal(400, "YOU_BLOCKED_USER"), "The Telegram account that telegate sends with has blocked the user"},
-		"no right":    {datacenter.Refusal(403, "CHAT_WRITE_FORBIDDEN"), "may not write there"},
-		"unknown 403": {datacenter.Refusal(403, "SOMETHING_NEW"), "may not write there"},
+		"privacy":     {403, "USER_PRIVACY_RESTRICTED", "privacy settings"},
+		"premium":     {406, "PRIVACY_PREMIUM_REQUIRED", "contacts and Premium"},
+		"blocked":     {403, "USER_IS_BLOCKED", "must unblock it"},
+		"own block":   {400, "YOU_BLOCKED_USER", "The Telegram account that telegate sends with has blocked the user"},
+		"no right":    {403, "CHAT_WRITE_FORBIDDEN", "may not write there"},
+		"unknown 403": {403, "SOMETHING_NEW", "may not write there"},
 	} {
 		user := users[n%2] // each may ask for three codes
 		n++
-		tel.Fail("messages.sendMessage", test.refusal)
+		tel.Fail("messages.sendMessage", datacenter.Refusal(test.code, test.refusal))
 		var v api.Verification
 		w.want(http.StatusCreated, "POST", "/v1/verifications", loginOf(user, name), &v)
 		w.eventually("the code fails: "+name, func() bool {
