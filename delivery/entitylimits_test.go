@@ -53,6 +53,16 @@ func TestNoLinkLosesItsAddressToTheLimitsOfEntities(t *testing.T) {
 	}
 }
 
+// A heading does not become a message of its own.
+func TestAListOfLinksBehindAHeadingIsCutBetweenLinks(t *testing.T) {
+	text := delivery.Plain("Alerts\n\n").Append(links(101, 40))
+	parts, ok := delivery.Split(text)
+	if !ok || len(parts) != 2 || len(parts[0].Entities) != 100 {
+		t.Errorf("%d parts, ok is %v", len(parts), ok)
+	}
+	checkEntityLimits(t, text, parts)
+}
+
 // More links than four messages can hold go as a file, which has their addresses.
 func TestAFileHasTheAddressesOfLinks(t *testing.T) {
 	body := delivery.Compose(links(500, 40))
@@ -93,9 +103,10 @@ func TestAnyFormattingIsSplitWithinTheLimitsOfEntities(t *testing.T) {
 
 func TestAnUnformattedTextHasItsAddressesBehindTheirWords(t *testing.T) {
 	for want, text := range map[string]delivery.Text{
-		"see the page (https://e.example/1) now":              delivery.Plain("see ").Link("the page", "https://e.example/1").Plain(" now"),
-		"https://e.example/ and e.example":                    delivery.Plain("").Link("https://e.example/", "https://e.example/").Plain(" and ").Link("e.example", "http://e.example/"),
-		"😀 a (https://e.example/a) 😀 b (https://e.example/b)": delivery.Plain("😀 ").Link("a", "https://e.example/a").Plain(" 😀 ").Link("b", "https://e.example/b"),
+		"see the page (https://e.example/1) now":                 delivery.Plain("see ").Link("the page", "https://e.example/1").Plain(" now"),
+		"https://e.example/ and e.example":                       delivery.Plain("").Link("https://e.example/", "https://e.example/").Plain(" and ").Link("e.example", "http://e.example/"),
+		"😀 a (https://e.example/a) 😀 b (https://e.example/b)":    delivery.Plain("😀 ").Link("a", "https://e.example/a").Plain(" 😀 ").Link("b", "https://e.example/b"),
+		"bank.example (https://evil.example/?r=://bank.example)": delivery.Plain("").Link("bank.example", "https://evil.example/?r=://bank.example"),
 		"bold code": delivery.Plain("").Bold("bold").Plain(" ").Code("code"),
 	} {
 		if got := text.Unformatted(); got.Text != want || len(got.Entities) != 0 {

@@ -45,7 +45,8 @@ func splitWithin(t Text, reach int) (parts []Text, ok bool) {
 		if from == len(t.Text) {
 			return parts, true
 		}
-		next := from + cutPoint(t.Text[from:], t.roomAt(unit), reach)
+		room := t.roomAt(unit)
+		next := from + cutPoint(t.Text[from:], room, min(reach, room/2))
 		to := from + len(strings.TrimRightFunc(t.Text[from:next], isBreakSpace))
 		if !isBlank(t.Text[from:to]) {
 			if len(parts) == MaxParts {
@@ -71,8 +72,8 @@ func Preview(t Text) Text {
 	return t.slice(from, to, countUnits(t.Text[:from])).Plain("…")
 }
 
-// roomAt is how many units a part that begins at a unit can have so that its entities keep to the limits; MaxUnits at most. Where more
-// entities than a part can have begin at one place, it is MaxUnits, and Telegram shows the first ones.
+// roomAt is how many units a part that begins at a unit can have so that its entities keep to the limits; MaxUnits at most.
+// Where more entities than a part can have begin at one place, it is MaxUnits, and Telegram shows the first ones.
 func (t Text) roomAt(unit int) int {
 	if len(t.Entities) <= MaxEntities && t.entityBytes() <= MaxEntityBytes { // the usual case
 		return MaxUnits

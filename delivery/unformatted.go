@@ -10,15 +10,18 @@ import (
 // Unformatted is the text without entities, with the address of each link in brackets behind its words, where a reader loses nothing.
 func (t Text) Unformatted() Text {
 	links := slices.DeleteFunc(slices.Clone(t.Entities), func(e Entity) bool { return e.Type != EntityTextLink })
+	if len(links) == 0 {
+		return Text{Text: t.Text}
+	}
 	slices.SortStableFunc(links, func(a, b Entity) int { return cmp.Compare(a.Offset+a.Length, b.Offset+b.Length) })
+	at := t.byteOffsets()
 	var text strings.Builder
-	written, unit := 0, 0 // bytes and units of t.Text
+	written := 0
 	for _, link := range links {
-		end := written + bytesOf(t.Text[written:], link.Offset+link.Length-unit)
+		end := at[link.Offset+link.Length]
 		text.WriteString(t.Text[written:end])
-		written, unit = end, link.Offset+link.Length
-		start := bytesOf(t.Text, link.Offset)
-		if label := strings.TrimSpace(t.Text[start:end]); label != link.URL && !strings.HasSuffix(link.URL, "://"+label) && !strings.HasSuffix(link.URL, "://"+label+"/") {
+		written = end
+		if label := t.Text[at[link.Offset]:end]; !shows(label, link.URL) {
 			text.WriteString(" (" + link.URL + ")")
 		}
 	}
@@ -26,15 +29,22 @@ func (t Text) Unformatted() Text {
 	return Text{Text: text.String()}
 }
 
-// bytesOf is the length in bytes of the first units of s.
-func bytesOf(s string, units int) int {
-	for i, r := range s {
-		if units <= 0 {
-			return i
+// shows reports whether the words of a link are its whole address, but for the scheme and a slash at the end.
+func shows(label, address string) bool {
+	label = strings.TrimSpace(label)
+	_, host, _ := strings.Cut(address, "://")
+	return label == address || label == host || label+"/" == address || label+"/" == host
+}
+
+// byteOffsets is the byte offset of each unit, and of the end.
+func (t Text) byteOffsets() []int {
+	at := make([]int, 0, len(t.Text)+1)
+	for i, r := range t.Text {
+		for range utf16.RuneLen(r) {
+			at = append(at, i)
 		}
-		units -= utf16.RuneLen(r)
 	}
-	return len(s)
+	return append(at, len(t.Text))
 }
 
 // unformatted is the part without entities, for a transport that refuses them. If the addresses behind the words make it too long for a
