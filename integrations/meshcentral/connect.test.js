@@ -119,7 +119,7 @@ test('what went wrong is told in words', async (t) => {
   await page.ask('start');
   assert.equal((await page.ask('confirm', { code: 123456 })).sentence, 'Start again.');
   for (const [given, step, want] of [
-    ['incorrect', 'wrong', /4 tries left/], ['not_claimed', 'wrong', /tap Link/], ['expired', 'over', /10 minutes/], ['exhausted', 'over', /Too many wrong/],
+    ['incorrect', 'wrong', /4 tries left/], ['not_claimed', 'wrong', /tap Connect/], ['expired', 'over', /10 minutes/], ['exhausted', 'over', /Too many wrong/],
     ['denied', 'over', /Not me/], ['canceled', 'over', /started again/], ['binding_mismatch', 'over', /another window/], ['of_the_future', 'over', /of_the_future/],
   ]) {
     result = given;

@@ -6,7 +6,7 @@ const WAIT = 8; // seconds of a long poll; shorter than the timeout of a call
 
 // Results of a typed code, except success.
 const RESULTS = {
-  not_claimed: 'Open the bot first, and tap Link there: it then shows the code.',
+  not_claimed: 'Open the bot first, and tap Connect there: it then shows the code.',
   expired: 'The time is over: a link works for 10 minutes.',
   exhausted: 'Too many wrong codes.',
   denied: 'Somebody has tapped "Not me" in Telegram, so nothing was connected.',

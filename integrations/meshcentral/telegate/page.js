@@ -66,7 +66,7 @@ const onWebUIStartupEnd = function () {
       make('li', {}, 'Scan the picture with your phone, or open ',
         make('a', { id: 'telegateLink', href: link.url, target: '_blank', rel: 'noopener noreferrer', textContent: '@' + link.bot + ' in Telegram' }),
         ', and press Start.'),
-      make('li', {}, 'The bot names this account. Tap Link there: it shows a code.'),
+      make('li', {}, 'The bot names this account. Tap Connect there: it shows a code.'),
       make('li', {}, 'Type the code here:', make('br', {}), code, confirm));
     steps.style.cssText = 'margin:0;padding-left:18px;line-height:1.7';
     const both = make('div', {}, qr, steps);
