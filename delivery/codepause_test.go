@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,16 +63,16 @@ func TestOtherMessagesSitOutAPause(t *testing.T) {
 func TestDuringAPauseACodeTakesTheWayThatOpens(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.fallback()
-		down := true
+		var up atomic.Bool
 		r.routes[0].Up = func() bool { return false }
-		r.routes[1].Up = func() bool { return !down }
+		r.routes[1].Up = up.Load
 		r.reopen()
 		r.tg.fault = first(1, fault{err: flood(time.Hour)})
 		r.run()
 		r.accept(expiringIn(5*time.Minute, message(delivery.LaneCode, 1000, "a")))
 		r.pass(30 * time.Second)
 		r.mustHaveStatus("a", delivery.StatusQueued) // a fallback may still come up
-		r.tg.change(func() { down = false })
+		up.Store(true)
 		r.pass(2 * time.Second)
 		r.mustGo("a", "user", 32*time.Second)
 	})
