@@ -63,8 +63,10 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
-	if err := s.o.Ready(ctx); err != nil && r.Context().Err() == nil {
-		s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
+	if err := s.o.Ready(ctx); err != nil {
+		if r.Context().Err() == nil { // else the caller gave up, which is no alarm
+			s.o.Logger.ErrorContext(r.Context(), "not ready", "error", err)
+		}
 		p := storageProblem(err)
 		if p == nil {
 			p = newProblem("storage-unavailable", "The database cannot store anything right now. See the log.").retryAfter(retryWhenBusy)

@@ -84,7 +84,11 @@ func TestACallerWhoGivesUpLogsNoAlarm(t *testing.T) {
 	g := newGateway(t, func(o *api.Options) { o.Ready = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() } })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	g.server.ServeHTTP(httptest.NewRecorder(), g.request("", "GET", "/readyz", nil).WithContext(ctx))
+	w := httptest.NewRecorder()
+	g.server.ServeHTTP(w, g.request("", "GET", "/readyz", nil).WithContext(ctx))
+	if w.Code != 503 {
+		t.Errorf("the answer is %d, as if it were ready", w.Code)
+	}
 	if strings.Contains(g.Log.String(), "not ready") {
 		t.Errorf("the log says %s", g.Log)
 	}
