@@ -2,23 +2,19 @@ package cli
 
 import (
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"telegate/internal/exit"
+	"telegate/internal/typed"
 )
 
-// utf8Text is a file's text without a byte order mark. Text that is not UTF-8 is refused: JSON would replace its bytes, and two user ids
-// could become one.
+// utf8Text is the text of a file with a name; a usage error if it is not UTF-8.
 func utf8Text(name string, data []byte) (string, error) {
-	text := string(data)
-	switch {
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.ContainsRune(text, 0):
-		return "", exit.Usagef("%s is in UTF-16 or is not text; save it as UTF-8", name)
-	case !utf8.ValidString(text):
-		return "", exit.Usagef("%s is not UTF-8; save it as UTF-8, or convert it with iconv", name)
+	text, err := typed.FileText(data)
+	if err != nil {
+		return "", exit.Usagef("%s %w", name, err)
 	}
-	return strings.TrimPrefix(text, "\ufeff"), nil
+	return text, nil
 }
 
 // checkArguments refuses arguments and variables that are not UTF-8.

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
+	"telegate/internal/typed"
 )
 
 // HoldsSecret reports whether the file itself contains a secret, so that it must be private.
@@ -130,17 +130,10 @@ func (t *table) secretFile(file, key string, fault faultFunc) secretSource {
 	return secretSource{present: true}
 }
 
-// SecretText is the secret in a file: without a byte order mark, as Windows writes it, and without space around it. The error is the end of a
-// sentence about the file and shows nothing of it.
+// SecretText is the secret in a file, without the space around it. The error is that of typed.FileText.
 func SecretText(data []byte) (string, error) {
-	text := string(data)
-	switch {
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), strings.ContainsRune(text, 0):
-		return "", errors.New("is in UTF-16 or is not text; save it as UTF-8")
-	case !utf8.ValidString(text):
-		return "", errors.New("is not UTF-8; save it as UTF-8")
-	}
-	return strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")), nil
+	text, err := typed.FileText(data)
+	return strings.TrimSpace(text), err
 }
 
 // reason returns why a file cannot be read, without its path.

@@ -32,7 +32,7 @@ type keys struct {
 const masterSize = 32
 
 // ErrNewDatabase: there is a key file and no database with it, so a database is missing.
-var ErrNewDatabase = errors.New("the database is new, but its key file is not")
+var ErrNewDatabase = errors.New("the database is missing or empty")
 
 // openKeys reads the key file and checks that it belongs to the database. For a new database it creates one. A key file beside a new
 // database means that there was another database: then it returns ErrNewDatabase, unless useOld is set.
@@ -54,7 +54,7 @@ func openKeys(ctx context.Context, db *sql.DB, path string, useOld bool) (keys, 
 				"without it waiting messages and codes cannot be read", ErrKey, path)
 		}
 	case err == nil && fresh && !useOld:
-		return keys{}, fmt.Errorf("%w: there was a database with the key file %s. Put it back (telegate restore), or start with an empty one: "+
+		return keys{}, fmt.Errorf("%w, but its key file %s is there: put the database back (telegate restore), or start with an empty one: "+
 			"telegate serve --new-database", ErrNewDatabase, path)
 	}
 	if err != nil {

@@ -84,12 +84,6 @@ type code struct {
 	account    int64
 }
 
-type fault struct {
-	err *tgerr.Error // nil: carry out the call, but send no answer
-	cut bool         // also cut the connection
-	bad int          // refuse the message itself with this code (bad_msg_notification)
-}
-
 // idle are data centres of Shared whose test has ended, by their numbers.
 var idle = struct {
 	sync.Mutex
@@ -266,34 +260,6 @@ func (s *Telegram) Rename(id int64, username string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accounts[id].Username = username
-}
-
-// Refusal is an error as Telegram answers it, such as 420 "FLOOD_WAIT_12".
-func Refusal(code int, text string) *tgerr.Error { return tgerr.New(code, text) }
-
-// Fail answers the next calls of a method with errors, one each.
-func (s *Telegram) Fail(method string, errs ...*tgerr.Error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, err := range errs {
-		s.faults[method] = append(s.faults[method], fault{err: err})
-	}
-}
-
-// Swallow carries out the next call of a method but loses the answer; with cut it also cuts the connection.
-func (s *Telegram) Swallow(method string, cut bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults[method] = append(s.faults[method], fault{cut: cut})
-}
-
-// RefuseMessages refuses the next n calls of a method as messages (bad_msg_notification): 16 and 17 are for a wrong clock.
-func (s *Telegram) RefuseMessages(method string, code, n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for range n {
-		s.faults[method] = append(s.faults[method], fault{bad: code})
-	}
 }
 
 // Revoke ends all logins of an account, as its owner can in the list of devices, and cuts the connections.
