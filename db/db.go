@@ -75,7 +75,8 @@ type Options struct {
 }
 
 // Open opens or creates the database and updates its schema. It refuses a database that another telegate has open
-// (ErrInUse), a damaged one (ErrDamaged), a newer schema, and a key file of another database (ErrKey, ErrNewDatabase). The caller must Close it.
+// (ErrInUse), a damaged one (ErrDamaged), a newer schema, a key file of another
+// database (ErrKey), and a new database beside an old key file (ErrNewDatabase). The caller must Close it.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {

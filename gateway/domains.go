@@ -128,8 +128,8 @@ func (ds *domains) CanSend(botID int64) bool {
 	return ok && b.CanSend() || ds.HasBot(botID) && ds.mtproto.canSend(botID)
 }
 
-// ResolveUsername asks who has a username now and stores the chat as one that can be written to, if a user session replaces the bot. A bot cannot ask: it knows only people who have
-// pressed Start. It returns false if nobody has the name. The error is a *delivery.SendError or the database's.
+// ResolveUsername asks who has a username now and stores the chat as one that can be written to, if a user session replaces the bot.
+// A bot cannot ask: it knows only people who have pressed Start. It returns false if nobody has the name. The error is a *delivery.SendError or the database's.
 func (ds *domains) ResolveUsername(ctx context.Context, botID int64, username string) (bool, error) {
 	if botID != delivery.UserSession {
 		return true, nil

@@ -6,8 +6,8 @@ import (
 	"telegate/internal/audit"
 )
 
-// ChatStarted stores a private chat after the user pressed Start, or an account has found the user, with its current username. It resumes links that were
-// suspended because the bot was blocked.
+// ChatStarted stores a private chat after the user pressed Start, or an account has found the user, with its current username.
+// It resumes links that were suspended because the bot was blocked.
 func (s *Service) ChatStarted(ctx context.Context, chat Chat) error {
 	return s.store.UpdateLinks(ctx, func(tx Tx) error { return s.resumeChat(tx, chat) })
 }
