@@ -200,10 +200,13 @@ func createPrivate(path string) error {
 	return nil
 }
 
-// followLink returns the target of a symbolic link that leads to a database, or the path itself.
+// followLink returns where a database really is, or would be if there is none: its path and its folder may be symbolic links.
 func followLink(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(folder, filepath.Base(path))
 	}
 	return path
 }

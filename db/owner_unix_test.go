@@ -40,18 +40,19 @@ func TestRootLeavesNothingOfItsOwnBesideTheDatabase(t *testing.T) {
 			write(t, file+".key", contentOf(t, backup+".key"))
 			c.spoil(t, path, file)
 			give(t, filepath.Dir(path))
+			path = throughLink(t, path)
 			if i, err := db.Inspect(t.Context(), path); err == nil {
 				_ = i.Backup(t.Context(), filepath.Join(t.TempDir(), "copy.db"), path+".key")
 				if err := i.Close(); err != nil {
 					t.Error(err)
 				}
 			}
-			notRoots(t, filepath.Dir(path))
+			notRoots(t, realFolder(t, path))
 			r, err := db.Restore(t.Context(), db.RestoreOptions{File: file, Path: path, KeyFile: path + ".key", Now: time.Now()})
 			if (err != nil) != c.fails {
 				t.Errorf("%+v %v", r, err)
 			}
-			notRoots(t, filepath.Dir(path))
+			notRoots(t, realFolder(t, path))
 		})
 	}
 }
@@ -161,6 +162,25 @@ func give(t testing.TB, folder string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// throughLink returns the path of a database through a link to its folder, as systemd makes one for DynamicUser: root owns the link.
+func throughLink(t testing.TB, path string) string {
+	t.Helper()
+	link := filepath.Join(t.TempDir(), "folder")
+	if err := os.Symlink(filepath.Dir(path), link); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(link, filepath.Base(path))
+}
+
+func realFolder(t testing.TB, path string) string {
+	t.Helper()
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 func notRoots(t testing.TB, folder string) {
