@@ -17,6 +17,7 @@ import (
 
 // The bot over MTProto is the same bot: people it has met, groups, buttons, and one login for all restarts.
 func TestTheBotOverMTProto(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.tel.AddGroup(-700, 0)
 	r.tel.AddGroup(-1001234567890, 55)
@@ -62,6 +63,7 @@ func TestTheBotOverMTProto(t *testing.T) {
 }
 
 func TestTheBotDoesNotKnowEverybody(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.bot()
 	if e := c.send(code(5000000009, "msg_1")); e == nil || e.Class != delivery.RecipientPermanent || e.Failure.Reason != delivery.ReasonNeverStarted {
@@ -74,6 +76,7 @@ func TestTheBotDoesNotKnowEverybody(t *testing.T) {
 
 // A bot has no daily cap and no rule against broadcasts; those are for people's accounts.
 func TestTheBotIsNotCapped(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.bot(func(o *userclient.Options) { o.DailyCap = 1 })
 	for _, id := range []string{"1", "2", "3"} {
@@ -83,6 +86,7 @@ func TestTheBotIsNotCapped(t *testing.T) {
 
 // A bot whose login was ended signs in again with a new key. If Telegram ends that login at once too, the client stops.
 func TestTheBotSignsInAgainOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.bot().stop()
 	r.tel.Revoke(robot.ID)
@@ -103,6 +107,7 @@ func TestTheBotSignsInAgainOnce(t *testing.T) {
 }
 
 func TestARefusedBotTokenIsFinal(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.start(func(o *userclient.Options) { o.BotToken = "2000000002:AAAnotherAnotherAnotherAnotherAnother" })
 	if s := await(t, c.alarms); s.State != userclient.StateSignedOut || s.Detail == "" {
@@ -115,6 +120,7 @@ func TestARefusedBotTokenIsFinal(t *testing.T) {
 
 // A new token of the bot causes a new login, because the old session may be invalid.
 func TestANewTokenSignsInAnew(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.bot().stop()
 	next := robot
@@ -129,6 +135,7 @@ func TestANewTokenSignsInAnew(t *testing.T) {
 
 // A bot of another data centre moves there, also after a restart.
 func TestTheBotMovesToItsDataCentre(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, 4)
 	r.tel.Fail("auth.importBotAuthorization", tgerr.New(303, "USER_MIGRATE_4"))
 	c := r.bot()

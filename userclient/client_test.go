@@ -16,6 +16,7 @@ import (
 
 // A session of another program works without a new login.
 func TestAnImportedSessionGoesOn(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	key := rawKey(t, r.signIn(carol))
 	for name, text := range map[string]string{
@@ -45,6 +46,7 @@ func TestAnImportedSessionGoesOn(t *testing.T) {
 
 // Once connected, the session in the database is enough: it comes back without the configured string.
 func TestTheStoredSessionIsEnough(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.user().stop()
 	c := r.start(func(*userclient.Options) {})
@@ -58,6 +60,7 @@ func TestTheStoredSessionIsEnough(t *testing.T) {
 
 // Another session in the configuration replaces the stored one and its data.
 func TestAnotherConfiguredSessionReplacesTheStored(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(bob.ID, bob.Username)
 	c := r.user()
@@ -75,6 +78,7 @@ func TestAnotherConfiguredSessionReplacesTheStored(t *testing.T) {
 }
 
 func TestWithoutASessionItIsSignedOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.start(func(*userclient.Options) {})
 	s := await(t, c.alarms)
@@ -92,6 +96,7 @@ func TestWithoutASessionItIsSignedOut(t *testing.T) {
 
 // After a final answer of Telegram the client stops trying and says what to do.
 func TestFinalAnswersStopTheClient(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		method string
 		err    *tgerr.Error
@@ -132,6 +137,7 @@ func TestFinalAnswersStopTheClient(t *testing.T) {
 // If a login ends while nothing is sent, the client notices it when Telegram closes the connection; if the connection stays, with
 // the next message.
 func TestARevokedLoginIsNoticed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.user()
 	r.tel.Revoke(carol.ID)
@@ -165,6 +171,7 @@ func mustDecode(t *testing.T, text string) userclient.Session {
 }
 
 func TestVerifySaysThatASessionIsDead(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.session(carol)
 	r.tel.Revoke(carol.ID)
@@ -184,6 +191,7 @@ func TestVerifySaysThatASessionIsDead(t *testing.T) {
 
 // The client reconnects after every lost connection, and continues to send.
 func TestACutLineComesBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	session := r.signIn(carol).Encode()
@@ -203,6 +211,7 @@ func TestACutLineComesBack(t *testing.T) {
 
 // Only one client at a time uses a session; the next takes over when the first stops.
 func TestASessionHasOneHolder(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for a lock")
 	}
@@ -221,6 +230,7 @@ func TestASessionHasOneHolder(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
 	app := userclient.App{ID: 1, Hash: testHash}
 	good := gramJS(4, "149.154.167.91", someKey)
 	for name, c := range map[string]struct {
@@ -245,6 +255,7 @@ func TestOptionsAreChecked(t *testing.T) {
 
 // A session of another account than before is not used.
 func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := r.session(carol)
 	s.UserID = alice.ID
@@ -257,6 +268,7 @@ func TestASessionOfAnotherAccountIsRefused(t *testing.T) {
 
 // A session can be stored, read, used and ended without a configured string.
 func TestASessionIsKeptReadAndEnded(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
 	if _, err := userclient.StoredSession(ctx, r.db); !errors.Is(err, userclient.ErrNoSession) {
@@ -293,6 +305,7 @@ func (full) ReplaceSession(context.Context, string, []byte) error { return deliv
 
 // If a session cannot be stored, the one before stays.
 func TestASessionThatCannotBeKeptLeavesTheOneBefore(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s, me := r.session(carol), userclient.Person{ID: carol.ID}
 	if err := userclient.SaveSession(t.Context(), r.db, s, me); err != nil {

@@ -13,6 +13,7 @@ import (
 
 // A clock that was ahead and is put right ends the used-up day at once, of all messages and of the broadcasts' share.
 func TestADayUsedUpByAWrongClockEndsWithIt(t *testing.T) {
+	t.Parallel()
 	for name, ahead := range map[string]time.Duration{"a month": 31 * 24 * time.Hour, "a day": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -15,6 +15,7 @@ import (
 
 // Send waits out a short flood wait.
 func TestAShortFloodWaitIsSatOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -32,6 +33,7 @@ func TestAShortFloodWaitIsSatOut(t *testing.T) {
 // A code waits at most 3 s; then Send returns the time, so that delivery can try another route. Other messages wait longer.
 // The client makes no call until the wait is over, also after a restart.
 func TestALongFloodWaitIsGivenBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -64,6 +66,7 @@ func TestALongFloodWaitIsGivenBack(t *testing.T) {
 
 // A wait of 5 s is too long for a code and short enough for anything else.
 func TestPatienceGoesByLane(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits as long as a code waits")
 	}
@@ -79,6 +82,7 @@ func TestPatienceGoesByLane(t *testing.T) {
 
 // The limit of a code's wait is for all its calls together: two short waits can be too long.
 func TestPatienceIsForTheWholeSend(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits as long as a code waits")
 	}
@@ -95,6 +99,7 @@ func TestPatienceIsForTheWholeSend(t *testing.T) {
 
 // Setting the clock back while telegate is down makes no wait longer than Telegram asked for.
 func TestAClockSetBackMakesNoWaitLonger(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	clock := dbtest.NewClock()
@@ -118,6 +123,7 @@ func TestAClockSetBackMakesNoWaitLonger(t *testing.T) {
 
 // A flood wait of the bot's login is stored, and the client makes no call before it is over.
 func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.tel.Fail("auth.importBotAuthorization", tgerr.New(420, "FLOOD_WAIT_940"))
 	bot := func(o *userclient.Options) { o.BotToken = testToken }
@@ -147,6 +153,7 @@ func TestAFloodWaitAtLoginOutlivesARestart(t *testing.T) {
 
 // The client also obeys a wait at the first call of a connection; the library alone would keep calling.
 func TestAFloodWaitAtConnectingIsHonoured(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	session := r.session(carol).Encode()
 	c := r.start(func(o *userclient.Options) { o.Session = session })
@@ -164,6 +171,7 @@ func TestAFloodWaitAtConnectingIsHonoured(t *testing.T) {
 
 // Messages are spaced: one a second with a burst of three.
 func TestMessagesAreSpaced(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -35,6 +36,12 @@ func TestMain(m *testing.M) {
 	}
 	if err := trust(&certificate); err != nil {
 		panic(err)
+	}
+	// The race detector makes the key exchanges so slow that two at a time would run into Telegram's time limits.
+	if raceEnabled {
+		if err := flag.Set("test.parallel", "1"); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(closing{m})
 }

@@ -18,6 +18,7 @@ var (
 
 // The error for an invalid proxy says what is wrong and never shows the secret.
 func TestAWrongProxyIsNamed(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ address, says string }{
 		"nothing":               {"", "is not among"},
 		"no scheme":             {"127.0.0.1:1080", "cannot be read"},

@@ -21,6 +21,7 @@ import (
 )
 
 func TestACodeArrivesAsItIs(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user(func(o *userclient.Options) { o.BotName = func(int64) string { return "TestBot" } })
@@ -54,6 +55,7 @@ func TestACodeArrivesAsItIs(t *testing.T) {
 
 // Every kind of formatting has its counterpart.
 func TestAllFormattingIsKept(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -88,6 +90,7 @@ func TestAllFormattingIsKept(t *testing.T) {
 
 // If the answer to a message is lost, it is sent again; its random id makes it arrive once.
 func TestALostAnswerDeliversOnce(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for answers that do not come")
 	}
@@ -134,6 +137,7 @@ func TestALostAnswerDeliversOnce(t *testing.T) {
 
 // A restart in between changes nothing: the random id comes from the message.
 func TestALostAnswerAndARestartDeliverOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -150,6 +154,7 @@ func TestALostAnswerAndARestartDeliverOnce(t *testing.T) {
 
 // A username is looked up once and stored.
 func TestAUsernameIsResolvedOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, "Alice") // case does not matter
 	c := r.user(func(o *userclient.Options) { o.DailyCap = 100 })
@@ -170,6 +175,7 @@ func TestAUsernameIsResolvedOnce(t *testing.T) {
 
 // A username that now belongs to another account is refused, and not looked up again.
 func TestAUsernameThatChangedHandsIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, "the_name")
 	r.tel.Rename(alice.ID, "")
@@ -193,6 +199,7 @@ func TestAUsernameThatChangedHandsIsRefused(t *testing.T) {
 }
 
 func TestWhoCannotBeFoundIsSaid(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.user()
 	e := c.send(code(alice.ID, "msg_1"))
@@ -214,6 +221,7 @@ func TestWhoCannotBeFoundIsSaid(t *testing.T) {
 }
 
 func TestResolveFindsAPerson(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.user()
 	p, err := c.Resolve(t.Context(), "@@Alice")
@@ -240,6 +248,7 @@ func TestResolveFindsAPerson(t *testing.T) {
 
 // An access hash that Telegram rejects is dropped, and the next try asks again.
 func TestAWrongAccessHashIsReplaced(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()
@@ -255,6 +264,7 @@ func TestAWrongAccessHashIsReplaced(t *testing.T) {
 
 // Every error of Telegram has a class and a detail with the next step.
 func TestRefusalsAreClassed(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits as long as telegate waits for Telegram")
 	}
@@ -298,6 +308,7 @@ func TestRefusalsAreClassed(t *testing.T) {
 
 // PEER_FLOOD stops sending, raises one alarm, and survives a restart.
 func TestALimitedAccountIsTurnedOff(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	clock := dbtest.NewClock()
@@ -334,6 +345,7 @@ func TestALimitedAccountIsTurnedOff(t *testing.T) {
 
 // A person's account sends no broadcasts and not more than its daily cap; the day is UTC's.
 func TestAPersonsAccountIsSpared(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	clock := dbtest.NewClock() // 9:00
@@ -385,6 +397,7 @@ func (c *running) counted(want int) {
 
 // A message that gets a flood wait, or waits for its end, was not sent and does not count.
 func TestAMessageThatIsSentBackIsNotCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	clock := dbtest.NewClock()
@@ -411,6 +424,7 @@ func TestAMessageThatIsSentBackIsNotCounted(t *testing.T) {
 
 // A broadcast with a flood wait does not use the broadcasts' share.
 func TestABroadcastThatIsSentBackIsNotCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	clock := dbtest.NewClock()
@@ -432,6 +446,7 @@ func TestABroadcastThatIsSentBackIsNotCounted(t *testing.T) {
 
 // Of nine codes at once, the rate limit lets six through in time; the others do not count.
 func TestWhatTheRateHoldsBackIsNotCounted(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it is paced by the clock")
 	}
@@ -468,6 +483,7 @@ func TestWhatTheRateHoldsBackIsNotCounted(t *testing.T) {
 
 // A message with a lost answer may have arrived, so it stays counted.
 func TestALostAnswerStaysCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	r.now = dbtest.NewClock().Now
@@ -482,6 +498,7 @@ func TestALostAnswerStaysCounted(t *testing.T) {
 
 // Broadcasts use at most three quarters of the daily limit, also after a restart; the rest is for codes and direct messages.
 func TestBroadcastsLeaveMessagesOfTheDay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	clock := dbtest.NewClock() // 9:00
@@ -522,6 +539,7 @@ func TestBroadcastsLeaveMessagesOfTheDay(t *testing.T) {
 }
 
 func TestALongTextGoesAsAFile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user()

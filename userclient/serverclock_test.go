@@ -13,6 +13,7 @@ import (
 
 // With a wrong clock the account connects all the same, by Telegram's time, and the log says that the clock is wrong.
 func TestAWrongClockIsCorrectedAndSaid(t *testing.T) {
+	t.Parallel()
 	for _, wrong := range []time.Duration{-40 * time.Second, -2 * time.Hour, 6 * time.Minute, 40 * 365 * 24 * time.Hour} {
 		t.Run(fmt.Sprint(wrong), func(t *testing.T) {
 			r := newRig(t)
@@ -29,6 +30,7 @@ func TestAWrongClockIsCorrectedAndSaid(t *testing.T) {
 
 // A clock that Telegram accepts is left alone.
 func TestASmallDifferenceIsNoWrongClock(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.user(func(o *userclient.Options) { o.SetClock(func() time.Time { return time.Now().Add(-5 * time.Second) }) })
 	c.stop()
@@ -39,6 +41,7 @@ func TestASmallDifferenceIsNoWrongClock(t *testing.T) {
 
 // A session is checked, and so signed in and shown, with a wrong clock too.
 func TestASessionIsVerifiedDespiteAWrongClock(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	session := r.session(carol)
 	app := r.app()
@@ -50,6 +53,7 @@ func TestASessionIsVerifiedDespiteAWrongClock(t *testing.T) {
 
 // If Telegram goes on refusing messages because of their time, the account is not connected, and the state names the clock.
 func TestMessagesRefusedByTheirTimeNameTheClock(t *testing.T) {
+	t.Parallel()
 	for _, bad := range []int{16, 17} {
 		t.Run(fmt.Sprint(bad), func(t *testing.T) {
 			r := newRig(t)

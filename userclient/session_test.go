@@ -51,6 +51,7 @@ var (
 )
 
 func TestSessionsOfOtherProgramsAreRead(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		text   string
 		format string
@@ -83,6 +84,7 @@ func TestSessionsOfOtherProgramsAreRead(t *testing.T) {
 }
 
 func TestANearMissIsNamed(t *testing.T) {
+	t.Parallel()
 	g, te := gramJS(4, "149.154.167.91", someKey), telethon(2, ipv4, someKey)
 	s, err := userclient.Decode(te)
 	if err != nil {
@@ -133,6 +135,7 @@ func TestANearMissIsNamed(t *testing.T) {
 
 // What comes along when a session is copied is taken off.
 func TestWhatIsAroundASessionIsTakenOff(t *testing.T) {
+	t.Parallel()
 	g, te := gramJS(4, "149.154.167.91", someKey), telethon(2, ipv4, someKey)
 	s, err := userclient.Decode(te)
 	if err != nil {
@@ -160,6 +163,7 @@ func TestWhatIsAroundASessionIsTakenOff(t *testing.T) {
 
 // A session of Telegram's test servers looks like any other and knows no real account.
 func TestASessionOfTheTestServersIsNamed(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{
 		"Telethon, DC 2": telethon(2, []byte{149, 154, 167, 40}, someKey), "Telethon, DC 1": telethon(1, []byte{149, 154, 175, 10}, someKey),
 		"Telethon, IPv6": telethon(2, append(bytes.Clone(ipv6[:7]), 2, 0, 0, 0, 0, 0, 0, 0, 0x0e), someKey),
@@ -173,6 +177,7 @@ func TestASessionOfTheTestServersIsNamed(t *testing.T) {
 
 // A session that is cut off anywhere is never accepted.
 func TestNoCutOffSessionIsRead(t *testing.T) {
+	t.Parallel()
 	s, err := userclient.Decode(telethon(2, ipv4, someKey))
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +193,7 @@ func TestNoCutOffSessionIsRead(t *testing.T) {
 }
 
 func TestASessionIsNotPrinted(t *testing.T) {
+	t.Parallel()
 	s, err := userclient.Decode(telethon(2, ipv4, someKey))
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +206,7 @@ func TestASessionIsNotPrinted(t *testing.T) {
 }
 
 func TestWhatStandsWhereABotTokenBelongs(t *testing.T) {
+	t.Parallel()
 	if err := userclient.CheckToken(" " + testToken + "\n"); err != nil {
 		t.Errorf("a token: %v", err)
 	}

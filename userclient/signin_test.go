@@ -39,6 +39,7 @@ func next(t *testing.T, step userclient.Step, err error, want userclient.Want, p
 }
 
 func TestAWrongCodeIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
 	s, step := r.startSignIn()
@@ -67,6 +68,7 @@ func TestAWrongCodeIsAskedForAgain(t *testing.T) {
 }
 
 func TestAWrongPasswordIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
 	s, _ := r.startSignIn()
@@ -90,6 +92,7 @@ func TestAWrongPasswordIsAskedForAgain(t *testing.T) {
 }
 
 func TestAnAccountOfAnotherDataCentreSignsIn(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, 4)
 	far := alice
 	far.DC = 4
@@ -100,6 +103,7 @@ func TestAnAccountOfAnotherDataCentreSignsIn(t *testing.T) {
 }
 
 func TestSigningInByQRCode(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
 	s, _ := r.startSignIn()
@@ -127,6 +131,7 @@ func TestSigningInByQRCode(t *testing.T) {
 }
 
 func TestAQRCodeOfAnotherDataCentre(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2, 4)
 	far := alice
 	far.DC = 4
@@ -145,6 +150,7 @@ func TestAQRCodeOfAnotherDataCentre(t *testing.T) {
 }
 
 func TestWhatIsNoPhoneNumberIsNamed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s, _ := r.startSignIn()
 	for typed, problem := range map[string]string{
@@ -162,6 +168,7 @@ func TestWhatIsNoPhoneNumberIsNamed(t *testing.T) {
 }
 
 func TestAnExpiredCodeLeadsBackToThePhone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s, _ := r.startSignIn()
 	step, err := s.Phone(t.Context(), alice.Phone)
@@ -176,6 +183,7 @@ func TestAnExpiredCodeLeadsBackToThePhone(t *testing.T) {
 }
 
 func TestADeadEndSaysWhy(t *testing.T) {
+	t.Parallel()
 	for method, ends := range map[string]map[string]string{
 		"auth.sendCode": {
 			"PHONE_NUMBER_BANNED": "banned", "PHONE_NUMBER_FLOOD": "too many tries", "API_ID_INVALID": "apiid and apihash",
@@ -205,6 +213,7 @@ func TestADeadEndSaysWhy(t *testing.T) {
 }
 
 func TestNobodyIsSignedUp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s, _ := r.startSignIn()
 	step, err := s.Phone(t.Context(), "+99966200000")
@@ -220,6 +229,7 @@ func TestNobodyIsSignedUp(t *testing.T) {
 
 // Cancel ends a waiting step and leaves no goroutine (TestMain checks with goleak).
 func TestCancelEndsAWaitingStep(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s, _ := r.startSignIn()
 	step, err := s.QR(t.Context())
@@ -240,6 +250,7 @@ func TestCancelEndsAWaitingStep(t *testing.T) {
 
 // Signing in ends after its time limit, with the reason, and closes the connection (TestMain checks with goleak).
 func TestSigningInHasALimit(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	_, _, err := userclient.StartSignInWithin(t.Context(), r.app(), time.Millisecond)
 	if !errors.Is(err, userclient.ErrSignIn) || !strings.Contains(err.Error(), "10 minutes") {
@@ -248,6 +259,7 @@ func TestSigningInHasALimit(t *testing.T) {
 }
 
 func TestSigningInNeedsAnAppAndALine(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	app := r.app()
 	app.Hash = "short"
@@ -265,6 +277,7 @@ func TestSigningInNeedsAnAppAndALine(t *testing.T) {
 
 // The log has every level here, and must contain nothing of a login.
 func TestALoginLeavesNoSecretInTheLog(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
 	s, _ := r.startSignIn()

@@ -16,6 +16,7 @@ import (
 // A line that carries nothing more and closes nothing is noticed by the first call, and replaced. Meanwhile the account does not
 // count as connected.
 func TestASilentLineIsReplaced(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	line := datacenter.StartLine(t, r.tel)
@@ -49,6 +50,7 @@ func TestASilentLineIsReplaced(t *testing.T) {
 
 // A slow answer alone is no reason to connect again: Telegram still answers pings.
 func TestASlowAnswerKeepsTheLine(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	c := r.user(func(o *userclient.Options) { o.TestLineAfter(50*time.Millisecond, time.Minute) })
@@ -71,6 +73,7 @@ func TestASlowAnswerKeepsTheLine(t *testing.T) {
 
 // While no new connection works either, sends fail fast, so that messages take another route.
 func TestOverASilentLineSendsFailFast(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.met(alice.ID, alice.Username)
 	line := datacenter.StartLine(t, r.tel)

@@ -16,6 +16,7 @@ import (
 
 // All traffic goes through the proxy: the client connects and sends.
 func TestMTProtoThroughProxies(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.makesKey()
 	r.tel.AddGroup(-700, 0)
@@ -66,6 +67,7 @@ func port(address string) string { return address[strings.LastIndexByte(address,
 
 // If a proxy refuses or is missing, the state says so, and the client keeps trying.
 func TestAProxyThatRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.makesKey()
 	for name, address := range map[string]string{
@@ -96,6 +98,7 @@ func TestAProxyThatRefuses(t *testing.T) {
 
 // If a proxy blocks the connection, the error is one sentence that names the proxy but not its password.
 func TestAProxyThatBlocksAConnectionIsNamed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	app := r.app()
 	var err error
