@@ -116,7 +116,7 @@ func (h *UpdateHandler) topic(ctx context.Context, chat linking.Chat, links []li
 			return err
 		}
 	}
-	return h.reply(ctx, chat.ID, topicsText(h.words(chat.Language), links, topics, h.title, renewed))
+	return h.reply(ctx, chat.ID, topicsText(h.words(chat.Language), links, topics, h.title, h.publicURL(), renewed))
 }
 
 // parseDuration reads "30m", "2h", "1d" or "1h30m". An empty text means one hour.

@@ -93,16 +93,21 @@ func mutedText(w *language.Words, until time.Time) delivery.Body {
 
 func unmutedText(w *language.Words) delivery.Body { return delivery.Compose(w.Say("mute.ended", nil)) }
 
-// topicsText shows each account's topic, in the order of the links.
-func topicsText(w *language.Words, links []linking.Link, topics []string, title func(string) string, renewed bool) delivery.Body {
+// topicsText shows the address of each account's topic, in the order of the links, and how to write to it. Without the gateway's public URL
+// it shows the topics alone and says whom to ask for the rest of the address.
+func topicsText(w *language.Words, links []linking.Link, topics []string, title func(string) string, publicURL string, renewed bool) delivery.Body {
 	t := w.Say("topic.heading", nil)
 	if renewed {
 		t = w.Say("topic.renewed", nil)
 	}
-	for i, l := range links {
-		t = t.Plain("\n\n").Code(topics[i]).Plain("\n").Code(l.Account()).Plain(" · ").Bold(delivery.Displayable(title(l.Domain), 64))
+	how, shown, base := w.Say("topic.example", nil), publicURL+"/", publicURL+"/"
+	if publicURL == "" {
+		how, shown, base = w.Say("topic.where", nil), "", "https://ADDRESS/"
 	}
-	t = t.Plain("\n\n").Append(w.Say("topic.where", nil)).Plain("\n").Code("curl -d 'The backup is done' https://ADDRESS/" + topics[0])
+	for i, l := range links {
+		t = t.Plain("\n\n").Code(shown + topics[i]).Plain("\n").Code(l.Account()).Plain(" · ").Bold(delivery.Displayable(title(l.Domain), 64))
+	}
+	t = t.Plain("\n\n").Append(how).Plain("\n").Code("curl -d 'The backup is done' " + base + topics[0])
 	return delivery.Compose(t.Plain("\n\n").Append(w.Say("topic.secret", nil)))
 }
 

@@ -66,6 +66,7 @@ type UpdateHandler struct {
 	title     func(domain string) string
 	words     func(person string) *language.Words
 	username  func() string
+	publicURL func() string
 	now       func() time.Time
 	log       *slog.Logger
 	ignored   func(reason string)
@@ -85,8 +86,10 @@ type UpdateHandlerOptions struct {
 	Title    func(domain string) string            // the display name of a domain
 	Words    func(language string) *language.Words // the texts in the language of the user's Telegram (IETF tag, or empty), else in the bot's
 	Username func() string                         // the bot's, without @; empty until known. nil: not known
-	Now      func() time.Time
-	Logger   *slog.Logger
+	// PublicURL is the address at which people's programs reach the gateway, without a final slash; empty if it is not configured. nil: never
+	PublicURL func() string
+	Now       func() time.Time
+	Logger    *slog.Logger
 	// OnIgnored is told of each update that is not acted on, with one of IgnoredReasons. Optional.
 	OnIgnored func(reason string)
 }
@@ -96,12 +99,15 @@ func NewUpdateHandler(o UpdateHandlerOptions) *UpdateHandler {
 	if o.Username == nil {
 		o.Username = func() string { return "" }
 	}
+	if o.PublicURL == nil {
+		o.PublicURL = func() string { return "" }
+	}
 	if o.OnIgnored == nil {
 		o.OnIgnored = func(string) {}
 	}
 	return &UpdateHandler{
 		client: o.Client, links: o.Links, codes: o.Codes, messages: o.Messages, topics: o.Topics, title: o.Title, words: o.Words,
-		username: o.Username, now: o.Now, log: o.Logger, ignored: o.OnIgnored, oldLog: rate.Sometimes{Interval: oldLogEvery},
+		username: o.Username, publicURL: o.PublicURL, now: o.Now, log: o.Logger, ignored: o.OnIgnored, oldLog: rate.Sometimes{Interval: oldLogEvery},
 		limiter: newRateLimiter(o.Now, o.Logger, o.OnIgnored), callbacks: callbackAnswers{client: o.Client, slots: make(chan struct{}, maxCallbackAnswers)},
 		menus: commandMenus{set: map[string]bool{}},
 	}

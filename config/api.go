@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"net"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,7 +40,7 @@ func (a API) Public() bool {
 func (t *table) api(domains map[string]Domain) API {
 	api := t.table("api")
 	defer api.close()
-	a := API{Listen: api.listen()}
+	a := API{Listen: api.listen(), PublicURL: api.publicURL()}
 	a.TLSCert, a.TLSKey = api.certificate()
 	_, certThere := api.lookup("tls_cert")
 	_, keyThere := api.lookup("tls_key")
@@ -78,6 +79,26 @@ func (t *table) listen() string {
 		return defaultListen
 	}
 	return text
+}
+
+// publicURL reads the key "public_url".
+func (t *table) publicURL() string {
+	text, ok := t.string("public_url")
+	if !ok {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.RawQuery != "", u.Fragment != "", !validPort(u):
+		t.fault("public_url", "must be a URL such as https://telegate.example.com, without ? and #")
+		return ""
+	case u.User != nil:
+		t.fault("public_url", "must not contain a user or password, because everybody who sends /topic to the bot sees it")
+		return ""
+	case u.Scheme == "http" && isPublic(u.Hostname()):
+		t.warn("public_url", "lets topics cross the network unencrypted; use https there")
+	}
+	return strings.TrimRight(u.String(), "/")
 }
 
 // certificate returns the two paths, made absolute, and checks that the files belong together.

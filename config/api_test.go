@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,37 @@ func TestCertificateKeyOthersCanReadIsAWarning(t *testing.T) {
 	const want = "api.tls_key names a file that everybody on this machine can read; run chmod 600 on it"
 	if c.Warnings[0] != want {
 		t.Errorf("got %q", c.Warnings)
+	}
+}
+
+func TestAPublicURLIsAnAddressThatPeopleCanUse(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://telegate.example.com":       "https://telegate.example.com",
+		"https://example.com:8443/telegate/": "https://example.com:8443/telegate",
+		"http://127.0.0.1:8080/":             "http://127.0.0.1:8080",
+		"HTTPS://[2001:db8::1]":              "https://[2001:db8::1]",
+	} {
+		c := parse(t, bot+"[api]\npublic_url = '"+text+"'")
+		if c.API.PublicURL != want {
+			t.Errorf("%s: %q", text, c.API.PublicURL)
+		}
+		if printed := render(t, c); !strings.Contains(printed, "public_url = \""+want+"\"\n") {
+			t.Errorf("%s: printed as %s", text, printed)
+		}
+	}
+	for _, text := range []string{"telegate.example.com", "//example.com", "ftp://example.com", "https://", "https://a.example/?x=1", "https://a.example/#x",
+		"https://a.example:port", "unix:/run/api.sock", "https://a b.example", "javascript:alert(1)"} {
+		_, err := config.Parse("t.toml", []byte(bot+"[api]\npublic_url = '"+text+"'"), noEnv)
+		if err == nil || !strings.Contains(err.Error(), "api.public_url must be a URL such as https://telegate.example.com") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	_, err := config.Parse("t.toml", []byte(bot+"[api]\npublic_url = 'https://me:pass@a.example'"), noEnv)
+	if err == nil || strings.Contains(err.Error(), "pass@") || !strings.Contains(err.Error(), "must not contain a user or password") {
+		t.Errorf("a password: %v", err)
+	}
+	if c := parse(t, bot+"[api]\npublic_url = 'http://a.example'"); !slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, "unencrypted") }) {
+		t.Errorf("%q", c.Warnings)
 	}
 }
 

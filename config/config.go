@@ -130,6 +130,10 @@ type API struct {
 	// start at the folder of the configuration. The files must be valid when the configuration is read.
 	TLSCert, TLSKey string
 
+	// PublicURL is "public_url": the address at which people's programs reach the gateway, through a proxy perhaps; http or https, without a
+	// final slash. The bot shows it with a topic. Empty: the bot tells people to ask the administrator.
+	PublicURL string
+
 	// Keys are the tables [[api.keys]], one per caller. Without any, nobody can call the gateway.
 	Keys []Key
 }

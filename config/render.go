@@ -39,6 +39,7 @@ func (c *Config) Render(w io.Writer) error {
 	r.value("listen", c.API.Listen, defaultListen)
 	r.optional("tls_cert", c.API.TLSCert, c.API.TLSCert != "")
 	r.optional("tls_key", c.API.TLSKey, c.API.TLSKey != "")
+	r.optional("public_url", c.API.PublicURL, c.API.PublicURL != "")
 	for _, k := range c.API.Keys {
 		r.out.WriteString("\n" + KeyTable(k))
 	}

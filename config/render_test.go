@@ -97,6 +97,7 @@ msg2factor = true # default
 listen = "127.0.0.1:8080" # default
 # tls_cert is not set
 # tls_key is not set
+# public_url is not set
 
 [[api.keys]]
 name = "mesh"

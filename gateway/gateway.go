@@ -208,9 +208,10 @@ func (g *Gateway) newBots(links *linking.Service, messages *notify.Service, topi
 	for id, c := range g.clients {
 		handler := bot.NewUpdateHandler(bot.UpdateHandlerOptions{
 			Client: c, Links: links, Codes: g.codes, Messages: messages, Topics: topics, Now: time.Now, Logger: g.log, OnIgnored: g.metrics.updateIgnored,
-			Username: func() string { return g.domains.bots[id].Status().Username },
-			Title:    func(domain string) string { title, _ := g.domains.Title(domain); return title },
-			Words:    func(person string) *language.Words { return g.domains.BotWords(id, person) },
+			Username:  func() string { return g.domains.bots[id].Status().Username },
+			PublicURL: func() string { return g.cfg.Load().API.PublicURL },
+			Title:     func(domain string) string { title, _ := g.domains.Title(domain); return title },
+			Words:     func(person string) *language.Words { return g.domains.BotWords(id, person) },
 		})
 		g.handlers = append(g.handlers, handler)
 		g.domains.bots[id] = bot.NewPoller(bot.PollerOptions{

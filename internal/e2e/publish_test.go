@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,30 @@ func TestAProgramWritesToAPersonByTheTopicFromTheChat(t *testing.T) {
 	if log := w.log.String(); strings.Contains(log, topics[0]) || strings.Contains(log, renewed[0]) {
 		t.Error("a topic is in the log")
 	}
+}
+
+// With the gateway's public address in the configuration, the bot's example is complete: a person copies it and it works.
+func TestTheBotShowsTheWholeAddressOfATopic(t *testing.T) {
+	t.Parallel()
+	f := newFiled(t)
+	f.link("", "alice")
+	if said := f.asked("alice", "/topic", "as with ntfy"); !strings.Contains(said, "ask the administrator") || strings.Contains(said, f.url) {
+		t.Errorf("without an address the bot said %q", said)
+	}
+	f.change("[api]", "[api]\npublic_url = \""+f.url+"/\"")
+	if done := f.reload(); !slices.Equal(done.Changed, []string{"api.public_url"}) || len(done.NeedsRestart) != 0 {
+		t.Errorf("%+v", done)
+	}
+	said := f.asked("alice", "/topic", "For example")
+	topics := topicShape.FindAllString(said, -1)
+	if len(topics) != 2 || strings.Count(said, f.url+"/"+topics[0]) != 2 || strings.Contains(said, "administrator") || strings.Contains(said, "ADDRESS") {
+		t.Fatalf("the bot said %q", said)
+	}
+	after := f.last("alice")
+	if status, body := f.publish(topics[0], "The backup is done"); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	f.message("alice", "The backup is done", after)
 }
 
 // Somebody registers a handle at a server before he has ever met the bot: Start brings the code, and the code proves the handle.
