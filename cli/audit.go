@@ -27,6 +27,9 @@ func (auditVerifyCmd) Help() string {
 
 // Run verifies the audit.
 func (c auditVerifyCmd) Run(ctx context.Context, env *Env) (err error) {
+	if done, err := c.leaveToOwner(env); done {
+		return err
+	}
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err

@@ -25,6 +25,14 @@ func (backupCmd) Help() string {
 
 // Run makes a backup.
 func (c backupCmd) Run(ctx context.Context, env *Env) (err error) {
+	suffixes, arguments := []string{"", ".key"}, []string{"backup", "--config", c.Config}
+	if c.NoKey {
+		suffixes, arguments = suffixes[:1], append(arguments, "--no-key")
+	}
+	done, err := c.leaveWritingToOwner(env, c.File, suffixes, func(file string) []string { return append(arguments, "--", file) })
+	if done {
+		return err
+	}
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err

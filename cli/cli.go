@@ -77,6 +77,7 @@ type Env struct {
 	Getenv         func(string) string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	Args           []string            // with which the process was started; nil in tests, whose commands never run as another user
 	OpenAccounts   setup.OpenAccounts  // nil if the build has no MTProto
 	DataCentres    []userclient.Server // replace Telegram's data centres in tests
 	Network        doctor.Network
@@ -97,7 +98,7 @@ To use it: get a bot token from @BotFather, let setup write telegate.toml, make 
 
 // Main runs the program with the real Telegram and network and returns the exit status.
 func Main(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	env := &Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Network: doctor.RealNetwork()}
+	env := &Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Args: args, Network: doctor.RealNetwork()}
 	if userclient.InBuild {
 		env.OpenAccounts = func(t config.Telegram) (setup.Accounts, error) { return setup.Telegram(t) }
 	}
@@ -118,7 +119,8 @@ func Run(ctx context.Context, args []string, env *Env) int {
 		return exit.OK
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err = command.Run(env); err != nil {
+	var ended exit.Ended
+	if err = command.Run(env); err != nil && !errors.As(err, &ended) {
 		fmt.Fprintf(env.Stderr, "telegate: %v\n", err)
 	}
 	return exit.Status(err)

@@ -25,6 +25,9 @@ func (doctorCmd) Help() string {
 
 // Run runs the checks and prints the findings.
 func (c doctorCmd) Run(ctx context.Context, env *Env) error {
+	if done, err := c.leaveToOwner(env); done {
+		return err
+	}
 	d := newDoctor(c.Config, env)
 	ctx, cancel := context.WithTimeout(ctx, doctor.Timeout)
 	defer cancel()

@@ -25,6 +25,9 @@ func (restoreCmd) Help() string {
 
 // Run restores a backup.
 func (c restoreCmd) Run(ctx context.Context, env *Env) error {
+	if done, err := c.leaveToOwner(env); done {
+		return err
+	}
 	database, err := c.loadDatabase()
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ Stop the gateway and the program that used the session: Telegram voids a session
 
 // Run verifies a session and stores it.
 func (c sessionImportCmd) Run(ctx context.Context, env *Env) error {
+	if done, err := c.leaveToOwner(env); done {
+		return err
+	}
 	cfg, err := c.load(env)
 	if err != nil {
 		return err
@@ -107,6 +110,9 @@ func (sessionShowCmd) Help() string {
 
 // Run asks Telegram whose session it is. It prints no part of it.
 func (c sessionShowCmd) Run(ctx context.Context, env *Env) error {
+	if done, err := c.leaveToOwner(env); done {
+		return err
+	}
 	cfg, err := c.load(env)
 	if err != nil {
 		return err
@@ -139,6 +145,9 @@ func (sessionRevokeCmd) Help() string {
 
 // Run logs out.
 func (c sessionRevokeCmd) Run(ctx context.Context, env *Env) error {
+	if done, err := c.leaveToOwner(env); done {
+		return err
+	}
 	cfg, err := c.load(env)
 	if err != nil {
 		return err

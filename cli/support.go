@@ -28,6 +28,12 @@ func (c supportCmd) Run(ctx context.Context, env *Env) error {
 	if c.Out == "" {
 		c.Out = "telegate-support-" + now.Format("20060102-150405") + ".tar.gz"
 	}
+	done, err := c.leaveWritingToOwner(env, c.Out, []string{""}, func(file string) []string {
+		return []string{"support", "--config=" + c.Config, "--log=" + c.Log, "--out=" + file}
+	})
+	if done {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*doctor.Timeout)
 	defer cancel()
 	log := ""

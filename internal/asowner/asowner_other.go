@@ -1,0 +1,29 @@
+//go:build !unix
+
+package asowner
+
+import (
+	"errors"
+	"io"
+)
+
+// Owner is the user that a folder belongs to.
+type Owner struct{}
+
+// Other reports no owner here: there is no root.
+func Other(string) (Owner, bool) { return Owner{}, false }
+
+// Streams are the streams of a process.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// Run fails with errors.ErrUnsupported.
+func (Owner) Run(Streams, ...string) error { return errors.ErrUnsupported }
+
+// Lend fails with errors.ErrUnsupported.
+func (Owner) Lend(string) (string, error) { return "", errors.ErrUnsupported }
+
+// Take fails with errors.ErrUnsupported.
+func Take(string, string) error { return errors.ErrUnsupported }

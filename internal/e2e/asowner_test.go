@@ -1,0 +1,161 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"telegate/db/dbtest"
+	"telegate/delivery"
+)
+
+const serviceUser = 12345 // the user telegate runs as, in these tests
+
+// rooted is an installation as the Debian package makes it: what root keeps, and inside a folder that only root may search the service's own.
+type rooted struct {
+	*testing.T
+	root, config, data string
+}
+
+func newRooted(t *testing.T) rooted {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run commands as another user")
+	}
+	r := rooted{t, t.TempDir(), "", ""}
+	if err := os.Chmod(r.root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.config, r.data = filepath.Join(r.root, "telegate.toml"), filepath.Join(r.root, "data")
+	if err := os.Mkdir(r.data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := "[messaging.telegram]\nbottoken = \"" + testToken + "\"\nbaseurl = \"http://127.0.0.1:1\"\n[database]\npath = \"data/telegate.db\"\n"
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := dbtest.OpenAt(t, filepath.Join(r.data, "telegate.db"), time.Now, func([]delivery.Queued) {}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.give(r.data)
+	return r
+}
+
+// give gives a folder and all in it to the service.
+func (r rooted) give(folder string) {
+	r.Helper()
+	err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, serviceUser, serviceUser)
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// telegate runs a command as root and returns what it printed.
+func (r rooted) telegate(args ...string) (string, error) {
+	r.Helper()
+	c := exec.CommandContext(r.Context(), "telegate", args...)
+	c.Dir = r.root
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+// owned checks that files are private and belong to a user.
+func (r rooted) owned(user uint32, files ...string) {
+	r.Helper()
+	for _, file := range files {
+		info, err := os.Lstat(file)
+		if err != nil {
+			r.Error(err)
+			continue
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || s.Uid != user || info.Mode() != 0o600 {
+			r.Errorf("%s: mode %v, user %d", file, info.Mode(), s.Uid)
+		}
+	}
+}
+
+func (r rooted) in(folder string) []string {
+	r.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return files
+}
+
+// Root's backup and restore reach into folders that only root may search, and leave each file with its owner.
+func TestRootBacksUpAndRestoresAsTheOwnerOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	backup := filepath.Join(r.root, "backup.db")
+	out, err := r.telegate("backup", "-c", "telegate.toml", "backup.db")
+	if err != nil || !strings.Contains(out, "backup.db holds the whole database") || strings.Contains(out, ".telegate-") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	r.owned(0, backup, backup+".key")
+	if left, _ := filepath.Glob(filepath.Join(r.root, ".telegate-*")); left != nil {
+		t.Errorf("left over: %v", left)
+	}
+	if out, err := r.telegate("backup", "-c", "telegate.toml", "backup.db"); err == nil || !strings.Contains(out, "backup.db is there already") {
+		t.Errorf("a backup over another one: %v\n%s", err, out)
+	}
+	for _, args := range [][]string{{"audit", "verify"}, {"restore", backup}, {"support", "--out", "support.tar.gz"}} {
+		if out, err := r.telegate(append(args, "-c", r.config)...); err != nil || strings.Contains(out, ".telegate-") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	r.owned(0, filepath.Join(r.root, "support.tar.gz"))
+	r.owned(serviceUser, r.in(r.data)...)
+}
+
+// What the owner of the folder may not write, root's command does not write there either: so a link in there leads it to nothing that the
+// owner could not reach, at whatever moment it appears.
+func TestRootWritesNothingThatTheOwnerOfTheDatabaseCouldNot(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	if out, err := r.telegate("backup", "-c", r.config, "backup.db"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.Chmod(r.data, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	before := r.in(r.data)
+	out, err := r.telegate("restore", "-c", r.config, "backup.db")
+	if err == nil || !strings.Contains(out, "readonly database") || strings.Count(out, "telegate: ") != 1 {
+		t.Errorf("root wrote into the folder: %v\n%s", err, out)
+	}
+	if after := r.in(r.data); strings.Join(after, " ") != strings.Join(before, " ") {
+		t.Errorf("%v became %v", before, after)
+	}
+}
+
+// The other process says what is wrong, once, by the names that root has given, and root's command ends with its status.
+func TestWhatFailsAsTheOwnerOfTheDatabaseIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	if err := os.WriteFile(filepath.Join(r.data, "telegate.db.key"), []byte(strings.Repeat("ab", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.give(r.data)
+	out, err := r.telegate("backup", "-c", r.config, "backup.db")
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != 1 || strings.Count(out, "telegate: ") != 1 || strings.Contains(out, ".telegate-") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Lstat(filepath.Join(r.root, "backup.db")); err == nil {
+		t.Error("there is a backup")
+	}
+}
