@@ -27,6 +27,7 @@ const InBuild = true
 var (
 	_ delivery.Transport    = (*Client)(nil)
 	_ delivery.Deduplicator = (*Client)(nil)
+	_ delivery.Delayer      = (*Client)(nil)
 )
 
 // Rates of messages.
@@ -95,6 +96,9 @@ func New(o Options) (*Client, error) {
 
 // Status is the current status.
 func (c *Client) Status() Status { return c.status.current() }
+
+// DelayedUntil implements delivery.Delayer: an account may have to wait for Telegram, or for the next day.
+func (c *Client) DelayedUntil() time.Time { return c.status.current().Until }
 
 // Run keeps the account connected until the context ends, then returns nil. An error becomes a state and a pause. In a final
 // state Run stops trying and waits for the context. Run must be called once.

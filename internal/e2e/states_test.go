@@ -8,6 +8,7 @@ import (
 
 	"telegate/api"
 	"telegate/sandbox"
+	"telegate/userclient/datacenter"
 )
 
 // Whatever Telegram does, telegate starts, accepts and stores, and says what is wrong.
@@ -88,5 +89,50 @@ func TestFloodWaitSurvivesARestart(t *testing.T) {
 	w.eventually("the bot waits again", func() bool { return w.botState() == "flood_wait" })
 	if now := w.telegram.Calls(); len(now) != calls {
 		t.Errorf("Telegram was called during the wait: %+v", now[calls:])
+	}
+}
+
+// A code that Telegram lets wait is announced: the verification, the message and the user say in how many seconds it comes, with a bot
+// and with a user session in its place.
+func TestACodeThatWaitsSaysWhenItComes(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(w *world) (wait func()){
+		"bot": func(w *world) func() {
+			w.start()
+			w.connected()
+			w.link("", "alice")
+			return func() { w.telegram.SetFaults(sandbox.Faults{FloodWait: time.Minute}) }
+		},
+		"user session": func(w *world) func() {
+			tel, session := w.dataCentre()
+			g := w.startText(w.alone(session, ""))
+			w.clientConnected(g.UserSession())
+			w.linkByHandle(tel, "alice")
+			w.shows(tel, "alice", "Connected.")
+			return func() { tel.Fail("messages.sendMessage", datacenter.Refusal(420, "FLOOD_WAIT_60")) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			begin(w)()
+			var v api.Verification
+			w.want(http.StatusCreated, "POST", "/v1/verifications", loginOf("alice", "s1"), &v)
+			w.eventually("the verification says when the code comes", func() bool {
+				w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &v)
+				return v.Delivery.ExpectedAt != nil
+			})
+			var m api.Messaging
+			w.want(http.StatusOK, "GET", "/v1/messaging?user=alice", nil, &m)
+			var list api.MessageList
+			w.want(http.StatusOK, "GET", "/v1/messages?lane=code&status=queued", nil, &list)
+			var message api.Message
+			w.want(http.StatusOK, "GET", "/v1/messages/"+list.Messages[0].ID, nil, &message)
+			for part, e := range map[string]api.Expected{"verification": v.Delivery.Expected, "user": m.Expected, "message": message.Expected} {
+				if e.ExpectedIn < 30 || e.ExpectedIn > 61 || e.ExpectedAt == nil || time.Until(*e.ExpectedAt).Abs() > 61*time.Second {
+					t.Errorf("%s: expected in %d s, at %v, want within a minute", part, e.ExpectedIn, e.ExpectedAt)
+				}
+			}
+		})
 	}
 }
