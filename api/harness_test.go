@@ -40,6 +40,7 @@ type gateway struct {
 	server   *api.Server
 	contract contract
 	expected map[delivery.Waiting]time.Time // what the queue says of what waits
+	badFile  bool                           // the configuration of the examples has an error
 }
 
 // newGateway sets up a gateway; the functions may change the server's options first.
