@@ -222,8 +222,14 @@ func TestWhatMustWaitSaysWhenItComes(t *testing.T) {
 		{BotID: gatewaytest.BotID, ChatID: alice.ID}: now.Add(58 * time.Second),
 	}
 	checkAll("in a pause", now.Add(57*time.Second), now.Add(3*time.Hour), now.Add(58*time.Second))
-	var who struct{ Messaging promise }
+	var who struct {
+		Messaging promise
+		Summary   []string
+	}
 	g.call("GET", "/v1/trace?user=alice", nil).into(&who)
+	if !slices.Contains(who.Summary, "A code that is asked for now must wait: it is sent at 2026-11-02T09:00:58Z at the latest.") {
+		t.Errorf("the trace does not say so: %q", who.Summary)
+	}
 	check("in the trace", who.Messaging, now.Add(58*time.Second))
 	g.ended(code, delivery.StatusDelivered, nil)
 	g.ended(message, delivery.StatusDelivered, nil)

@@ -50,6 +50,9 @@ func (d *Dispatcher) Expected(ctx context.Context, about Waiting) time.Time {
 func (d *Dispatcher) queuesFor(about Waiting) (list []*botQueue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.start == nil { // nobody would answer
+		return nil
+	}
 	if about.MessageID == "" {
 		if q, ok := d.queues[about.BotID]; ok {
 			list = append(list, q)

@@ -133,6 +133,11 @@ func TestACodeThatWaitsSaysWhenItComes(t *testing.T) {
 					t.Errorf("%s: expected in %d s, at %v, want within a minute", part, e.ExpectedIn, e.ExpectedAt)
 				}
 			}
+			for _, args := range [][]string{{"users", "show", "alice"}, {"messages", "show", message.ID}, {"messages", "why", "alice"}} {
+				if status, out := w.telegate("", args...); status != 0 || !strings.Contains(out, " at the latest") {
+					t.Errorf("telegate %s (%d) does not say when the code comes:\n%s", strings.Join(args, " "), status, out)
+				}
+			}
 		})
 	}
 }
