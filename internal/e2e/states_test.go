@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"telegate/api"
+	"telegate/cli"
 	"telegate/sandbox"
 	"telegate/userclient/datacenter"
 )
@@ -133,9 +135,12 @@ func TestACodeThatWaitsSaysWhenItComes(t *testing.T) {
 					t.Errorf("%s: expected in %d s, at %v, want within a minute", part, e.ExpectedIn, e.ExpectedAt)
 				}
 			}
-			for _, args := range [][]string{{"users", "show", "alice"}, {"messages", "show", message.ID}, {"messages", "why", "alice"}} {
-				if status, out := w.telegate("", args...); status != 0 || !strings.Contains(out, " at the latest") {
-					t.Errorf("telegate %s (%d) does not say when the code comes:\n%s", strings.Join(args, " "), status, out)
+			for _, args := range [][]string{{"users", "show", "alice"}, {"messages", "show", message.ID}, {"messages", "trace", "alice"}} {
+				var out bytes.Buffer
+				environment := map[string]string{"TELEGATE_API": w.url, "TELEGATE_KEY": w.key}
+				env := &cli.Env{Getenv: func(name string) string { return environment[name] }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+				if status := cli.Run(t.Context(), args, env); status != 0 || !strings.Contains(out.String(), " at the latest") {
+					t.Errorf("telegate %s (%d) does not say when the code comes:\n%s", strings.Join(args, " "), status, &out)
 				}
 			}
 		})
