@@ -33,18 +33,33 @@ type operation struct {
 	Parameters  []parameter
 	RequestBody *struct {
 		Required bool
-		Content  map[string]struct{ Schema schema }
+		Content  map[string]content
 	}
 	Responses map[string]struct {
 		Description string
 		Problems    []string `json:"x-problem-types"`
-		Content     map[string]struct{ Schema schema }
+		Content     map[string]content
 	}
+}
+
+type content struct {
+	Schema   schema
+	Examples map[string]shownExample
+}
+
+type shownExample struct {
+	Summary string
+	Value   json.RawMessage
 }
 
 type parameter struct {
 	Name, In string
 	Required bool
+	Example  any
+}
+
+func (op operation) hasParameter(name, in string, required bool) bool {
+	return slices.ContainsFunc(op.Parameters, func(p parameter) bool { return p.Name == name && p.In == in && p.Required == required })
 }
 
 type schema struct {
@@ -299,10 +314,10 @@ func TestContractDescribesProblemsAndBodies(t *testing.T) {
 					t.Errorf("%s: the body is not described, or lets unknown members in: %+v", name, body)
 				}
 			}
-			if strings.Contains(path, "{id}") && !slices.Contains(op.Parameters, parameter{"id", "path", true}) {
+			if strings.Contains(path, "{id}") && !op.hasParameter("id", "path", true) {
 				t.Errorf("%s: the id in the path is not described", name)
 			}
-			if method == "post" && !slices.Contains(op.Parameters, parameter{"Idempotency-Key", "header", false}) {
+			if method == "post" && !op.hasParameter("Idempotency-Key", "header", false) {
 				t.Errorf("%s: Idempotency-Key is not described", name)
 			}
 		}

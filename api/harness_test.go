@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"telegate/api"
 	"telegate/db"
+	"telegate/delivery"
 	"telegate/internal/gatewaytest"
 	"telegate/linking"
 	"telegate/notify"
@@ -37,6 +39,8 @@ type gateway struct {
 	store    *store
 	server   *api.Server
 	contract contract
+	expected map[delivery.Waiting]time.Time // what the queue says of what waits
+	badFile  bool                           // the configuration of the examples has an error
 }
 
 // newGateway sets up a gateway; the functions may change the server's options first.
@@ -63,8 +67,9 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 		Health: func(context.Context) []api.Component {
 			return []api.Component{{Name: "database", Status: api.HealthOK}}
 		},
-		Queue: func(context.Context) (api.Queue, error) { return queue(), nil },
-		Ready: g.store.Ready,
+		Queue:    func(context.Context) (api.Queue, error) { return queue(), nil },
+		Expected: func(_ context.Context, about delivery.Waiting) time.Time { return g.expected[about] },
+		Ready:    g.store.Ready,
 		Reload: func(ctx context.Context) (api.Reloaded, error) {
 			canceled, err := g.Codes.ApplyPolicy(ctx, []string{""})
 			return api.Reloaded{Changed: []string{"log.level"}, NeedsRestart: []string{}, Warnings: []string{}, Canceled: canceled}, err

@@ -130,6 +130,7 @@ type Message struct {
 	ExpiresAt   time.Time      `json:"expires_at"`
 	DeliveredAt *time.Time     `json:"delivered_at"`
 	History     []MessageEvent `json:"history" doc:"what happened, oldest first"`
+	Expected
 }
 
 // MessageEvent is one step in the history of a message.
@@ -174,6 +175,9 @@ func (s *Server) getMessage(ctx context.Context, in *struct {
 	}
 	for i, moment := range moments {
 		view.History[i] = eventOf(moment)
+	}
+	if !m.Status.Final() {
+		view.Expected = s.expected(ctx, delivery.Waiting{MessageID: m.ID})
 	}
 	if m.Status == delivery.StatusDelivered {
 		view.DeliveredAt = timeOrNil(m.Ended)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"telegate/delivery"
 	"telegate/linking"
 	"telegate/twofa"
 )
@@ -17,6 +18,7 @@ type Messaging struct {
 	Reasons                []string    `json:"reasons" doc:"why it cannot be used: msg2factor_disabled, not_linked, link_suspended, chat_blocked_bot, cooling_off, transport_down"`
 	Link                   *UserLink   `json:"link" doc:"null if the user has none"`
 	Invitation             *Invitation `json:"invitation" doc:"a handle that an administrator set and nobody has confirmed yet; null if there is none"`
+	Expected                           // of a code that would be sent now
 }
 
 // UserLink is the link of a user.
@@ -64,6 +66,7 @@ func (s *Server) messaging(ctx context.Context, domain, user string) (Messaging,
 		m.Link = &UserLink{
 			ID: l.ID, Status: string(l.Status), Handle: handle(l.Chat.Username), Name: l.Chat.Name(), VerifiedAt: timeOrNil(l.Verified),
 		}
+		m.Expected = s.expected(ctx, delivery.Waiting{BotID: l.BotID, ChatID: l.Chat.ID})
 	case !errors.Is(err, linking.ErrNotFound):
 		return Messaging{}, err
 	}

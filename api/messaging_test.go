@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 	"telegate/internal/gatewaytest"
 	"telegate/twofa"
 )
@@ -180,4 +181,59 @@ func TestUsersArePagedAndSearched(t *testing.T) {
 	for _, limit := range []string{"0", "1001", "-1", "many", "1.5"} {
 		g.call("GET", "/v1/users?limit="+limit, nil).isFault("query/limit")
 	}
+}
+
+// While Telegram has asked to wait, the answers say when a code or message comes, as a time and in seconds. Otherwise they promise
+// nothing, and what has ended waits for nothing.
+func TestWhatMustWaitSaysWhenItComes(t *testing.T) {
+	t.Parallel()
+	g := linked(t)
+	type promise struct {
+		At *time.Time `json:"expected_at"`
+		In int        `json:"expected_in"`
+	}
+	check := func(name string, got promise, want time.Time) {
+		t.Helper()
+		switch {
+		case want.IsZero() != (got.At == nil), want.IsZero() && got.In != 0:
+			t.Errorf("%s: %+v, want %v", name, got, want)
+		case !want.IsZero() && (!got.At.Equal(want) || got.In != int(want.Sub(g.Clock.Now()).Seconds())):
+			t.Errorf("%s: %v in %d s, want %v", name, got.At, got.In, want)
+		}
+	}
+	verification := g.verify("alice", "s1")
+	code := g.Last(alice).ID
+	message := g.call("POST", "/v1/messages", object{"user": "alice", "text": "hello"}).str("id")
+	checkAll := func(when string, ofCode, ofMessage, ofNext time.Time) {
+		t.Helper()
+		var v struct{ Delivery promise }
+		g.call("GET", "/v1/verifications/"+verification, nil).into(&v)
+		check(when+": the code", v.Delivery, ofCode)
+		var m, next promise
+		g.call("GET", "/v1/messages/"+message, nil).into(&m)
+		check(when+": the message", m, ofMessage)
+		g.call("GET", "/v1/messaging?user=alice", nil).into(&next)
+		check(when+": the next code", next, ofNext)
+	}
+	now := g.Clock.Now()
+	checkAll("at once", time.Time{}, time.Time{}, time.Time{})
+	g.expected = map[delivery.Waiting]time.Time{
+		{MessageID: code}: now.Add(57 * time.Second), {MessageID: message}: now.Add(3 * time.Hour),
+		{BotID: gatewaytest.BotID, ChatID: alice.ID}: now.Add(58 * time.Second),
+	}
+	checkAll("in a pause", now.Add(57*time.Second), now.Add(3*time.Hour), now.Add(58*time.Second))
+	var who struct {
+		Messaging promise
+		Summary   []string
+	}
+	g.call("GET", "/v1/trace?user=alice", nil).into(&who)
+	if !slices.Contains(who.Summary, "A code that is asked for now must wait: it is sent at 2026-11-02T09:00:58Z at the latest.") {
+		t.Errorf("the trace does not say so: %q", who.Summary)
+	}
+	check("in the trace", who.Messaging, now.Add(58*time.Second))
+	g.ended(code, delivery.StatusDelivered, nil)
+	g.ended(message, delivery.StatusDelivered, nil)
+	checkAll("ended", time.Time{}, time.Time{}, now.Add(58*time.Second))
+	g.Clock.Advance(2 * time.Minute)
+	checkAll("after the pause", time.Time{}, time.Time{}, time.Time{})
 }

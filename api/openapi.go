@@ -83,7 +83,7 @@ func successStatus(method, path string) int {
 }
 
 // completeOpenAPI adds what the Go types do not say: the list of problems, objects that can be null, the second status of two
-// endpoints, and the two formats of the login report.
+// endpoints, the two formats of the login report, and the examples.
 func completeOpenAPI(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas.Map()
 	for _, slug := range slices.Sorted(maps.Keys(problemTypes)) {
@@ -120,6 +120,7 @@ func completeOpenAPI(doc *huma.OpenAPI) {
 				continue
 			}
 			describeProblems(op, op.Metadata["scope"].(Scope))
+			describeExamples(op)
 			for _, p := range op.Parameters {
 				hidePatternDescriptions(p.Schema)
 			}

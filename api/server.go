@@ -22,6 +22,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
+	"telegate/delivery"
 	"telegate/internal/secret"
 	"telegate/linking"
 	"telegate/notify"
@@ -83,6 +84,7 @@ type Options struct {
 	Queue         func(ctx context.Context) (Queue, error)    // without the failures
 	Reload        func(ctx context.Context) (Reloaded, error) // *ReloadError for errors in the configuration; other errors are internal
 	Ready         func(ctx context.Context) error             // nil if messages can be stored
+	Expected      func(ctx context.Context, about delivery.Waiting) time.Time
 	Metrics       *prometheus.Registry
 	Pages         map[string]http.Handler // more pages without a key, by pattern: "GET /path"
 	Console       http.Handler            // serves /console and everything below it; nil: no console

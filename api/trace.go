@@ -99,6 +99,9 @@ func stateSentences(m Messaging, mutedUntil time.Time) []string {
 	if m.Invitation != nil {
 		list = append(list, fmt.Sprintf("%s has been invited and has not proven to be the user yet.", m.Invitation.Handle))
 	}
+	if m.ExpectedAt != nil {
+		list = append(list, fmt.Sprintf("A code that is asked for now must wait: it is sent at %s at the latest.", m.ExpectedAt.Format(time.RFC3339)))
+	}
 	if !mutedUntil.IsZero() {
 		list = append(list, "The person has muted messages until "+mutedUntil.UTC().Format(time.RFC3339)+
 			"; /unmute in the chat ends that. Sign-in codes still arrive.")

@@ -61,9 +61,10 @@ type Sends struct {
 type Delivery struct {
 	Status  string            `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
 	Failure *delivery.Failure `json:"failure"`
+	Expected
 }
 
-func (s *Server) verificationView(v twofa.Verification) Verification {
+func (s *Server) verificationView(ctx context.Context, v twofa.Verification) Verification {
 	view := Verification{
 		ID: v.ID, Domain: v.Domain, User: v.User, Purpose: string(v.Purpose), Status: string(v.Status), CancelReason: v.Reason,
 		Reported: v.Reported, Method: "code", ExpiresAt: v.Expires,
@@ -79,6 +80,9 @@ func (s *Server) verificationView(v twofa.Verification) Verification {
 	}
 	if v.Status == twofa.Pending {
 		view.ExpiresIn = s.secondsUntil(v.Expires)
+		if !v.Delivery.Status.Final() {
+			view.Delivery.Expected = s.expected(ctx, delivery.Waiting{MessageID: v.MessageID})
+		}
 	}
 	return view
 }
@@ -113,7 +117,7 @@ func (s *Server) createVerification(ctx context.Context, in *struct {
 	return &struct {
 		Location string `header:"Location"`
 		Body     Verification
-	}{"/v1/verifications/" + v.ID, s.verificationView(v)}, nil
+	}{"/v1/verifications/" + v.ID, s.verificationView(ctx, v)}, nil
 }
 
 // verification reads a verification that the caller may see.
@@ -134,7 +138,7 @@ func (s *Server) getVerification(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body Verification }{s.verificationView(v)}, nil
+	return &struct{ Body Verification }{s.verificationView(ctx, v)}, nil
 }
 
 // CheckCode is the body of POST /v1/verifications/{id}/check.
@@ -164,7 +168,7 @@ func (s *Server) checkVerification(ctx context.Context, in *struct {
 	}
 	return &struct{ Body Check }{Check{
 		Approved: o.Approved(), Result: string(o.Result), AttemptsRemaining: o.Verification.AttemptsRemaining(),
-		Verification: s.verificationView(o.Verification),
+		Verification: s.verificationView(ctx, o.Verification),
 	}}, nil
 }
 
@@ -189,5 +193,5 @@ func (s *Server) changeVerification(ctx context.Context, id string, change func(
 		}
 		return nil, p
 	}
-	return &struct{ Body Verification }{s.verificationView(v)}, nil
+	return &struct{ Body Verification }{s.verificationView(ctx, v)}, nil
 }

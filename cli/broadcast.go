@@ -33,7 +33,7 @@ type broadcastSendCmd struct {
 	User      []string      `xor:"whom" sep:"none" placeholder:"USER" help:"A user at the server; repeat the flag for more users."`
 	UsersFile string        `xor:"whom" type:"existingfile" placeholder:"FILE" help:"A file with one user per line."`
 	Everyone  bool          `xor:"whom" help:"All users who are linked in the domain when it is sent."`
-	SendAt    *time.Time    `placeholder:"TIME" help:"When to send it, in RFC 3339, such as 2027-01-31T20:00:00Z (default now)."`
+	SendAt    *time.Time    `placeholder:"TIME" help:"When to send it, in RFC 3339: YYYY-MM-DDTHH:MM:SSZ (default now)."`
 	TTL       time.Duration `placeholder:"SPAN" help:"Drop messages that are not sent within this time, such as 1h (default 24h)."`
 	HTML      bool          `help:"The text is in Telegram's HTML."`
 	Silent    bool          `help:"Send it without a sound."`

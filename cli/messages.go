@@ -114,6 +114,9 @@ func (c messagesShowCmd) Run(ctx context.Context, env *Env) error {
 	if m.Request != "" {
 		fmt.Fprintf(env.Stdout, "created by the request %s (request= in the log)\n", m.Request)
 	}
+	if m.ExpectedAt != nil {
+		fmt.Fprintf(env.Stdout, "it must wait, and is sent at %s at the latest\n", LocalTime(*m.ExpectedAt))
+	}
 	fmt.Fprintln(env.Stdout)
 	table := newTable(env.Stdout)
 	table.row("TIME", "EVENT", "OUTCOME", "WHAT HAPPENED")

@@ -12,7 +12,7 @@ import (
 type reportLoginsCmd struct {
 	gatewayFlags
 	Domain  string `placeholder:"ID" help:"The domain; empty for the default domain."`
-	From    string `placeholder:"DAY" help:"The first day, such as 2026-11-02, or a time in RFC 3339 (default: a week ago)."`
+	From    string `placeholder:"DAY" help:"The first day (YYYY-MM-DD), or a time in RFC 3339 (default: a week ago)."`
 	To      string `placeholder:"DAY" help:"The last day, or the end as a time in RFC 3339 (default: now)."`
 	User    string `placeholder:"USER" help:"Only this user."`
 	Outcome string `placeholder:"WORD" help:"Only this outcome: approved, incorrect, denied, exhausted, expired, canceled, already_used, binding_mismatch, failed."`
@@ -25,9 +25,9 @@ func (reportLoginsCmd) Help() string {
 	return `Each check of a sign-in code is a line, the newest first. Addresses and browsers come from your server. Days are in the time zone of this
 machine; CSV and JSON have times in UTC. It needs a key with the scope admin.
 
-    telegate report logins --user alice --from 2026-11-02
+    telegate report logins --user alice --from $(date -d yesterday +%F)
     telegate report logins --outcome denied
-    telegate report logins --from 2026-10-01 --to 2026-10-31 --format csv > october.csv`
+    telegate report logins --from $(date -d '-30 days' +%F) --format csv > logins.csv`
 }
 
 // Run prints the login report.

@@ -189,6 +189,9 @@ func printMessaging(env *Env, m api.Messaging, asJSON bool) error {
 		table.row("invited", m.Invitation.Handle+" on "+LocalTime(m.Invitation.CreatedAt)+"; nothing is sent there until it is proven")
 	}
 	table.row("sign-in codes", yesOrNo(m.UsableFor2FA))
+	if m.ExpectedAt != nil {
+		table.row("next code", "is sent at "+LocalTime(*m.ExpectedAt)+" at the latest: Telegram has asked telegate to wait")
+	}
 	table.row("messages", yesOrNo(m.UsableForNotifications))
 	for _, reason := range m.Reasons {
 		table.row("why not", cmp.Or(reasonTexts[reason], reason))

@@ -181,7 +181,7 @@ func parseSendAt(exact, utc string) (time.Time, error) {
 	}
 	t, err := time.Parse(layout, typed)
 	if err != nil || t.IsZero() {
-		return time.Time{}, newPageError(http.StatusUnprocessableEntity, "When?", "The time to send must be a date and a time, as in 2026-11-02 09:00. Leave it empty to send now.")
+		return time.Time{}, newPageError(http.StatusUnprocessableEntity, "When?", "The time to send must be a date and a time, written as YYYY-MM-DD HH:MM. Leave it empty to send now.")
 	}
 	return t, nil
 }

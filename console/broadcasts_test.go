@@ -185,7 +185,7 @@ func TestInvalidBroadcastIsExplainedAndInputKept(t *testing.T) {
 		"The text is too long":                                            form("text", strings.Repeat("a", 100_001)),
 		"The text is not Telegram&#39;s HTML":                             form("text", "<b>Hello", "format", "html"),
 		"The time to send must be a date and a time":                      form("send_at", "tomorrow"),
-		"The time to send must be a date and a time, as":                  form("send_at_utc", "2026-13-02T10:30"),
+		"The time to send must be a date and a time, written":             form("send_at_utc", "2026-13-02T10:30"),
 		"The time to send is in the past; leave it empty":                 form("send_at", "2026-11-02T08:00:00Z"),
 		"The time to send is more than a year ahead":                      form("send_at", "2036-11-02T08:00:00Z"),
 		"The lifetime must be from":                                       form("ttl", "1"),

@@ -135,7 +135,7 @@ func (c *Console) readLoginFilter(r *http.Request, admin adminSession) (d Domain
 	until, errUntil := parseDay(data.To)
 	switch {
 	case errFrom != nil || errUntil != nil:
-		data.Problem = "A day is written as in 2026-11-02."
+		data.Problem = "A day is written as YYYY-MM-DD."
 		return d, data, q, nil
 	case data.From != "" && data.To != "" && until.Before(from):
 		data.Problem = "The last day is before the first."

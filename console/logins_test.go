@@ -104,9 +104,9 @@ func TestInvalidFilterIsExplainedAndInputKept(t *testing.T) {
 	c := w.signedIn(keyAdmin)
 	for query, words := range map[string]string{
 		"from=2026-11-05&to=2026-11-01": "The last day is before the first.",
-		"from=yesterday":                "A day is written as in 2026-11-02.",
-		"to=2026-02-30":                 "A day is written as in 2026-11-02.",
-		"from=0001-01-01":               "A day is written as in 2026-11-02.",
+		"from=yesterday":                "A day is written as YYYY-MM-DD.",
+		"to=2026-02-30":                 "A day is written as YYYY-MM-DD.",
+		"from=0001-01-01":               "A day is written as YYYY-MM-DD.",
 		"outcome=excellent":             "This outcome does not exist",
 		"after=1-0":                     "This page of the report does not exist.",
 		"after=x":                       "This page of the report does not exist.",

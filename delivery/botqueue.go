@@ -30,6 +30,8 @@ type event struct {
 	pause  *Pause
 	resume bool
 	limits *Limits
+
+	question *question
 }
 
 // botQueue is the queue of one bot. Only its own goroutine (run) uses it, except for the inbox.
@@ -42,6 +44,7 @@ type botQueue struct {
 	mu     sync.Mutex // guards inbox
 	inbox  []event
 	signal chan struct{}
+	ended  chan struct{} // closed when run has ended
 
 	pacer       *pacer // made by run
 	items       map[string]*item
@@ -72,7 +75,7 @@ type botQueue struct {
 func newBotQueue(d *Dispatcher, botID int64) *botQueue {
 	q := &botQueue{
 		d: d, botID: botID, transport: d.o.Transports[botID], log: d.o.Logger.With("bot", botID),
-		signal: make(chan struct{}, 1), results: make(chan result),
+		signal: make(chan struct{}, 1), ended: make(chan struct{}), results: make(chan result),
 		items: map[string]*item{}, chats: map[int64]*chat{},
 		ready: newScheduler(),
 	}
@@ -94,6 +97,7 @@ func (q *botQueue) post(e event) {
 }
 
 func (q *botQueue) run(ctx context.Context) error {
+	defer close(q.ended)
 	select {
 	case <-q.d.recovered:
 		q.pacer = newPacer(q.d.limitsOf(q.botID), q.d.leftAt)
@@ -147,6 +151,8 @@ func (q *botQueue) readInbox() {
 			q.clearOutage()
 		case e.limits != nil:
 			q.setLimits(*e.limits)
+		case e.question != nil:
+			e.question.answer <- q.expect(e.question.about)
 		}
 		for _, msg := range e.queued {
 			if _, known := q.items[msg.ID]; !known {

@@ -172,7 +172,7 @@ func (g *Gateway) open(ctx context.Context, newDatabase bool) error {
 	})
 	g.server = api.New(api.Options{
 		Links: links, Verifications: g.codes, Messages: messages, Broadcasts: g.broadcasts, Topics: topics, Domains: g.domains,
-		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.Health, Queue: g.queue, Reload: g.Reload, Ready: g.ready.check,
+		Keys: apiKeys(cfg), Answers: g.db, AnswerKey: g.db.MACKey("idempotency"), Watcher: g.db, Health: g.Health, Queue: g.queue, Expected: g.dispatcher.Expected, Reload: g.Reload, Ready: g.ready.check,
 		Pages: meshcentral.Pages(version.Version), Console: g.console,
 		Metrics: g.metrics.registry, Private: !cfg.API.Public(), Unix: strings.HasPrefix(cfg.API.Listen, "unix:"), Version: version.Version, Now: now, Logger: log,
 	})

@@ -135,7 +135,7 @@ func accountHealth(name string, s userclient.Status) api.Component {
 	switch {
 	case s.State.Final():
 		c.Status = api.HealthFailing
-	case s.State != userclient.StateConnected:
+	case s.State != userclient.StateConnected, s.Detail != "": // connected with a detail: the clock is wrong
 		c.Status = api.HealthDegraded
 	}
 	if c.Status != api.HealthOK && c.Detail == "" {

@@ -107,3 +107,14 @@ func TestAnAccountIsFailingInAFinalState(t *testing.T) {
 		wantHealth(t, string(state), accountHealth("user session", s), want)
 	}
 }
+
+// An account that is connected although the clock of this machine is wrong works, but is not ok, as a bot is not.
+func TestAConnectedAccountWithAWrongClockIsDegraded(t *testing.T) {
+	const wrong = "The clock of this machine is 2m0s ahead of Telegram's. Set it with NTP."
+	c := accountHealth("user session", userclient.Status{State: userclient.StateConnected, Detail: wrong})
+	wantHealth(t, "account", c, api.HealthDegraded)
+	if c.State != "connected" || c.Detail != wrong {
+		t.Errorf("the account is %+v", c)
+	}
+	wantHealth(t, "bot", botHealth(1, bot.Status{State: bot.StateConnected, LastPoll: time.Now(), Detail: wrong}, time.Now(), time.Now()), api.HealthDegraded)
+}

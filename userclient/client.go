@@ -27,6 +27,7 @@ const InBuild = true
 var (
 	_ delivery.Transport    = (*Client)(nil)
 	_ delivery.Deduplicator = (*Client)(nil)
+	_ delivery.Delayer      = (*Client)(nil)
 )
 
 // Rates of messages.
@@ -86,7 +87,7 @@ func New(o Options) (*Client, error) {
 	c.session = &sessionStore{name: c.name, store: o.Store, log: o.Logger}
 	c.pacer = pacer{limiter: limiter, now: o.Now}
 	c.status = &statusTracker{
-		now: o.Now, log: o.Logger, onConnected: o.OnConnected, onAlarm: o.OnAlarm, floods: c.floods, daily: c.daily,
+		now: o.Now, log: o.Logger, onConnected: o.OnConnected, onAlarm: o.OnAlarm, floods: c.floods, daily: c.daily, clock: c.clock,
 		changed: make(chan struct{}),
 		status:  Status{State: StateConnecting, Since: o.Now()},
 	}
@@ -95,6 +96,9 @@ func New(o Options) (*Client, error) {
 
 // Status is the current status.
 func (c *Client) Status() Status { return c.status.current() }
+
+// DelayedUntil implements delivery.Delayer: an account may have to wait for Telegram, or for the next day.
+func (c *Client) DelayedUntil() time.Time { return c.status.current().Until }
 
 // Run keeps the account connected until the context ends, then returns nil. An error becomes a state and a pause. In a final
 // state Run stops trying and waits for the context. Run must be called once.
@@ -204,15 +208,13 @@ func (c *Client) runOnce(ctx context.Context) error {
 		}
 	}
 	options.Clock = c.clock
-	options.Logger = listeningLogger{log.OrNop(options.Logger), func(err error) {
+	options.Logger = listeningLogger{log.OrNop(options.Logger), c.clock, func(err error) {
 		wait, _ := tgerr.AsFloodWait(err)
 		cancel(&floodError{initConnection, c.floods.add(ctx, initConnection, wait)})
-	}, func(err error) {
-		if c.clock.correct(err) {
-			c.o.Logger.Warn("The clock of this machine is wrong. Correct it, for example with NTP. The connection to Telegram now uses Telegram's time.",
-				"clock", c.clock.wrongBy())
-			cancel(errClock) // what was sent by the wrong time gets no answer
-		}
+	}, func() {
+		c.o.Logger.Warn("The clock of this machine is wrong. Correct it, for example with NTP. The connection to Telegram now uses Telegram's time.",
+			"clock", c.clock.wrongBy()+" Telegram's")
+		cancel(errClock) // what was sent by the wrong time gets no answer
 	}}
 	library := telegram.NewClient(c.o.ID, c.o.Hash, options)
 	silence.ping = library.Ping

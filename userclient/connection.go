@@ -77,11 +77,7 @@ func (a App) connectBy(ctx context.Context, clock *serverClock, s *Session, onUp
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	options.Clock = clock
-	options.Logger = listeningLogger{log.OrNop(options.Logger), c.cancel, func(err error) {
-		if clock.correct(err) {
-			c.cancel(errClock)
-		}
-	}}
+	options.Logger = listeningLogger{log.OrNop(options.Logger), clock, c.cancel, func() { c.cancel(errClock) }}
 	c.library = telegram.NewClient(a.ID, a.Hash, options)
 	go func() {
 		defer close(c.ended)

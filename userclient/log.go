@@ -4,9 +4,12 @@ package userclient
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/gotd/log"
+	"github.com/gotd/td/mt"
+	"github.com/gotd/td/proto"
 	"github.com/gotd/td/tgerr"
 )
 
@@ -34,13 +37,23 @@ func (h debugHandler) WithGroup(name string) slog.Handler {
 	return debugHandler{h.Handler.WithGroup(name)}
 }
 
-// listeningLogger is the library's logger. It passes on messages above debug. Two messages are the only sign of a problem, and
-// it reports them: a flood wait at the first call of a connection, which the library repeats for 30 s, to onFlood; and a message of
-// Telegram that the library refuses, perhaps because of the clock, to onRefused.
+// The library's messages that are the only sign of something. They are the text in its code.
+const (
+	logRetryInit = "Retrying connection initialization" // a flood wait at the first call of a connection, which the library repeats for 30 s
+	logRejected  = "Ignoring rejected message"          // the library refuses a message of Telegram, perhaps because of the clock
+	logHandle    = "Handle message"                     // a message of Telegram; its id is Telegram's time
+)
+
+// badMessage is the type of Telegram's refusal of a message (bad_msg_notification), as the library logs it.
+var badMessage = fmt.Sprintf("0x%x", mt.BadMsgNotificationTypeID)
+
+// listeningLogger is the library's logger. It passes on messages above debug, tells clock the time of Telegram's messages, and reports
+// a flood wait of the first call (onFlood) and a local clock that has just been corrected (onClock).
 type listeningLogger struct {
 	log.Logger
-	onFlood   func(err error)
-	onRefused func(err error)
+	clock   *serverClock
+	onFlood func(err error)
+	onClock func()
 }
 
 func (l listeningLogger) Enabled(context.Context, log.Level) bool { return true }
@@ -49,18 +62,45 @@ func (l listeningLogger) Log(ctx context.Context, level log.Level, message strin
 	if level > log.LevelDebug && l.Logger.Enabled(ctx, level) {
 		l.Logger.Log(ctx, level, message, attrs...)
 	}
-	for _, a := range attrs {
-		if a.Value.Kind() != log.KindError {
-			continue
+	switch message {
+	case logRetryInit:
+		// The library handles short waits: Telegram asks for 0 s if connections come close together.
+		if wait, ok := tgerr.AsFloodWait(errorIn(attrs)); ok && wait > maxCodeWait {
+			l.onFlood(errorIn(attrs))
 		}
-		switch err := a.Value.Error(); message {
-		case "Retrying connection initialization":
-			// The library handles short waits: Telegram asks for 0 s if connections come close together.
-			if wait, ok := tgerr.AsFloodWait(err); ok && wait > maxCodeWait {
-				l.onFlood(err)
-			}
-		case "Ignoring rejected message":
-			l.onRefused(err)
+	case logRejected:
+		if l.clock.correctAfterRejection(errorIn(attrs)) {
+			l.onClock()
+		}
+	case logHandle:
+		if l.clock.hear(messageIn(attrs)) {
+			l.onClock()
 		}
 	}
+}
+
+// errorIn is the error of a log record; nil without one.
+func errorIn(attrs []log.Attr) error {
+	for _, a := range attrs {
+		if a.Value.Kind() == log.KindError {
+			return a.Value.Error()
+		}
+	}
+	return nil
+}
+
+// messageIn is the message of Telegram in a log record: its id, and whether it refuses a message of the client.
+func messageIn(attrs []log.Attr) (id proto.MessageID, refusal bool) {
+	for _, a := range attrs {
+		switch {
+		case a.Key == "msg_id":
+			id = proto.MessageID(a.Value.Int64())
+		case a.Value.Kind() == log.KindGroup:
+			_, inner := messageIn(a.Value.Group())
+			refusal = refusal || inner
+		case a.Key == "type_id":
+			refusal = a.Value.String() == badMessage
+		}
+	}
+	return id, refusal
 }

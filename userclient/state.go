@@ -30,7 +30,7 @@ type Status struct {
 	State  State
 	Since  time.Time // when the state began
 	Until  time.Time // StateFloodWait, StateLimited and StateUsedUp: when it ends; otherwise zero
-	Detail string    // what is wrong, with the next step; empty if nothing is
+	Detail string    // what is wrong, with the next step; empty if nothing is. A connected account has one if the clock is wrong
 	Me     Person    // the account; zero until known
 }
 

@@ -4,6 +4,7 @@ package userclient
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ const (
 	sayNoServer   = "Telegram's data centres cannot be reached. Check the network, the firewall and proxy in the config; telegate keeps trying."
 	saySilent     = "Telegram does not answer. Nothing to do: telegate tests the connection and connects again."
 	sayClock      = "The clock of this machine is wrong, so Telegram refuses what telegate sends. Correct the clock, for example with NTP; telegate keeps trying."
+	sayClockFixed = "The clock of this machine is %s Telegram's. Set it with NTP (timedatectl set-ntp true): times in the log and the login report are wrong. The connection to Telegram uses Telegram's time."
 	sayInUse      = "Another telegate uses this Telegram session. Stop it; this one then takes over."
 	sayStore      = "The database cannot be read or written. Check the disk; telegate keeps trying."
 	sayImpostor   = "Something other than Telegram answers. Check proxy in the config and the firewall; telegate keeps trying."
@@ -39,6 +41,7 @@ type statusTracker struct {
 	onAlarm     func(Status)
 	floods      *floodWaits
 	daily       *dailyLimit
+	clock       *serverClock
 
 	mu          sync.Mutex // guards the fields below
 	status      Status
@@ -48,7 +51,7 @@ type statusTracker struct {
 }
 
 // current returns the status. If the account is connected but must wait before sending, or its line is being tested, it returns
-// that.
+// that. If it is connected although the local clock is wrong, the detail says so.
 func (t *statusTracker) current() Status {
 	t.mu.Lock()
 	s, doubted := t.status, t.doubted
@@ -66,6 +69,8 @@ func (t *statusTracker) current() Status {
 		s.State, s.Until, s.Detail = StateUsedUp, until, sayDailyLimit
 	} else if until := t.floods.until(sendMessage); until.After(t.now()) {
 		s.State, s.Until, s.Detail = StateFloodWait, until, sayQuiet
+	} else if wrong := t.clock.wrongBy(); wrong != "" {
+		s.Detail = fmt.Sprintf(sayClockFixed, wrong)
 	}
 	return s
 }

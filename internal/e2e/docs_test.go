@@ -141,3 +141,64 @@ func TestPicturesOfTheConsoleAreTheOnesShown(t *testing.T) {
 		}
 	}
 }
+
+// fixedDate is a date that is past some day.
+var fixedDate = regexp.MustCompile(`\b20[0-9]{2}-[01][0-9](-[0-3][0-9])?\b`)
+
+// What a reader pastes works on any day: no command in the documents, in a help text or in a hint has a fixed date.
+func TestNoCommandHasADateThatPasses(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob(top + "docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, file := range append(documents, top+"README.md", top+"CONTRIBUTING.md") {
+		for _, block := range regexp.MustCompile("(?s)\n```(sh|toml|console)\n(.*?)\n```").FindAllStringSubmatch(read(t, file), -1) {
+			commands++
+			for line := range strings.Lines(block[2]) {
+				if fixedDate.MatchString(line) {
+					t.Errorf("%s: %s\nuse a computed date, such as $(date -u -d '+2 hours' +%%FT%%TZ)", file, line)
+				}
+			}
+		}
+	}
+	if commands < 50 {
+		t.Errorf("only %d blocks of commands were read", commands)
+	}
+	for _, folder := range []string{"cli", "setup", "console", "doctor", "sandbox"} {
+		files, err := filepath.Glob(top + folder + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", folder, len(files), err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			n := 0
+			for line := range strings.Lines(read(t, file)) {
+				n++
+				if found := fixedDate.FindString(line); found != "" && !strings.HasPrefix(found, "2006-01") { // the layout of package time
+					t.Errorf("%s:%d: %s\nsay the form (YYYY-MM-DD), or use a computed date", file, n, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+}
+
+// The same user has the same id on every page: with another one, who follows both has two users.
+func TestDocsWriteUserIDsInOneForm(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"README.md", "docs/api.md"} {
+		text := read(t, top+file)
+		users := regexp.MustCompile(`"user":"([^"]*)"|\buser=([^& )`+"`"+`]+)`).FindAllStringSubmatch(text, -1)
+		if len(users) < 3 || !strings.Contains(text, "User ids are the ids of your server. MeshCentral's look like `user//alice`") {
+			t.Errorf("%s: %d users, or no sentence about their ids", file, len(users))
+		}
+		for _, m := range users {
+			if id := strings.ReplaceAll(m[1]+m[2], "%2F", "/"); !strings.HasPrefix(id, "user//") && !strings.HasPrefix(id, "@") {
+				t.Errorf("%s: the user %s is not written as user//…", file, id)
+			}
+		}
+	}
+}

@@ -1,13 +1,16 @@
 package e2e
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"telegate/api"
+	"telegate/cli"
 	"telegate/sandbox"
+	"telegate/userclient/datacenter"
 )
 
 // Whatever Telegram does, telegate starts, accepts and stores, and says what is wrong.
@@ -88,5 +91,58 @@ func TestFloodWaitSurvivesARestart(t *testing.T) {
 	w.eventually("the bot waits again", func() bool { return w.botState() == "flood_wait" })
 	if now := w.telegram.Calls(); len(now) != calls {
 		t.Errorf("Telegram was called during the wait: %+v", now[calls:])
+	}
+}
+
+// A code that Telegram lets wait is announced: the verification, the message and the user say in how many seconds it comes, with a bot
+// and with a user session in its place.
+func TestACodeThatWaitsSaysWhenItComes(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(w *world) (wait func()){
+		"bot": func(w *world) func() {
+			w.start()
+			w.connected()
+			w.link("", "alice")
+			return func() { w.telegram.SetFaults(sandbox.Faults{FloodWait: time.Minute}) }
+		},
+		"user session": func(w *world) func() {
+			tel, session := w.dataCentre()
+			g := w.startText(w.alone(session, ""))
+			w.clientConnected(g.UserSession())
+			w.linkByHandle(tel, "alice")
+			w.shows(tel, "alice", "Connected.")
+			return func() { tel.Fail("messages.sendMessage", datacenter.Refusal(420, "FLOOD_WAIT_60")) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			begin(w)()
+			var v api.Verification
+			w.want(http.StatusCreated, "POST", "/v1/verifications", loginOf("alice", "s1"), &v)
+			w.eventually("the verification says when the code comes", func() bool {
+				w.want(http.StatusOK, "GET", "/v1/verifications/"+v.ID, nil, &v)
+				return v.Delivery.ExpectedAt != nil
+			})
+			var m api.Messaging
+			w.want(http.StatusOK, "GET", "/v1/messaging?user=alice", nil, &m)
+			var list api.MessageList
+			w.want(http.StatusOK, "GET", "/v1/messages?lane=code&status=queued", nil, &list)
+			var message api.Message
+			w.want(http.StatusOK, "GET", "/v1/messages/"+list.Messages[0].ID, nil, &message)
+			for part, e := range map[string]api.Expected{"verification": v.Delivery.Expected, "user": m.Expected, "message": message.Expected} {
+				if e.ExpectedIn < 30 || e.ExpectedIn > 61 || e.ExpectedAt == nil || time.Until(*e.ExpectedAt).Abs() > 61*time.Second {
+					t.Errorf("%s: expected in %d s, at %v, want within a minute", part, e.ExpectedIn, e.ExpectedAt)
+				}
+			}
+			for _, args := range [][]string{{"users", "show", "alice"}, {"messages", "show", message.ID}, {"messages", "trace", "alice"}} {
+				var out bytes.Buffer
+				environment := map[string]string{"TELEGATE_API": w.url, "TELEGATE_KEY": w.key}
+				env := &cli.Env{Getenv: func(name string) string { return environment[name] }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+				if status := cli.Run(t.Context(), args, env); status != 0 || !strings.Contains(out.String(), " at the latest") {
+					t.Errorf("telegate %s (%d) does not say when the code comes:\n%s", strings.Join(args, " "), status, &out)
+				}
+			}
+		})
 	}
 }

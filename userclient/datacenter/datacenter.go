@@ -365,9 +365,13 @@ func handleMethod[R any, P interface {
 		if list := s.faults[method]; len(list) > 0 {
 			f, s.faults[method] = &list[0], list[1:]
 		}
+		bad := wrongTime(req.MsgID, time.Now())
 		if f != nil && f.bad != 0 {
+			bad = f.bad
+		}
+		if bad != 0 {
 			s.mu.Unlock()
-			return server.Send(context.Background(), req.Session, proto.MessageServerResponse, &mt.BadMsgNotification{BadMsgID: req.MsgID, ErrorCode: f.bad})
+			return server.Send(context.Background(), req.Session, proto.MessageServerResponse, &mt.BadMsgNotification{BadMsgID: req.MsgID, ErrorCode: bad})
 		}
 		if f != nil && f.err != nil {
 			s.mu.Unlock()

@@ -2,7 +2,31 @@
 
 package datacenter
 
-import "github.com/gotd/td/tgerr"
+import (
+	"time"
+
+	"github.com/gotd/td/proto"
+	"github.com/gotd/td/tgerr"
+)
+
+// Telegram's refusals of a message because of its time, and its limits
+// (core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message).
+const (
+	tooLow, tooHigh = 16, 17
+	mostPast        = 300 * time.Second
+	mostFuture      = 30 * time.Second
+)
+
+// wrongTime is the code with which Telegram refuses a message because of the time in its id; 0: it accepts it.
+func wrongTime(id int64, now time.Time) int {
+	switch age := now.Sub(proto.MessageID(id).Time()); {
+	case age > mostPast:
+		return tooLow
+	case age < -mostFuture:
+		return tooHigh
+	}
+	return 0
+}
 
 type fault struct {
 	err *tgerr.Error // nil: carry out the call, but send no answer
