@@ -25,7 +25,7 @@ func Username(pasted string) (string, error) {
 	s := strings.TrimLeft(width.Fold.String(typed.Clean(pasted)), "@") // full width: from Japanese keyboards
 	if link, ok := cutPrefixFold(s, "tg://resolve?", "tg:resolve?"); ok {
 		query, err := url.ParseQuery(link)
-		if err != nil || !username.MatchString(query.Get("domain")) {
+		if err != nil || toBot.MatchString(link) || !username.MatchString(query.Get("domain")) {
 			return "", ErrUsername
 		}
 		return query.Get("domain"), nil
@@ -35,15 +35,18 @@ func Username(pasted string) (string, error) {
 	s, query, _ := strings.Cut(s, "?")
 	s = strings.TrimRight(s, "/")
 	name, isLink := cutPrefixFold(s, "t.me/", "telegram.me/", "telegram.dog/")
-	if before, ok := strings.CutSuffix(strings.ToLower(s), ".t.me"); ok {
-		name, isLink = s[:len(before)], true
+	if before, ok := cutSuffixFold(s, ".t.me"); ok {
+		name, isLink = before, true
 	}
 	name = strings.TrimLeft(name, "@")
-	if isURL && !isLink || query != "" && (!isLink || strings.Contains(query, "start")) || !username.MatchString(name) { // start: a link to a bot
+	if isURL && !isLink || query != "" && (!isLink || toBot.MatchString(query)) || !username.MatchString(name) {
 		return "", ErrUsername
 	}
 	return name, nil
 }
+
+// toBot matches the query of a link to a bot, such as start=TOKEN or startgroup=x.
+var toBot = regexp.MustCompile(`(?i)(^|&)start`)
 
 // cutPrefixFold removes the first prefix that s has in any case, and reports whether it has one.
 func cutPrefixFold(s string, prefixes ...string) (rest string, found bool) {
@@ -53,4 +56,14 @@ func cutPrefixFold(s string, prefixes ...string) (rest string, found bool) {
 		}
 	}
 	return s, false
+}
+
+// cutSuffixFold removes a suffix that s has in any case, and reports whether it has one. The case of other letters stays: in some
+// scripts it changes their length.
+func cutSuffixFold(s, suffix string) (rest string, found bool) {
+	end := len(s) - len(suffix)
+	if end < 0 || !strings.EqualFold(s[end:], suffix) {
+		return s, false
+	}
+	return s[:end], true
 }
