@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/width"
@@ -47,6 +48,19 @@ func Username(pasted string) (string, error) {
 
 // toBot matches the query of a link to a bot, such as start=TOKEN or startgroup=x.
 var toBot = regexp.MustCompile(`(?i)(^|&)start`)
+
+// chatID is a numeric chat id; a username never begins with a digit or a minus.
+var chatID = regexp.MustCompile(`^-?[0-9]{1,15}$`)
+
+// ChatID reads a numeric chat id as people type or paste it, also behind an "@"; ok is false for anything else.
+func ChatID(pasted string) (id int64, ok bool) {
+	s := strings.TrimLeft(typed.ASCIIDigits(typed.Clean(pasted)), "@")
+	if !chatID.MatchString(s) {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(s, 10, 64)
+	return id, err == nil
+}
 
 // cutPrefixFold removes the first prefix that s has in any case, and reports whether it has one.
 func cutPrefixFold(s string, prefixes ...string) (rest string, found bool) {

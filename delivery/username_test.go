@@ -40,3 +40,18 @@ func TestWhatCannotBeAUsernameIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestChatIdsArriveInOneForm(t *testing.T) {
+	for typed, want := range map[string]int64{
+		"5001": 5001, " @5001\n": 5001, "-1001234567890": -1001234567890, "\u200e5001\u200f": 5001, "\u00a0-100500\u200b": -100500, "٥٠٠١": 5001, "５００１": 5001,
+	} {
+		if id, ok := delivery.ChatID(typed); !ok || id != want {
+			t.Errorf("%q became %d (%v)", typed, id, ok)
+		}
+	}
+	for _, typed := range []string{"", "@", "-", "+5001", "50 01", "5001a", "alice", "0x10", "1e3", "5.0", "--5", "1234567890123456", "99999999999999999999"} {
+		if id, ok := delivery.ChatID(typed); ok {
+			t.Errorf("%q became %d", typed, id)
+		}
+	}
+}
