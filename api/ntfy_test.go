@@ -329,6 +329,14 @@ func TestAPriorityOfHTTPIsAsIfItWereNotThere(t *testing.T) {
 			t.Errorf("with Priority: %s, ?priority=low is not silent", priority)
 		}
 	}
+	for _, lines := range [][]string{{"u=1", "min"}, {"min", "u=1"}, {"", "low"}} { // the proxy's line beside the sender's
+		r := g.request("", "POST", "/"+topic, "m")
+		r.Header["Priority"] = lines
+		g.do(r).isPublished("m")
+		if !g.Last(alice).Silent {
+			t.Errorf("Priority: %q is not silent", lines)
+		}
+	}
 	for _, priority := range []string{"u=9", "x", "6", "u", "i=1", "urgently"} {
 		g.publish("/"+topic, "m", "Priority", priority).isRefused(422, "validation-failed", "Priority")
 	}

@@ -138,7 +138,10 @@ var headerWords = mime.WordDecoder{CharsetReader: func(label string, text io.Rea
 func paramUnless(r *http.Request, skip func(value string) bool, names ...string) string {
 	for _, name := range names {
 		for _, header := range []string{"X-" + name, name} {
-			if value := strings.TrimSpace(r.Header.Get(header)); value != "" && !skip(value) {
+			for _, value := range r.Header.Values(header) { // a proxy may add a line of its own
+				if value = strings.TrimSpace(value); value == "" || skip(value) {
+					continue
+				}
 				if decoded, err := headerWords.DecodeHeader(value); err == nil {
 					value = decoded
 				}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/go-telegram/bot/models"
+	"golang.org/x/text/width"
 	"golang.org/x/time/rate"
 
 	"telegate/delivery"
@@ -170,7 +171,7 @@ func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.M
 	chat := h.chat(m.Chat, m.From)
 	h.publishCommandsIn(chat.Language)
 	if command.name == "start" && command.argument != "" {
-		return h.startWith(ctx, updateID, chat, command.argument)
+		return h.startWith(ctx, updateID, chat, strings.Fields(command.argument)[0]) // people paste more than the command
 	}
 	if command.name == "start" {
 		if err := h.links.ChatStarted(ctx, chat); err != nil {
@@ -343,9 +344,10 @@ type command struct {
 	argument string
 }
 
-// parseCommand reads a command, which ends at any white space, as Telegram's own bot_command entity does.
+// parseCommand reads a command, which ends at any white space, as Telegram's own bot_command entity does. Japanese keyboards type it in
+// full width.
 func parseCommand(text string) command {
-	name, ok := strings.CutPrefix(typed.Clean(text), "/")
+	name, ok := strings.CutPrefix(width.Fold.String(typed.Clean(text)), "/")
 	if !ok {
 		return command{}
 	}

@@ -194,14 +194,15 @@ func TestAnswersToUnknownTokensAreLimitedCountedAndLogged(t *testing.T) {
 func TestACommandEndsAtAnyWhiteSpace(t *testing.T) {
 	w := newWorld(t)
 	w.status = linking.Pending
-	for _, text := range []string{"/start TOKEN", "/start\nTOKEN", "/start\u00a0TOKEN", "/start\tTOKEN", " /start  TOKEN\r\n", "\u200e/start TOKEN\u200b", "/START TOKEN", "/start@GateBot\nTOKEN"} {
+	for _, text := range []string{"/start TOKEN", "/start\nTOKEN", "/start\u00a0TOKEN", "/start\tTOKEN", " /start  TOKEN\r\n", "\u200e/start TOKEN\u200b", "/START TOKEN", "/start@GateBot\nTOKEN",
+		"/start TOKEN please", "/start TOKEN\nhttps://t.me/GateBot", "／ｓｔａｒｔ　TOKEN"} {
 		w.what = nil
 		if w.say(private(5, text)); len(w.what) == 0 || w.what[0] != "claim TOKEN" {
 			t.Errorf("%q: %v", text, w.what)
 		}
 	}
 	w.links = []linking.Link{{}}
-	for text, want := range map[string]string{"/mute\t2h": "2h0m0s", "/mute\u00a030m": "30m0s", "/mute ٢h": "2h0m0s", "/mute １d": "24h0m0s", "/mute 1 h 30 m\u200e": "1h30m0s"} {
+	for text, want := range map[string]string{"/mute\t2h": "2h0m0s", "/mute\u00a030m": "30m0s", "/mute ٢h": "2h0m0s", "/mute １d": "24h0m0s", "/mute 1 h 30 m\u200e": "1h30m0s", "／ｍｕｔｅ　２ｈ": "2h0m0s"} {
 		w.what = nil
 		if w.say(private(5, text)); len(w.what) == 0 || w.what[0] != "mute "+want {
 			t.Errorf("%q: %v", text, w.what)

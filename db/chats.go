@@ -8,6 +8,7 @@ import (
 
 	"telegate/linking"
 	"telegate/notify"
+	"telegate/twofa"
 )
 
 // clearUsername removes a username from the chat that had it. The condition on an empty username lets SQLite use the index.
@@ -150,7 +151,7 @@ func (tx *Tx) SignInBlock(domain string, botID, chatID int64) (notify.SignInBloc
 	if err != nil {
 		return s, fmt.Errorf("read sign-in block: %w", err)
 	}
-	s.CoolingUntil = fromMillis(cooling)
+	s.CoolingUntil = tx.waitUntil(cooling, twofa.CoolingOff)
 	return s, nil
 }
 

@@ -20,7 +20,7 @@ func (tx *Tx) ConfirmFailures(c linking.Confirmer) (linking.Failures, error) {
 	if err != nil {
 		return f, fmt.Errorf("read confirm failures: %w", err)
 	}
-	f.WaitUntil, f.Last = fromMillis(wait), fromMillis(last)
+	f.WaitUntil, f.Last = tx.waitUntil(wait, linking.LongestWait), fromMillis(last)
 	return f, nil
 }
 

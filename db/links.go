@@ -171,11 +171,12 @@ func (tx *Tx) CodesToChat(botID, chatID int64, since time.Time) (int, time.Time,
 		botID, chatID, millis(since))
 }
 
-// countSince counts the rows of "FROM …" and returns when the oldest was created.
+// countSince counts the rows of "FROM …", which ends with its conditions, and returns when the oldest was created. Rows from a time when
+// the clock was ahead do not count: they would for as long as it was.
 func (tx *Tx) countSince(from string, args ...any) (int, time.Time, error) {
 	var n int
 	var oldest int64
-	if err := tx.q.row("SELECT count(*), coalesce(min(created_at), 0) "+from, args...).Scan(&n, &oldest); err != nil {
+	if err := tx.q.row("SELECT count(*), coalesce(min(created_at), 0) "+from+" AND created_at <= ?", append(args, tx.latest())...).Scan(&n, &oldest); err != nil {
 		return 0, time.Time{}, fmt.Errorf("count: %w", err)
 	}
 	return n, fromMillis(oldest), nil

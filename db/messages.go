@@ -139,9 +139,9 @@ func (tx *Tx) CountSuppressed(id string, now time.Time) error {
 // DuplicateOf implements notify.Tx. A message that did not arrive suppresses no repeat.
 func (tx *Tx) DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error) {
 	return tx.scanMessage(tx.q.row(selectMessage+`
-		WHERE domain = ? AND chat_id = ? AND dedupe = ? AND dedupe <> '' AND created_at > ? AND bot_id = ?
+		WHERE domain = ? AND chat_id = ? AND dedupe = ? AND dedupe <> '' AND created_at > ? AND created_at <= ? AND bot_id = ?
 			AND status NOT IN ('failed', 'expired', 'canceled')
-		ORDER BY created_at LIMIT 1`, domain, chatID, dedupe, millis(since), botID), false)
+		ORDER BY created_at LIMIT 1`, domain, chatID, dedupe, millis(since), tx.latest(), botID), false)
 }
 
 // CodesSent implements notify.Tx.

@@ -124,6 +124,11 @@ func copyOver(from, to string) error {
 		return err
 	}
 	defer in.Close()
+	return copyFrom(in, to)
+}
+
+// copyFrom is copyOver for an open file.
+func copyFrom(in io.Reader, to string) error {
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC|noFollow, 0)
 	if err != nil {
 		return err
@@ -241,7 +246,7 @@ func (r *Restored) keepReplaced(ctx context.Context, path, owner string, o Resto
 		r.Kept = kept
 	}
 	if replacesKey && exists(o.KeyFile) {
-		if err := copyNew(o.KeyFile, kept+".key"); err != nil {
+		if err := linkOrCopy(o.KeyFile, kept+".key"); err != nil {
 			err = fmt.Errorf("keep the key file that is replaced: %w", err)
 			if there {
 				err = errors.Join(err, os.Remove(kept))
@@ -295,16 +300,22 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// linkOrCopy makes a link, or a copy if the file system has no links.
+// linkOrCopy gives a file a second name, or makes a copy if the file system has no links. Of a symbolic link it keeps the link itself: the
+// owner of the folder may put one there at any moment, to a file that only root may read.
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {
 		return nil
 	}
+	in, err := os.OpenFile(from, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Close(), copyOver(from, to)); err != nil {
+	if err := errors.Join(f.Close(), copyFrom(in, to)); err != nil {
 		return errors.Join(err, os.Remove(to))
 	}
 	return nil

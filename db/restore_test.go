@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -109,6 +110,30 @@ func TestAKeyThatIsTheSameStays(t *testing.T) {
 	}
 	if after, err := os.Stat(path + ".key"); err != nil || !os.SameFile(before, after) {
 		t.Errorf("the key file was replaced: %v", err)
+	}
+}
+
+// What a link in the place of the key leads to is not copied: who owns the folder could have root copy any file for them.
+func TestOfALinkInPlaceOfTheKeyTheLinkIsKept(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege")
+	}
+	_, backup := stopped(t)
+	path := crashed(t)
+	secret := filepath.Join(t.TempDir(), "shadow")
+	write(t, secret, []byte("a file of root's"))
+	if err := errors.Join(os.Remove(path+".key"), os.Symlink(secret, path+".key")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := restoreTo(t, backup, path)
+	if err != nil || len(r.Aside) != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	if info, err := os.Lstat(r.Aside[0]); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("%s is a copy: %v", r.Aside[0], err)
+	}
+	if string(contentOf(t, secret)) != "a file of root's" || string(contentOf(t, path+".key")) != string(contentOf(t, backup+".key")) {
+		t.Error("the key of the backup is not in place of the link")
 	}
 }
 

@@ -167,7 +167,7 @@ const selectFactor = `
 	       l.cooling_until, coalesce(c.language, '')
 	FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
 
-func scanFactor(row scanner) (twofa.Factor, error) {
+func (tx *Tx) scanFactor(row scanner) (twofa.Factor, error) {
 	var f twofa.Factor
 	var wait, cooling int64
 	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling, &f.Language)
@@ -177,19 +177,19 @@ func scanFactor(row scanner) (twofa.Factor, error) {
 	if err != nil {
 		return f, fmt.Errorf("read factor: %w", err)
 	}
-	f.WaitUntil, f.CoolingUntil = fromMillis(wait), fromMillis(cooling)
+	f.WaitUntil, f.CoolingUntil = tx.waitUntil(wait, twofa.LongestWait), tx.waitUntil(cooling, twofa.CoolingOff)
 	return f, nil
 }
 
 // Factor implements twofa.Tx.
 func (tx *Tx) Factor(domain, user string) (twofa.Factor, error) {
-	return scanFactor(tx.q.row(selectFactor+
+	return tx.scanFactor(tx.q.row(selectFactor+
 		"WHERE l.domain = ? AND l.user = ? AND l.status IN ('verified', 'suspended')", domain, user))
 }
 
 // FactorOfLink implements twofa.Tx.
 func (tx *Tx) FactorOfLink(linkID string) (twofa.Factor, error) {
-	return scanFactor(tx.q.row(selectFactor+"WHERE l.id = ?", linkID))
+	return tx.scanFactor(tx.q.row(selectFactor+"WHERE l.id = ?", linkID))
 }
 
 // SaveFactor implements twofa.Tx.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/width"
@@ -25,7 +26,7 @@ func Username(pasted string) (string, error) {
 	s := strings.TrimLeft(width.Fold.String(typed.Clean(pasted)), "@") // full width: from Japanese keyboards
 	if link, ok := cutPrefixFold(s, "tg://resolve?", "tg:resolve?"); ok {
 		query, err := url.ParseQuery(link)
-		if err != nil || !username.MatchString(query.Get("domain")) {
+		if err != nil || toBot.MatchString(link) || !username.MatchString(query.Get("domain")) {
 			return "", ErrUsername
 		}
 		return query.Get("domain"), nil
@@ -35,14 +36,30 @@ func Username(pasted string) (string, error) {
 	s, query, _ := strings.Cut(s, "?")
 	s = strings.TrimRight(s, "/")
 	name, isLink := cutPrefixFold(s, "t.me/", "telegram.me/", "telegram.dog/")
-	if before, ok := strings.CutSuffix(strings.ToLower(s), ".t.me"); ok {
-		name, isLink = s[:len(before)], true
+	if before, ok := cutSuffixFold(s, ".t.me"); ok {
+		name, isLink = before, true
 	}
 	name = strings.TrimLeft(name, "@")
-	if isURL && !isLink || query != "" && (!isLink || strings.Contains(query, "start")) || !username.MatchString(name) { // start: a link to a bot
+	if isURL && !isLink || query != "" && (!isLink || toBot.MatchString(query)) || !username.MatchString(name) {
 		return "", ErrUsername
 	}
 	return name, nil
+}
+
+// toBot matches the query of a link to a bot, such as start=TOKEN or startgroup=x.
+var toBot = regexp.MustCompile(`(?i)(^|&)start`)
+
+// chatID is a numeric chat id; a username never begins with a digit or a minus.
+var chatID = regexp.MustCompile(`^-?[0-9]{1,15}$`)
+
+// ChatID reads a numeric chat id as people type or paste it, also behind an "@"; ok is false for anything else.
+func ChatID(pasted string) (id int64, ok bool) {
+	s := strings.TrimLeft(typed.ASCIIDigits(typed.Clean(pasted)), "@")
+	if !chatID.MatchString(s) {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(s, 10, 64)
+	return id, err == nil
 }
 
 // cutPrefixFold removes the first prefix that s has in any case, and reports whether it has one.
@@ -53,4 +70,14 @@ func cutPrefixFold(s string, prefixes ...string) (rest string, found bool) {
 		}
 	}
 	return s, false
+}
+
+// cutSuffixFold removes a suffix that s has in any case, and reports whether it has one. The case of other letters stays: in some
+// scripts it changes their length.
+func cutSuffixFold(s, suffix string) (rest string, found bool) {
+	end := len(s) - len(suffix)
+	if end < 0 || !strings.EqualFold(s[end:], suffix) {
+		return s, false
+	}
+	return s[:end], true
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"telegate/delivery"
@@ -124,7 +122,7 @@ func (s *Service) codeChat(tx Tx, r CallerLinkRequest, botID int64) (chatID int6
 	case !code.Delivered:
 		return 0, &ProofError{ProofNotDelivered}
 	}
-	if id, err := strconv.ParseInt(strings.TrimLeft(strings.TrimSpace(r.Handle), "@"), 10, 64); err == nil {
+	if id, ok := delivery.ChatID(r.Handle); ok {
 		chatID = id
 	} else {
 		name, err := delivery.Username(r.Handle)

@@ -116,3 +116,18 @@ func wantThrottled(t *testing.T, what string, err error, scope string, after tim
 		t.Errorf("%s: %#v, want a wait of %v for the %s", what, err, after, scope)
 	}
 }
+
+func TestAClockThatWasAheadStopsNobodyFromLinking(t *testing.T) {
+	const ahead = 30 * 24 * time.Hour
+	w := newWorld(t)
+	w.link("", "met", alice) // the bot knows the chat
+	w.Clock.Advance(ahead)
+	w.guess([]string{"bob"}, alice, linking.ThrottleFrom, w.Clock.Now().Add(24*time.Hour))
+	for range linking.MaxStarts {
+		_, _ = w.links.Start(t.Context(), linking.StartRequest{User: "bob"})
+	}
+	w.Clock.Advance(-ahead)
+	started, err := w.links.Start(t.Context(), linking.StartRequest{User: "bob", Handle: alice.Username})
+	w.NoError("start", err)
+	w.wantConfirm(started.Link, w.code(alice), "", linking.ResultVerified, linking.ConfirmAttempts-1)
+}

@@ -3,16 +3,10 @@ package notify
 import (
 	"context"
 	"errors"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"telegate/delivery"
 )
-
-// chatID is a numeric chat id; a username never begins with a digit or a minus.
-var chatID = regexp.MustCompile(`^@*(-?[0-9]{1,15})$`)
 
 // recipient finds the chat of a request and checks whether telegate may write to it.
 func (s *Service) recipient(tx Tx, r Request) (Recipient, error) {
@@ -47,7 +41,7 @@ func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
 	if err != nil {
 		return err
 	}
-	if !proven && r.Purpose == Link && chatID.MatchString(strings.TrimSpace(r.To)) {
+	if _, byNumber := delivery.ChatID(r.To); byNumber && !proven && r.Purpose == Link {
 		return ErrUnproven // a username is typed by its owner; a number only says that the bot has met the chat, maybe for another tenant
 	}
 	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
@@ -93,11 +87,7 @@ func (s *Service) lookUpHandle(ctx context.Context, r Request) error {
 // account, it means that account only after it has proven itself in this domain.
 func (s *Service) byHandle(tx Tx, r Request) (Recipient, error) {
 	botID, _ := s.domains.Bot(r.Domain)
-	if m := chatID.FindStringSubmatch(strings.TrimSpace(r.To)); m != nil {
-		id, err := strconv.ParseInt(m[1], 10, 64)
-		if err != nil {
-			return Recipient{}, &InvalidError{"to", "not a chat id"}
-		}
+	if id, ok := delivery.ChatID(r.To); ok {
 		to, err := unknownIfNotFound(tx.RecipientByChat(botID, id))
 		switch {
 		case botID == delivery.UserSession && id < 0:

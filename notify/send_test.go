@@ -388,3 +388,21 @@ func TestAMuteIsBoundedAndEndsOnDemand(t *testing.T) {
 		t.Errorf("a stranger is muted until %v", got)
 	}
 }
+
+func TestAClockThatWasAheadHoldsUpNothing(t *testing.T) {
+	const ahead = 30 * 24 * time.Hour
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	code := notify.Request{User: "alice", Text: "286020", Lane: delivery.LaneCode, Purpose: notify.Login}
+	alert := notify.Request{User: "alice", Text: "disk full", Lane: delivery.LaneAlert, DedupeKey: "disk"}
+	w.Clock.Advance(ahead)
+	for range notify.MaxLoginCodes {
+		w.send(code)
+	}
+	w.send(alert)
+	w.Clock.Advance(-ahead)
+	w.send(code)
+	if w.send(alert).Deduplicated {
+		t.Error("an alert counts as the repeat of one that is still to come")
+	}
+}

@@ -14,7 +14,7 @@ var headers = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host
 // ByProxy reports whether a proxy has passed the request on.
 func ByProxy(r *http.Request) bool {
 	for _, name := range headers {
-		if r.Header.Get(name) != "" {
+		if len(r.Header.Values(name)) > 0 { // also an empty one: only a proxy adds it
 			return true
 		}
 	}
@@ -34,11 +34,9 @@ func ClientAddr(r *http.Request) netip.Addr {
 	if peer.IsValid() && !peer.IsLoopback() {
 		return peer
 	}
-	if all := r.Header.Values("X-Forwarded-For"); len(all) > 0 {
-		last := all[len(all)-1]
-		if seen := parse(last[strings.LastIndexByte(last, ',')+1:]); seen.IsValid() {
-			return seen
-		}
+	all := strings.TrimRight(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ", \t") // a list may have empty items (RFC 9110, 5.6.1)
+	if seen := parse(all[strings.LastIndexByte(all, ',')+1:]); seen.IsValid() {
+		return seen
 	}
 	return peer
 }

@@ -18,7 +18,7 @@ func TestTheClientsAddressIsReadAsProxiesWriteIt(t *testing.T) {
 		"203.0.113.9": "203.0.113.9", "203.0.113.9:4001": "203.0.113.9", " 203.0.113.9 ": "203.0.113.9", // nginx; IIS and Azure with the port
 		"2001:db8::7": "2001:db8::7", "[2001:db8::7]": "2001:db8::7", "[2001:db8::7]:50001": "2001:db8::7", `"[2001:db8::7]:50001"`: "2001:db8::7",
 		"198.51.100.1, 203.0.113.9": "203.0.113.9", "198.51.100.1:1,203.0.113.9:2": "203.0.113.9", "::ffff:203.0.113.9": "203.0.113.9", "fe80::1%eth0": "fe80::1",
-		"unknown": "127.0.0.1", "_hidden": "127.0.0.1", "": "127.0.0.1", "203.0.113.9,": "127.0.0.1", "203.0.113.999": "127.0.0.1",
+		"unknown": "127.0.0.1", "_hidden": "127.0.0.1", "": "127.0.0.1", "203.0.113.9,": "203.0.113.9", "198.51.100.1, 203.0.113.9:1 ,, ": "203.0.113.9", ",": "127.0.0.1", "203.0.113.9, unknown": "127.0.0.1", "203.0.113.999": "127.0.0.1",
 	} {
 		if got := ClientAddr(request("127.0.0.1:999", "X-Forwarded-For", written)).String(); got != want {
 			t.Errorf("%q: %s, want %s", written, got, want)
@@ -32,6 +32,17 @@ func TestTheClientsAddressIsReadAsProxiesWriteIt(t *testing.T) {
 	}
 	if got := ClientAddr(request("@", "X-Forwarded-For", "203.0.113.9")).String(); got != "203.0.113.9" {
 		t.Errorf("behind a unix socket: %s", got)
+	}
+}
+
+func TestARequestWithAnyHeaderOfAProxyCameThroughOne(t *testing.T) {
+	for _, header := range [][]string{{"X-Forwarded-For", "203.0.113.9"}, {"X-Forwarded-For", "", "X-Forwarded-For", "203.0.113.9"}, {"Forwarded", ""}, {"Via", "1.1 x"}} {
+		if !ByProxy(request("127.0.0.1:9", header...)) {
+			t.Errorf("%q", header)
+		}
+	}
+	if ByProxy(request("127.0.0.1:9", "Accept", "*/*")) {
+		t.Error("a request without such a header")
 	}
 }
 
