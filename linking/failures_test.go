@@ -116,3 +116,23 @@ func wantThrottled(t *testing.T, what string, err error, scope string, after tim
 		t.Errorf("%s: %#v, want a wait of %v for the %s", what, err, after, scope)
 	}
 }
+
+// Of the user's wait and the chat's, the longer one is told: a retry after it succeeds.
+func TestOfTwoWaitsTheLongerOneIsTold(t *testing.T) {
+	for scope, waits := range map[string][2]time.Duration{"user": {2 * time.Minute, time.Minute}, "chat": {time.Minute, 2 * time.Minute}} {
+		w := newWorld(t)
+		l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
+		w.NoError("make both wait", w.DB.UpdateLinks(t.Context(), func(tx linking.Tx) error {
+			user, chat := linking.Confirmer{User: "alice"}, linking.Confirmer{BotID: botID, ChatID: alice.ID}
+			return errors.Join(
+				tx.SaveConfirmFailures(user, linking.Failures{InARow: linking.ThrottleFrom, WaitUntil: w.Clock.Now().Add(waits[0])}),
+				tx.SaveConfirmFailures(chat, linking.Failures{InARow: linking.ThrottleFrom, WaitUntil: w.Clock.Now().Add(waits[1])}))
+		}))
+		for range 20 { // in whatever order the two are looked at
+			_, err := w.links.Confirm(t.Context(), l.ID, code, "")
+			wantThrottled(t, "confirm", err, scope, 2*time.Minute)
+		}
+		w.Clock.Advance(2 * time.Minute)
+		w.wantConfirm(l, code, "", linking.ResultVerified, 4)
+	}
+}

@@ -338,3 +338,24 @@ func TestUnlinkingTakesBackWhatIsQueued(t *testing.T) {
 	}
 	w.wantLast(alice, "Disconnected.")
 }
+
+// A notice about a link is no code: it is worth reading when the phone comes back the next day.
+func TestANoticeAboutALinkWaitsADay(t *testing.T) {
+	w := newWorld(t)
+	wantDay := func(what string, chat linking.Chat) {
+		t.Helper()
+		if m := w.last(chat); m.Lane != delivery.LaneDirect || m.Expires.Sub(m.Created) != 24*time.Hour {
+			t.Errorf("%s: in lane %s for %v, want direct for a day", what, m.Lane, m.Expires.Sub(m.Created))
+		}
+	}
+	w.link("", "alice", alice)
+	wantDay("connected", alice)
+	w.link("", "alice", bob)
+	wantDay("replaced", alice)
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	wantDay("disconnected", bob)
+	l, token := w.start(linking.StartRequest{User: "carol"})
+	w.claim(bob, token)
+	w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
+	wantDay("denied", bob)
+}

@@ -307,3 +307,18 @@ func TestPendingVerificationsEndWithTheirLink(t *testing.T) {
 		})
 	}
 }
+
+func TestNotMeCountsForAWholeDay(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.Clock.Advance(24 * time.Hour)
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	if !w.get(v).Reported {
+		t.Error("the verification is not marked as reported")
+	}
+	notice := w.waiting(alicesChat)
+	if m := notice[len(notice)-1]; m.Expires.Sub(m.Created) != 24*time.Hour {
+		t.Errorf("the notice lives %v, want a day", m.Expires.Sub(m.Created))
+	}
+}
