@@ -15,16 +15,20 @@ import (
 func (w *world) guess(users []string, chat linking.Chat, n int, until time.Time) (made int) {
 	w.T.Helper()
 	wait := func(err error) {
+		w.T.Helper()
 		var rate *linking.RateError
 		var throttled *linking.WaitError
+		var after time.Duration
 		switch {
 		case errors.As(err, &rate):
-			w.Clock.Advance(rate.RetryAfter)
+			after = rate.RetryAfter
 		case errors.As(err, &throttled):
-			w.Clock.Advance(throttled.RetryAfter)
-		default:
-			w.NoError("guess", err)
+			after = throttled.RetryAfter
 		}
+		if after <= 0 {
+			w.T.Fatalf("guess: %v, with a wait of %v", err, after)
+		}
+		w.Clock.Advance(after)
 	}
 	for made < n {
 		started, err := w.links.Start(w.T.Context(), linking.StartRequest{User: users[made%len(users)], Handle: chat.Username})
