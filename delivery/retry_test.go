@@ -247,3 +247,25 @@ func TestAnyAnswerEndsTheTroubleOfTheNetwork(t *testing.T) {
 		})
 	}
 }
+
+// A direct message that waits for its fallback is in the queue once, however often the bot tries it.
+func TestAMessageThatIsTriedAgainIsQueuedOnce(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fallback()
+		r.tg.fault = func(c call) fault {
+			if c.text == "stays" || c.n == 0 {
+				return fault{err: lineDown()}
+			}
+			return fault{}
+		}
+		r.run()
+		r.accept(expiringIn(4*time.Minute, message(delivery.LaneDirect, 1000, "a")))
+		r.pass(10 * time.Second)
+		r.mustGo("a", "bot", 10*time.Second)
+		r.accept(message(delivery.LaneAlert, 2000, "stays")) // the bot has an outage when the time of a would have come
+		r.pass(4 * time.Minute)
+		if n := r.waiting(); n != 1 {
+			r.Errorf("%d messages wait, want 1", n)
+		}
+	})
+}
