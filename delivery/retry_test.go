@@ -269,3 +269,25 @@ func TestAMessageThatIsTriedAgainIsQueuedOnce(t *testing.T) {
 		}
 	})
 }
+
+// No message has to be accepted for that: refusals say as well that Telegram can be reached.
+func TestRefusalsAloneEndTheTroubleOfTheNetwork(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		down := true
+		r.tg.fault = func(call) fault {
+			if down {
+				return fault{err: lineDown()}
+			}
+			return fault{err: blocked()}
+		}
+		r.run()
+		r.accept(series(delivery.LaneDirect, 1000, 20)...)
+		r.pass(time.Minute)
+		r.tg.change(func() { down = false })
+		before := len(r.tg.arrived())
+		r.pass(6 * time.Second)
+		if got := r.tg.arrived()[before:]; len(got) != 20 || got[19].at.Sub(got[0].at) > 200*time.Millisecond {
+			r.Errorf("%d of 20 messages were tried within 6 s from when the network was back", len(got))
+		}
+	})
+}
