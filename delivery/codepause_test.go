@@ -211,12 +211,17 @@ func TestAWayThatHangsLeavesTimeForTheNext(t *testing.T) {
 				r.accept(m)
 				r.pass(15 * time.Second)
 				began := bot.arrived()[0].at
-				second, last := person.arrived()[0].at.Sub(began), bot.arrived()[len(bot.arrived())/2].at.Sub(began)
-				if second < 3*time.Second || second > 3200*time.Millisecond {
+				if second := person.arrived()[0].at.Sub(began); second < 3*time.Second || second > 3200*time.Millisecond {
 					r.Errorf("the next way was tried after %v, want 3 s", second)
 				}
-				if last < 11*time.Second || last > 12*time.Second {
-					r.Errorf("the first way was tried again after %v, want 11 s", last)
+				again := time.Hour
+				for _, c := range append(bot.arrived(), person.arrived()...) {
+					if after := c.at.Sub(began); after > 4*time.Second {
+						again = min(again, after)
+					}
+				}
+				if again < 11*time.Second || again > 12*time.Second {
+					r.Errorf("a way was tried again after %v, want 11 s", again)
 				}
 			})
 		})
