@@ -291,3 +291,27 @@ func TestRefusalsAloneEndTheTroubleOfTheNetwork(t *testing.T) {
 		}
 	})
 }
+
+// With a fallback, the waits of a direct message leave time for it: a tenth of what is left of its life. Without one they need not.
+func TestWaitsLeaveTimeForAFallback(t *testing.T) {
+	for name, fallback := range map[string]bool{"with a fallback": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				if fallback {
+					r.fallback()
+				}
+				r.tg.fault = func(call) fault { return fault{err: serverError()} }
+				r.run()
+				r.accept(expiringIn(100*time.Second, message(delivery.LaneDirect, 1000, "a")))
+				r.pass(2 * time.Minute)
+				var longest time.Duration
+				for _, wait := range gaps(r.tg.arrived()) {
+					longest = max(longest, wait)
+				}
+				if limit := 10*time.Second + r.tg.latency; fallback != (longest <= limit) || longest < 6*time.Second {
+					r.Errorf("the longest wait was %v", longest)
+				}
+			})
+		})
+	}
+}
