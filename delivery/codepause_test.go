@@ -147,3 +147,106 @@ func TestAfterARestartACodeDoesNotSitOutThePause(t *testing.T) {
 		r.mustGo("a", "bot-mtproto", 4*time.Second)
 	})
 }
+
+// pauseBot has Telegram ask the whole bot to wait for an hour. Set r.tg.fault no further.
+func (r *rig) pauseBot() {
+	r.Helper()
+	r.tg.fault = first(2, fault{err: flood(time.Hour)})
+	r.run()
+	for chat := range int64(2) {
+		r.accept(message(delivery.LaneAlert, 100+chat, fmt.Sprint("flood ", chat)))
+		r.pass(200 * time.Millisecond)
+	}
+}
+
+// A way takes a few messages a second. It gets eight at a time, also when every code takes it at once.
+func TestDuringAPauseTheOtherWayIsNotOverrun(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		bot, _ := r.fallback()
+		bot.latency = time.Second
+		r.pauseBot()
+		r.accept(series(delivery.LaneCode, 1000, 60)...)
+		r.pass(20 * time.Second)
+		for i := range 60 {
+			r.mustGo(fmt.Sprint("code-", 1000+i), "bot-mtproto", 20*time.Second)
+		}
+		if bot.most != 8 {
+			r.Errorf("%d were on their way at once, want 8", bot.most)
+		}
+	})
+}
+
+func TestACodeCanceledWhileAWayHangsTakesNoOther(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		bot, person := r.fallback()
+		bot.fault = func(call) fault { return fault{hang: true} }
+		r.pauseBot()
+		r.accept(message(delivery.LaneCode, 1000, "a"))
+		r.pass(time.Second)
+		r.cancelMessage("a")
+		r.pass(10 * time.Second)
+		r.mustHaveStatus("a", delivery.StatusCanceled)
+		if n := len(person.arrived()); len(bot.arrived()) != 1 || n != 0 {
+			r.Errorf("%d by the way that hangs and %d by the other, want one and none", len(bot.arrived()), n)
+		}
+	})
+}
+
+// A way that hangs is given up after 3 s if there is another, and the last one after 8 s; so is its try as plain text.
+func TestAWayThatHangsLeavesTimeForTheNext(t *testing.T) {
+	for name, text := range map[string]delivery.Text{"plain": delivery.Plain("a"), "formatted": delivery.Text{}.Bold("a")} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				bot, person := r.fallback()
+				hang := func(c call) fault {
+					if c.entities > 0 {
+						return fault{err: badMarkup()}
+					}
+					return fault{hang: true}
+				}
+				bot.fault, person.fault = hang, hang
+				r.pauseBot()
+				m := message(delivery.LaneCode, 1000, "a")
+				m.Body.Parts[0].Text = text
+				r.accept(m)
+				r.pass(15 * time.Second)
+				began := bot.arrived()[0].at
+				if second := person.arrived()[0].at.Sub(began); second < 3*time.Second || second > 3200*time.Millisecond {
+					r.Errorf("the next way was tried after %v, want 3 s", second)
+				}
+				again := time.Hour
+				for _, c := range append(bot.arrived(), person.arrived()...) {
+					if after := c.at.Sub(began); after > 4*time.Second {
+						again = min(again, after)
+					}
+				}
+				if again < 11*time.Second || again > 12*time.Second {
+					r.Errorf("a way was tried again after %v, want 11 s", again)
+				}
+			})
+		})
+	}
+}
+
+// A way that cannot read the formatting gets the plain text at once; one that was given plain text is not asked twice.
+func TestBadMarkupGoesByTheOtherWayAsPlainTextToo(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		bot, person := r.fallback()
+		bot.fault = func(c call) fault {
+			if c.entities > 0 || c.text == "plain" {
+				return fault{err: badMarkup()}
+			}
+			return fault{}
+		}
+		r.pauseBot()
+		formatted := message(delivery.LaneCode, 1000, "formatted")
+		formatted.Body.Parts[0].Text = delivery.Text{}.Bold("formatted")
+		r.accept(formatted, message(delivery.LaneCode, 1001, "plain"))
+		r.pass(2 * time.Second)
+		r.mustGo("formatted", "bot-mtproto", time.Second)
+		r.mustGo("plain", "user", time.Second)
+		if got, again, other := len(bot.with("formatted")), len(bot.with("plain")), len(person.with("formatted")); got != 2 || again != 1 || other != 0 {
+			r.Errorf("the formatted one was tried %d times and %d times by the other way, the plain one %d times; want 2, none and 1", got, other, again)
+		}
+	})
+}

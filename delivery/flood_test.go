@@ -1,8 +1,12 @@
 package delivery_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"telegate/delivery"
@@ -259,21 +263,72 @@ func TestPausesSurviveARestart(t *testing.T) {
 	}
 }
 
+// What cannot be stored is kept until the next start, and the log says so; what the program's end cuts off is no news.
 func TestPauseThatCannotBeStoredIsKeptAllTheSame(t *testing.T) {
+	for name, err := range map[string]error{"stored": nil, "not stored": errors.New("disk is full")} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				var log bytes.Buffer
+				r.log = slog.NewTextHandler(&log, nil)
+				r.tg.fault = first(1, fault{err: flood(10 * time.Second)})
+				r.reopen()
+				r.store.pause = func() error { return err }
+				r.run()
+				r.accept(message(delivery.LaneDirect, 1000, "a"))
+				r.pass(9 * time.Second)
+				if n := len(r.tg.arrived()); n != 1 {
+					r.Errorf("%d sends within the wait", n-1)
+				}
+				r.drain(5 * time.Second)
+				r.mustEnd("a", delivery.StatusDelivered, "")
+				if logged := strings.Contains(log.String(), "cannot store the flood wait"); logged != (err != nil) {
+					r.Errorf("the log of a pause that was %s:\n%s", name, log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestPauseThatTheEndCutsOffIsNotLogged(t *testing.T) {
 	inBubble(t, func(r *rig) {
+		var log bytes.Buffer
+		r.log = slog.NewTextHandler(&log, nil)
 		r.tg.fault = first(1, fault{err: flood(10 * time.Second)})
+		r.reopen()
+		r.store.pause = func() error {
+			time.Sleep(time.Minute) // longer than a stop waits
+			return context.Canceled
+		}
 		r.run()
-		r.store.pull()
 		r.accept(message(delivery.LaneDirect, 1000, "a"))
-		synctest.Wait()
-		r.pass(9 * time.Second)
-		if n := len(r.tg.arrived()); n > 1 {
-			r.Errorf("%d sends within the wait", n-1)
+		r.pass(time.Second)
+		r.stop()
+		if strings.Contains(log.String(), "cannot store the flood wait") {
+			r.Errorf("the log:\n%s", log.String())
 		}
-		r.cancel()
-		if err := <-r.done; err != nil {
-			r.Error(err)
+		r.restart()
+	})
+}
+
+// The write of a flood wait is counted apart from the sends that a stop waits for.
+func TestAStopWaitsForASendAlsoAfterAFlood(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.fault = func(c call) fault {
+			if c.chat != 2000 {
+				return fault{err: flood(10 * time.Second)}
+			}
+			return fault{}
 		}
-		r.cancel = nil
+		r.run()
+		r.accept(message(delivery.LaneDirect, 1000, "flooded"))
+		r.pass(4 * time.Second)
+		r.tg.change(func() { r.tg.latency = 2 * time.Second })
+		r.accept(message(delivery.LaneDirect, 2000, "a"))
+		r.pass(100 * time.Millisecond)
+		if took := r.stop(); took < 1800*time.Millisecond {
+			r.Errorf("the stop took %v, and a send of 2 s was running", took)
+		}
+		r.restart()
+		r.mustHaveStatus("a", delivery.StatusDelivered)
 	})
 }

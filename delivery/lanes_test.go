@@ -188,3 +188,23 @@ func TestSilentMessagesArriveWithoutASound(t *testing.T) {
 		}
 	})
 }
+
+// Sends that hang take 96 places; the others are for codes. Codes that have left free none of the 96.
+func TestSendsThatHangLeaveRoomForCodes(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.fault = func(c call) fault { return fault{hang: c.told.Lane != delivery.LaneCode} }
+		r.run()
+		r.accept(series(delivery.LaneCode, 5000, 50)...)
+		r.pass(3 * time.Second)
+		r.accept(series(delivery.LaneDirect, 1000, 200)...)
+		r.pass(8 * time.Second)
+		if n := len(r.tg.arrived()) - 50; n != 96 {
+			r.Errorf("%d sends hang, want 96", n)
+		}
+		r.accept(series(delivery.LaneCode, 6000, 20)...)
+		r.pass(time.Second)
+		for i := range 20 {
+			r.mustEnd(fmt.Sprint("code-", 6000+i), delivery.StatusDelivered, "")
+		}
+	})
+}

@@ -247,3 +247,71 @@ func TestAnyAnswerEndsTheTroubleOfTheNetwork(t *testing.T) {
 		})
 	}
 }
+
+// A direct message that waits for its fallback is in the queue once, however often the bot tries it.
+func TestAMessageThatIsTriedAgainIsQueuedOnce(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fallback()
+		r.tg.fault = func(c call) fault {
+			if c.text == "stays" || c.n == 0 {
+				return fault{err: lineDown()}
+			}
+			return fault{}
+		}
+		r.run()
+		r.accept(expiringIn(4*time.Minute, message(delivery.LaneDirect, 1000, "a")))
+		r.pass(10 * time.Second)
+		r.mustGo("a", "bot", 10*time.Second)
+		r.accept(message(delivery.LaneAlert, 2000, "stays")) // the bot has an outage when the time of a would have come
+		r.pass(4 * time.Minute)
+		if n := r.waiting(); n != 1 {
+			r.Errorf("%d messages wait, want 1", n)
+		}
+	})
+}
+
+// No message has to be accepted for that: refusals say as well that Telegram can be reached.
+func TestRefusalsAloneEndTheTroubleOfTheNetwork(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		down := true
+		r.tg.fault = func(call) fault {
+			if down {
+				return fault{err: lineDown()}
+			}
+			return fault{err: blocked()}
+		}
+		r.run()
+		r.accept(series(delivery.LaneDirect, 1000, 20)...)
+		r.pass(time.Minute)
+		r.tg.change(func() { down = false })
+		before := len(r.tg.arrived())
+		r.pass(6 * time.Second)
+		if got := r.tg.arrived()[before:]; len(got) != 20 || got[19].at.Sub(got[0].at) > 200*time.Millisecond {
+			r.Errorf("%d of 20 messages were tried within 6 s from when the network was back", len(got))
+		}
+	})
+}
+
+// With a fallback, the waits of a direct message leave time for it: a tenth of what is left of its life. Without one they need not.
+func TestWaitsLeaveTimeForAFallback(t *testing.T) {
+	for name, fallback := range map[string]bool{"with a fallback": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				if fallback {
+					r.fallback()
+				}
+				r.tg.fault = func(call) fault { return fault{err: serverError()} }
+				r.run()
+				r.accept(expiringIn(100*time.Second, message(delivery.LaneDirect, 1000, "a")))
+				r.pass(2 * time.Minute)
+				var longest time.Duration
+				for _, wait := range gaps(r.tg.arrived()) {
+					longest = max(longest, wait)
+				}
+				if limit := 10*time.Second + r.tg.latency; fallback != (longest <= limit) || longest < 6*time.Second {
+					r.Errorf("the longest wait was %v", longest)
+				}
+			})
+		})
+	}
+}

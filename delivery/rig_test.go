@@ -37,6 +37,7 @@ type rig struct {
 	limits   map[int64]delivery.Limits // of bots with limits of their own
 	path     string
 	listener delivery.Listener // called besides the rig's own
+	log      slog.Handler      // of the dispatcher
 	clock    atomic.Int64      // how far the clock on the wall has been set, in nanoseconds
 
 	db         *db.DB
@@ -65,7 +66,7 @@ func aloneInBubble(t *testing.T, test func(r *rig)) {
 		tg := &telegram{latency: 50 * time.Millisecond}
 		r := &rig{
 			T: t, tg: tg, bots: map[int64]delivery.Transport{botID: tg}, path: filepath.Join(t.TempDir(), "telegate.db"),
-			ended: map[string][]delivery.Message{}, failures: map[string][]bool{},
+			ended: map[string][]delivery.Message{}, failures: map[string][]bool{}, log: slog.DiscardHandler,
 		}
 		r.open()
 		test(r)
@@ -85,7 +86,7 @@ func (r *rig) open() {
 	r.db = dbtest.OpenAt(r, r.path, r.now, func(queued []delivery.Queued) { dispatcher.Wake(queued) })
 	r.store = &plug{Store: r.db}
 	dispatcher = delivery.NewDispatcher(delivery.Options{
-		Store: r.store, Transports: r.bots, Fallbacks: map[int64][]delivery.Fallback{botID: r.routes}, OwnLimits: r.limits, Now: r.now, Logger: slog.New(slog.DiscardHandler),
+		Store: r.store, Transports: r.bots, Fallbacks: map[int64][]delivery.Fallback{botID: r.routes}, OwnLimits: r.limits, Now: r.now, Logger: slog.New(r.log),
 		Limits:   delivery.Limits{BotPerSecond: 30, ChatPerSecond: 1, GroupPerMinute: 20},
 		Listener: delivery.Listener{Failed: r.failed, Ended: r.endedWith},
 	})
@@ -325,6 +326,7 @@ type plug struct {
 	save    func(delivery.Progress) error // nil: no fault
 	load    func(id string) error
 	waiting func(after int64) error
+	pause   func() error // before a pause is stored
 
 	mu     sync.Mutex // guards pulled
 	pulled bool
@@ -380,7 +382,11 @@ func (p *plug) SaveProgress(ctx context.Context, progress delivery.Progress) err
 }
 
 func (p *plug) SavePause(ctx context.Context, pause delivery.Pause) error {
-	if err := p.alive(nil); err != nil {
+	var err error
+	if p.pause != nil {
+		err = p.pause()
+	}
+	if err := p.alive(err); err != nil {
 		return err
 	}
 	return p.Store.SavePause(ctx, pause)

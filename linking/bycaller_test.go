@@ -203,3 +203,13 @@ func TestACallersWordDoesNotResetTheWrongCodes(t *testing.T) {
 		t.Errorf("after a suspension: %+v, want none", f)
 	}
 }
+
+func TestACallersCodeProvesAChatForAQuarterOfAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	r := linking.CallerLinkRequest{User: "alice", Handle: "@alice_tg", MessageID: w.callersCode(noChange)}
+	w.Clock.Advance(15 * time.Minute)
+	_, err := w.links.LinkByCaller(t.Context(), r)
+	w.NoError("vouch", err)
+	w.wantCurrent("", "alice", alice)
+}

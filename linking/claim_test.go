@@ -353,3 +353,22 @@ func (tx countingTx) Enqueue(m delivery.Message) error {
 	tx.s.messages = append(tx.s.messages, m)
 	return tx.Tx.Enqueue(m)
 }
+
+// The bot answers "/start TOKEN" where the token belongs, and nowhere else.
+func TestATokenHasAStatusInItsOwnBotAlone(t *testing.T) {
+	w := newWorld(t)
+	_, token := w.start(linking.StartRequest{User: "alice"})
+	want := func(botID int64, token string, want linking.Status) {
+		t.Helper()
+		if got, err := w.links.TokenStatus(t.Context(), botID, token); err != nil || got != want {
+			t.Errorf("status of a token in bot %d: %q, %v, want %q", botID, got, err, want)
+		}
+	}
+	want(botID, token, linking.Pending)
+	want(otherBot, token, "")
+	want(botID, "unknown-token", "")
+	w.claim(alice, token)
+	want(botID, token, linking.Claimed)
+	w.Clock.Advance(linking.Lifetime)
+	want(botID, token, linking.Expired)
+}

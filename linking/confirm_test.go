@@ -237,8 +237,13 @@ func TestALinkToAChatThatWasBlockedMeanwhileIsSuspended(t *testing.T) {
 	w := newWorld(t)
 	l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
 	w.NoError("block", w.links.ChatBlocked(t.Context(), botID, alice.ID))
+	if _, err := w.service(&faultyStore{w.DB, "CancelVerifications"}).Confirm(t.Context(), l.ID, code, ""); !errors.Is(err, errDisk) {
+		t.Errorf("confirm that cannot suspend: %v, want the fault", err)
+	}
+	w.wantStatus(l, linking.Claimed, "")
 	w.wantConfirm(l, code, "", linking.ResultVerified, 4)
 	w.wantStatus(l, linking.Suspended, linking.ReasonBlocked)
+	w.wantLast(alice, "Connected.", "notme:"+l.ID) // to read when the chat comes back
 	w.NoError("start", w.links.ChatStarted(t.Context(), alice))
 	w.wantStatus(l, linking.Verified, "")
 }

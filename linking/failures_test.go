@@ -15,16 +15,20 @@ import (
 func (w *world) guess(users []string, chat linking.Chat, n int, until time.Time) (made int) {
 	w.T.Helper()
 	wait := func(err error) {
+		w.T.Helper()
 		var rate *linking.RateError
 		var throttled *linking.WaitError
+		var after time.Duration
 		switch {
 		case errors.As(err, &rate):
-			w.Clock.Advance(rate.RetryAfter)
+			after = rate.RetryAfter
 		case errors.As(err, &throttled):
-			w.Clock.Advance(throttled.RetryAfter)
-		default:
-			w.NoError("guess", err)
+			after = throttled.RetryAfter
 		}
+		if after <= 0 {
+			w.T.Fatalf("guess: %v, with a wait of %v", err, after)
+		}
+		w.Clock.Advance(after)
 	}
 	for made < n {
 		started, err := w.links.Start(w.T.Context(), linking.StartRequest{User: users[made%len(users)], Handle: chat.Username})
@@ -130,4 +134,24 @@ func TestAClockThatWasAheadStopsNobodyFromLinking(t *testing.T) {
 	started, err := w.links.Start(t.Context(), linking.StartRequest{User: "bob", Handle: alice.Username})
 	w.NoError("start", err)
 	w.wantConfirm(started.Link, w.code(alice), "", linking.ResultVerified, linking.ConfirmAttempts-1)
+}
+
+// Of the user's wait and the chat's, the longer one is told: a retry after it succeeds.
+func TestOfTwoWaitsTheLongerOneIsTold(t *testing.T) {
+	for scope, waits := range map[string][2]time.Duration{"user": {2 * time.Minute, time.Minute}, "chat": {time.Minute, 2 * time.Minute}} {
+		w := newWorld(t)
+		l, code := w.shown(linking.StartRequest{User: "alice"}, alice)
+		w.NoError("make both wait", w.DB.UpdateLinks(t.Context(), func(tx linking.Tx) error {
+			user, chat := linking.Confirmer{User: "alice"}, linking.Confirmer{BotID: botID, ChatID: alice.ID}
+			return errors.Join(
+				tx.SaveConfirmFailures(user, linking.Failures{InARow: linking.ThrottleFrom, WaitUntil: w.Clock.Now().Add(waits[0])}),
+				tx.SaveConfirmFailures(chat, linking.Failures{InARow: linking.ThrottleFrom, WaitUntil: w.Clock.Now().Add(waits[1])}))
+		}))
+		for range 20 { // in whatever order the two are looked at
+			_, err := w.links.Confirm(t.Context(), l.ID, code, "")
+			wantThrottled(t, "confirm", err, scope, 2*time.Minute)
+		}
+		w.Clock.Advance(2 * time.Minute)
+		w.wantConfirm(l, code, "", linking.ResultVerified, 4)
+	}
 }

@@ -1,6 +1,7 @@
 package linking_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -192,6 +193,14 @@ type domains struct {
 	titles map[string]string
 	bots   map[string]string // usernames
 	ids    map[string]int64
+	lookUp func(username string) (bool, error) // asks Telegram who has a username; nil: somebody has it
+}
+
+func (d *domains) ResolveUsername(_ context.Context, _ int64, username string) (bool, error) {
+	if d.lookUp == nil {
+		return true, nil
+	}
+	return d.lookUp(username)
 }
 
 func (d *domains) Title(domain string) (string, bool) {

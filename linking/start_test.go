@@ -257,3 +257,46 @@ func FuzzUsername(f *testing.F) {
 		}
 	})
 }
+
+func TestAHandleThatTelegramDoesNotKnowIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	start := func() error {
+		s, err := w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "@alice_tg"})
+		if err != nil && s.Link.ID != "" {
+			t.Errorf("start answers a link along with %v", err)
+		}
+		return err
+	}
+	w.domains.lookUp = func(username string) (bool, error) {
+		if username != "alice_tg" {
+			t.Errorf("Telegram is asked for %q", username)
+		}
+		return false, nil
+	}
+	if err := start(); !errors.Is(err, linking.ErrNobody) {
+		t.Errorf("nobody has the name: %v, want ErrNobody", err)
+	}
+	down := &delivery.SendError{Class: delivery.Transient, Network: true, Err: errors.New("no route to host")}
+	w.domains.lookUp = func(string) (bool, error) { return false, down }
+	if err := start(); !errors.Is(err, down) {
+		t.Errorf("Telegram is out of reach: %v, want that error", err)
+	}
+	if trail := w.trail("", "alice"); trail != nil {
+		t.Errorf("refused links have left %v", trail)
+	}
+}
+
+// Telegram limits lookups of usernames strictly: a user who may start no link causes none.
+func TestTelegramIsNotAskedForAHandleOverTheLimit(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	asked := 0
+	w.domains.lookUp = func(string) (bool, error) { asked++; return true, nil }
+	for range linking.MaxStarts + 3 {
+		_, _ = w.links.Start(t.Context(), linking.StartRequest{User: "alice", Handle: "@alice_tg"})
+	}
+	if asked != linking.MaxStarts {
+		t.Errorf("Telegram was asked %d times, want %d", asked, linking.MaxStarts)
+	}
+}

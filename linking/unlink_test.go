@@ -242,6 +242,14 @@ func (tx faultyTx) Enqueue(m delivery.Message) error {
 	return tx.fault(tx.Tx.Enqueue(m), "Enqueue")
 }
 
+func (tx faultyTx) SaveInvitation(i linking.Invitation) error {
+	return tx.fault(tx.Tx.SaveInvitation(i), "SaveInvitation")
+}
+
+func (tx faultyTx) DeleteInvitation(domain, user string) error {
+	return tx.fault(tx.Tx.DeleteInvitation(domain, user), "DeleteInvitation")
+}
+
 func (tx faultyTx) CountConfirmAttempt(id string, max int) (bool, error) {
 	counted, err := tx.Tx.CountConfirmAttempt(id, max)
 	return counted, tx.fault(err, "CountConfirmAttempt")
@@ -337,4 +345,88 @@ func TestUnlinkingTakesBackWhatIsQueued(t *testing.T) {
 		}
 	}
 	w.wantLast(alice, "Disconnected.")
+}
+
+// A notice about a link is no code: it is worth reading when the phone comes back the next day.
+func TestANoticeAboutALinkWaitsADay(t *testing.T) {
+	w := newWorld(t)
+	wantDay := func(what string, chat linking.Chat) {
+		t.Helper()
+		if m := w.last(chat); m.Lane != delivery.LaneDirect || m.Expires.Sub(m.Created) != 24*time.Hour {
+			t.Errorf("%s: in lane %s for %v, want direct for a day", what, m.Lane, m.Expires.Sub(m.Created))
+		}
+	}
+	w.link("", "alice", alice)
+	wantDay("connected", alice)
+	w.link("", "alice", bob)
+	wantDay("replaced", alice)
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	wantDay("disconnected", bob)
+	l, token := w.start(linking.StartRequest{User: "carol"})
+	w.claim(bob, token)
+	w.NoError("not me", w.links.NotMe(t.Context(), botID, bob.ID, l.ID))
+	wantDay("denied", bob)
+}
+
+// OWASP ASVS 16.5.3 for invitations.
+func TestAnInvitationChangesWithItsAuditRowOrNotAtAll(t *testing.T) {
+	w := newWorld(t)
+	store := &faultyStore{Store: w.DB}
+	faulty := w.service(store)
+	for _, s := range []struct {
+		name  string
+		do    func(links *linking.Service) error
+		needs []string
+	}{
+		{"invite", func(links *linking.Service) error { return links.Invite(t.Context(), "", "alice", "@alice_tg") }, []string{"SaveInvitation", "Audit"}},
+		{"unlink", func(links *linking.Service) error { return links.Unlink(t.Context(), "", "alice") }, []string{"DeleteInvitation", "Audit"}},
+	} {
+		state := func() any {
+			i, err := w.links.Invitation(t.Context(), "", "alice")
+			return []any{i, err == nil, w.trail("", "alice")}
+		}
+		before := state()
+		for _, store.failing = range s.needs {
+			if err := s.do(faulty); !errors.Is(err, errDisk) {
+				t.Fatalf("%s with a failing %s: %v, want the fault", s.name, store.failing, err)
+			}
+			if diff := cmp.Diff(before, state()); diff != "" {
+				t.Errorf("%s with a failing %s (-before +after):\n%s", s.name, store.failing, diff)
+			}
+		}
+		w.NoError(s.name+" without a fault", s.do(w.links))
+		if cmp.Equal(before, state()) {
+			t.Errorf("%s without a fault changes nothing", s.name)
+		}
+	}
+}
+
+func TestUnlinkingEndsTheLinkBesideAnInvitation(t *testing.T) {
+	w := newWorld(t)
+	l := w.link("", "alice", alice)
+	w.NoError("invite", w.links.Invite(t.Context(), "", "alice", "@alice_new"))
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	w.wantStatus(l, linking.Revoked, linking.ReasonUnlinked)
+	if _, err := w.links.Invitation(t.Context(), "", "alice"); !errors.Is(err, linking.ErrNotFound) {
+		t.Errorf("the invitation is still there: %v", err)
+	}
+	w.wantLast(alice, "Disconnected.")
+}
+
+// A caller may go on to use the username of a chat whose link has ended; by then it may belong to another account.
+func TestAUsernameGoesOnMeaningTheChatThatWasLinked(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	w.link("", "mallory", mallory) // has no username
+	w.NoError("unlink", w.links.Unlink(t.Context(), "", "alice"))
+	for name, want := range map[string]int64{"alice_tg": alice.ID, "": 0} {
+		var got int64
+		err := w.DB.ViewLinks(t.Context(), func(tx linking.Tx) (err error) {
+			got, err = tx.HandleChat("", name)
+			return err
+		})
+		if got != want || (err != nil) != (want == 0) {
+			t.Errorf("the username %q means chat %d (%v), want %d", name, got, err, want)
+		}
+	}
 }

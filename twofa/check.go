@@ -1,7 +1,6 @@
 package twofa
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -135,12 +134,7 @@ func (s *Service) tryCode(ctx context.Context, tx Tx, v *Verification, code, ses
 }
 
 // sameSession compares session bindings: a verification created without one is checked without one.
-func sameSession(want, got []byte) bool {
-	if want == nil || got == nil {
-		return bytes.Equal(want, got)
-	}
-	return secret.Equal(want, got)
-}
+func sameSession(want, got []byte) bool { return want == nil && got == nil || secret.Equal(want, got) }
 
 // finalResult returns the result of a verification that can no longer be checked.
 func (s *Service) finalResult(v Verification) (Result, bool) {

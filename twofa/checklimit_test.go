@@ -1,6 +1,9 @@
 package twofa_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -57,4 +60,35 @@ func TestThrottledChecksAreAuditedOnceAMinute(t *testing.T) {
 	if n := len(w.trail("", "alice", audit.FactorThrottled)); n != 1 {
 		t.Errorf("20 checks while waiting made %d entries, want 1", n)
 	}
+}
+
+// Guessed ids cannot fill the memory: beyond ten thousand, all counts start anew.
+func TestChecksOfTenThousandVerificationsAreRemembered(t *testing.T) {
+	w := newWorld(t)
+	codes := w.service(nothingStored{w.DB}, twofa.Settings{})
+	check := func(id string) error {
+		_, err := codes.Check(t.Context(), id, "000000", "")
+		return err
+	}
+	exhaust := func() {
+		for range twofa.ChecksPerMinute {
+			if err := check("ver_first"); !errors.Is(err, twofa.ErrNotFound) {
+				t.Fatalf("check: %v, want ErrNotFound", err)
+			}
+		}
+	}
+	exhaust()
+	for i := range 10_000 - 1 {
+		_ = check(fmt.Sprint("ver_", i))
+	}
+	wantWait(t, "one check too many, after 9,999 others", check("ver_first"), twofa.RateLimited, time.Second)
+	_ = check("ver_one_more")
+	exhaust()
+}
+
+// nothingStored finds no verification, without a look into the database.
+type nothingStored struct{ twofa.Store }
+
+func (nothingStored) UpdateVerifications(context.Context, func(twofa.Tx) error) error {
+	return twofa.ErrNotFound
 }

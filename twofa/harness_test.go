@@ -160,9 +160,12 @@ func (w *world) trail(domain, user string, events ...audit.Event) []string {
 // failures makes the user's link fail until it has n consecutive failures, waiting whenever it must.
 func (w *world) failures(user string, n int) {
 	w.T.Helper()
-	for w.factor("", user).Failures < n {
+	for before := w.factor("", user).Failures; before < n; before++ {
 		v := w.createInTime(login(user))
 		w.check(v, w.wrong(v))
+		if now := w.factor("", user).Failures; now != before+1 {
+			w.T.Fatalf("after a wrong code %d failures are counted, want %d", now, before+1)
+		}
 	}
 }
 

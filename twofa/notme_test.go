@@ -41,6 +41,14 @@ func TestNotMeDeniesAllThatIsPendingAndKeepsCodesBackFor20Minutes(t *testing.T) 
 	if text := messages[len(messages)-1].Body.Parts[0].Text.Text; !strings.Contains(text, "Change your password") {
 		t.Errorf("the person is told: %q", text)
 	}
+	for range 2 { // the second tap changes nothing, and is no news
+		if n := strings.Count(w.Log.String(), "sign-in reported as not the user's own"); n != 1 {
+			t.Errorf("the log tells of %d reports, want 1:\n%s", n, w.Log)
+		}
+		if err := w.codes.NotMe(t.Context(), botID, alicesChat, v.ID); !errors.Is(err, twofa.ErrStale) {
+			t.Errorf("a second tap: %v, want ErrStale", err)
+		}
+	}
 
 	_, err := w.codes.Create(t.Context(), login("alice"))
 	wantWait(t, "create", err, twofa.AfterNotMe, 20*time.Minute)
@@ -305,5 +313,20 @@ func TestPendingVerificationsEndWithTheirLink(t *testing.T) {
 			w.NoError("start again", w.links.ChatStarted(t.Context(), linking.Chat{BotID: botID, ID: alicesChat, Type: "private"}))
 			wantResult(t, "its code later", w.check(v, code), twofa.ResultCanceled, 0)
 		})
+	}
+}
+
+func TestNotMeCountsForAWholeDay(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.Clock.Advance(24 * time.Hour)
+	w.NoError("not me", w.codes.NotMe(t.Context(), botID, alicesChat, v.ID))
+	if !w.get(v).Reported {
+		t.Error("the verification is not marked as reported")
+	}
+	notice := w.waiting(alicesChat)
+	if m := notice[len(notice)-1]; m.Expires.Sub(m.Created) != 24*time.Hour {
+		t.Errorf("the notice lives %v, want a day", m.Expires.Sub(m.Created))
 	}
 }

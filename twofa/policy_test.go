@@ -130,3 +130,21 @@ func TestAPolicyThatCannotBeWrittenIsNotApplied(t *testing.T) {
 	w.domains.setOff("", false)
 	w.wantStatus(v, twofa.Pending, "")
 }
+
+// What comes along with a policy, such as the entry of a reload, is in the audit also if no switch has changed.
+func TestWhatComesWithAPolicyIsWrittenWithIt(t *testing.T) {
+	w := newWorld(t)
+	reload := func(store twofa.Store) error {
+		entries := []audit.Entry{{Time: w.Clock.Now(), Event: audit.ConfigReloaded, Outcome: "one"}, {Time: w.Clock.Now(), Event: audit.ConfigReloaded, Outcome: "two"}}
+		_, err := w.service(store, twofa.Settings{}).ApplyPolicy(t.Context(), []string{""}, entries...)
+		return err
+	}
+	if err := reload(&faultyStore{w.DB, "Audit"}); !errors.Is(err, errDisk) {
+		t.Errorf("with a failing audit: %v, want the fault", err)
+	}
+	w.NoError("reload", reload(w.DB))
+	got := w.trail("", "", audit.ConfigReloaded)
+	if want := []string{string(audit.ConfigReloaded) + " one", string(audit.ConfigReloaded) + " two"}; !cmp.Equal(got, want) {
+		t.Errorf("audit: %v, want %v", got, want)
+	}
+}

@@ -1,7 +1,9 @@
 package twofa_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,25 @@ func TestCodeThatTheCallerAsksForWronglyIsNotWrittenDown(t *testing.T) {
 		}
 		if got := w.trail(r.Domain, "alice", audit.MessageRefused); len(got) != 0 {
 			t.Errorf("written down: %v", got)
+		}
+	}
+}
+
+// An audit that cannot be written is logged, and takes nothing from the answer.
+func TestARefusalThatCannotBeWrittenDownIsStillARefusal(t *testing.T) {
+	w := newWorld(t)
+	codes, store := w.faulty()
+	for _, store.failing = range []string{"", "RefusalsSince", "Audit", "commit"} {
+		w.Clock.Advance(time.Hour)
+		before := strings.Count(w.Log.String(), "cannot write a refused code to the audit")
+		_, err := codes.Create(t.Context(), login("alice"))
+		var unavailable *twofa.UnavailableError
+		if !errors.As(err, &unavailable) || unavailable.Reason != twofa.ReasonNotLinked {
+			t.Errorf("with a failing %q: %v, want the refusal", store.failing, err)
+		}
+		logged := strings.Count(w.Log.String(), "cannot write a refused code to the audit") - before
+		if logged != 0 != (store.failing != "") {
+			t.Errorf("with a failing %q the log has %d entries", store.failing, logged)
 		}
 	}
 }

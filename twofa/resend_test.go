@@ -51,6 +51,9 @@ func TestResendKeepsToItsCooldownsAndMovesNothingButTheCode(t *testing.T) {
 		}
 		codes = append(codes, w.code(v))
 	}
+	if in := w.codes.ResendIn(w.get(v)); in != 0 {
+		t.Errorf("resend in %v right after the last one, want 0: never", in)
+	}
 	for _, old := range codes[:2] {
 		if old != codes[2] && w.check(v, old).Approved() {
 			t.Error("a code that was replaced still opens")
