@@ -23,11 +23,11 @@ func (tx *Tx) SaveChat(c linking.Chat) error {
 		}
 	}
 	_, err := tx.q.exec(`
-		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked, named_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked, named_at, seen_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
 		ON CONFLICT DO UPDATE SET type = excluded.type,
 			named_at = CASE WHEN username = excluded.username THEN named_at ELSE excluded.named_at END, username = excluded.username, first_name = excluded.first_name,
-			last_name = excluded.last_name, language = excluded.language, blocked = excluded.blocked`,
+			last_name = excluded.last_name, language = excluded.language, blocked = excluded.blocked, seen_at = excluded.seen_at`,
 		c.BotID, c.ID, c.Type, c.Username, c.FirstName, c.LastName, c.Language, c.Blocked, millis(tx.now))
 	if err != nil {
 		return fmt.Errorf("save chat: %w", err)

@@ -5,7 +5,7 @@
 ALTER TABLE chats ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
 UPDATE chats SET seen_at = unixepoch() * 1000;
 CREATE INDEX chats_seen ON chats (seen_at);
-CREATE INDEX handles_chat ON handles (bot_id, chat_id);
+CREATE INDEX handles_chat ON handles (chat_id);
 
 ALTER TABLE links ADD COLUMN warned_at INTEGER NOT NULL DEFAULT 0;
 
