@@ -36,6 +36,9 @@ func (tx *Tx) pruneStrangers(before, now time.Time, limit int) (more bool, err e
 			_, err = tx.q.exec("UPDATE chats SET seen_at = ? WHERE bot_id = ? AND chat_id = ?", millis(now), c.botID, c.chatID)
 		} else {
 			_, err = tx.q.exec("DELETE FROM chats WHERE bot_id = ? AND chat_id = ?", c.botID, c.chatID)
+			if err == nil {
+				_, err = tx.q.exec("DELETE FROM more_usernames WHERE bot_id = ? AND chat_id = ?", c.botID, c.chatID)
+			}
 		}
 		if err != nil {
 			return false, fmt.Errorf("delete old chats: %w", err)

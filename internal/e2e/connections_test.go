@@ -89,7 +89,7 @@ func TestHeldConnectionsLeaveTelegramAndTheDatabaseAlone(t *testing.T) {
 // answered reports whether an answer comes within some seconds.
 func answered(t *testing.T, conn net.Conn) bool {
 	t.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(5*time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := conn.Read(make([]byte, 4096))
