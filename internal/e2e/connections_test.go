@@ -48,7 +48,7 @@ func TestHeldConnectionsLeaveTelegramAndTheDatabaseAlone(t *testing.T) {
 			served++
 		}
 	}
-	if served >= files/2 || served < files/4 {
+	if served > files/2 || served < files/4 {
 		t.Fatalf("%d of %d connections are served with %d files", served, len(held), files)
 	}
 
