@@ -289,7 +289,7 @@ var proofTexts = map[linking.ProofReason]string{
 }
 
 var waitTexts = map[twofa.Wait]string{
-	twofa.RateLimited:   "Too many verifications were created, or one was checked too often. Wait and try again.",
+	twofa.RateLimited:   "Too many verifications were created, too many codes were sent that nobody entered, or one was checked too often. Wait and try again.",
 	twofa.Throttled:     "Too many wrong codes in a row. Wait, or offer another second factor.",
 	twofa.ResendTooSoon: "The code was just sent. Wait before sending it again.",
 	twofa.AfterNotMe:    "The user tapped Not me, so no codes are sent for a while.",

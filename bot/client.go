@@ -70,8 +70,8 @@ type Client struct {
 
 // VerifiedToken is a token that Telegram accepted, ready for use by its Client.
 type VerifiedToken struct {
-	lib  *tg.Bot
-	poll string // the URL of getUpdates; contains the token
+	lib *tg.Bot
+	url string // of the methods; contains the token
 }
 
 // NewClient checks the options without using the network. It returns ErrTokenShape for a text that is not a token.
@@ -124,7 +124,7 @@ func (c *Client) prepareToken(token string) (*VerifiedToken, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the Bot API library: %w", c.redactor.err(err))
 	}
-	return &VerifiedToken{lib: lib, poll: c.base + "/bot" + token + "/getUpdates"}, nil
+	return &VerifiedToken{lib: lib, url: c.base + "/bot" + token + "/"}, nil
 }
 
 // ErrOtherBot: the token belongs to another bot.

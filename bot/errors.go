@@ -92,6 +92,7 @@ var outcomes = []outcome{
 	{401, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayToken},                                     // TBA ClientManager.cpp:72-84
 	{404, "method not found", delivery.MessagePermanent, delivery.ReasonRejected, sayMethod},                    // TBA: a self-hosted server that is too old
 	{404, "", delivery.Unauthorized, delivery.ReasonUnauthorized, sayPath},                                      // TBA: wrong path or token
+	{500, closing, delivery.Transient, delivery.ReasonUnreachable, sayClosing},                                  // TBA Client.cpp, get_closing_error
 	{429, "", delivery.Flood, delivery.ReasonLimited, sayFlood},                                                 // TBA Query.cpp:105
 	{0, "", delivery.Transient, delivery.ReasonUnreachable, sayTrouble},                                         // 5xx, 413, 421, 409: temporary
 }
@@ -99,9 +100,14 @@ var outcomes = []outcome{
 // loggedOut is what a Bot API server answers to a bot that has moved to another server with logOut.
 const loggedOut = "logged out"
 
+// closing is what a Bot API server answers while it closes a bot: before it restarts, and after close, which comes before a move to
+// another server of one's own. (close itself is refused with 429 in the first ten minutes after the bot was opened there.)
+const closing = "internal server error: restart"
+
 // The sentences of the table.
 const (
 	sayLoggedOut   = "This bot has been logged out of this Bot API server, because it moves to another one (logOut). Set baseurl to the server that it moved to; to come back to https://api.telegram.org wait ten minutes. Messages wait meanwhile."
+	sayClosing     = "The Bot API server closes this bot: it restarts, or somebody called close to move the bot to another server. If the bot moves, stop telegate and set baseurl to the new server, because each request opens the bot on the old one again. If not, wait" + keepsTrying
 	sayAPIID       = "The Bot API server has no valid api_id and api_hash. Give it those of my.telegram.org, or use https://api.telegram.org as baseurl."
 	sayBlocked     = "The user has blocked the bot. They must open it in Telegram and press Unblock or Start."
 	sayDeactivated = "The user's Telegram account was deleted. Unlink it and let them link another one."

@@ -277,7 +277,7 @@ func (p *Poller) telegramFailed(ctx context.Context, err error) time.Duration {
 	state, detail := diagnose(err)
 	p.status.set(state, time.Time{}, detail)
 	switch state {
-	case StateUnauthorized:
+	case StateUnauthorized, StateLoggedOut:
 		p.tokenChecked = false
 		return slowRetry
 	case StateWebhookSet:

@@ -131,7 +131,7 @@ func TestABotThatHasMovedToAnotherServerIsToldSo(t *testing.T) {
 		expect(t, r, bot.StateConnected, true)
 		moved.Store(true)
 		time.Sleep(time.Minute)
-		if status := expect(t, r, bot.StateUnauthorized, false); !strings.Contains(status.Detail, "baseurl") {
+		if status := expect(t, r, bot.StateLoggedOut, false); !strings.Contains(status.Detail, "baseurl") {
 			t.Errorf("the detail is %q", status.Detail)
 		}
 		moved.Store(false)

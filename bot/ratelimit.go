@@ -15,6 +15,7 @@ const (
 	stranger sender = iota // a private chat without a link
 	member                 // a private chat with a link, or one that opens a link
 	group
+	lookup // a question to Telegram about a private chat
 )
 
 // Limits of answers. Strangers have a small limit each and one in common, and so have groups: there can be many, and every answer to
@@ -22,7 +23,7 @@ const (
 const (
 	strangerEvery   = 20 * time.Second
 	strangerBurst   = 4
-	strangersEvery  = 500 * time.Millisecond // all strangers; as much again for all groups
+	strangersEvery  = 500 * time.Millisecond // all strangers; as much again for all groups, and for questions about chats
 	strangersBurst  = 30
 	memberEvery     = time.Second
 	memberBurst     = 20
@@ -42,6 +43,7 @@ type rateLimiter struct {
 	chats     map[limitedChat]*chatLimiter
 	strangers *rate.Limiter
 	groups    *rate.Limiter
+	lookups   *rate.Limiter
 	unlogged  int // updates that were not answered since the last log line
 	logged    time.Time
 }
@@ -62,6 +64,7 @@ func newRateLimiter(now func() time.Time, log *slog.Logger, ignored func(reason 
 		now: now, log: log, ignored: ignored, chats: map[limitedChat]*chatLimiter{},
 		strangers: rate.NewLimiter(rate.Every(strangersEvery), strangersBurst),
 		groups:    rate.NewLimiter(rate.Every(strangersEvery), strangersBurst),
+		lookups:   rate.NewLimiter(rate.Every(strangersEvery), strangersBurst),
 	}
 }
 
@@ -78,6 +81,9 @@ func (r *rateLimiter) allow(chatID, updateID int64, kind sender) bool {
 		c.last = updateID
 		return true
 	}
+	if kind == lookup { // the update is handled all the same
+		return false
+	}
 	r.ignored(IgnoredRateLimited)
 	if r.unlogged++; now.Sub(r.logged) >= ignoredLogEvery {
 		r.log.Warn("updates not answered: there were too many", "updates", r.unlogged)
@@ -87,10 +93,14 @@ func (r *rateLimiter) allow(chatID, updateID int64, kind sender) bool {
 }
 
 func (r *rateLimiter) common(kind sender) *rate.Limiter {
-	if kind == group {
+	switch kind {
+	case group:
 		return r.groups
+	case lookup:
+		return r.lookups
+	default:
+		return r.strangers
 	}
-	return r.strangers
 }
 
 func (r *rateLimiter) chat(key limitedChat) *chatLimiter {

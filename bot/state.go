@@ -18,7 +18,9 @@ const (
 	StateConnecting   State = "connecting"   // not known yet
 	StateConnected    State = "connected"    // updates arrive
 	StateUnreachable  State = "unreachable"  // a problem of the network, a proxy or Telegram
-	StateUnauthorized State = "unauthorized" // Telegram rejects the token, or the bot has moved to another Bot API server
+	StateUnauthorized State = "unauthorized" // Telegram rejects the token
+	StateLoggedOut    State = "logged_out"   // the bot has left this Bot API server for another one (logOut)
+	StateClosing      State = "closing"      // this Bot API server closes the bot: it restarts, or the bot moves (close)
 	StateConflict     State = "conflict"     // another program polls the same bot; sending still works
 	StateWebhookSet   State = "webhook_set"  // updates go to a webhook; sending still works
 	StateFloodWait    State = "flood_wait"   // Telegram asks telegate to wait until Status.Until
@@ -66,7 +68,7 @@ func (b *statusTracker) canSend() bool {
 	switch {
 	case b.status.State.answers():
 		return true
-	case b.status.State == StateUnreachable || b.status.State == StateFloodWait:
+	case b.status.State == StateUnreachable || b.status.State == StateClosing || b.status.State == StateFloodWait:
 		return !b.lastAnswer.IsZero() && b.now().Sub(b.lastAnswer) <= tolerated
 	default:
 		return false
@@ -81,8 +83,8 @@ func (b *statusTracker) set(state State, until time.Time, detail string) {
 	if state != old {
 		b.status.Since = b.now()
 		switch {
-		case state == StateUnauthorized:
-			b.lastAnswer = time.Time{} // a rejected token is not a short outage
+		case state == StateUnauthorized || state == StateLoggedOut:
+			b.lastAnswer = time.Time{} // this is not a short outage
 		case old.answers():
 			b.lastAnswer = b.now()
 		}
@@ -97,7 +99,7 @@ func (b *statusTracker) set(state State, until time.Time, detail string) {
 	case StateConnected:
 		b.logger.Info("Telegram client is bot connected.", "username", username)
 		b.onConnected()
-	case StateUnauthorized:
+	case StateUnauthorized, StateLoggedOut:
 		b.logger.Error("Telegram client gets no updates.", "state", state, "username", username, "detail", detail)
 	case StateFloodWait:
 		b.logger.Warn("Telegram client gets no updates.", "state", state, "username", username, "detail", detail, "until", until)
@@ -140,7 +142,7 @@ func diagnose(err error) (State, string) {
 	switch answer.code {
 	case http.StatusBadRequest:
 		if answer.says(loggedOut) {
-			return StateUnauthorized, sayLoggedOut
+			return StateLoggedOut, sayLoggedOut
 		}
 		return StateUnreachable, fmt.Sprintf("%s (%v)", sayTrouble, answer)
 	case http.StatusUnauthorized:
@@ -154,6 +156,11 @@ func diagnose(err error) (State, string) {
 			return StateWebhookSet, sayWebhook
 		}
 		return StateConflict, sayConflict
+	case http.StatusInternalServerError:
+		if answer.says(closing) {
+			return StateClosing, sayClosing
+		}
+		return StateUnreachable, fmt.Sprintf("%s (%v)", sayTrouble, answer)
 	default:
 		return StateUnreachable, fmt.Sprintf("%s (%v)", sayTrouble, answer)
 	}

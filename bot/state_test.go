@@ -135,8 +135,11 @@ func TestBlipDoesNotTakeTheSecondFactorAway(t *testing.T) {
 				r := run(t, transport, nil, nil)
 				expect(t, r, bot.StateConnected, true)
 				state := bot.StateUnreachable
-				if name == "flood" {
+				switch name {
+				case "flood":
 					state = bot.StateFloodWait
+				case "trouble":
+					state = bot.StateClosing
 				}
 				time.Sleep(5 * time.Second)
 				tg.SetFaults(fault)

@@ -31,6 +31,8 @@ type Links interface {
 	ChatKnown(ctx context.Context, botID, chatID int64) (bool, error)
 	ChatStarted(ctx context.Context, chat linking.Chat) error
 	UpdateChat(ctx context.Context, chat linking.Chat) error
+	// SaveMoreUsernames stores which usernames a chat has besides its first one.
+	SaveMoreUsernames(ctx context.Context, botID, chatID int64, names []string) error
 	ChatBlocked(ctx context.Context, botID, chatID int64) error
 	ChatMigrated(ctx context.Context, botID, from, to int64) error
 }
@@ -46,7 +48,7 @@ type Messages interface {
 	Reply(ctx context.Context, botID, chatID int64, lane delivery.Lane, body delivery.Body) error
 	Mute(ctx context.Context, botID, chatID int64, until time.Time) error
 	MutedUntil(ctx context.Context, botID, chatID int64) (time.Time, error)
-	// Started sends the messages that waited for the owner of a username to press Start, and reports whether there were any.
+	// SendWaiting sends the codes that waited for the owner of a username to press Start, and reports whether there were any.
 	SendWaiting(ctx context.Context, botID int64, username string) (bool, error)
 }
 
@@ -178,7 +180,7 @@ func (h *UpdateHandler) message(ctx context.Context, updateID int64, m *models.M
 			return err
 		}
 		// A user who gets the code they came for needs no help text.
-		if sent, err := h.messages.SendWaiting(ctx, chat.BotID, chat.Username); err != nil || sent {
+		if sent, err := h.sendWaiting(ctx, updateID, chat); err != nil || sent {
 			return err
 		}
 	} else if err := h.links.UpdateChat(ctx, chat); err != nil {
@@ -222,7 +224,7 @@ func (h *UpdateHandler) startWith(ctx context.Context, updateID int64, chat link
 			return err
 		}
 	}
-	_, err = h.messages.SendWaiting(ctx, chat.BotID, chat.Username)
+	_, err = h.sendWaiting(ctx, updateID, chat)
 	return err
 }
 

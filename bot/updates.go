@@ -84,7 +84,7 @@ func (c *Client) getUpdates(ctx context.Context, offset int64, timeout time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("getUpdates: encode the request: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.token.Load().poll, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.token.Load().url+"getUpdates", bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("getUpdates: build the request: %w", c.polls.redactor.err(err))
 	}

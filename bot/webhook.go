@@ -44,7 +44,7 @@ func (c *Client) DeleteWebhook(ctx context.Context) error {
 
 // Trouble says what a failed call means for the bot.
 type Trouble struct {
-	State  State         // StateUnauthorized, StateUnreachable, StateConflict, StateWebhookSet or StateFloodWait
+	State  State         // none of StateConnecting and StateConnected
 	Detail string        // a sentence with the next step, then the words of Telegram or the network; no secrets
 	Wait   time.Duration // StateFloodWait: how long
 }

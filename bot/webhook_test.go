@@ -57,12 +57,12 @@ func TestDiagnoseTellsTroublesApart(t *testing.T) {
 		state  bot.State
 		detail string
 	}{
-		"revoked":     {sandbox.Faults{Unauthorized: true}, testToken, bot.StateUnauthorized, "@BotFather"},
-		"foreign":     {sandbox.Faults{}, "123456789:" + strings.Repeat("b", 35), bot.StateUnauthorized, "@BotFather"},
-		"cut off":     {sandbox.Faults{Down: true}, testToken, bot.StateUnreachable, "cannot be reached"},
-		"proxy page":  {sandbox.Faults{BadGateway: true}, testToken, bot.StateUnreachable, "HTTP status 502"},
-		"own trouble": {sandbox.Faults{ServerError: true}, testToken, bot.StateUnreachable, "itself has a problem"},
-		"flood wait":  {sandbox.Faults{PollFloodWait: time.Minute}, testToken, bot.StateFloodWait, "1m0s"},
+		"revoked":    {sandbox.Faults{Unauthorized: true}, testToken, bot.StateUnauthorized, "@BotFather"},
+		"foreign":    {sandbox.Faults{}, "123456789:" + strings.Repeat("b", 35), bot.StateUnauthorized, "@BotFather"},
+		"cut off":    {sandbox.Faults{Down: true}, testToken, bot.StateUnreachable, "cannot be reached"},
+		"proxy page": {sandbox.Faults{BadGateway: true}, testToken, bot.StateUnreachable, "HTTP status 502"},
+		"closing":    {sandbox.Faults{ServerError: true}, testToken, bot.StateClosing, "set baseurl to the new server"},
+		"flood wait": {sandbox.Faults{PollFloodWait: time.Minute}, testToken, bot.StateFloodWait, "1m0s"},
 	} {
 		telegram.SetFaults(test.faults)
 		c, err := bot.NewClient(bot.Options{Token: test.token, BaseURL: server.URL})

@@ -53,7 +53,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	next := localPath(r.PostForm.Get("next"))
 	from := forwarded.ClientAddr(r)
-	if wait := c.signInLimiter.reserve(from); wait > 0 {
+	if wait := c.signInLimiter.reserve(r); wait > 0 {
 		setRetryAfter(w, wait)
 		return c.signInPage(w, http.StatusTooManyRequests,
 			signInData{next, "Too many attempts from your address. Wait half a minute and try again."})

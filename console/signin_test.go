@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -409,4 +410,56 @@ func (w *world) changeFactor(domain, user string, change func(f *twofa.Factor)) 
 		change(&f)
 		return tx.SaveFactor(f)
 	}))
+}
+
+// OWASP ASVS 6.3.1: a proxy that names no address makes one client of all its people; one of them cannot lock the others out at once.
+func TestPeopleBehindAProxyThatNamesNoAddressShareAttempts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 60 {
+		if a := w.client().post("/console/sign-in", url.Values{"key": {"tgk_no"}}); a.status != http.StatusForbidden {
+			t.Fatalf("attempt %d of all together: %d", i+1, a.status)
+		}
+	}
+	a := w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusTooManyRequests)
+	if a.header.Get("Retry-After") == "" {
+		t.Error("nothing says when to try again")
+	}
+	w.Clock.Advance(2 * time.Second)
+	w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}).want(t, http.StatusSeeOther)
+}
+
+// A program on this machine, or a client whose X-Forwarded-For a careless proxy passes on, can name any address.
+func TestClaimedAddressesDoNotLiftTheRateLimit(t *testing.T) {
+	t.Parallel()
+	for name, claim := range map[string]func(i int) string{
+		"another address each time": func(i int) string { return fmt.Sprintf("198.51.%d.%d", i/250, i%250) },
+		"another network of IPv6":   func(i int) string { return fmt.Sprintf("2001:db8:%x::1", i) },
+		"itself":                    func(i int) string { return fmt.Sprintf("127.0.0.%d", i%250+1) },
+		"no address":                func(i int) string { return fmt.Sprint("unknown", i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			tried := 0
+			for i := range 200 {
+				if a := w.client().post("/console/sign-in", url.Values{"key": {"tgk_no"}}, "X-Forwarded-For", claim(i)); a.status == http.StatusForbidden {
+					tried++
+				}
+			}
+			if tried != 60 {
+				t.Errorf("%d attempts were allowed, want 60", tried)
+			}
+		})
+	}
+}
+
+// What is refused for the address does not use up the attempts of the machine.
+func TestOneAddressDoesNotUseUpTheAttemptsOfItsProxy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 200 {
+		w.client().post("/console/sign-in", url.Values{"key": {"tgk_no"}}, "X-Forwarded-For", "203.0.113.7")
+	}
+	w.client().post("/console/sign-in", url.Values{"key": {keyAdmin}}, "X-Forwarded-For", "203.0.113.8").want(t, http.StatusSeeOther)
 }

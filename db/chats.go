@@ -2,6 +2,7 @@ package db
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -22,18 +23,55 @@ func (tx *Tx) SaveChat(c linking.Chat) error {
 		if err != nil {
 			return fmt.Errorf("pass username on: %w", err)
 		}
+		if _, err := tx.q.exec("DELETE FROM more_usernames WHERE bot_id = ? AND username = ? AND chat_id <> ?", c.BotID, c.Username, c.ID); err != nil {
+			return fmt.Errorf("pass username on: %w", err)
+		}
 	}
 	_, err := tx.q.exec(`
-		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked, named_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO chats (bot_id, chat_id, type, username, first_name, last_name, language, blocked, named_at, seen_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
 		ON CONFLICT DO UPDATE SET type = excluded.type,
 			named_at = CASE WHEN username = excluded.username THEN named_at ELSE excluded.named_at END, username = excluded.username, first_name = excluded.first_name,
-			last_name = excluded.last_name, language = excluded.language, blocked = excluded.blocked`,
+			last_name = excluded.last_name, language = excluded.language, blocked = excluded.blocked, seen_at = excluded.seen_at`,
 		c.BotID, c.ID, c.Type, c.Username, c.FirstName, c.LastName, c.Language, c.Blocked, millis(tx.now))
 	if err != nil {
 		return fmt.Errorf("save chat: %w", err)
 	}
 	return nil
+}
+
+// SaveMoreUsernames implements linking.Tx.
+func (tx *Tx) SaveMoreUsernames(botID, chatID int64, names []string) error {
+	list, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	_, err = tx.q.exec(`DELETE FROM more_usernames WHERE bot_id = ? AND chat_id = ?
+		AND NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value = username COLLATE NOCASE)`, botID, chatID, string(list))
+	for _, name := range names {
+		if err == nil {
+			_, err = tx.q.exec(clearUsername, botID, name, chatID)
+		}
+		if err == nil {
+			_, err = tx.q.exec(`
+				INSERT INTO more_usernames (bot_id, username, chat_id, named_at) VALUES (?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET chat_id = excluded.chat_id, named_at = excluded.named_at WHERE chat_id <> excluded.chat_id`,
+				botID, name, chatID, millis(tx.now))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("save further usernames: %w", err)
+	}
+	return nil
+}
+
+// Usernames implements linking.Tx.
+func (tx *Tx) Usernames(botID, chatID int64) ([]string, error) {
+	return all(tx, func(row scanner) (name string, err error) {
+		err = row.Scan(&name)
+		return name, err
+	}, `SELECT username FROM chats WHERE bot_id = ?1 AND chat_id = ?2 AND username <> ''
+		UNION ALL SELECT username FROM more_usernames WHERE bot_id = ?1 AND chat_id = ?2`, botID, chatID)
 }
 
 const selectChat = "SELECT bot_id, chat_id, type, username, first_name, last_name, language, blocked FROM chats "
@@ -57,7 +95,12 @@ func (tx *Tx) Chat(botID, chatID int64) (linking.Chat, error) {
 
 // ChatByUsername implements linking.Tx; letter case does not matter.
 func (tx *Tx) ChatByUsername(botID int64, username string) (linking.Chat, error) {
-	return scanChat(tx.q.row(selectChat+"WHERE bot_id = ? AND username = ? AND username <> ''", botID, username))
+	c, err := scanChat(tx.q.row(selectChat+"WHERE bot_id = ? AND username = ? AND username <> ''", botID, username))
+	if errors.Is(err, linking.ErrNotFound) {
+		c, err = scanChat(tx.q.row(selectChat+
+			"WHERE (bot_id, chat_id) = (SELECT bot_id, chat_id FROM more_usernames WHERE bot_id = ? AND username = ?)", botID, username))
+	}
+	return c, err
 }
 
 // MigrateChat implements linking.Tx: it replaces the chat id everywhere.
@@ -121,9 +164,16 @@ func (tx *Tx) RecipientByChat(botID, chatID int64) (notify.Recipient, error) {
 
 // RecipientByUsername implements notify.Tx.
 func (tx *Tx) RecipientByUsername(botID int64, username string) (notify.Recipient, error) {
-	return scanRecipient(tx.q.row(
+	r, err := scanRecipient(tx.q.row(
 		"SELECT '', bot_id, chat_id, blocked, muted_until, named_at, language FROM chats WHERE bot_id = ? AND username = ? AND username <> ''",
 		botID, username))
+	if errors.Is(err, notify.ErrNotFound) {
+		r, err = scanRecipient(tx.q.row(`
+			SELECT '', c.bot_id, c.chat_id, c.blocked, c.muted_until, u.named_at, c.language
+			FROM more_usernames u JOIN chats c ON c.bot_id = u.bot_id AND c.chat_id = u.chat_id WHERE u.bot_id = ? AND u.username = ?`,
+			botID, username))
+	}
+	return r, err
 }
 
 // Proven implements notify.Tx.

@@ -21,6 +21,7 @@ const (
 	keepDead          = 7 * 24 * time.Hour  // texts of dead letters
 	keepReplies       = time.Hour           // strangers cause them
 	keepUnproven      = 30 * 24 * time.Hour // links that were never proven, and their wrong codes
+	keepStrangers     = 30 * 24 * time.Hour // chats that nothing needs
 	keepCounts        = 7 * 24 * time.Hour  // messages per day of a user account
 )
 
@@ -69,6 +70,7 @@ func (d *DB) Prune(ctx context.Context, now time.Time, keep Retention) error {
 			return n == pruneRows, err
 		}))
 	}
+	errs = append(errs, d.pruneAll(ctx, func(tx *Tx) (bool, error) { return tx.pruneStrangers(now.Add(-keepStrangers), now, pruneRows) }))
 	for s, keep := range map[strand]time.Duration{strandMain: keep.Audit, strandRefused: min(keep.Messages, keep.Audit)} {
 		errs = append(errs, d.pruneAll(ctx, func(tx *Tx) (bool, error) { return tx.pruneAudit(s, now.Add(-keep), pruneRows) }))
 	}

@@ -162,22 +162,43 @@ func (tx *Tx) CreatedFromNetwork(domain, network string, p twofa.Purpose, since 
 		domain, network, p, millis(since))
 }
 
+// UnansweredCodes implements twofa.Tx. It knows the verifications that are kept (keepVerifications).
+func (tx *Tx) UnansweredCodes(domain, user, linkID string, p twofa.Purpose) (int, time.Time, error) {
+	var n int
+	var last int64
+	err := tx.q.row(`
+		SELECT coalesce(sum(sends), 0), coalesce(max(sent_at), 0) FROM verifications
+		WHERE domain = ?1 AND user = ?2 AND link_id = ?3 AND purpose = ?4 AND attempts = 0 AND status <> 'failed' AND created_at <= ?5 AND created_at >
+			(SELECT coalesce(max(ended_at), 0) FROM verifications
+			 WHERE domain = ?1 AND user = ?2 AND link_id = ?3 AND status = 'approved' AND ended_at <= ?5)`,
+		domain, user, linkID, p, tx.latest()).Scan(&n, &last)
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("count unanswered codes: %w", err)
+	}
+	return n, fromMillis(last), nil
+}
+
+// ExpiredVerifications implements twofa.Tx.
+func (tx *Tx) ExpiredVerifications(now time.Time, limit int) ([]twofa.Verification, error) {
+	return all(tx, scanVerification, selectVerification+"WHERE v.status = 'pending' AND v.expires_at <= ? LIMIT ?", millis(now), limit)
+}
+
 const selectFactor = `
 	SELECT l.id, l.status <> 'verified', l.status = 'suspended' AND l.reason = 'blocked', l.bot_id, l.chat_id, l.failures, l.wait_until,
-	       l.cooling_until, coalesce(c.language, '')
+	       l.cooling_until, l.warned_at, coalesce(c.language, '')
 	FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
 
 func (tx *Tx) scanFactor(row scanner) (twofa.Factor, error) {
 	var f twofa.Factor
-	var wait, cooling int64
-	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling, &f.Language)
+	var wait, cooling, warned int64
+	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling, &warned, &f.Language)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, twofa.ErrNotFound
 	}
 	if err != nil {
 		return f, fmt.Errorf("read factor: %w", err)
 	}
-	f.WaitUntil, f.CoolingUntil = tx.waitUntil(wait, twofa.LongestWait), tx.waitUntil(cooling, twofa.CoolingOff)
+	f.WaitUntil, f.CoolingUntil, f.Warned = tx.waitUntil(wait, twofa.LongestWait), tx.waitUntil(cooling, twofa.CoolingOff), fromMillis(warned)
 	return f, nil
 }
 
@@ -194,8 +215,8 @@ func (tx *Tx) FactorOfLink(linkID string) (twofa.Factor, error) {
 
 // SaveFactor implements twofa.Tx.
 func (tx *Tx) SaveFactor(f twofa.Factor) error {
-	_, err := tx.q.exec("UPDATE links SET failures = ?, wait_until = ?, cooling_until = ? WHERE id = ?",
-		f.Failures, millis(f.WaitUntil), millis(f.CoolingUntil), f.LinkID)
+	_, err := tx.q.exec("UPDATE links SET failures = ?, wait_until = ?, cooling_until = ?, warned_at = ? WHERE id = ?",
+		f.Failures, millis(f.WaitUntil), millis(f.CoolingUntil), millis(f.Warned), f.LinkID)
 	if err == nil && f.Suspended {
 		_, err = tx.q.exec(
 			"UPDATE links SET status = 'suspended', reason = 'too_many_failures' WHERE id = ? AND status = 'verified'", f.LinkID)

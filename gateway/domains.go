@@ -141,8 +141,17 @@ func (ds *domains) ResolveUsername(ctx context.Context, botID int64, username st
 	if err != nil {
 		return false, err
 	}
-	chat := linking.Chat{BotID: botID, ID: p.ID, Type: "private", Username: username, FirstName: p.Name}
-	return true, ds.links.ChatStarted(ctx, chat)
+	chat := linking.Chat{BotID: botID, ID: p.ID, Type: "private", Username: p.Username, FirstName: p.Name}
+	more := p.MoreUsernames
+	if chat.Username == "" {
+		chat.Username = username
+	} else if !strings.EqualFold(chat.Username, username) && !slices.ContainsFunc(more, func(name string) bool { return strings.EqualFold(name, username) }) {
+		more = append(more, username)
+	}
+	if err := ds.links.ChatStarted(ctx, chat); err != nil {
+		return true, err
+	}
+	return true, ds.links.SaveMoreUsernames(ctx, botID, p.ID, more)
 }
 
 // Domain is a domain as the API shows it.

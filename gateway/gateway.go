@@ -255,6 +255,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return g.server.Run(ctx, g.listener) })
 	group.Go(func() error { return g.prune(ctx) })
+	group.Go(func() error { return g.endExpired(ctx) })
 	err := group.Wait()
 	for _, d := range g.handlers {
 		d.Close()
@@ -276,6 +277,22 @@ func (g *Gateway) close() error {
 		errs = append(errs, g.db.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// endExpired ends verifications that have expired, every minute.
+func (g *Gateway) endExpired(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if err := g.codes.EndExpired(ctx); err != nil && ctx.Err() == nil {
+			g.log.Error("ending expired sign-in codes failed; retrying in a minute", "error", err)
+		}
+	}
 }
 
 // prune deletes old rows, now and every hour.

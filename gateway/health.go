@@ -159,7 +159,7 @@ func botHealth(id int64, s bot.Status, started, now time.Time) api.Component {
 	}
 	silence := now.Sub(lastPoll)
 	switch {
-	case s.State == bot.StateUnauthorized:
+	case s.State == bot.StateUnauthorized || s.State == bot.StateLoggedOut:
 		c.Status = api.HealthFailing
 	case s.State == bot.StateFloodWait:
 		c.Status = api.HealthDegraded

@@ -211,7 +211,8 @@ func (c Gauges) fileGauges(gauge func(*prometheus.Desc, float64, ...string)) {
 
 // botStates are all states of a bot.
 var botStates = []bot.State{
-	bot.StateConnecting, bot.StateConnected, bot.StateUnreachable, bot.StateUnauthorized, bot.StateConflict, bot.StateWebhookSet, bot.StateFloodWait,
+	bot.StateConnecting, bot.StateConnected, bot.StateUnreachable, bot.StateUnauthorized, bot.StateLoggedOut, bot.StateClosing,
+	bot.StateConflict, bot.StateWebhookSet, bot.StateFloodWait,
 }
 
 func boolGauge(b bool) float64 {

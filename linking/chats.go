@@ -25,6 +25,17 @@ func (s *Service) UpdateChat(ctx context.Context, chat Chat) error {
 	return s.ChatStarted(ctx, chat)
 }
 
+// SaveMoreUsernames stores the usernames that a known chat has besides its first one; others lead to it no more.
+func (s *Service) SaveMoreUsernames(ctx context.Context, botID, chatID int64, names []string) error {
+	return s.store.UpdateLinks(ctx, func(tx Tx) error {
+		_, found, err := ignoreNotFound(tx.Chat(botID, chatID))
+		if err != nil || !found {
+			return err
+		}
+		return tx.SaveMoreUsernames(botID, chatID, names)
+	})
+}
+
 // ChatKnown reports whether the bot knows the chat.
 func (s *Service) ChatKnown(ctx context.Context, botID, chatID int64) (bool, error) {
 	var known bool

@@ -149,8 +149,12 @@ func (s *Service) verify(tx Tx, l *Link) error {
 	if err := tx.DeleteInvitation(l.Domain, l.User); err != nil {
 		return err
 	}
-	if l.Chat.Username != "" { // a caller may use the username after the link has ended; by then it may belong to another account
-		if err := tx.NameChat(l.Domain, l.Chat.Username, l.BotID, l.ChatID); err != nil {
+	names, err := tx.Usernames(l.BotID, l.ChatID)
+	if err != nil {
+		return err
+	}
+	for _, name := range names { // a caller may use a username after the link has ended; by then it may belong to another account
+		if err := tx.NameChat(l.Domain, name, l.BotID, l.ChatID); err != nil {
 			return err
 		}
 	}

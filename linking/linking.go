@@ -195,7 +195,12 @@ type Tx interface {
 
 	SaveChat(Chat) error
 	Chat(botID, chatID int64) (Chat, error)
+	// ChatByUsername finds a chat by any of its usernames.
 	ChatByUsername(botID int64, username string) (Chat, error)
+	// SaveMoreUsernames replaces the usernames that a chat has besides its first one. Any other chat loses them.
+	SaveMoreUsernames(botID, chatID int64, names []string) error
+	// Usernames are all usernames of a chat, the first one first.
+	Usernames(botID, chatID int64) ([]string, error)
 	MigrateChat(botID, from, to int64) error
 
 	// Code is a message with a purpose.

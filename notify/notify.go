@@ -120,6 +120,7 @@ type Store interface {
 // Tx is one transaction. A method that finds nothing returns ErrNotFound.
 type Tx interface {
 	Recipient(domain, user string) (Recipient, error)
+	// RecipientByUsername finds a chat by any of its usernames.
 	RecipientByUsername(botID int64, username string) (Recipient, error)
 	RecipientByChat(botID, chatID int64) (Recipient, error)
 	// Proven reports whether a user of the domain owns the chat, by a proof not older than since.

@@ -93,5 +93,8 @@ func (t *Telegram) getChat(b *bot, r *request) (any, *apiError) {
 	if info.Username != "" {
 		info.ActiveUsernames = []string{info.Username}
 	}
+	if p := t.byID[c.id]; p != nil {
+		info.ActiveUsernames = append(info.ActiveUsernames, p.more...)
+	}
 	return info, nil
 }

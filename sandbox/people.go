@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,7 @@ type Person struct {
 // person is a Person together with the state of the account.
 type person struct {
 	Person
+	more        []string // usernames besides the first
 	deactivated bool
 }
 
@@ -102,6 +104,40 @@ func (t *Telegram) SetUsername(id int64, username string) error {
 	return nil
 }
 
+// AddUsername gives a person one more username, which updates do not name; getChat does. A name that belongs to another person
+// changes hands; one of a bot is refused.
+func (t *Telegram) AddUsername(id int64, username string) error {
+	if !personUsername.MatchString(username) {
+		return fmt.Errorf("add username: %q must have 4 to 32 letters, digits or underscores", username)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p, err := t.active(id)
+	if err != nil {
+		return fmt.Errorf("add username: %w", err)
+	}
+	if t.botByID(t.usernames[strings.ToLower(username)]) != nil {
+		return fmt.Errorf("add username: %q belongs to a bot", username)
+	}
+	t.releaseUsername(username)
+	p.more = append(p.more, username)
+	t.usernames[strings.ToLower(username)] = id
+	return nil
+}
+
+// releaseUsername takes a username away from the person who has it.
+func (t *Telegram) releaseUsername(username string) {
+	holder := t.byID[t.usernames[strings.ToLower(username)]]
+	if holder == nil {
+		return
+	}
+	holder.more = slices.DeleteFunc(holder.more, func(name string) bool { return strings.EqualFold(name, username) })
+	if strings.EqualFold(holder.Username, username) {
+		holder.Username = ""
+		t.publish(Event{Kind: "person", Person: holder.ID})
+	}
+}
+
 // SetLanguage sets the language of a person's Telegram, an IETF tag; "" hides it, as some clients do.
 func (t *Telegram) SetLanguage(id int64, code string) error {
 	t.mu.Lock()
@@ -122,14 +158,12 @@ func (t *Telegram) takeUsername(p *person, username string) {
 	if t.botByID(t.usernames[strings.ToLower(username)]) != nil {
 		username = ""
 	}
-	p.Username = username
+	p.Username = ""
 	if username == "" {
 		return
 	}
-	if holder := t.byID[t.usernames[strings.ToLower(username)]]; holder != nil {
-		holder.Username = ""
-		t.publish(Event{Kind: "person", Person: holder.ID})
-	}
+	t.releaseUsername(username)
+	p.Username = username
 	t.usernames[strings.ToLower(username)] = p.ID
 }
 

@@ -61,6 +61,9 @@ func (s *Service) Check(ctx context.Context, id, code, session string) (Outcome,
 		if err != nil {
 			return err
 		}
+		if err := s.setNextSend(tx, &v); err != nil {
+			return err
+		}
 		o.Verification = v
 		if throttled != nil {
 			if !s.checks.isNew(id, string(throttled.Kind)) {

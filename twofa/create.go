@@ -82,6 +82,9 @@ func (s *Service) create(ctx context.Context, r CreateRequest) (Verification, er
 		if err := tx.Enqueue(msg); err != nil {
 			return err
 		}
+		if err := s.setNextSend(tx, &v); err != nil {
+			return err
+		}
 		return tx.Audit(s.entry(audit.VerificationCreated, v, string(v.Purpose)))
 	})
 	if err != nil {
@@ -122,6 +125,12 @@ func (s *Service) withinLimits(tx Tx, v Verification) error {
 			return err
 		}
 		longest = s.longerWait(longest, "ip", w, n, oldest)
+	}
+	if err := s.setNextSend(tx, &v); err != nil {
+		return err
+	}
+	if pause := v.NextSend.Sub(s.now()); pause > 0 && (longest == nil || pause > longest.RetryAfter) {
+		longest = unanswered(pause)
 	}
 	if longest != nil {
 		return longest
@@ -192,6 +201,12 @@ func (s *Service) Resend(ctx context.Context, id string) (Verification, error) {
 		if wait := v.LastSent.Add(cooldown(v.Sends)).Sub(s.now()); wait > 0 {
 			return &WaitError{Kind: ResendTooSoon, RetryAfter: wait}
 		}
+		if err := s.setNextSend(tx, &v); err != nil {
+			return err
+		}
+		if pause := v.NextSend.Sub(s.now()); pause > 0 {
+			return unanswered(pause)
+		}
 		if err := tx.CancelMessage(v.MessageID, s.now()); err != nil {
 			return err
 		}
@@ -201,6 +216,9 @@ func (s *Service) Resend(ctx context.Context, id string) (Verification, error) {
 			return err
 		}
 		if err := tx.Enqueue(msg); err != nil {
+			return err
+		}
+		if err := s.setNextSend(tx, &v); err != nil {
 			return err
 		}
 		return tx.Audit(s.entry(audit.VerificationResent, v, ""))
@@ -216,7 +234,7 @@ func (s *Service) ResendIn(v Verification) time.Duration {
 	if v.Status != Pending || v.Sends >= MaxSends {
 		return 0
 	}
-	return max(0, v.LastSent.Add(cooldown(v.Sends)).Sub(s.now()))
+	return max(0, v.LastSent.Add(cooldown(v.Sends)).Sub(s.now()), v.NextSend.Sub(s.now()))
 }
 
 // Cancel cancels a verification for the caller; a second cancel is no error. Errors: ErrNotFound, ErrFinished.

@@ -210,9 +210,10 @@ func TestCreatesPerUserKeepToEveryWindow(t *testing.T) {
 
 	var created []time.Time
 	for len(created) < 40 {
-		_, err := w.codes.Create(t.Context(), login("alice"))
+		v, err := w.codes.Create(t.Context(), login("alice"))
 		now := w.Clock.Now()
 		if err == nil {
+			w.check(v, w.code(v)) // codes that nobody enters have a limit of their own
 			created = append(created, now)
 			for _, window := range windows {
 				n := 0

@@ -10,6 +10,8 @@ import (
 	"telegate/twofa"
 )
 
+var ordinal = map[int]string{6: "sixth"}
+
 // OWASP ASVS 6.1.1, 6.3.4: the limits of guessing are documented, and the documented ones are the real ones.
 func TestTheLimitsOfGuessingAreDocumented(t *testing.T) {
 	for file, sentences := range map[string][]string{
@@ -24,6 +26,8 @@ func TestTheLimitsOfGuessingAreDocumented(t *testing.T) {
 			fmt.Sprintf("At %d the link is suspended", twofa.SuspendAt),
 			fmt.Sprintf("After *Not me* telegate sends no codes for %.0f minutes", twofa.CoolingOff.Minutes()),
 			"Per user and purpose: 3 verifications in 5 minutes, 5 in 10 minutes, 15 an hour, 30 a day.",
+			fmt.Sprintf("from the %s since the last right code (resends count; codes of the last two days), each waits %.0f minutes\n"+
+				"  after the one before, doubling up to an hour.", ordinal[twofa.UnansweredFree+1], twofa.FirstPause.Minutes()),
 		},
 	} {
 		text, err := os.ReadFile(file)

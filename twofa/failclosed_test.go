@@ -26,7 +26,8 @@ type faultyStore struct {
 // statements are the methods of Tx that can fail, and the commit.
 var statements = []string{
 	"InsertVerification", "UpdateVerification", "Verification", "MarkReported", "VerificationByMessage", "PendingVerifications",
-	"CancelPending", "Policy", "SavePolicy", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "Factor", "FactorOfLink", "SaveFactor", "Enqueue",
+	"CancelPending", "Policy", "SavePolicy", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "UnansweredCodes", "ExpiredVerifications", "Factor", "FactorOfLink", "SaveFactor",
+	"Enqueue",
 	"CancelMessage", "RefusalsSince", "Audit", "commit",
 }
 
@@ -110,6 +111,16 @@ func (f faultyTx) CreatedForUser(domain, user string, p twofa.Purpose, since tim
 func (f faultyTx) CreatedFromNetwork(domain, network string, p twofa.Purpose, since time.Time) (int, time.Time, error) {
 	n, oldest, err := f.tx.CreatedFromNetwork(domain, network, p, since)
 	return n, oldest, first(f.s.fault("CreatedFromNetwork"), err)
+}
+
+func (f faultyTx) UnansweredCodes(domain, user, linkID string, p twofa.Purpose) (int, time.Time, error) {
+	n, last, err := f.tx.UnansweredCodes(domain, user, linkID, p)
+	return n, last, first(f.s.fault("UnansweredCodes"), err)
+}
+
+func (f faultyTx) ExpiredVerifications(now time.Time, limit int) ([]twofa.Verification, error) {
+	list, err := f.tx.ExpiredVerifications(now, limit)
+	return list, first(f.s.fault("ExpiredVerifications"), err)
 }
 
 func (f faultyTx) Factor(domain, user string) (twofa.Factor, error) {
@@ -266,12 +277,12 @@ func TestAnActThatFailsLeavesNothingBehind(t *testing.T) {
 				t.Errorf("create answers %s along with an error", v.ID)
 			}
 			return err
-		}, []string{"Factor", "CreatedForUser", "CreatedFromNetwork", "PendingVerifications", "UpdateVerification", "CancelMessage",
+		}, []string{"Factor", "CreatedForUser", "CreatedFromNetwork", "UnansweredCodes", "PendingVerifications", "UpdateVerification", "CancelMessage",
 			"InsertVerification", "Enqueue", "Audit", "commit"}},
 		{"resend", func(codes *twofa.Service, v twofa.Verification) error {
 			_, err := codes.Resend(t.Context(), v.ID)
 			return err
-		}, []string{"Verification", "Factor", "CancelMessage", "UpdateVerification", "Enqueue", "Audit", "commit"}},
+		}, []string{"Verification", "Factor", "UnansweredCodes", "CancelMessage", "UpdateVerification", "Enqueue", "Audit", "commit"}},
 		{"cancel", func(codes *twofa.Service, v twofa.Verification) error {
 			_, err := codes.Cancel(t.Context(), v.ID)
 			return err

@@ -21,15 +21,14 @@ func (s *Service) failureWait(f Factor, p Purpose) time.Duration {
 	return max(0, f.WaitUntil.Sub(s.now()))
 }
 
-// doubledWait is the first wait, doubled so many times, up to the longest.
-func doubledWait(times int) time.Duration {
-	wait := FirstWait
+// doubled is the first wait, doubled so many times, up to the longest.
+func doubled(first, longest time.Duration, times int) time.Duration {
 	for range times {
-		if wait *= 2; wait >= LongestWait {
-			return LongestWait
+		if first *= 2; first >= longest {
+			return longest
 		}
 	}
-	return wait
+	return first
 }
 
 // failAttempt counts a failure of the link, which no new code resets, and ends the verification after its last attempt.
@@ -44,9 +43,9 @@ func (s *Service) failAttempt(tx Tx, v *Verification, f Factor, r Result) (Resul
 			return "", err
 		}
 	case f.Failures >= ThrottleFrom:
-		f.WaitUntil = s.now().Add(doubledWait(f.Failures - ThrottleFrom))
+		f.WaitUntil = s.now().Add(doubled(FirstWait, LongestWait, f.Failures-ThrottleFrom))
 	case v.Purpose != Login && f.Failures >= OthersThrottleFrom:
-		f.WaitUntil = s.now().Add(doubledWait(f.Failures - OthersThrottleFrom))
+		f.WaitUntil = s.now().Add(doubled(FirstWait, LongestWait, f.Failures-OthersThrottleFrom))
 	}
 	if err := tx.SaveFactor(f); err != nil {
 		return "", err

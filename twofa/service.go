@@ -48,8 +48,10 @@ func (s *Service) SetSettings(settings Settings) {
 func (s *Service) Get(ctx context.Context, id string) (Verification, error) {
 	var v Verification
 	err := s.store.ViewVerifications(ctx, func(tx Tx) (err error) {
-		v, err = tx.Verification(id)
-		return err
+		if v, err = tx.Verification(id); err != nil {
+			return err
+		}
+		return s.setNextSend(tx, &v)
 	})
 	return s.withExpiry(v), err
 }
@@ -175,7 +177,10 @@ func (s *Service) end(tx Tx, v *Verification, status Status, reason string) erro
 	if err := tx.UpdateVerification(*v); err != nil {
 		return err
 	}
-	return tx.CancelMessage(v.MessageID, s.now())
+	if err := tx.CancelMessage(v.MessageID, s.now()); err != nil {
+		return err
+	}
+	return s.warnOfWrongCodes(tx, *v)
 }
 
 func (s *Service) entry(e audit.Event, v Verification, outcome string) audit.Entry {

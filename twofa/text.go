@@ -49,6 +49,14 @@ func reportedText(w *language.Words, p Purpose, title string, used bool) deliver
 	}
 }
 
+func wrongCodesText(w *language.Words, v Verification, title string) delivery.Body {
+	t := w.Say("report.wrong_codes", language.Values{"title": title})
+	if from := origin(w, v.Context); from != "" {
+		t = t.Plain("\n\n").Append(w.Say("code.origin", language.Values{"origin": from}))
+	}
+	return delivery.Compose(t)
+}
+
 // origin describes where a sign-in comes from: "Firefox on Windows, 203.0.113.7, Madrid, ES". It leaves out anything that
 // is not an address.
 func origin(w *language.Words, c audit.Context) string {

@@ -25,11 +25,16 @@ const (
 	FirstWait    = 30 * time.Second
 	LongestWait  = time.Hour
 
+	UnansweredFree = 5               // codes that nobody enters, since the last right one, that cost no pause (NIST SP 800-63B-4 §3.1.3.2, ASVS 6.6.4)
+	FirstPause     = 5 * time.Minute // before the next code; doubles with each …
+	LongestPause   = time.Hour       // … up to this, so that a person who can get in is never shut out
+
 	OthersThrottleFrom = 5                // codes of other purposes than a sign-in wait from here …
 	OthersCloseAt      = ThrottleFrom - 1 // … and are refused from here, so that they never make a sign-in wait
 
 	CoolingOff   = 20 * time.Minute // no codes after "Not me"
 	MaxPending   = 2                // pending verifications of one user and purpose, in different sessions
+	WarnEvery    = time.Hour        // between two warnings of a link about wrong codes
 	KeptAfterEnd = 24 * time.Hour   // how long a result stays readable
 	ClockSlack   = time.Minute      // if the clock is set back further, a code is void: its age is unknown
 )
@@ -150,6 +155,8 @@ type Verification struct {
 	Ended        time.Time
 
 	Delivery Delivery // of the last send; set when read
+
+	NextSend time.Time // no code goes to the user before; set for answers to the caller
 }
 
 // Delivery is the state of the code's message.
@@ -168,7 +175,8 @@ type Factor struct {
 	Failures     int // consecutive wrong codes; a new code does not reset it
 	WaitUntil    time.Time
 	CoolingUntil time.Time
-	Language     string // of the user's Telegram, an IETF tag; may be empty
+	Warned       time.Time // when the chat was last told of wrong codes
+	Language     string    // of the user's Telegram, an IETF tag; may be empty
 }
 
 // Domains gives access to the configured domains.
@@ -211,10 +219,15 @@ type Tx interface {
 	// oldest was.
 	CreatedForUser(domain, user string, p Purpose, since time.Time) (int, time.Time, error)
 	CreatedFromNetwork(domain, network string, p Purpose, since time.Time) (int, time.Time, error)
+	// UnansweredCodes counts the codes of a purpose that were sent for a link since the last right code of any purpose and that
+	// nobody has tried to enter, and returns when the last was sent. Codes that Telegram refused do not count.
+	UnansweredCodes(domain, user, linkID string, p Purpose) (int, time.Time, error)
+	// ExpiredVerifications returns at most limit pending verifications whose time is over.
+	ExpiredVerifications(now time.Time, limit int) ([]Verification, error)
 
 	Factor(domain, user string) (Factor, error)
 	FactorOfLink(linkID string) (Factor, error)
-	SaveFactor(Factor) error // the counters, and the suspension after too many failures
+	SaveFactor(Factor) error // the counters and times, and the suspension after too many failures
 
 	// SignIns lists checks of sign-in codes, newest first.
 	SignIns(SignInQuery) ([]SignIn, error)

@@ -64,7 +64,17 @@ func (c *Client) authenticate(ctx context.Context, library *telegram.Client) (Pe
 }
 
 func personOf(u *tg.User) Person {
-	return Person{ID: u.ID, Username: u.Username, Name: strings.TrimSpace(u.FirstName + " " + u.LastName), Bot: u.Bot}
+	p := Person{ID: u.ID, Username: u.Username, Name: strings.TrimSpace(u.FirstName + " " + u.LastName), Bot: u.Bot}
+	for _, name := range u.Usernames { // Telegram leaves username out if there are several
+		switch {
+		case !name.Active || strings.EqualFold(name.Username, p.Username):
+		case p.Username == "":
+			p.Username = name.Username
+		default:
+			p.MoreUsernames = append(p.MoreUsernames, name.Username)
+		}
+	}
+	return p
 }
 
 // storeError is an error of the database.

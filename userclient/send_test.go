@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -237,6 +238,13 @@ func TestResolveFindsAPerson(t *testing.T) {
 	} {
 		if _, err := c.Resolve(t.Context(), typed); !errors.Is(err, want) {
 			t.Errorf("%s: %v", typed, err)
+		}
+	}
+	r.tel.AddUsername(alice.ID, "alice_two")
+	for _, typed := range []string{"Alice_Two", "alice"} {
+		p, err := c.Resolve(t.Context(), typed)
+		if err != nil || p.ID != alice.ID || p.Username != "alice" || !slices.Equal(p.MoreUsernames, []string{"alice_two"}) {
+			t.Errorf("%s: found %+v, %v", typed, p, err)
 		}
 	}
 	r.tel.Fail("contacts.resolveUsername", tgerr.New(420, "FLOOD_WAIT_86400"))

@@ -36,10 +36,11 @@ type Status struct {
 
 // Person is a Telegram account.
 type Person struct {
-	ID       int64
-	Username string // without @; may be empty
-	Name     string // first and last name
-	Bot      bool
+	ID            int64
+	Username      string   // the first one, without @; may be empty
+	MoreUsernames []string // that lead to the account, too
+	Name          string   // first and last name
+	Bot           bool
 }
 
 // String is how the account is called in a sentence.

@@ -27,6 +27,7 @@ const (
 	VerificationDenied   Event = "verification.denied" // "Not me"
 	VerificationCanceled Event = "verification.canceled"
 	VerificationFailed   Event = "verification.failed"
+	VerificationWarned   Event = "verification.warned" // the chat was told of a sign-in that ended after wrong codes; outcome: how
 
 	MessageRefused Event = "message.refused" // subject: the lane; outcome: the reason; user: the user or the handle asked for
 	CodeReleased   Event = "code.released"   // a waiting code was sent after Start; subject: its message

@@ -23,6 +23,8 @@ var words = map[Event]string{
 	VerificationCanceled: "The verification was canceled: {}.",
 	VerificationFailed:   "The verification failed: Telegram refuses to deliver its code.",
 
+	VerificationWarned: "The chat was told that a sign-in with the right password ended after wrong codes ({}).",
+
 	MessageRefused:  "A message was refused: {}.",
 	CodeReleased:    "The person has pressed Start, so the code that waited went out.",
 	TopicMade:       "The topic that programs write to this user by: {}.",

@@ -23,6 +23,7 @@ import (
 type process struct {
 	*world
 	config string
+	files  int // how many files and connections it may open; 0: as many as the test
 	child  *exec.Cmd
 	out    syncBuffer
 }
@@ -43,6 +44,12 @@ func newProcess(w *world) *process {
 func (p *process) start() {
 	p.t.Helper()
 	p.child = exec.Command("telegate", "serve", "--config", p.config)
+	if p.files > 0 {
+		if _, err := exec.LookPath("sh"); err != nil {
+			p.t.Skip("no shell on this system")
+		}
+		p.child = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, p.files), "sh", "telegate", "serve", "--config", p.config)
+	}
 	p.child.Stdout, p.child.Stderr = &p.out, &p.out
 	if err := p.child.Start(); err != nil {
 		p.t.Fatal(err)

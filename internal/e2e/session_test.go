@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -121,7 +122,7 @@ func TestSetupSignsInOverMTProto(t *testing.T) {
 	}
 	s.Cancel()
 	who, err := a.CheckSession(t.Context(), step.Session)
-	if err != nil || who != step.Who {
+	if err != nil || !reflect.DeepEqual(who, step.Who) {
 		t.Errorf("the session is of %+v, %v", who, err)
 	}
 	if err := a.LogOut(t.Context(), step.Session); err != nil {

@@ -290,7 +290,7 @@ func TestSetupGoesOnWhenTelegramIsBack(t *testing.T) {
 	s.start(dir, "--setuptelegram", "bot")
 	s.reads("not shown):")
 	s.types(testToken + "\n")
-	s.reads("Telegram itself has a problem")
+	s.reads("The Bot API server closes this bot")
 	s.reads("Try again? [Y/n]")
 	w.telegram.SetFaults(sandbox.Faults{})
 	s.types("\n")

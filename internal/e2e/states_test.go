@@ -24,6 +24,7 @@ func TestTroubleWithTelegramIsAState(t *testing.T) {
 	}{
 		{"unreachable", sandbox.Faults{Down: true}, false, "degraded"},
 		{"unreachable", sandbox.Faults{BadGateway: true}, false, "degraded"},
+		{"closing", sandbox.Faults{ServerError: true}, false, "degraded"},
 		{"unauthorized", sandbox.Faults{Unauthorized: true}, false, "failing"}, // only a person can mend that
 		{"flood_wait", sandbox.Faults{PollFloodWait: time.Hour}, false, "degraded"},
 		{"webhook_set", sandbox.Faults{WebhookSet: true}, true, "degraded"},

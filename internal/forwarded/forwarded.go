@@ -31,7 +31,7 @@ func TLS(r *http.Request) bool {
 // address means unknown.
 func ClientAddr(r *http.Request) netip.Addr {
 	peer := parse(r.RemoteAddr)
-	if peer.IsValid() && !peer.IsLoopback() {
+	if !Local(r) {
 		return peer
 	}
 	all := strings.TrimRight(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ", \t") // a list may have empty items (RFC 9110, 5.6.1)
@@ -39,6 +39,13 @@ func ClientAddr(r *http.Request) netip.Addr {
 		return seen
 	}
 	return peer
+}
+
+// Local reports whether the request comes from this machine, also by a unix socket: from a proxy, or from a program that can claim
+// any address in X-Forwarded-For.
+func Local(r *http.Request) bool {
+	peer := parse(r.RemoteAddr)
+	return !peer.IsValid() || peer.IsLoopback()
 }
 
 // parse reads an address as proxies write it: alone, with a port, in brackets or quotes.

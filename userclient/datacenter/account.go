@@ -5,12 +5,13 @@ package datacenter
 
 // Account is a person or a bot.
 type Account struct {
-	ID         int64
-	AccessHash int64 // others need it to write to the account
-	Username   string
-	Name       string
-	Phone      string // with +; only of people
-	Password   string // of 2-step verification; empty: off
-	Token      string // only of bots
-	DC         int    // its data centre; 0: the first
+	ID            int64
+	AccessHash    int64 // others need it to write to the account
+	Username      string
+	MoreUsernames []string // besides the first
+	Name          string
+	Phone         string // with +; only of people
+	Password      string // of 2-step verification; empty: off
+	Token         string // only of bots
+	DC            int    // its data centre; 0: the first
 }

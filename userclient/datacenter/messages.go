@@ -4,6 +4,7 @@ package datacenter
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,14 @@ func timeout() (context.Context, context.CancelFunc) {
 
 // user is an account as seen by others, or by itself.
 func (s *Telegram) user(a *Account, self bool) *tg.User {
-	return &tg.User{ID: a.ID, AccessHash: a.AccessHash, FirstName: a.Name, Username: a.Username, Bot: a.Token != "", Self: self}
+	user := &tg.User{ID: a.ID, AccessHash: a.AccessHash, FirstName: a.Name, Username: a.Username, Bot: a.Token != "", Self: self}
+	if len(a.MoreUsernames) > 0 {
+		user.Username = ""
+		for _, name := range append([]string{a.Username}, a.MoreUsernames...) {
+			user.Usernames = append(user.Usernames, tg.Username{Active: true, Editable: name == a.Username, Username: name})
+		}
+	}
+	return user
 }
 
 // getUsers returns the caller and, for a bot also without access hash, other accounts.
@@ -65,7 +73,8 @@ func (c *call) resolveUsername(r *tg.ContactsResolveUsernameRequest) (bin.Encode
 		return nil, err
 	}
 	for _, a := range c.accounts {
-		if strings.EqualFold(a.Username, r.Username) && r.Username != "" {
+		leads := func(name string) bool { return strings.EqualFold(name, r.Username) }
+		if r.Username != "" && (leads(a.Username) || slices.ContainsFunc(a.MoreUsernames, leads)) {
 			return &tg.ContactsResolvedPeer{Peer: &tg.PeerUser{UserID: a.ID}, Users: []tg.UserClass{c.user(a, false)}}, nil
 		}
 	}
