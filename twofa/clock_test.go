@@ -16,7 +16,7 @@ func TestAClockThatWasAheadStopsNobodyFromSigningIn(t *testing.T) {
 			for i := range 12 {
 				r := login("alice")
 				r.Context.IP = "192.0.2.1"
-				w.create(r)
+				w.createInTime(r)
 				if i%3 == 2 {
 					w.Clock.Advance(10 * time.Minute)
 				}
