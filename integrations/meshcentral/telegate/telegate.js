@@ -9,13 +9,15 @@ const crypto = require('crypto');
 const path = require('path');
 const { Connect } = require('./connect.js');
 const { connect, Problem } = require('./gateway.js');
+const { PREFIX, canBeName, handleOf, nameOf } = require('./handles.js');
 const { onWebUIStartupEnd } = require('./page.js');
 const { Reports } = require('./reports.js');
+const { plain } = require('./text.js');
 
 const TELEGRAM = 1; // Telegram's bit in MeshCentral's mask of services
-const PREFIX = 'telegram:';
 const WAIT = 5; // seconds to wait for Telegram to accept a message; after that the sender learns that it is on its way
 const PROOF_LIFETIME = 15 * 60 * 1000; // how long a code proves a handle
+const SHOWN = 64; // characters of a handle or a name in an event
 const RETRY_USERS = 5000; // milliseconds before the next try to read MeshCentral's users
 
 // MeshCentral's messages, by the function that sends them. ttl is the lifetime of its codes in seconds.
@@ -59,7 +61,8 @@ class Plugin {
     });
     this.attach(msgserver);
     this.connect = new Connect({
-      gateway: this.gateway, requests: msgserver.telegateRequests, connected: (session, link) => this.connected(session, link),
+      gateway: this.gateway, requests: msgserver.telegateRequests, account: (userid) => this.server.webserver.users[userid],
+      connected: (session, link) => this.connected(session, link), disconnect: (userid) => this.unlink(userid),
       pending: (userid) => this.held !== null || this.reports.pending(userid),
     });
     this.server.AddEventDispatch(['*'], this);
@@ -283,8 +286,9 @@ class Plugin {
   // connected sets MeshCentral's handle of a user whom telegate has just linked by the bot, as MeshCentral does for a proven handle. It
   // is only a label: messages are sent by user. A Telegram account without a username gets a handle that cannot be a username.
   connected(session, link) {
-    const { webserver, db } = this.server, user = webserver.users[session.user._id] || session.user;
-    user.msghandle = PREFIX + (link.handle || `@${plain(link.name).slice(0, 64)} (no username, ${user.name})`);
+    const { webserver, db } = this.server, user = webserver.users[session.user._id];
+    const handle = typeof link.handle === 'string' && canBeName(link.handle) ? link.handle : `@${plain(link.name, SHOWN)} (no username, ${user.name})`;
+    user.msghandle = PREFIX + handle;
     session.user.msghandle = user.msghandle;
     db.SetUser(user);
     this.connecting = user._id;
@@ -374,22 +378,9 @@ class Plugin {
   }
 }
 
-// handleOf is a user's Telegram handle in MeshCentral, "@alice"; empty if there is none, or one of another service.
-function handleOf(user) {
-  return typeof user.msghandle === 'string' && user.msghandle.startsWith(PREFIX) ? user.msghandle.slice(PREFIX.length) : '';
-}
-
-// nameOf normalizes a handle: "@alice", "@@Alice" and "@https://t.me/alice" are equal.
-function nameOf(handle) {
-  return handle.trim().toLowerCase().replace(/^@+/, '').replace(/^(https?:\/\/)?(www\.)?(t|telegram)\.me\//, '').replace(/^@+|\/+$/g, '');
-}
-
 function proofKey(domain, handle, code) { return [domain, nameOf(handle), code].join(' '); }
 
 function idOf(domain) { return (domain && typeof domain.id === 'string') ? domain.id : ''; }
-
-// plain makes a sentence one line without markup.
-function plain(sentence) { return String(sentence).replace(/[<>]/g, '').replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 500); }
 
 module.exports.telegate = function (pluginHandler) {
   const plugin = new Plugin(pluginHandler.parent);
