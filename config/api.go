@@ -13,7 +13,7 @@ import (
 )
 
 // scopes are the permissions that a key can have.
-var scopes = []string{"link", "verify", "send", "admin"}
+var scopes = []string{"link", "verify", "send", "invite", "admin"}
 
 // maxUser is the longest id of a user, in characters, as in the API.
 const maxUser = 256
@@ -32,7 +32,7 @@ func (a API) Public() bool {
 		return false
 	}
 	host, _, err := net.SplitHostPort(a.Listen)
-	return err != nil || isPublic(host)
+	return err != nil || IsPublic(host)
 }
 
 // api reads [api].
