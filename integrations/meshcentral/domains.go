@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tailscale/hujson"
 )
 
 // Domains lists the ids of MeshCentral's domains, from config.json in its data folder: always the default domain "", and none that only
@@ -14,6 +16,7 @@ import (
 func Domains(data string) []string {
 	ids := map[string]bool{"": true}
 	text, _ := os.ReadFile(filepath.Join(data, "config.json"))
+	text, _ = hujson.Standardize(text) // it may have comments
 	var config struct {
 		Domains map[string]map[string]any `json:"domains"`
 	}

@@ -12,11 +12,12 @@ import (
 func TestTheDomainsAreThoseOfMeshCentralThatHaveUsers(t *testing.T) {
 	for config, want := range map[string][]string{
 		`{"domains":{"":{},"Corp":{"title":"Corp"},"_old":{},"files":{"share":"/srv"},"branch":{}}}`: {"", "branch", "corp"},
-		`{"Domains":{"corp":{}}}`: {"", "corp"},
-		`{}`:                      {""},
-		`{"domains":[]}`:          {""},
-		`{"domains":{"corp":7}}`:  {""},
-		`not JSON`:                {""},
+		`{"Domains":{"corp":{}}}`:                    {"", "corp"},
+		"{ // comment\n\"domains\":{\"corp\":{},},}": {"", "corp"},
+		`{}`:                     {""},
+		`{"domains":[]}`:         {""},
+		`{"domains":{"corp":7}}`: {""},
+		`not JSON`:               {""},
 	} {
 		data := t.TempDir()
 		if err := os.WriteFile(filepath.Join(data, "config.json"), []byte(config), 0o600); err != nil {

@@ -31,7 +31,7 @@ test('refused codes become few events, which name the user who has asked for the
   assert.equal(listed(mc).length, 13); // of one handle, one
 });
 
-test('who asks for a code is not taken for who has asked before', async (t) => {
+test('a code that nobody here has asked for is an event of nobody', async (t) => {
   const gw = await gateway(t, { 'POST /v1/messages': UNKNOWN }), mc = meshcentral(t, gw.url);
   mc.user('user//mallory');
   mc.start();
