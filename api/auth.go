@@ -20,7 +20,8 @@ const (
 	scopeLink   Scope = "link"
 	scopeVerify Scope = "verify"
 	scopeSend   Scope = "send"
-	scopeAdmin  Scope = "admin"
+	scopeInvite Scope = "invite"
+	scopeAdmin  Scope = "admin" // includes scopeInvite
 	anyScope    Scope = ""
 )
 
@@ -40,7 +41,12 @@ func (k *Key) allowsDomain(domain string) bool {
 }
 
 func (k *Key) hasScope(scope Scope) bool {
-	return scope == anyScope || slices.Contains(k.Scopes, scope)
+	return scope == anyScope || slices.Contains(k.Scopes, scope) || scope == scopeInvite && slices.Contains(k.Scopes, scopeAdmin)
+}
+
+// allScopes lists what the key may do, in the order of the constants.
+func (k *Key) allScopes() []Scope {
+	return slices.DeleteFunc([]Scope{scopeLink, scopeVerify, scopeSend, scopeInvite, scopeAdmin}, func(s Scope) bool { return !k.hasScope(s) })
 }
 
 // keyring finds keys by their SHA-256 digest. The keys are 256 random bits, so the timing of a lookup reveals nothing.

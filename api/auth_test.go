@@ -91,9 +91,9 @@ func TestEachCallNeedsItsScope(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	for call, scope := range calls {
-		for key, has := range map[string]string{keyLink: "link", keyVerify: "verify", keySend: "send", keyAdmin: "admin"} {
+		for key, has := range map[string]string{keyLink: "link", keyVerify: "verify", keySend: "send", keyInvite: "invite", keyAdmin: "admin"} {
 			a := g.try(key, call, "", "xyz_1")
-			if scope == "" || scope == has {
+			if scope == "" || scope == has || scope == "invite" && has == "admin" {
 				if a.status == 401 || a.status == 403 {
 					t.Errorf("%s with the scope %s: %s", call, has, a.body)
 				}
@@ -103,6 +103,41 @@ func TestEachCallNeedsItsScope(t *testing.T) {
 				t.Errorf("%s needs %q, says %q", call, scope, p.RequiredScope)
 			}
 		}
+	}
+}
+
+// A key for a server such as MeshCentral sets handles and writes to them without the rights of an administrator.
+func TestTheScopeInviteWritesToAHandleThatNobodyHasConfirmed(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.server.SetKeys([]api.Key{
+		{Name: "mesh", Hash: gatewaytest.Hash("key-mesh"), Domains: []string{"*"}, Scopes: []api.Scope{"link", "send", "invite"}},
+		{Name: "old", Hash: gatewaytest.Hash("key-old"), Domains: []string{"*"}, Scopes: []api.Scope{"link", "send", "admin"}},
+		{Name: "few", Hash: gatewaytest.Hash("key-few"), Domains: []string{"*"}, Scopes: []api.Scope{"link", "send"}},
+	})
+	g.start(alice)
+	for _, tt := range []struct {
+		key, scopes string
+		may         bool
+	}{
+		{"key-mesh", `["link","send","invite"]`, true}, {"key-old", `["link","send","invite","admin"]`, true}, {"key-few", `["link","send"]`, false},
+	} {
+		invite := g.as(tt.key, "PUT", "/v1/messaging", object{"user": "alice", "handle": "@alice"})
+		message := g.as(tt.key, "POST", "/v1/messages", object{"to": "@alice", "lane": "direct", "text": "hello"})
+		if tt.may {
+			if invite.status != 200 || message.status != 202 {
+				t.Errorf("%s: %s%s", tt.key, invite.body, message.body)
+			}
+		} else {
+			invite.isProblem(403, "insufficient-scope")
+			message.isProblem(403, "recipient-unproven")
+		}
+		if list := g.as(tt.key, "GET", "/v1/domains", nil); !strings.Contains(list.body, `"scopes":`+tt.scopes) {
+			t.Errorf("%s: %s", tt.key, list.body)
+		}
+	}
+	for _, call := range []string{"GET /v1/status", "GET /v1/users", "GET /v1/logins", "GET /v1/messages", "GET /v1/trace", "POST /v1/reload"} {
+		g.try("key-mesh", call, "", "").isProblem(403, "insufficient-scope")
 	}
 }
 

@@ -238,7 +238,7 @@ var calls = map[string]string{
 	"GET /v1/status":                     "admin",
 	"GET /v1/users":                      "admin",
 	"GET /v1/messaging":                  "",
-	"PUT /v1/messaging":                  "admin",
+	"PUT /v1/messaging":                  "invite",
 	"DELETE /v1/messaging":               "link",
 	"GET /v1/logins":                     "admin",
 	"POST /v1/links":                     "link",

@@ -29,6 +29,7 @@ const (
 	keyLink   = "key-link"   // one scope each, in every domain
 	keyVerify = "key-verify" //
 	keySend   = "key-send"   //
+	keyInvite = "key-invite" //
 	keyAdmin  = "key-admin"  //
 	keyAlice  = "key-alice"  // alice's own, for the console; every scope
 )
@@ -51,7 +52,7 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 		api.Domain{ID: "", Title: "My Server", Msg2Factor: true, Bot: "SomeBot", BotState: "connected"},
 		api.Domain{ID: "corp", Title: "Corp", Msg2Factor: true, Bot: "SomeBot", BotState: "connected"},
 		api.Domain{ID: "off", Title: "Off", Msg2Factor: false, Bot: "SomeBot", BotState: "connected"})
-	every := []api.Scope{"link", "verify", "send", "admin"}
+	every := []api.Scope{"link", "verify", "send", "admin", "invite"}
 	o := api.Options{
 		Links: g.Links, Verifications: g.Codes, Messages: g.Messages, Broadcasts: g.Broadcasts, Topics: g.Topics, Domains: g.Domains,
 		Keys: []api.Key{
@@ -61,6 +62,7 @@ func newGateway(t testing.TB, change ...func(*api.Options)) *gateway {
 			{Name: "verify", Hash: gatewaytest.Hash(keyVerify), Domains: []string{"*"}, Scopes: every[1:2]},
 			{Name: "send", Hash: gatewaytest.Hash(keySend), Domains: []string{"*"}, Scopes: every[2:3]},
 			{Name: "admin", Hash: gatewaytest.Hash(keyAdmin), Domains: []string{"*"}, Scopes: every[3:4]},
+			{Name: "invite", Hash: gatewaytest.Hash(keyInvite), Domains: []string{"*"}, Scopes: every[4:5]},
 			{Name: "alice", Hash: gatewaytest.Hash(keyAlice), Domains: []string{"*"}, Scopes: every, ConsoleOnly: true},
 		},
 		Answers: g.DB, AnswerKey: g.DB.MACKey("idempotency"), Watcher: g.DB,

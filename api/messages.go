@@ -60,7 +60,7 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 	a, err := s.o.Messages.Send(ctx, notify.Request{
 		ID: id, Domain: b.Domain, User: b.User, To: b.To, Text: b.Text, HTML: b.Format == "html",
 		Lane: delivery.Lane(b.Lane), Purpose: notify.Purpose(b.Purpose), TTL: time.Duration(b.TTL) * time.Second,
-		Silent: b.Silent, DedupeKey: b.DedupeKey, Caller: caller(ctx).Name, Admin: caller(ctx).hasScope(scopeAdmin),
+		Silent: b.Silent, DedupeKey: b.DedupeKey, Caller: caller(ctx).Name, Admin: caller(ctx).hasScope(scopeInvite),
 	})
 	if err != nil {
 		return nil, withStartURL(err, domain)

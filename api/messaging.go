@@ -135,10 +135,11 @@ const WithoutBot = "This domain has no bot: a user session sends its messages. A
 // DomainList is the answer of GET /v1/domains.
 type DomainList struct {
 	Domains []DomainView `json:"domains"`
+	Scopes  []Scope      `json:"scopes" doc:"what this key may do; invite is there for a key with the scope admin, too"`
 }
 
 func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body DomainList }, error) {
-	list := DomainList{Domains: []DomainView{}}
+	list := DomainList{Domains: []DomainView{}, Scopes: caller(ctx).allScopes()}
 	for _, d := range s.o.Domains.Domains() {
 		if caller(ctx).allowsDomain(d.ID) {
 			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}

@@ -115,19 +115,19 @@ func TestDomainsAreThoseOfTheKey(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	corp := `{"id":"corp","title":"Corp","msg2factor":true,"bot":"@SomeBot","state":"connected"}`
-	g.as(keyCorp, "GET", "/v1/domains", nil).is(200, `{"domains":[`+corp+`]}`)
+	g.as(keyCorp, "GET", "/v1/domains", nil).is(200, `{"domains":[`+corp+`],"scopes":["link","verify","send","invite","admin"]}`)
 	off, _ := g.Domains.Domain("off")
 	off.Bot, off.BotState = "", "unauthorized"
 	g.Domains.Set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
-		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"unauthorized"}]}`)
+		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"unauthorized"}],"scopes":["send"]}`)
 	off.BotState, off.Unavailable = "connected", []string{"deep_link", "buttons", "commands"}
 	g.Domains.Set(off)
 	g.as(keySend, "GET", "/v1/domains", nil).is(200, `{"domains":[
 		{"id":"","title":"My Server","msg2factor":true,"bot":"@SomeBot","state":"connected"}, `+corp+`,
 		{"id":"off","title":"Off","msg2factor":false,"bot":"","state":"connected","unavailable":["deep_link","buttons","commands"],
-			"unavailable_detail":"`+api.WithoutBot+`"}]}`)
+			"unavailable_detail":"`+api.WithoutBot+`"}],"scopes":["send"]}`)
 }
 
 func TestUsersArePagedAndSearched(t *testing.T) {

@@ -119,7 +119,7 @@ var plainErrors = []struct {
 	{notify.ErrRecipientChanged, "recipient-changed", "This handle belongs to another Telegram account than when this domain " +
 		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
 	{notify.ErrUnproven, "recipient-unproven", "Nobody has confirmed this handle yet, so only a code with purpose link may go " +
-		"to it, or a direct message from a key with the scope admin."},
+		"to it, or a direct message from a key with the scope invite."},
 	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
 	{notify.ErrTextGone, "text-gone", "The text of this message is no longer stored. Send the text to use, as text."},
 	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},

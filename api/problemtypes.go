@@ -34,7 +34,7 @@ var problemTypes = map[string]problemType{
 	"recipient-unknown":        {409, "Recipient unknown", "In Telegram a bot can write only to people who have pressed Start. The person opens start_url and presses it, or links the account."},
 	"recipient-blocked":        {409, "Recipient has blocked the bot", "The person has blocked the bot. To unblock it, they press Start in the chat."},
 	"recipient-changed":        {409, "Recipient changed", "This Telegram username now belongs to another account. telegate uses the account that had the name when the domain first used it, until the new owner links."},
-	"recipient-unproven":       {403, "Recipient unproven", "Nobody has confirmed this handle yet. Only a code with purpose link may be sent to it (to a username, not to a chat id), or a direct message from a key with the scope admin."},
+	"recipient-unproven":       {403, "Recipient unproven", "Nobody has confirmed this handle yet. Only a code with purpose link may be sent to it (to a username, not to a chat id), or a direct message from a key with the scope invite."},
 	"already-resent":           {409, "Already sent again", "This message was already sent again, as message_id. If that one failed too, resend that one."},
 	"not-resendable":           {409, "Not to be sent again", "Only messages with status failed, expired or unknown can be sent again, and no codes or replies of the bot. current_status is the status of this one."},
 	"text-gone":                {409, "Text gone", "The text of an undelivered message is kept for 7 days. Send a new text."},

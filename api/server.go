@@ -144,7 +144,7 @@ func (s *Server) registerRoutes(api huma.API) {
 	register(s, api, "GET", "/v1/status", scopeAdmin, "Show the queue, what delays it, and recent failures", s.getStatus)
 	register(s, api, "GET", "/v1/users", scopeAdmin, "List users with a link or an invitation", s.listUsers)
 	register(s, api, "GET", "/v1/messaging", anyScope, "Show whether a user can get codes and messages", s.getMessaging)
-	register(s, api, "PUT", "/v1/messaging", scopeAdmin, "Set a user's handle (an invitation until the user confirms it)", s.putMessaging)
+	register(s, api, "PUT", "/v1/messaging", scopeInvite, "Set a user's handle (an invitation until the user confirms it)", s.putMessaging)
 	register(s, api, "DELETE", "/v1/messaging", scopeLink, "Unlink a user", s.deleteMessaging)
 	register(s, api, "POST", "/v1/links", scopeLink, "Start linking a user to a Telegram chat", s.startLink)
 	register(s, api, "GET", "/v1/links/{id}", scopeLink, "Get a link", s.getLink)

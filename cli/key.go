@@ -17,7 +17,7 @@ const maxKeyName = 64
 type keyCreateCmd struct {
 	Name    string   `required:"" placeholder:"NAME" help:"Who will use the key, such as meshcentral. The log shows this name."`
 	Domains []string `default:"*" placeholder:"ID" help:"Domains it may use, separated by commas: \"*\" for all, \"\" for the default domain (default ${default})."`
-	Scopes  []string `default:"link,verify,send" enum:"link,verify,send,admin" placeholder:"SCOPE" help:"What it may do: ${enum} (default ${default})."`
+	Scopes  []string `default:"link,verify,send" enum:"link,verify,send,invite,admin" placeholder:"SCOPE" help:"What it may do: ${enum} (default ${default})."`
 	User    string   `placeholder:"ID" help:"The account of the administrator who gets the key. When it is linked, the console also asks for a code."`
 	JSON    bool     `help:"Print JSON."`
 

@@ -33,10 +33,15 @@ func (meshcentralSetupCmd) Help() string {
 // Run installs the plugin and prints what to add to both configurations.
 func (c meshcentralSetupCmd) Run(env *Env) error {
 	base := strings.TrimRight(c.URL, "/")
-	if u, err := url.Parse(base); err != nil || !strings.HasPrefix(base, "unix:/") && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	u, err := url.Parse(base)
+	if err != nil || !strings.HasPrefix(base, "unix:/") && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return exit.Usagef("--url must be the gateway's URL, such as http://127.0.0.1:8080, or unix:/path")
 	}
+	if u.Scheme == "http" && config.IsPublic(u.Hostname()) {
+		fmt.Fprintln(env.Stderr, "telegate: --url is http:// to another machine, so others on the network can read the key and the codes; use https:// there")
+	}
 	updated, err := meshcentral.Install(c.Data, base, version.Version)
+	domains := meshcentral.Domains(c.Data)
 	switch {
 	case errors.Is(err, meshcentral.ErrNoData):
 		return exit.AsUsage(err)
@@ -48,35 +53,43 @@ func (c meshcentralSetupCmd) Run(env *Env) error {
 Both configurations are unchanged. If "messaging" in MeshCentral's config.json has no "telegate" yet, or another "url" than
 %s, see docs/meshcentral.md (Set it up). The key was shown only once; this creates another one, with its section for telegate.toml:
 
-    telegate key create --name meshcentral --scopes link,send,admin
-`, base)
+    telegate key create --name meshcentral --scopes link,send,invite --domains %s
+`, base, domainFlag(domains))
 		return err
 	}
 	key, err := config.NewAPIKey()
 	if err != nil {
 		return err
 	}
-	table := config.KeyTable(config.Key{Name: "meshcentral", Hash: config.HashAPIKey(key), Domains: []string{"*"}, Scopes: []string{"link", "send", "admin"}})
+	table := config.KeyTable(config.Key{Name: "meshcentral", Hash: config.HashAPIKey(key), Domains: domains, Scopes: []string{"link", "send", "invite"}})
 	gateway, err := json.Marshal(map[string]string{"url": base, "key": key})
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.Stdout, `The plugin is in %s/plugins/telegate.
 
-1. Add this to telegate.toml, then reload or restart telegate:
+1. Add this at the end of telegate.toml (with the Debian package: /etc/telegate/telegate.toml). Each domain of the key needs a section
+   [domains.ID] there, too. Then reload telegate (with the package: sudo systemctl reload telegate), or restart it:
 
 %s
-2. Add these lines to MeshCentral's config.json (the first two go into "settings"; cert is the host name that your users type. It
-   must have a dot: without one MeshCentral asks nobody for a second factor), and restart MeshCentral:
+2. Put this into MeshCentral's config.json and restart MeshCentral. If "settings" or "messaging" is there already, add only what is in it.
+   cert is the host name that your users type. It must have a dot: without one MeshCentral asks nobody for a second factor.
 
-    "cert": "mesh.example.com",
-    "plugins": { "enabled": true, "list": [ "telegate" ] }
-    "messaging": { "telegate": %s }
+    {
+      "settings": {
+        "cert": "mesh.example.com",
+        "plugins": { "enabled": true, "list": [ "telegate" ] }
+      },
+      "messaging": { "telegate": %s }
+    }
 
 The key is shown only once. After that every user finds "Connect Telegram" and "Manage messaging" under My Account.
 `, c.Data, table, gateway)
 	return err
 }
+
+// domainFlag writes domains as the value of --domains; the default domain has an empty id.
+func domainFlag(domains []string) string { return "'" + strings.Join(domains, ",") + "'" }
 
 type meshcentralAdoptCmd struct {
 	gatewayFlags
@@ -86,7 +99,7 @@ type meshcentralAdoptCmd struct {
 
 // Help implements kong.HelpProvider.
 func (meshcentralAdoptCmd) Help() string {
-	return `MeshCentral may already have handles of users. Each becomes an invitation in telegate, and the next code that the user signs in with proves it; nobody has to register again. The person must have pressed Start in the bot, otherwise no code arrives. The key needs the scope admin.
+	return `MeshCentral may already have handles of users. Each becomes an invitation in telegate, and the next code that the user signs in with proves it; nobody has to register again. The person must have pressed Start in the bot, otherwise no code arrives. The key needs the scope invite.
 
     export TELEGATE_KEY=tgk_...
     node node_modules/meshcentral/meshctrl listusers --json --url wss://mesh.example.com --loginuser admin --loginpass PASSWORD > users.json

@@ -100,7 +100,7 @@ type usersInviteCmd struct {
 // Help implements kong.HelpProvider.
 func (usersInviteCmd) Help() string {
 	return `Nothing is sent to the handle until the user proves it by linking, because anybody could have that name. It needs a key with the
-scope admin.
+scope invite.
 
     telegate users invite alice @alice_tg`
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // scopes are the permissions that a key can have.
-var scopes = []string{"link", "verify", "send", "admin"}
+var scopes = []string{"link", "verify", "send", "invite", "admin"}
 
 // maxUser is the longest id of a user, in characters, as in the API.
 const maxUser = 256
@@ -33,7 +33,7 @@ func (a API) Public() bool {
 		return false
 	}
 	host, _, err := net.SplitHostPort(a.Listen)
-	return err != nil || isPublic(host)
+	return err != nil || IsPublic(host)
 }
 
 // api reads [api].
@@ -95,7 +95,7 @@ func (t *table) publicURL() string {
 	case u.User != nil:
 		t.fault("public_url", "must not contain a user or password, because everybody who sends /topic to the bot sees it")
 		return ""
-	case u.Scheme == "http" && isPublic(u.Hostname()):
+	case u.Scheme == "http" && IsPublic(u.Hostname()):
 		t.warn("public_url", "lets topics cross the network unencrypted; use https there")
 	}
 	return strings.TrimRight(u.String(), "/")

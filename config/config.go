@@ -149,7 +149,7 @@ type Key struct {
 	// Domains is "domains": the ids of configured domains that the key may use, or "*" for all. At least one.
 	Domains []string
 
-	// Scopes is "scopes": any of link, verify, send and admin. At least one.
+	// Scopes is "scopes": any of link, verify, send, invite and admin (which includes invite). At least one.
 	Scopes []string
 
 	// User and UserDomain are "user" and "user_domain": the account of the key's administrator, 1 to 256 characters, and its configured

@@ -119,7 +119,7 @@ func TestFaultsNameTheLineAndWhatToDo(t *testing.T) {
 		{"unknown domain", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['', 'corp']\nscopes = ['send']",
 			`telegate.toml:6: api.keys.domains names "corp", which is not a configured domain; "*" means all`},
 		{"unknown scope", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send', 'read']",
-			`telegate.toml:7: api.keys.scopes holds "read", which is none of link, verify, send, admin`},
+			`telegate.toml:7: api.keys.scopes holds "read", which is none of link, verify, send, invite, admin`},
 		{"account without admin", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['send']\nuser = 'alice'",
 			"telegate.toml:8: api.keys.user is only for keys with the scope admin: the console asks this account for a code"},
 		{"account of two lines", "[[api.keys]]\nname = 'mesh'\nhash = '" + hash + "'\ndomains = ['*']\nscopes = ['admin']\nuser = \"a\\nb\"",

@@ -145,7 +145,7 @@ func (t *table) baseURL() string {
 	case strings.Contains(u.Path+"/", "/bot/") || botPath.MatchString(u.Path):
 		t.fault("baseurl", "must be the host without /bot and anything after it, such as %s", defaultBaseURL)
 		return ""
-	case u.Scheme == "http" && isPublic(u.Hostname()):
+	case u.Scheme == "http" && IsPublic(u.Hostname()):
 		t.warn("baseurl", "sends the bot token unencrypted to another machine; use https there")
 	}
 	return strings.TrimRight(text, "/")
@@ -163,8 +163,8 @@ func validPort(u *url.URL) bool {
 	return err == nil
 }
 
-// isPublic reports whether other machines can reach this host. Every name except localhost counts, because its address can change.
-func isPublic(host string) bool {
+// IsPublic reports whether other machines can reach this host. Every name except localhost counts, because its address can change.
+func IsPublic(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return false
 	}

@@ -42,7 +42,7 @@ type Request struct {
 	Silent       bool
 	DedupeKey    string
 	Caller       string // the name of the API key; a dedupe key belongs to it; those of codes are apart
-	Admin        bool   // the caller's key has scope admin
+	Admin        bool   // the caller's key has the scope invite (admin includes it): a direct message may go to an unproven handle
 	ByHand       bool   // written by an administrator; the audit records it
 }
 

@@ -83,6 +83,7 @@ test('a confirmation whose answer was lost is no failure, and somebody else\'s l
   await page.ask('start');
   assert.equal((await page.ask('confirm', { code: '123456' })).step, 'connected');
   link = { ...link, id: 'lnk_2' };
+  await page.ask('start');
   assert.deepEqual((await page.ask('confirm', { code: '123456' })).sentence, 'This code has been used already.');
   link = null;
   assert.equal((await page.ask('confirm', { code: '123456' })).step, 'over');
@@ -247,4 +248,123 @@ test('a code for somebody who has not pressed Start proves his handle once he ha
   await eventually('both are linked', () => gw.calls.filter((c) => c.path === '/v1/links').length === 2);
   assert.deepEqual(gw.calls.filter((c) => c.path === '/v1/links').map((c) => [c.body.user, c.body.message]),
     [[ALICE, 'msg_later'], ['user//bob', 'msg_later']]);
+});
+
+const base64 = (text) => Buffer.from(text).toString('base64');
+
+// The request of a web socket, and whether it may connect a chat. MeshCentral marks only the sessions of its sign-in page as opened by
+// a login token.
+for (const [what, session, request, may] of [
+  ['a page', { userid: ALICE }, { query: { moreargs: '1', auth: 'cookie' } }, true],
+  ['a program with a password', { userid: ALICE }, { headers: { 'x-meshauth': `${base64('alice')},${base64('pass')}` } }, true],
+  ['a program with a password in the address', { userid: ALICE }, { query: { user: 'alice', pass: 'pass' } }, true],
+  ['a page of a login token', { userid: ALICE, loginToken: '~t:abc' }, {}, false],
+  ['a login token in the header', { userid: ALICE }, { headers: { 'x-meshauth': `${base64('~t:abc')},${base64('pass')}` } }, false],
+  ['a login token in the address', { userid: ALICE }, { query: { user: '~t:abc', pass: 'pass' } }, false],
+  ['an inner sign-in, which shows no name', { userid: ALICE }, { headers: { 'x-meshauth': '*' } }, false],
+  ['a cookie, which a login token can get', {}, { query: { auth: 'cookie' } }, false],
+  ["a cookie in somebody else's session", { userid: 'user//bob' }, { query: { auth: 'cookie' } }, false],
+]) {
+  test(`${what} ${may ? 'connects a chat' : 'changes no second factor'}`, async (t) => {
+    const gw = await gateway(t, { 'GET /v1/messaging': [200, NOBODY], 'POST /v1/links': [201, STARTED] }), mc = meshcentral(t, gw.url);
+    mc.user(ALICE);
+    mc.start();
+    const page = mc.page(ALICE, session, request);
+    for (const step of ['start', 'follow', 'confirm']) {
+      const said = await page.ask(step, { code: '123456' });
+      if (may) return assert.equal(said.step, 'offered');
+      assert.match(said.sentence, /login token/);
+    }
+    assert.deepEqual(gw.calls, []);
+  });
+}
+
+const CONFIRMED = { 'GET /v1/messaging': [200, HERS], 'POST /v1/links': [201, STARTED], 'POST /v1/links/lnk_1/confirm': [200, { result: 'already_used' }] };
+
+test('a link connects once: nothing that is typed afterwards writes the account or an event', async (t) => {
+  const gw = await gateway(t, CONFIRMED), mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  const page = mc.page(ALICE);
+  await page.ask('start');
+  const answer = await page.ask('confirm', { code: '123456' });
+  mc.user(ALICE); // an administrator has removed the handle
+  const calls = gw.calls.length;
+  for (const code of ['123456', '999999', '123456']) assert.deepEqual(await page.ask('confirm', { code }), answer);
+  assert.equal((await page.ask('follow', { seen: 'pending' })).status, 'verified'); // the page that asks once more is not alarmed
+  assert.deepEqual([mc.saved, mc.events.length, mc.webserver.users[ALICE].msghandle, gw.calls.length], [[ALICE], 1, undefined, calls]);
+});
+
+for (const [what, change, want] of [
+  ['removed', (mc) => { delete mc.webserver.users[ALICE]; }, /removed/],
+  ['locked', (mc) => { mc.webserver.users[ALICE] = { ...mc.accounts[ALICE], siteadmin: 1024 }; }, /locked/],
+]) {
+  test(`an account that is ${what} during the call is not written, and loses the new link`, async (t) => {
+    const mc = meshcentral(t, 'http://127.0.0.1:1');
+    const gw = await gateway(t, { ...CONFIRMED, 'POST /v1/links/lnk_1/confirm': () => { change(mc); return [200, { result: 'verified' }]; } });
+    mc.config.messaging.telegate.url = gw.url;
+    mc.user(ALICE);
+    mc.start();
+    const page = mc.page(ALICE);
+    await page.ask('start');
+    const said = await page.ask('confirm', { code: '123456' });
+    assert.equal(said.step, 'over');
+    assert.match(said.sentence, want);
+    assert.deepEqual([mc.saved, mc.events], [[], []]);
+    await eventually('the link is removed', () => gw.calls.at(-1).method === 'DELETE');
+  });
+}
+
+test('many sockets of a user cause few calls, and the bot is asked for once a minute', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'] });
+  let asked = 0;
+  const gw = await gateway(t, {
+    'GET /v1/messaging': 'hang', 'GET /v1/domains': () => { asked++; return [200, { domains: [{ id: '', bot: '@SomeBot' }] }]; },
+  });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.user('user//bob');
+  mc.start();
+  await eventually('the start is over', () => asked === 1);
+  for (let i = 0; i < 20; i++) assert.equal((await mc.page(ALICE).ask('bot')).bot, 'SomeBot');
+  assert.equal(asked, 2);
+  t.mock.timers.tick(61 * 1000);
+  await mc.page(ALICE).ask('bot');
+  assert.equal(asked, 3);
+
+  const pages = Array.from({ length: 50 }, () => mc.page(ALICE));
+  for (const page of pages) mc.plugin.serveraction({ step: 'start', serial: 1 }, page);
+  await eventually('all others are refused', () => pages.filter((page) => page.answers.length).length === 46);
+  mc.plugin.serveraction({ step: 'start', serial: 1 }, mc.page('user//bob')); // who waits for nobody
+  await eventually('the gateway has the calls', () => gw.calls.length === 5);
+  assert.match(pages.at(-1).answers[0].sentence, /close the other pages/);
+  gw.server.closeAllConnections(); // no page is served for ever
+});
+
+test('of the gateway\'s answer only a link to Telegram reaches the page, and only its own links are asked for', async (t) => {
+  let more;
+  const gw = await gateway(t, { 'GET /v1/messaging': [200, NOBODY], 'POST /v1/links': () => [201, { ...STARTED, ...more }] });
+  const mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  const page = mc.page(ALICE);
+  for (more of [{ start_url: 'javascript:alert(1)' }, { start_url: 'data:text/html,x' }, { start_url: 'https://evil.example/SomeBot?start=T' },
+    { start_url: 'https://t.me@evil.example/SomeBot?start=T' }, { start_url: undefined }, { qr_svg: 'https://evil.example/q.svg' }, { qr_svg: undefined }]) {
+    assert.equal((await page.ask('start')).step, 'over', JSON.stringify(more));
+  }
+  more = { id: '../../v1/keys?x=' };
+  assert.equal((await page.ask('start')).step, 'offered');
+  await page.ask('confirm', { code: '123456' });
+  assert.equal(gw.calls.at(-1).path, '/v1/links/..%2F..%2Fv1%2Fkeys%3Fx%3D/confirm');
+});
+
+test('a handle from the gateway becomes no markup in MeshCentral', async (t) => {
+  const link = { ...HERS.link, handle: '@<img src=x onerror=alert(1)>', name: 'Al\u202eice\n2' };
+  const gw = await gateway(t, { ...CONFIRMED, 'GET /v1/messaging': [200, { link }] }), mc = meshcentral(t, gw.url);
+  mc.user(ALICE);
+  mc.start();
+  const page = mc.page(ALICE);
+  assert.match((await page.ask('start')).connected, /^Alice 2 /);
+  await page.ask('confirm', { code: '123456' });
+  assert.equal(mc.webserver.users[ALICE].msghandle, 'telegram:@Alice 2 (no username, alice)');
 });

@@ -2,6 +2,10 @@ package meshcentral_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -26,6 +30,9 @@ func TestMeshCentral(t *testing.T) {
 		{"the login report names the factor", loginReport},
 		{"a name that changes hands reaches nobody new", nameChangesHands},
 		{"a handle set by an administrator is proven by the code that signs in", administratorEdits},
+		{"a login token changes no second factor, as a program either", loginToken},
+		{"codes that are refused become few events, with the name of the user who asked", fewEvents},
+		{"a key without the scope invite holds up no report of others", keyLacksInvite},
 		{"the gateway may be away at every step", gatewayIsAway},
 		{"the Plugins page installs it from the gateway, without a restart", pluginsPage},
 		{"without the plugin, ntfy's route takes codes to a topic", byTopic},
@@ -237,6 +244,82 @@ func administratorEdits(s *stage, browser context.Context) {
 	admin.editHandle("") // and taken away again
 	s.message("Bob", "Disconnected.", after)
 	s.eventually("bob is not linked", func() bool { return !s.messaging("", "user//bob").Linked })
+}
+
+// loginToken: MeshCentral's mark of such a session is missing where a program gives the token to the web socket.
+func loginToken(s *stage, _ context.Context) {
+	made := s.meshctrl("mallory", "LoginTokens", "--add", "leaked", "--expire", "60")
+	token := regexp.MustCompile(`Username: (~t:\S+)\s+Password: (\S+)`).FindStringSubmatch(made)
+	if token == nil {
+		s.t.Fatalf("MeshCentral's token: %s", made)
+	}
+	const start = `{"action":"plugin","plugin":"telegate","step":"start","serial":1}`
+	if said := s.programAsks(token[1], token[2], start); !strings.Contains(said, "a login token may not change the account") {
+		s.t.Errorf("with a login token: %s", said)
+	}
+	if said := s.programAsks("mallory", password, start); !strings.Contains(said, `"step":"offered"`) {
+		s.t.Errorf("with a password: %s", said)
+	}
+}
+
+func fewEvents(s *stage, _ context.Context) {
+	var messages []string
+	for i := range 40 {
+		messages = append(messages, fmt.Sprintf(`{"action":"verifyMessaging","service":1,"handle":"nobody_%d"}`, i))
+	}
+	s.programAsks("mallory", password, messages...)
+	var events []struct{ Action, Username, Msg string }
+	if err := json.Unmarshal([]byte(s.meshctrl("admin", "ListEvents", "--limit", "200", "--json")), &events); err != nil {
+		s.t.Fatal(err)
+	}
+	n := 0
+	for _, e := range events {
+		if e.Action == "telegate" && strings.Contains(e.Msg, "@nobody_") {
+			n++
+			if e.Username != "mallory" {
+				s.t.Errorf("%q is an event of %q", e.Msg, e.Username)
+			}
+		}
+	}
+	if n == 0 || n > 10 {
+		s.t.Errorf("40 refused codes became %d events", n)
+	}
+}
+
+func keyLacksInvite(s *stage, browser context.Context) {
+	setScopes := func(from, to string) {
+		s.t.Helper()
+		s.stopGateway()
+		path := filepath.Join(s.dir, "telegate.toml")
+		toml, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(toml), from) {
+			s.t.Fatalf("no %s in %s: %v", from, toml, err)
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(string(toml), from, to, 1)), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		s.startGateway()
+	}
+	const whole, few = `["link", "send", "invite"]`, `["link", "send"]`
+	setScopes(whole, few)
+	s.restartMeshCentral()
+	s.eventually("the plugin warns", func() bool { return strings.Contains(s.mesh.log.String(), `add "invite" to "scopes" of the key`) })
+	admin := s.asAdmin(browser)
+	admin.userPage("bob")
+	admin.editHandle("bob_tg") // an invitation, which is refused
+	admin.Click("#LeftMenuMyEvents")
+	admin.Reads("body", "telegate was not told of a change of the handle")
+	admin.userPage("mallory")
+	admin.editHandle("mallory_tg")
+	admin.userPage("mallory")
+	admin.editHandle("")
+	s.eventually("no report waits", func() bool {
+		waiting, err := os.ReadFile(filepath.Join(s.data, "telegate-reports.json"))
+		return err == nil && string(waiting) == "[]"
+	})
+	admin.userPage("bob")
+	admin.editHandle("")
+	setScopes(few, whole)
 }
 
 func gatewayIsAway(s *stage, browser context.Context) {

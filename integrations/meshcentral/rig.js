@@ -57,12 +57,14 @@ function meshcentral(t, url, change = (config) => config) {
     },
     webserver: {
       users: {}, meshUserHandler: { CreateMeshUser(parent, db, ws, req) { mc.sessions.push([ws, req]); } }, CloneSafeUser: (user) => ({ _id: user._id }),
+      wssessions2: {},
     },
     sessions: [],
     addServerWarning(msg) { mc.warnings.push(msg); },
     AddEventDispatch(ids, target) { mc.dispatch.push(target); },
     RemoveEventDispatch(ids, target) { mc.dispatch = mc.dispatch.filter((d) => d !== target); },
     DispatchEvent(ids, source, event) { mc.events.push(event); for (const d of mc.dispatch) d.HandleEvent(source, event); },
+    encodeCookie(cookie) { return cookie; },
     decodeCookie(cookie) { return cookie; },
   };
   const ms = {
@@ -108,11 +110,17 @@ function meshcentral(t, url, change = (config) => config) {
     return plugin;
   };
   // page is somebody's page with its web socket, as MeshCentral opens one; ask sends what the plugin's part of it sends.
-  mc.page = (id, session = {}) => {
+  mc.page = (id, session = {}, request = {}) => {
     const user = mc.accounts[id], answers = [];
-    const ws = { sessionId: id + '/' + mc.sessions.length, send(text) { answers.push(JSON.parse(text)); } };
-    mc.webserver.meshUserHandler.CreateMeshUser(mc.webserver, mc.db, ws, { session }, {}, { id: user.domain }, user, {});
+    const ws = { userid: id, sessionId: id + '/' + mc.sessions.length, send(text) { answers.push(JSON.parse(text)); } };
+    mc.webserver.meshUserHandler.CreateMeshUser(mc.webserver, mc.db, ws, { session, headers: {}, query: {}, ...request }, {}, { id: user.domain }, user, {});
+    mc.webserver.wssessions2[ws.sessionId] = ws;
     const page = { ws, user, domain: { id: user.domain }, answers };
+    // register is what MeshCentral does for a handle that is typed into its own dialog.
+    page.register = (handle, code = '111111') => {
+      mc.encodeCookie({ a: 'verifyMessaging', c: code, p: 'telegram:' + handle, s: ws.sessionId });
+      return sent(mc, (ms, done) => ms.sendMessagingCheck(page.domain, 'telegram:' + handle, code, null, done));
+    };
     page.ask = async (step, more = {}) => {
       const before = answers.length;
       mc.plugin.serveraction({ action: 'plugin', plugin: 'telegate', step, serial: 1, ...more }, page, mc.webserver);

@@ -241,13 +241,16 @@ func (s *stage) setUp(botAPI string) map[string]any {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		s.t.Fatal(err)
 	}
-	s.writeJSON(filepath.Join(s.data, "config.json"), map[string]any{})
+	type object map[string]any
+	s.writeJSON(filepath.Join(s.data, "config.json"), map[string]any{"domains": map[string]any{"": object{}, "corp": object{}}})
 	said := s.do(s.telegate, "meshcentral", "setup", "--data", s.data, "--url", "http://"+s.address)
-	var gateway map[string]any
-	line := regexp.MustCompile(`"messaging": \{ "telegate": (.*) \}`).FindStringSubmatch(said)
-	if line == nil || json.Unmarshal([]byte(line[1]), &gateway) != nil {
-		s.t.Fatalf("telegate meshcentral setup said:\n%s", said)
+	var printed struct {
+		Messaging struct{ Telegate map[string]any }
 	}
+	if err := json.Unmarshal([]byte(regexp.MustCompile(`(?ms)^    \{$.*^    \}$`).FindString(said)), &printed); err != nil {
+		s.t.Fatalf("telegate meshcentral setup: %v\n%s", err, said)
+	}
+	gateway := printed.Messaging.Telegate
 	s.key, _ = gateway["key"].(string)
 	table := regexp.MustCompile(`(?s)\[\[api\.keys\]\].*?\n\n`).FindString(said)
 	toml := fmt.Sprintf("[messaging.telegram]\nbottoken = %q\nbaseurl = %q\n[domains.\"\"]\ntitle = \"My Server\"\n[domains.corp]\ntitle = \"Corp\"\n"+
@@ -290,6 +293,12 @@ func (s *stage) meshctrl(user string, args ...string) string {
 	s.t.Helper()
 	args = append([]string{filepath.Join(s.home, "node_modules", "meshcentral", "meshctrl.js")}, args...)
 	return s.do("node", append(args, "--url", strings.Replace(s.meshURL, "https", "wss", 1), "--loginuser", user, "--loginpass", password)...)
+}
+
+// programAsks gives MeshCentral messages as a program does, and returns the answers.
+func (s *stage) programAsks(user, password string, messages ...string) string {
+	s.t.Helper()
+	return s.do("node", append([]string{s.file("testdata/ask.js"), s.home, strings.Replace(s.meshURL, "https", "wss", 1), user, password}, messages...)...)
 }
 
 func (s *stage) startGateway() {

@@ -11,9 +11,9 @@ const MAX_ANSWER = 64 * 1024;
 
 // Problem is a failed call: a sentence for people, and the kind of the problem for programs. Status 0: the gateway did not answer.
 class Problem extends Error {
-  constructor(message, { status = 0, kind = '', reason = '', retryAfter = 0, messageId = '' } = {}) {
+  constructor(message, { status = 0, kind = '', reason = '', retryAfter = 0, messageId = '', requiredScope = '' } = {}) {
     super(message);
-    Object.assign(this, { status, kind, reason, retryAfter, messageId });
+    Object.assign(this, { status, kind, reason, retryAfter, messageId, requiredScope });
   }
 }
 
@@ -35,6 +35,7 @@ class Gateway {
     this.client = u.protocol === 'https:' ? https : http;
     this.target = { host: u.hostname.replace(/^\[|\]$/g, ''), port: u.port || undefined, ca };
     this.base = u.pathname.replace(/\/+$/, '');
+    this.readable = u.protocol === 'http:' && !/^(localhost|127\.[0-9.]+|::1)$/.test(this.target.host); // by everybody on the way
   }
 
   // call returns the JSON object of a successful call, null without a body, and rejects with a Problem. It repeats a call once if the
@@ -101,16 +102,17 @@ function answer(response, text) {
   } catch {
     // not an answer of telegate; the status is enough
   }
+  if (typeof body !== 'object' || Array.isArray(body)) body = null; // telegate answers with objects only
   if (status >= 200 && status < 300 && (text === '' || body !== null)) return body;
   if (body === null || typeof body.type !== 'string') {
     throw new Problem(`What answers at "url" is not telegate: HTTP ${status}.`, { status: status < 300 ? 502 : status });
   }
   let sentence = String(body.detail || body.title);
-  for (const fault of body.errors || []) sentence += ` ${fault.pointer}: ${fault.detail}.`;
+  for (const fault of Array.isArray(body.errors) ? body.errors : []) sentence += ` ${fault.pointer}: ${fault.detail}.`;
   if (body.start_url) sentence = sentence.replace('start_url', body.start_url);
   throw new Problem(sentence, {
     status, kind: body.type.replace(/^\/problems\//, ''), reason: body.reason || '', retryAfter: Number(body.retry_after) || 0,
-    messageId: typeof body.message_id === 'string' ? body.message_id : '',
+    messageId: typeof body.message_id === 'string' ? body.message_id : '', requiredScope: body.required_scope || '',
   });
 }
 

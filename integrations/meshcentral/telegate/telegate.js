@@ -8,14 +8,19 @@
 const crypto = require('crypto');
 const path = require('path');
 const { Connect } = require('./connect.js');
+const { Failures } = require('./failures.js');
 const { connect, Problem } = require('./gateway.js');
+const { PREFIX, canBeName, handleOf, nameOf } = require('./handles.js');
+const { hook } = require('./hooks.js');
 const { onWebUIStartupEnd } = require('./page.js');
 const { Reports } = require('./reports.js');
+const { oneLine, plain, whole } = require('./text.js');
 
 const TELEGRAM = 1; // Telegram's bit in MeshCentral's mask of services
-const PREFIX = 'telegram:';
+const SCOPES = ['link', 'send', 'invite']; // of the key
 const WAIT = 5; // seconds to wait for Telegram to accept a message; after that the sender learns that it is on its way
 const PROOF_LIFETIME = 15 * 60 * 1000; // how long a code proves a handle
+const SHOWN = 64; // characters of a handle or a name in an event
 const RETRY_USERS = 5000; // milliseconds before the next try to read MeshCentral's users
 
 // MeshCentral's messages, by the function that sends them. ttl is the lifetime of its codes in seconds.
@@ -33,10 +38,12 @@ class Plugin {
     this.handles = new Map(); // user id → last known Telegram handle
     this.held = []; // events that arrive before the handles are read from the database; null afterwards
     this.proofs = new Map(); // "domain handle code" → the message with this code
+    this.asking = ''; // the session of the web socket for which MeshCentral makes a code; it is sent in the same turn
     this.confirming = ''; // the code typed to prove a handle; its event follows in the same turn
     this.firstCodes = new Map(); // user id → the code that proves the handle when the user signs in with it
     this.elsewhere = false; // the current event happened on another server
     this.connecting = ''; // the user just connected by the bot; the event follows in the same turn
+    this.failures = new Failures((sentence) => this.guard(() => this.event(undefined, '', sentence)));
   }
 
   start() {
@@ -53,13 +60,17 @@ class Plugin {
     } catch (error) {
       return this.warn(error.message);
     }
+    if (this.gateway.readable) {
+      this.warn('"url" in messaging.telegate is http:// to another machine, so others on the network can read the key and the codes; use https:// there');
+    }
     this.reports = new Reports({
       gateway: this.gateway, file: path.join(this.server.datapath, 'telegate-reports.json'),
       drop: (report, error) => this.givenUp(report, error),
     });
     this.attach(msgserver);
     this.connect = new Connect({
-      gateway: this.gateway, requests: msgserver.telegateRequests, connected: (session, link) => this.connected(session, link),
+      gateway: this.gateway, requests: msgserver.telegateRequests, account: (userid) => this.server.webserver.users[userid],
+      connected: (session, link) => this.connected(session, link), disconnect: (userid) => this.unlink(userid),
       pending: (userid) => this.held !== null || this.reports.pending(userid),
     });
     this.server.AddEventDispatch(['*'], this);
@@ -101,56 +112,16 @@ class Plugin {
     msgserver.telegate = this;
     msgserver.telegramClient = { sendMessage: (to, message) => msgserver.telegate.send(to, message.message) };
     msgserver.providers |= TELEGRAM;
-    if (!first) return;
-    const during = (name, describe) => {
-      const original = msgserver[name];
-      msgserver[name] = function (...args) {
-        const plugin = msgserver.telegate, before = plugin.sending;
-        plugin.sending = before || describe(...args);
-        try {
-          return original.apply(this, args);
-        } finally {
-          plugin.sending = before;
-        }
-      };
-    };
-    during('sendMessagingCheck', (domain, to, code) => ({ kind: 'verification', domain: idOf(domain), code }));
-    during('sendToken', (domain, to, code) => ({ kind: 'login', domain: idOf(domain), code }));
-    during('sendDeviceNotify', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name }));
-    const across = () => Boolean((this.server.config.settings || {}).managecrossdomain);
-    during('sendDeviceHelpRequest', (domain, name) => ({ kind: 'notice', domain: idOf(domain), name, across: across() }));
-    during('sendMessage', (to, text, domain) => ({ kind: 'direct', domain: idOf(domain), across: across() }));
-    // The event of a proven handle does not contain the code. MeshCentral decodes a cookie with it just before.
-    const { decodeCookie } = this.server;
-    this.server.decodeCookie = function (...args) {
-      const cookie = decodeCookie.apply(this, args);
-      if (cookie && cookie.a === 'verifyMessaging') msgserver.telegate.confirming = cookie.c;
-      return cookie;
-    };
-    // Peered servers forward their events to each other. Only the server that made a change reports it.
-    const { DispatchEvent } = this.server;
-    this.server.DispatchEvent = function (ids, source, event, fromPeer) {
-      const plugin = msgserver.telegate, before = plugin.elsewhere;
-      plugin.elsewhere = Boolean(fromPeer);
-      try {
-        return DispatchEvent.call(this, ids, source, event, fromPeer);
-      } finally {
-        plugin.elsewhere = before;
-      }
-    };
-    // A page's command reaches the plugin without the HTTP request, which is needed to check the session's rights.
-    const requests = msgserver.telegateRequests = new WeakMap(), handler = this.server.webserver.meshUserHandler;
-    const { CreateMeshUser } = handler;
-    handler.CreateMeshUser = function (parent, db, ws, req, ...more) {
-      requests.set(ws, req);
-      return CreateMeshUser.call(this, parent, db, ws, req, ...more);
-    };
+    if (first) hook(this.server, () => msgserver.telegate);
   }
 
   // probe reports in MeshCentral's log and warnings whether the gateway works.
   async probe() {
     try {
-      const { domains } = await this.gateway.call('GET', '/v1/domains');
+      const { domains, scopes } = await this.gateway.call('GET', '/v1/domains');
+      if (!Array.isArray(domains)) throw new Problem('What answers at "url" is not telegate.');
+      const lacks = Array.isArray(scopes) ? SCOPES.filter((scope) => !scopes.includes(scope)) : []; // an older telegate does not say it
+      if (lacks.length) this.warn(`add ${lacks.map((scope) => `"${scope}"`).join(' and ')} to "scopes" of the key in telegate.toml, then reload telegate`);
       const known = new Set(domains.map((d) => d.id));
       const own = Object.entries(this.server.config.domains || {}).filter(([, d]) => !d.share); // the others only share a folder and have no users
       const missing = own.map(([id]) => id).filter((id) => !known.has(id));
@@ -178,7 +149,7 @@ class Plugin {
 
   async deliver(about, user, to, text) {
     const { domain } = user || about;
-    const message = { domain, text, ...KINDS[about.kind] };
+    const message = { domain, text: about.kind === 'notice' ? oneLine(text) : whole(text), ...KINDS[about.kind] };
     if (about.kind === 'verification') return this.code({ ...message, to }, (id) => this.remember(domain, to, about.code, id));
     if (!user) return void await this.message({ ...message, to });
     try {
@@ -206,10 +177,12 @@ class Plugin {
 
   // message sends a message and returns its id when Telegram has accepted it, or after WAIT seconds without a failure.
   async message(body) {
+    if (body.to !== undefined && !canBeName(body.to)) throw new Problem('this cannot be a Telegram username.');
     const idempotencyKey = crypto.randomUUID();
     const accepted = await this.gateway.call('POST', '/v1/messages', body, { wait: WAIT, idempotencyKey });
+    if (!accepted || typeof accepted.id !== 'string') throw new Problem('What answers at "url" is not telegate.');
     if (['failed', 'expired', 'canceled'].includes(accepted.status)) {
-      const { failure } = await this.gateway.call('GET', '/v1/messages/' + accepted.id);
+      const { failure } = await this.gateway.call('GET', '/v1/messages/' + encodeURIComponent(accepted.id));
       throw new Problem(failure ? failure.detail : `The message is ${accepted.status}.`, { status: 409, kind: 'not-delivered' });
     }
     return accepted.id;
@@ -276,15 +249,19 @@ class Plugin {
   provenBy(user, handle, code) {
     const key = proofKey(user.domain, handle, code), proof = this.proofs.get(key);
     this.proofs.delete(key);
-    if (proof) this.link(user, handle, proof.id);
-    else console.log(`telegate: ${user._id} has proven a handle with a code that this server did not send; the next sign-in with a code links the user.`);
+    if (proof) return this.link(user, handle, proof.id);
+    this.unlink(user._id, handle);
+    if (!this.failures.allow('proof', user._id)) return;
+    this.event(user, user.domain, `${user.name} has proven ${plain(handle, SHOWN)} with a code that this server did not send or that was used before. `
+      + 'A link to another handle is removed; the next sign-in with a code links the user.');
   }
 
   // connected sets MeshCentral's handle of a user whom telegate has just linked by the bot, as MeshCentral does for a proven handle. It
   // is only a label: messages are sent by user. A Telegram account without a username gets a handle that cannot be a username.
   connected(session, link) {
-    const { webserver, db } = this.server, user = webserver.users[session.user._id] || session.user;
-    user.msghandle = PREFIX + (link.handle || `@${plain(link.name).slice(0, 64)} (no username, ${user.name})`);
+    const { webserver, db } = this.server, user = webserver.users[session.user._id];
+    const handle = typeof link.handle === 'string' && canBeName(link.handle) ? link.handle : `@${plain(link.name, SHOWN)} (no username, ${user.name})`;
+    user.msghandle = PREFIX + handle;
     session.user.msghandle = user.msghandle;
     db.SetUser(user);
     this.connecting = user._id;
@@ -323,9 +300,10 @@ class Plugin {
     });
   }
 
-  unlink(userid) {
+  // unlink removes a user's link, except a link with the handle `unless`.
+  unlink(userid, unless) {
     const query = new URLSearchParams({ domain: userid.split('/')[1] || '', user: userid });
-    this.reports.add({ method: 'DELETE', path: '/v1/messaging?' + query, about: userid });
+    this.reports.add({ method: 'DELETE', path: '/v1/messaging?' + query, about: userid, unless });
   }
 
   // userOf finds the user of a handle; undefined for a code that is still to prove it. Several accounts can have the same handle, mostly
@@ -337,9 +315,10 @@ class Plugin {
     const named = this.users().filter((u) => u.msghandle === PREFIX + to && (about.kind !== 'notice' || u.name === about.name));
     const here = named.filter((u) => u.domain === about.domain);
     if (about.kind === 'login') return here.find((u) => u.otpmsg && u.otpmsg.k === about.code);
-    const same = here.length && !about.across ? here : named;
+    const same = about.across ? named : here;
     if (same.length > 1) {
-      throw new Problem(`${same.length} accounts have this handle, and MeshCentral does not say which is meant, so nothing was sent. `
+      const names = same.slice(0, 5).map((u) => u.name).join(', ');
+      throw new Problem(`${same.length} accounts have this handle (${names}${same.length > 5 ? ', …' : ''}), and MeshCentral does not say which is meant, so nothing was sent. `
         + 'Give each its own handle, or write from telegate\'s console.');
     }
     return same[0];
@@ -347,10 +326,14 @@ class Plugin {
 
   users() { return Object.values((this.server.webserver && this.server.webserver.users) || {}); }
 
-  // tell reports a failure as an event for administrators: MeshCentral's pages always say that the code was sent.
+  // tell reports a failure as an event for administrators: MeshCentral's pages always say that the code was sent. For a new handle the
+  // event names the user who has asked for the code.
   tell(about, user, to, sentence) {
+    const { domain } = user || about, asker = user || about.asker;
+    if (!this.failures.allow(about.kind, JSON.stringify([domain, asker && asker._id, nameOf(to)]))) return;
     const what = about.kind === 'notice' ? 'A notice' : 'A code';
-    this.event(user, (user || about).domain, `${what} for ${to} was not delivered: ${sentence}`);
+    const handle = user || canBeName(to) ? ` for ${plain(to, SHOWN)}` : '';
+    this.event(asker, domain, `${what}${handle} was not delivered: ${sentence}`);
   }
 
   event(user, domain, msg) {
@@ -363,6 +346,9 @@ class Plugin {
   givenUp(report, error) {
     if (!report) return console.log(`telegate: reports cannot be kept on disk (${error.code || error.message}); they go on in memory`);
     const user = this.server.webserver.users[report.about];
+    // A link to an earlier handle must not get the codes. Without it, the next sign-in with a code links the user.
+    if (report.method === 'POST' && user && handleOf(user) === report.body.handle) this.unlink(user._id, report.body.handle);
+    if (!this.failures.allow('report', report.about + report.method)) return;
     const what = report.method === 'POST' ? 'The handle was proven, but telegate has not linked it' : 'telegate was not told of a change of the handle';
     this.event(user, user ? user.domain : '', `${what}: ${error.message}`);
   }
@@ -374,22 +360,7 @@ class Plugin {
   }
 }
 
-// handleOf is a user's Telegram handle in MeshCentral, "@alice"; empty if there is none, or one of another service.
-function handleOf(user) {
-  return typeof user.msghandle === 'string' && user.msghandle.startsWith(PREFIX) ? user.msghandle.slice(PREFIX.length) : '';
-}
-
-// nameOf normalizes a handle: "@alice", "@@Alice" and "@https://t.me/alice" are equal.
-function nameOf(handle) {
-  return handle.trim().toLowerCase().replace(/^@+/, '').replace(/^(https?:\/\/)?(www\.)?(t|telegram)\.me\//, '').replace(/^@+|\/+$/g, '');
-}
-
 function proofKey(domain, handle, code) { return [domain, nameOf(handle), code].join(' '); }
-
-function idOf(domain) { return (domain && typeof domain.id === 'string') ? domain.id : ''; }
-
-// plain makes a sentence one line without markup.
-function plain(sentence) { return String(sentence).replace(/[<>]/g, '').replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 500); }
 
 module.exports.telegate = function (pluginHandler) {
   const plugin = new Plugin(pluginHandler.parent);
