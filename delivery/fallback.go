@@ -248,7 +248,7 @@ func (q *botQueue) usefulRoutes(ctx context.Context, m Message, e *SendError, ro
 // loaded again, because it may have been canceled. Lanes that send once never fall back, so attempt cannot fail here.
 func (q *botQueue) sendByRoutes(ctx context.Context, m *Message, routes []routeChoice, f *Failure, r *result) {
 	for n, rt := range routes {
-		if n > 0 || r.err != nil {
+		if n != 0 || r.err != nil {
 			fresh, err := q.d.o.Store.Load(ctx, m.ID)
 			if err != nil || fresh.Status.Final() || fresh.BodyErr != nil || !q.d.o.Now().Before(fresh.Expires) {
 				r.ended = err == nil && fresh.Status.Final()

@@ -39,8 +39,8 @@ func (b *bucket) take(now time.Time) { b.due = later(b.due, now).Add(b.interval)
 
 // reconfigure sets another interval and burst. The number of sends that are ahead of time stays the same.
 func (b *bucket) reconfigure(fresh bucket, every time.Duration, now time.Time) {
-	if ahead := b.due.Sub(now); ahead > 0 {
-		b.due = now.Add(time.Duration(float64(ahead) / float64(b.interval) * float64(every)))
+	if b.due.After(now) {
+		b.due = now.Add(time.Duration(float64(b.due.Sub(now)) / float64(b.interval) * float64(every)))
 	}
 	b.interval, b.burst = every, fresh.burst
 }
@@ -121,7 +121,7 @@ func (p *pacer) free(rank int) time.Time {
 func (p *pacer) take(c *chat, rank int, now time.Time) {
 	p.bot.take(now)
 	c.bucket.take(now)
-	if rank == LaneBroadcast.rank() && p.broadcasts.interval > 0 {
+	if rank == LaneBroadcast.rank() && p.broadcasts.interval != 0 {
 		p.broadcasts.take(now)
 	}
 }
