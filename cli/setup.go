@@ -25,7 +25,8 @@ func (setupCmd) Help() string {
 	return `It asks, checks every answer with Telegram and writes the configuration. The rest of the file stays unchanged, and the old file is kept beside it. Nothing changes before you answer the last question; Ctrl-C stops it.
 
     telegate setup
-    telegate setup bot --bottoken-file bot.token --title "Acme" --yes
+    telegate setup bot --bottoken-file bot.token --yes
+    telegate setup bot --bottoken-file bot.token --title "My Server" --yes
     telegate setup user --print
 
 Secrets come from files, from standard input or from the variables TELEGATE_MESSAGING_TELEGRAM_BOTTOKEN, _APIHASH and _SESSION (or the same with _FILE), because other users of the machine can see a command line.`
