@@ -76,11 +76,11 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 // reasonTexts say why Telegram cannot be used, and what to do.
 var reasonTexts = map[twofa.Reason]string{
 	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes are sent.",
-	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent. Start a link with POST /v1/links.",
+	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent until the user links one.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes are sent; messages are. The user must link again.",
 	twofa.ReasonBlocked:       "The person has blocked the bot. They must open the bot in Telegram and press Unblock or Start.",
 	twofa.ReasonCoolingOff:    "The person tapped Not me, so no sign-in codes are sent for up to 20 minutes; messages are.",
-	twofa.ReasonTransportDown: "Telegram cannot be reached right now; messages wait in the queue. GET /healthz says what is wrong.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now; messages wait in the queue. telegate status says what is wrong.",
 }
 
 // stateSentences describe the current state of a user.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 	"telegate/internal/exit"
 )
 
@@ -75,6 +76,9 @@ func failureHint(m api.MessageSummary) string {
 	var words []string
 	if m.Failure != nil {
 		words = append(words, string(m.Failure.Reason)+": "+m.Failure.Detail)
+		if m.Failure.Reason == delivery.ReasonNeverStarted && m.User != "" {
+			words = append(words, "To link the user: "+linkCommand(m.Domain, m.User)+".")
+		}
 	}
 	switch {
 	case m.ResentAs != "":
@@ -229,6 +233,9 @@ func (c messagesTraceCmd) Run(ctx context.Context, env *Env) error {
 	}
 	for _, line := range t.Summary {
 		fmt.Fprintln(env.Stdout, line)
+	}
+	if !t.Messaging.Linked {
+		fmt.Fprintln(env.Stdout, "To link the user: "+linkCommand(t.Domain, t.User))
 	}
 	fmt.Fprintln(env.Stdout)
 	if t.More {

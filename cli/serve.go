@@ -23,7 +23,7 @@ func (serveCmd) Help() string {
     [messaging.telegram]
     bottoken = "123456789:AA..."
 
-The gateway keeps running when Telegram is in trouble; GET /healthz shows the state. After the first Ctrl-C it finishes running requests and sends. SIGHUP reloads the configuration, as telegate reload does.
+The gateway keeps running when Telegram is in trouble; telegate status shows the state. After the first Ctrl-C it finishes running requests and sends. SIGHUP reloads the configuration, as telegate reload does.
 
     telegate serve --config /etc/telegate/telegate.toml`
 }
