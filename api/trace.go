@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"telegate/delivery"
 	"telegate/notify"
 	"telegate/twofa"
 )
@@ -54,11 +56,22 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	if !since.Before(until) {
 		return nil, invalidField("query/since", "must be before until")
 	}
-	m, err := s.messaging(ctx, in.Domain, in.User)
+	q := notify.TraceQuery{Domain: in.Domain, User: in.User, Since: since, Until: until, Limit: in.Limit}
+	whose, isHandle := in.User, strings.HasPrefix(in.User, "@")
+	if name, err := delivery.Username(in.User); isHandle && err == nil {
+		q.User = "@" + strings.ToLower(name)
+		if q.Holders, err = s.o.Links.Holders(ctx, in.Domain, name); err != nil {
+			return nil, err
+		}
+		if len(q.Holders) > 0 {
+			whose = q.Holders[0]
+		}
+	}
+	m, err := s.messaging(ctx, in.Domain, whose)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.o.Messages.Trace(ctx, notify.TraceQuery{Domain: in.Domain, User: in.User, Since: since, Until: until, Limit: in.Limit})
+	t, err := s.o.Messages.Trace(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +82,15 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	for i, e := range t.Events {
 		view.Events[i] = TraceEvent{e.Time, e.Event, e.ID, string(e.Lane), e.Outcome, e.Detail}
 	}
-	view.Summary = append(stateSentences(m, t.MutedUntil), t.Last())
+	switch {
+	case len(q.Holders) > 0:
+		view.Summary = append([]string{notify.HolderSentence(q)}, stateSentences(m, t.MutedUntil)...)
+	case isHandle:
+		view.Summary = []string{notify.HolderSentence(q)}
+	default:
+		view.Summary = stateSentences(m, t.MutedUntil)
+	}
+	view.Summary = append(view.Summary, t.Last())
 	return &struct{ Body Trace }{view}, nil
 }
 

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"telegate/config"
 	"telegate/doctor"
@@ -34,6 +36,7 @@ func (c serveCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // messages go on when nobody reads the log any more
 	if env.Getenv("GOGC") == "" {
 		debug.SetGCPercent(40) // less memory is worth more here than the last message per second
 	}
