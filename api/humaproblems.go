@@ -44,7 +44,7 @@ func humaProblem(status int, errs []error) *Problem {
 	default:
 		return newProblem("internal-error", "Internal error in telegate. Search its log for this instance.")
 	}
-	p := newProblem("validation-failed", "Some members of the request are invalid; see errors.")
+	p := newProblem("validation-failed", "Some values of the request are invalid.")
 	for _, err := range errs[:min(len(errs), maxFaults)] {
 		var d *huma.ErrorDetail
 		if errors.As(err, &d) {

@@ -91,6 +91,7 @@ type MessageSummary struct {
 	Domain     string            `json:"domain"`
 	User       string            `json:"user,omitempty" doc:"absent if it was sent to a handle"`
 	Lane       string            `json:"lane" enum:"code,direct,alert,broadcast"`
+	AboutLink  bool              `json:"about_link,omitempty" doc:"in the lane code: a question or code about a link, and no code to sign in with"`
 	Status     string            `json:"status" enum:"queued,sending,delivered,failed,expired,canceled,unknown"`
 	Failure    *delivery.Failure `json:"failure"`
 	Attempts   int               `json:"attempts" doc:"attempts to send, over all parts"`
@@ -104,7 +105,7 @@ type MessageSummary struct {
 
 func summaryOf(m delivery.Message) MessageSummary {
 	v := MessageSummary{
-		ID: m.ID, Domain: m.Domain, User: m.User, Lane: string(m.Lane), Status: string(m.Status), Attempts: m.Attempts,
+		ID: m.ID, Domain: m.Domain, User: m.User, Lane: string(m.Lane), AboutLink: m.AboutLink(), Status: string(m.Status), Attempts: m.Attempts,
 		CreatedAt: m.Created, EndedAt: timeOrNil(m.Ended), Suppressed: m.Suppressed, ResentAs: m.ResentAs, Broadcast: m.Broadcast,
 		Resendable: m.Resendable(),
 	}

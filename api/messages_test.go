@@ -63,9 +63,9 @@ func TestCodeOfTheCallersOwnToAHandle(t *testing.T) {
 	id := g.call("POST", "/v1/messages", object{"to": "@@Alice", "text": "Your code is 1234", "lane": "code", "purpose": "link", "ttl": 120}).
 		is(202, `{"id":"msg_…","status":"queued"}`).str("id")
 	g.call("GET", "/v1/messages/"+id, nil).is(200, `{
-		"id":"`+id+`","domain":"","lane":"code","status":"queued","attempts":0,"failure":null,"suppressed":0,"resendable":false,
+		"id":"`+id+`","domain":"","lane":"code","about_link":true,"status":"queued","attempts":0,"failure":null,"suppressed":0,"resendable":false,
 		"created_at":"2026-11-02T09:00:00Z","expires_at":"2026-11-02T09:02:00Z","ended_at":null,"delivered_at":null,
-		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"Accepted in the lane code and stored; …"}]}`)
+		"request":"req_…","history":[{"time":"2026-11-02T09:00:00Z","event":"accepted","detail":"A question or code about a link, no sign-in code: accepted in the lane code and stored; …"}]}`)
 }
 
 func TestSameDedupeKeyWithinAnHourIsOneMessage(t *testing.T) {

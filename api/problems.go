@@ -77,7 +77,7 @@ func newProblem(slug, detail string) *Problem {
 
 // invalidField is a problem with one invalid member.
 func invalidField(pointer, detail string) *Problem {
-	p := newProblem("validation-failed", "One member of the request is invalid; see errors.")
+	p := newProblem("validation-failed", "One value of the request is invalid.")
 	p.Errors = []Fault{{pointer, detail}}
 	return p
 }
@@ -104,24 +104,24 @@ var plainErrors = []struct {
 	{twofa.ErrUnknownDomain, "not-found", "This domain is not configured."},
 	{notify.ErrUnknownDomain, "not-found", "This domain is not configured."},
 	{linking.ErrBotUnknown, "telegram-unavailable", "Telegram has not reported the bot's name yet, so there is no link to show. " +
-		"GET /healthz says what is wrong with the bot; try again once it is connected."},
+		"telegate status says what is wrong with the bot; try again once it is connected."},
 	{linking.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session sends its messages, so there is no link to open and no button to tap. " +
-		"Start the link by handle: ask the user for the Telegram username and give it as handle."},
+		"Link by handle: ask the user for the Telegram username and start the link with it."},
 	{linking.ErrNobody, "recipient-unknown", "Nobody in Telegram has this username. The user finds it in Telegram under Settings, Username."},
 	{linking.ErrRecipientUnknown, "recipient-unknown", "The bot does not know the owner of this handle yet. " +
-		"The person opens start_url and presses Start; then try again."},
+		"The person opens the bot in Telegram and presses Start; then try again."},
 	{notify.ErrNobody, "recipient-unknown", "telegate knows no Telegram account with this username or number. Check it; if it is a number, give the username."},
 	{notify.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session sends its messages, and it does not write to groups. Set up a bot for that."},
 	{notify.ErrRecipientUnknown, "recipient-unknown", "The bot does not know the owner of this handle yet, or is blocked. " +
-		"The person opens start_url and presses Start; then try again."},
-	{notify.ErrNotLinked, "recipient-unknown", "This user has no linked Telegram chat. Start a link with POST /v1/links."},
+		"The person opens the bot in Telegram and presses Start; then try again."},
+	{notify.ErrNotLinked, "recipient-unknown", "This user has no linked Telegram chat. Link the user first."},
 	{notify.ErrBlocked, "recipient-blocked", sayBlocked},
 	{notify.ErrRecipientChanged, "recipient-changed", "This handle belongs to another Telegram account than when this domain " +
-		"first used it. Nothing was sent; the new holder has to link first (POST /v1/links)."},
+		"first used it. Nothing was sent; the new holder has to link first."},
 	{notify.ErrUnproven, "recipient-unproven", "Nobody has confirmed this handle yet, so only a code with purpose link may go " +
 		"to it, or a direct message from a key with the scope invite."},
 	{notify.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain, so sign-in codes are not sent."},
-	{notify.ErrTextGone, "text-gone", "The text of this message is no longer stored. Send the text to use, as text."},
+	{notify.ErrTextGone, "text-gone", "The text of this message is no longer stored. Give a new text."},
 	{twofa.ErrDisabled, "msg2factor-disabled", "msg2factor is off in this domain; offer another second factor."},
 	{twofa.ErrFinished, "verification-finished", "The verification has ended; create a new one."},
 	{twofa.ErrSendsExhausted, "sends-exhausted", "The code has been sent 3 times; create a new verification."},
@@ -194,7 +194,7 @@ func problemOf(err error) *Problem {
 		p.VerificationID, p.ExpiresIn = progress.ID, seconds(progress.ExpiresIn)
 		return p
 	case errors.As(err, &waiting):
-		p = newProblem("recipient-unknown", "The bot does not know the owner of this handle yet, or is blocked. The person opens start_url and presses Start; "+
+		p = newProblem("recipient-unknown", "The bot does not know the owner of this handle yet, or is blocked. The person opens the bot in Telegram and presses Start; "+
 			"the code then arrives, unless it is too old by then.")
 		p.MessageID, p.ExpiresIn = waiting.ID, seconds(waiting.ExpiresIn)
 		return p
@@ -211,7 +211,7 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &html):
 		return invalidField("#/text", html.Error())
 	case errors.As(err, &nobody):
-		p = newProblem("no-recipients", "This broadcast would reach nobody: counts says how many users have no linked chat and how many have blocked the bot.")
+		p = newProblem("no-recipients", "This broadcast would reach nobody: no user has a linked chat that accepts messages. Link users first.")
 		p.Counts = &nobody.Audience
 		return p
 	case errors.As(err, &over):
@@ -254,7 +254,7 @@ func storageProblem(err error) *Problem {
 			"Free space, then repeat it.").retryAfter(retryWhenFull)
 	case errors.Is(err, delivery.ErrStorageBusy):
 		return newProblem("storage-unavailable", "Another program has locked the database, or its disk does not respond, so the request was "+
-			"not carried out. Repeat it; if this lasts, GET /healthz says more.").retryAfter(retryWhenBusy)
+			"not carried out. Repeat it; if this lasts, telegate status says more.").retryAfter(retryWhenBusy)
 	default:
 		return nil
 	}
@@ -274,7 +274,7 @@ func notResendable(status delivery.Status) string {
 	case status.Dead():
 		return "This was a code or a reply of the bot, which is useless by now. Ask for a new code."
 	default:
-		return "This message is " + string(status) + ", so it cannot be sent again. Send a new one with POST /v1/messages."
+		return "This message is " + string(status) + ", so it cannot be sent again. Send a new message."
 	}
 }
 

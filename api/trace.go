@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"telegate/delivery"
 	"telegate/notify"
 	"telegate/twofa"
 )
@@ -54,11 +56,22 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	if !since.Before(until) {
 		return nil, invalidField("query/since", "must be before until")
 	}
-	m, err := s.messaging(ctx, in.Domain, in.User)
+	q := notify.TraceQuery{Domain: in.Domain, User: in.User, Since: since, Until: until, Limit: in.Limit}
+	whose, isHandle := in.User, strings.HasPrefix(in.User, "@")
+	if name, err := delivery.Username(in.User); isHandle && err == nil {
+		q.User = "@" + strings.ToLower(name)
+		if q.Holders, err = s.o.Links.Holders(ctx, in.Domain, name); err != nil {
+			return nil, err
+		}
+		if len(q.Holders) > 0 {
+			whose = q.Holders[0]
+		}
+	}
+	m, err := s.messaging(ctx, in.Domain, whose)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.o.Messages.Trace(ctx, notify.TraceQuery{Domain: in.Domain, User: in.User, Since: since, Until: until, Limit: in.Limit})
+	t, err := s.o.Messages.Trace(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -69,18 +82,26 @@ func (s *Server) getTrace(ctx context.Context, in *struct {
 	for i, e := range t.Events {
 		view.Events[i] = TraceEvent{e.Time, e.Event, e.ID, string(e.Lane), e.Outcome, e.Detail}
 	}
-	view.Summary = append(stateSentences(m, t.MutedUntil), t.Last())
+	switch {
+	case len(q.Holders) > 0:
+		view.Summary = append([]string{notify.HolderSentence(q)}, stateSentences(m, t.MutedUntil)...)
+	case isHandle:
+		view.Summary = []string{notify.HolderSentence(q)}
+	default:
+		view.Summary = stateSentences(m, t.MutedUntil)
+	}
+	view.Summary = append(view.Summary, t.Last())
 	return &struct{ Body Trace }{view}, nil
 }
 
 // reasonTexts say why Telegram cannot be used, and what to do.
 var reasonTexts = map[twofa.Reason]string{
 	twofa.ReasonDisabled:      "msg2factor is off in this domain, so no sign-in codes are sent.",
-	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent. Start a link with POST /v1/links.",
+	twofa.ReasonNotLinked:     "The user has no linked chat, so nothing can be sent until the user links one.",
 	twofa.ReasonSuspended:     "The link is suspended after too many wrong codes, so no sign-in codes are sent; messages are. The user must link again.",
 	twofa.ReasonBlocked:       "The person has blocked the bot. They must open the bot in Telegram and press Unblock or Start.",
 	twofa.ReasonCoolingOff:    "The person tapped Not me, so no sign-in codes are sent for up to 20 minutes; messages are.",
-	twofa.ReasonTransportDown: "Telegram cannot be reached right now; messages wait in the queue. GET /healthz says what is wrong.",
+	twofa.ReasonTransportDown: "Telegram cannot be reached right now; messages wait in the queue. telegate status says what is wrong.",
 }
 
 // stateSentences describe the current state of a user.

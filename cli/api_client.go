@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"telegate/api"
 	"telegate/internal/exit"
 )
 
@@ -128,28 +126,6 @@ func (c *apiClient) send(ctx context.Context, method, path string, header map[st
 
 // maxAnswer limits the size of a JSON answer, in bytes.
 const maxAnswer = 1 << 20
-
-// problemError is the problem in an answer.
-func problemError(resp *http.Response) error {
-	var p api.Problem
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&p); err != nil || p.Title == "" {
-		return fmt.Errorf("the gateway answered %s", resp.Status)
-	}
-	for _, f := range p.Errors {
-		p.Detail += fmt.Sprintf("\n  %s: %s", f.Pointer, f.Detail)
-	}
-	if c := p.Counts; c != nil {
-		p.Detail += fmt.Sprintf("\n  reachable %d, not linked %d, blocked %d", c.Reachable, c.Unlinked, c.Blocked)
-	}
-	if p.StartURL != "" {
-		p.Detail += "\n  start_url: " + p.StartURL
-	}
-	err := errors.New(p.Title + ": " + p.Detail)
-	if p.Type == "/problems/validation-failed" || p.Type == "/problems/malformed-request" {
-		return exit.AsUsage(err)
-	}
-	return err
-}
 
 func decodeAnswer(resp *http.Response, out any) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {

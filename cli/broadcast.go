@@ -33,7 +33,7 @@ type broadcastSendCmd struct {
 	User      []string      `xor:"whom" sep:"none" placeholder:"USER" help:"A user at the server; repeat the flag for more users."`
 	UsersFile string        `xor:"whom" type:"existingfile" placeholder:"FILE" help:"A file with one user per line."`
 	Everyone  bool          `xor:"whom" help:"All users who are linked in the domain when it is sent."`
-	SendAt    *time.Time    `placeholder:"TIME" help:"When to send it, in RFC 3339: YYYY-MM-DDTHH:MM:SSZ (default now)."`
+	SendAt    string        `placeholder:"TIME" help:"When to send it, with a time zone: YYYY-MM-DDTHH:MM:SSZ or YYYY-MM-DDTHH:MM:SS+01:00 (default now)."`
 	TTL       time.Duration `placeholder:"SPAN" help:"Drop messages that are not sent within this time, such as 1h (default 24h)."`
 	HTML      bool          `help:"The text is in Telegram's HTML."`
 	Silent    bool          `help:"Send it without a sound."`
@@ -113,10 +113,31 @@ func (c broadcastSendCmd) Run(ctx context.Context, env *Env) error {
 	return nil
 }
 
+// parseSendAt reads a time with its zone. A time without one could be local or UTC, and a broadcast at the wrong hour cannot be taken back.
+func parseSendAt(text string, here *time.Location) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
+		if at, err := time.ParseInLocation(layout, text, here); err == nil {
+			return time.Time{}, exit.Usagef("--send-at has no time zone: write %s for the time of this machine, or %sZ for UTC",
+				at.Format("2006-01-02T15:04:05-07:00"), at.Format("2006-01-02T15:04:05"))
+		}
+	}
+	return time.Time{}, exit.Usagef("--send-at must be a time with its zone, such as 2027-01-31T20:00:00Z or 2027-01-31T21:00:00+01:00")
+}
+
 // body makes the request from the flags, without the text.
 func (c broadcastSendCmd) body() (api.CreateBroadcast, error) {
 	b := api.CreateBroadcast{
-		Domain: c.Domain, Silent: c.Silent, SendAt: c.SendAt, TTL: int(math.Ceil(c.TTL.Seconds())),
+		Domain: c.Domain, Silent: c.Silent, TTL: int(math.Ceil(c.TTL.Seconds())),
+	}
+	if c.SendAt != "" {
+		at, err := parseSendAt(c.SendAt, time.Local)
+		if err != nil {
+			return b, err
+		}
+		b.SendAt = &at
 	}
 	if c.HTML {
 		b.Format = "html"

@@ -53,6 +53,8 @@ type commandLine struct {
 	Status  statusCmd  `cmd:"" help:"Show the state of a running gateway, and what to do."`
 	Key     struct {
 		Create keyCreateCmd `cmd:"" help:"Make an API key and print the section for the configuration."`
+		List   keyListCmd   `cmd:"" help:"List the API keys of the configuration."`
+		Revoke keyRevokeCmd `cmd:"" help:"Remove an API key from the configuration."`
 	} `cmd:"" help:"API keys."`
 	Config struct {
 		Check  configCheckCmd  `cmd:"" help:"Check a configuration file and print it as telegate understands it."`

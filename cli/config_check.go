@@ -1,6 +1,11 @@
 package cli
 
-import "fmt"
+import (
+	"fmt"
+
+	"telegate/internal/exit"
+	"telegate/userclient"
+)
 
 type configCheckCmd struct{ configFlag }
 
@@ -16,6 +21,11 @@ func (c configCheckCmd) Run(env *Env) error {
 	cfg, err := c.load(env)
 	if err != nil {
 		return err
+	}
+	if session := cfg.Messaging.Telegram.Session; session != "" { // whether Telegram still accepts it, telegate doctor says
+		if _, err := userclient.Decode(session.Reveal()); err != nil {
+			return exit.Usagef("messaging.telegram.session: %w", err)
+		}
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(env.Stderr, "warning:", w)

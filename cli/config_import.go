@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
+	"time"
 
 	"telegate/config"
 	"telegate/internal/exit"
@@ -14,14 +16,16 @@ import (
 
 type configImportCmd struct {
 	Source string `arg:"" placeholder:"FILE" help:"MeshCentral's config.json."`
-	Out    string `placeholder:"FILE" help:"Write to this new file, which only you can read, instead of standard output."`
+	Out    string `xor:"where" placeholder:"FILE" help:"Write to this new file, which only you can read, instead of standard output."`
+	Into   string `xor:"where" placeholder:"FILE" help:"Add to this existing file what it lacks. The rest of it stays unchanged, and the old file is kept."`
 }
 
 // Help implements kong.HelpProvider.
 func (configImportCmd) Help() string {
 	return `It imports the domains with their titles and msg2factor, and the Telegram login. Standard error shows, line by line, what was imported, what was ignored and what needs attention; it shows no secret.
 
-    telegate config import /opt/meshcentral/meshcentral-data/config.json --out telegate.toml`
+    telegate config import /opt/meshcentral/meshcentral-data/config.json --out telegate.toml
+    sudo telegate config import /opt/meshcentral/meshcentral-data/config.json --into /etc/telegate/telegate.toml`
 }
 
 // Run makes telegate's configuration from MeshCentral's.
@@ -34,7 +38,12 @@ func (c configImportCmd) Run(env *Env) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	if err := c.write(env, imported.TOML); err != nil {
+	if c.Into != "" {
+		err = c.merge(env, imported.TOML)
+	} else {
+		err = c.write(env, imported.TOML)
+	}
+	if err != nil {
 		return err
 	}
 	attention := 0
@@ -49,7 +58,7 @@ func (c configImportCmd) Run(env *Env) error {
 		fmt.Fprintf(env.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
 	}
 	fmt.Fprintf(env.Stderr, "%d of them need attention.\n", attention)
-	if imported.Secrets && c.Out == "" && othersCanRead(env.Stdout) {
+	if imported.Secrets && c.Out == "" && c.Into == "" && othersCanRead(env.Stdout) {
 		fmt.Fprintln(env.Stderr, "The output file holds secrets, and every user of this machine can read it: "+
 			"run chmod 600 on it, or next time use --out FILE instead of > FILE.")
 	}
@@ -82,6 +91,37 @@ func readImport(path string) ([]byte, error) {
 	return data, nil
 }
 
+// merge adds the imported settings to an existing configuration.
+func (c configImportCmd) merge(env *Env, imported []byte) error {
+	old, err := os.ReadFile(c.Into)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return exit.Usagef("%s does not exist; to write a new file, use --out %[1]s", c.Into)
+	case err != nil:
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	merged, err := config.Merge(c.Into, old, imported)
+	if err != nil {
+		return exit.AsUsage(fmt.Errorf("%w; nothing was changed", err))
+	}
+	for _, key := range merged.Kept {
+		fmt.Fprintf(env.Stdout, "kept   %s: %s has it already\n", key, c.Into)
+	}
+	for _, key := range merged.Added {
+		fmt.Fprintf(env.Stdout, "added  %s\n", key)
+	}
+	if len(merged.Added) == 0 {
+		_, err := fmt.Fprintf(env.Stdout, "%s has everything already and is not changed.\n", c.Into)
+		return err
+	}
+	backup, err := config.Save(c.Into, old, merged.Content, time.Now())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.Stdout, "The old file is %s.\nNext: telegate config check --config %s, then restart telegate (with the package: sudo systemctl restart telegate).\n", backup, c.Into)
+	return err
+}
+
 func (c configImportCmd) write(env *Env, data []byte) (err error) {
 	if c.Out == "" {
 		_, err := env.Stdout.Write(data)
@@ -90,7 +130,9 @@ func (c configImportCmd) write(env *Env, data []byte) (err error) {
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it holds secrets
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return exit.Usagef("%s already exists and is not changed; choose another name, or move it away", c.Out)
+		return exit.Usagef("%s already exists and is not changed; to add what it lacks, use --into %[1]s instead of --out, or choose another name", c.Out)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("write the configuration: the folder %s does not exist; make it first", filepath.Dir(c.Out))
 	case err != nil:
 		return fmt.Errorf("write the configuration: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/delivery"
 	"telegate/internal/exit"
 )
 
@@ -57,7 +58,7 @@ func (c messagesListCmd) Run(ctx context.Context, env *Env) error {
 			return err
 		}
 		for _, m := range page.Messages {
-			if err := list.add(m, LocalTime(m.CreatedAt), m.ID, m.User, m.Lane, m.Status, strconv.Itoa(m.Attempts), failureHint(m)); err != nil {
+			if err := list.add(m, LocalTime(m.CreatedAt), m.ID, m.User, laneLabel(m), m.Status, strconv.Itoa(m.Attempts), failureHint(m)); err != nil {
 				return err
 			}
 		}
@@ -75,6 +76,9 @@ func failureHint(m api.MessageSummary) string {
 	var words []string
 	if m.Failure != nil {
 		words = append(words, string(m.Failure.Reason)+": "+m.Failure.Detail)
+		if m.Failure.Reason == delivery.ReasonNeverStarted && m.User != "" {
+			words = append(words, "To link the user: "+linkCommand(m.Domain, m.User)+".")
+		}
 	}
 	switch {
 	case m.ResentAs != "":
@@ -107,7 +111,7 @@ func (c messagesShowCmd) Run(ctx context.Context, env *Env) error {
 	if c.JSON {
 		return printJSON(env.Stdout, m)
 	}
-	fmt.Fprintf(env.Stdout, "%s to %s in the lane %s: %s\n", m.ID, recipient(m.MessageSummary), m.Lane, m.Status)
+	fmt.Fprintf(env.Stdout, "%s to %s in the lane %s: %s\n", m.ID, recipient(m.MessageSummary), laneLabel(m.MessageSummary), m.Status)
 	if m.Broadcast != "" {
 		fmt.Fprintf(env.Stdout, "part of the broadcast %s\n", m.Broadcast)
 	}
@@ -130,6 +134,14 @@ func (c messagesShowCmd) Run(ctx context.Context, env *Env) error {
 		fmt.Fprintf(env.Stdout, "\nTo send it again: telegate messages resend %s\n", m.ID)
 	}
 	return nil
+}
+
+// laneLabel is the lane of a message, with a mark if it is about a link and is no code to sign in with.
+func laneLabel(m api.MessageSummary) string {
+	if m.AboutLink {
+		return m.Lane + " (link)"
+	}
+	return m.Lane
 }
 
 func recipient(m api.MessageSummary) string {
@@ -204,7 +216,7 @@ type messagesTraceCmd struct {
 	Domain string        `placeholder:"ID" help:"The domain; empty for the default domain."`
 	Since  time.Duration `default:"24h" placeholder:"SPAN" help:"How far back to look (default ${default})."`
 	JSON   bool          `help:"Print JSON."`
-	User   string        `arg:"" help:"The user at the server, or a handle such as @alice for messages that were refused."`
+	User   string        `arg:"" help:"The user at the server, or a handle such as @alice."`
 }
 
 // Help implements kong.HelpProvider.
@@ -232,6 +244,9 @@ func (c messagesTraceCmd) Run(ctx context.Context, env *Env) error {
 	}
 	for _, line := range t.Summary {
 		fmt.Fprintln(env.Stdout, line)
+	}
+	if !t.Messaging.Linked && !strings.HasPrefix(t.User, "@") {
+		fmt.Fprintln(env.Stdout, "To link the user: "+linkCommand(t.Domain, t.User))
 	}
 	fmt.Fprintln(env.Stdout)
 	if t.More {

@@ -93,10 +93,15 @@ func (c sandboxCmd) Run(ctx context.Context, env *Env) (err error) {
   gateway  %[2]s
   API key  %[3]s
 
+To practise telegate setup and serve with it, use this bot token, and this line under [messaging.telegram] in telegate.toml:
+
+  bot token  %[4]s
+  baseurl = "%[1]s"
+
 Open the page, or call the gateway:
 
   curl -s -H 'Authorization: Bearer %[3]s' '%[2]s/v1/messaging?user=alice'
-`, telegramURL, g.Address(), key)
+`, telegramURL, g.Address(), key, sandboxToken)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Run(ctx) })

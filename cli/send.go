@@ -61,7 +61,7 @@ func (c sendCmd) Run(ctx context.Context, env *Env) error {
 	}
 	var accepted api.AcceptedMessage
 	if err := client.call(ctx, "POST", "/v1/messages", nil, body, &accepted); err != nil {
-		return err
+		return withLinkCommand(err, c.Domain, c.User)
 	}
 	return waitForOutcome(ctx, client, env, accepted, c.NoWait, c.JSON)
 }

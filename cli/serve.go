@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"telegate/config"
 	"telegate/doctor"
@@ -23,7 +25,7 @@ func (serveCmd) Help() string {
     [messaging.telegram]
     bottoken = "123456789:AA..."
 
-The gateway keeps running when Telegram is in trouble; GET /healthz shows the state. After the first Ctrl-C it finishes running requests and sends. SIGHUP reloads the configuration, as telegate reload does.
+The gateway keeps running when Telegram is in trouble; telegate status shows the state. After the first Ctrl-C it finishes running requests and sends. SIGHUP reloads the configuration, as telegate reload does.
 
     telegate serve --config /etc/telegate/telegate.toml`
 }
@@ -34,6 +36,7 @@ func (c serveCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // messages go on when nobody reads the log any more
 	if env.Getenv("GOGC") == "" {
 		debug.SetGCPercent(40) // less memory is worth more here than the last message per second
 	}

@@ -103,7 +103,7 @@ type sessionShowCmd struct {
 
 // Help implements kong.HelpProvider.
 func (sessionShowCmd) Help() string {
-	return `Stop the gateway first; while it runs, GET /healthz shows the state of the session.
+	return `Stop the gateway first; while it runs, telegate status shows the state of the session.
 
     telegate session show --config /etc/telegate/telegate.toml`
 }

@@ -213,7 +213,7 @@ func (s gatewayStatus) printQueue(env *Env) error {
 		table.row("LAST FAILURES", "ID", "DOMAIN", "USER", "LANE", "STATUS", "WHY, AND WHAT TO DO")
 	}
 	for _, m := range s.Failures {
-		table.row(formatTime(m.EndedAt), m.ID, cmp.Or(m.Domain, "(default)"), m.User, m.Lane, m.Status, failureHint(m))
+		table.row(formatTime(m.EndedAt), m.ID, cmp.Or(m.Domain, "(default)"), m.User, laneLabel(m), m.Status, failureHint(m))
 	}
 	if err := table.flush(); err != nil {
 		return err

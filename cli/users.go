@@ -157,7 +157,7 @@ func (c usersUnlinkCmd) Run(ctx context.Context, env *Env) error {
 // reasonTexts say why a user cannot get codes or messages, and what to do.
 var reasonTexts = map[string]string{
 	"msg2factor_disabled": "The domain has msg2factor = false, so no codes go out.",
-	"not_linked":          "The user has no linked chat. The user links one on your server's page (POST /v1/links).",
+	"not_linked":          "The user has no linked chat. The user links one on your server's page, or you do it with telegate users link.",
 	"link_suspended":      "The link is suspended after too many wrong codes. The user has to link again.",
 	"chat_blocked_bot":    "The user has blocked the bot, or the sending account. To unblock it, the user opens that chat and taps Unblock or Start.",
 	"cooling_off":         "The user tapped Not me. Codes are sent again 20 minutes after that.",
@@ -183,7 +183,7 @@ func printMessaging(env *Env, m api.Messaging, asJSON bool) error {
 		table.row("since", formatTime(m.Link.VerifiedAt))
 		table.row("link", m.Link.ID+", "+m.Link.Status)
 	} else {
-		table.row("linked to", "nobody")
+		table.row("linked to", "not linked")
 	}
 	if m.Invitation != nil {
 		table.row("invited", m.Invitation.Handle+" on "+LocalTime(m.Invitation.CreatedAt)+"; nothing is sent there until it is proven")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -122,11 +123,27 @@ func (t *table) domain(id string, shared Telegram) Domain {
 // label reads a string that is shown on one line.
 func (t *table) label(name string) (string, bool) {
 	text, ok := t.string(name)
-	if ok && (utf8.RuneCountInString(text) > maxTitle || strings.ContainsFunc(text, unicode.IsControl)) {
+	if ok && !isLabel(text) {
 		t.fault(name, "must be one line of at most %d characters", maxTitle)
 		return "", false
 	}
 	return text, ok
+}
+
+func isLabel(text string) bool {
+	return utf8.RuneCountInString(text) <= maxTitle && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// TitleFault says why a text cannot be the title of a domain, as the end of a sentence; "" if it can.
+func TitleFault(text string) string {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "is empty"
+	case !isLabel(strings.TrimSpace(text)):
+		return fmt.Sprintf("must be one line of at most %d characters", maxTitle)
+	default:
+		return ""
+	}
 }
 
 // envName is a domain id in the name of an environment variable.

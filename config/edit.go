@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,8 +21,8 @@ type Change struct {
 var ErrNotEdited = errors.New("the file is written in a way that telegate cannot change without touching other parts of it; put the lines in by hand")
 
 // Edit returns the content of a configuration with changed keys of one table, such as "messaging", "telegram". All other bytes stay:
-// comments, order, line ends, spelling of keys. An existing key keeps its upper and lower case; a new key goes after the others of
-// its table, and a new table to the end.
+// comments, order, line ends, spelling of keys. An existing key keeps its upper and lower case; a new key replaces the line of its
+// table that shows it as a comment (# bottoken = "…"), or else goes after the others; a new table goes to the end.
 //
 // name is used in the *Error for invalid TOML. Edit reads its result again: if anything else has changed, the error is ErrNotEdited.
 func Edit(name string, content []byte, table []string, changes []Change) ([]byte, error) {
@@ -46,6 +47,12 @@ func Edit(name string, content []byte, table []string, changes []Change) ([]byte
 		}
 	}
 	return []byte(source), nil
+}
+
+// HasKey reports whether a valid configuration sets a key of a table.
+func HasKey(content []byte, table []string, key string) bool {
+	values, err := decodeFile("", content)
+	return err == nil && !hasValue(values, table, Change{Key: key}) // a change without a value means that the key is missing
 }
 
 func decodeFile(name string, content []byte) (map[string]any, error) {
@@ -97,6 +104,9 @@ func (e editor) insert(names []string, table path, c Change) string {
 		if lowerPath(h.at) != table {
 			continue
 		}
+		if edited, ok := e.replaceComment(h, c); ok {
+			return edited
+		}
 		last := h
 		for _, p := range e.pairs {
 			if p.in == h.at && !p.inline {
@@ -135,6 +145,31 @@ func (e editor) insert(names []string, table path, c Change) string {
 		return e.source[:found.end] + ", " + pairText(key, c.Value) + e.source[found.end:]
 	}
 	return e.insertLine(*found, pairText(key, c.Value))
+}
+
+// replaceComment replaces the first comment line of a table that shows the key, as a sample does: # bottoken = "…". A remark behind
+// its value stays.
+func (e editor) replaceComment(header sourceSpan, c Change) (edited string, ok bool) {
+	end := len(e.source)
+	for _, h := range e.headers {
+		if h.start > header.start {
+			end = min(end, h.start)
+		}
+	}
+	shown := regexp.MustCompile(`(?im)^[ \t]*#[ \t]*` + regexp.QuoteMeta(c.Key) + `[ \t]*=[^\r\n]*`)
+	for _, at := range shown.FindAllStringIndex(e.source[header.end:end], -1) {
+		start, stop := header.end+at[0], header.end+at[1]
+		if slices.ContainsFunc(e.pairs, func(p sourceSpan) bool { return p.start < start && start < p.end }) {
+			continue // inside a text or an array
+		}
+		indent, line, _ := strings.Cut(e.source[start:stop], "#")
+		remark := ""
+		if pairs := scanTOML(line).pairs; len(pairs) == 1 {
+			remark = strings.TrimRight(line[pairs[0].end:], " \t")
+		}
+		return e.source[:start] + indent + pairText([]string{c.Key}, c.Value) + remark + e.source[stop:], true
+	}
+	return "", false
 }
 
 // insertLine adds a line after the end of a header or pair, with the same indentation.

@@ -62,6 +62,14 @@ func TestEditTouchesNothingButTheKey(t *testing.T) {
 			"[domains.corp.messaging.telegram]\nbottoken = 'corp'\n\n[messaging.telegram]\nbottoken = \"NEW\"\n"},
 		{"array of several lines", "[messaging.telegram]\napiid = [\n 1, # one\n]\n[log]\n",
 			"[messaging.telegram]\napiid = [\n 1, # one\n]\nbottoken = \"NEW\"\n[log]\n"},
+		{"shown as a comment", "[messaging.telegram]\n# The token:\n  # bottoken = \"123:AA…\"\n# Or: bottoken_file = 'b'\n[log]\n",
+			"[messaging.telegram]\n# The token:\n  bottoken = \"NEW\"\n# Or: bottoken_file = 'b'\n[log]\n"},
+		{"shown with a remark", "[messaging.telegram]\r\n#BotToken='x#y'   # from BotFather\r\napiid = 1\r\n",
+			"[messaging.telegram]\r\nbottoken = \"NEW\"   # from BotFather\r\napiid = 1\r\n"},
+		{"shown twice", "[messaging.telegram]\n# bottoken = 'a'\n# bottoken = 'b'\n", "[messaging.telegram]\nbottoken = \"NEW\"\n# bottoken = 'b'\n"},
+		{"shown in another table", "[log]\n# bottoken = 'a'\n[messaging.telegram]\n", "[log]\n# bottoken = 'a'\n[messaging.telegram]\nbottoken = \"NEW\"\n"},
+		{"shown in a text", "[messaging.telegram]\nnote = \"\"\"\n# bottoken = 'a'\n\"\"\"\n", "[messaging.telegram]\nnote = \"\"\"\n# bottoken = 'a'\n\"\"\"\nbottoken = \"NEW\"\n"},
+		{"shown in a remark", "[messaging.telegram]\napiid = 1 # bottoken = 'a'\n", "[messaging.telegram]\napiid = 1 # bottoken = 'a'\nbottoken = \"NEW\"\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := edit(t, test.source, set)

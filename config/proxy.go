@@ -60,6 +60,8 @@ func (t *table) proxy() (Secret, MTProxy) {
 		switch {
 		case !ok:
 			return "", MTProxy{}
+		case socksLink.MatchString(text):
+			return t.socksLink(text), MTProxy{}
 		case proxyLink.MatchString(text):
 			return "", t.mtproxyLink(text)
 		}
@@ -91,11 +93,40 @@ func (t *table) proxyURL(text string) Secret {
 	return Secret(text)
 }
 
-// proxyLink matches MTProxies: mtproxy://secret@host:port, and Telegram's links
-// (https://core.telegram.org/api/links#mtproxy-links).
-var proxyLink = regexp.MustCompile(`^(?i:mtproxy://|(tg://proxy|https?://t\.me/proxy)\?)`)
+// proxyLink matches MTProxies: mtproxy://secret@host:port, and Telegram's links. socksLink matches Telegram's links to SOCKS5 proxies.
+// (https://core.telegram.org/api/links#mtproxy-links and #socks5-proxy-links; the other hosts are Telegram's too.)
+var (
+	proxyLink = regexp.MustCompile(`^(?i:mtproxy://|` + telegramLink + `proxy\?)`)
+	socksLink = regexp.MustCompile(`^(?i:` + telegramLink + `socks\?)`)
+)
 
-// proxyLink reads one of them.
+const telegramLink = `(?:tg:(?://)?|(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me|telegram\.dog)/)`
+
+// socksLink turns a link to a SOCKS5 proxy into its URL.
+func (t *table) socksLink(text string) Secret {
+	_, parameters, _ := strings.Cut(text, "?")
+	query, err := url.ParseQuery(parameters)
+	if err != nil {
+		t.fault("proxy", "is a link to a SOCKS5 proxy that cannot be read; copy it again")
+		return ""
+	}
+	host, portText := query.Get("server"), query.Get("port")
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if !validHost(host) || err != nil || port == 0 {
+		t.fault("proxy", "is a link to a SOCKS5 proxy that lacks its server or port; copy it again")
+		return ""
+	}
+	socks := url.URL{Scheme: "socks5", Host: net.JoinHostPort(host, portText)}
+	switch user, password := query.Get("user"), query.Get("pass"); {
+	case password != "":
+		socks.User = url.UserPassword(user, password)
+	case user != "":
+		socks.User = url.User(user)
+	}
+	return t.proxyURL(socks.String())
+}
+
+// mtproxyLink reads one of the links to an MTProxy.
 func (t *table) mtproxyLink(text string) MTProxy {
 	u, err := url.Parse(text)
 	if err != nil {

@@ -21,6 +21,20 @@ var ErrChanged = errors.New("the file has changed in the meantime; start again, 
 // the old one if the system allows that. If the file is no longer old, the error is ErrChanged. After an error the configuration is
 // unchanged.
 func Save(path string, old, content []byte, now time.Time) (backup string, err error) {
+	return save(path, old, content, now, func(mode fs.FileMode) fs.FileMode {
+		if mode&0o007 != 0 {
+			return 0o600
+		}
+		return 0o600 | mode&0o060
+	})
+}
+
+// Rewrite is Save for an existing file that gets no new secret: its mode stays as it is.
+func Rewrite(path string, old, content []byte, now time.Time) (backup string, err error) {
+	return save(path, old, content, now, func(mode fs.FileMode) fs.FileMode { return mode })
+}
+
+func save(path string, old, content []byte, now time.Time, modeFrom func(fs.FileMode) fs.FileMode) (backup string, err error) {
 	path, err = followSymlink(path)
 	if err != nil {
 		return "", fmt.Errorf("write the configuration: %w", err)
@@ -30,9 +44,7 @@ func Save(path string, old, content []byte, now time.Time) (backup string, err e
 		if info, err = os.Stat(path); err != nil {
 			return "", fmt.Errorf("write the configuration: %w", err)
 		}
-		if info.Mode().Perm()&0o007 == 0 {
-			mode |= info.Mode().Perm() & 0o060
-		}
+		mode = modeFrom(info.Mode().Perm())
 		backup = path + now.UTC().Format(".20060102T150405.000Z") + ".bak"
 		if err := writeNewFile(backup, old, 0o600, info); err != nil {
 			return "", fmt.Errorf("back up the old configuration: %w", err)

@@ -193,15 +193,20 @@ func TestUnencryptedBaseURLAwayFromThisMachineIsAWarning(t *testing.T) {
 
 func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 	for source, want := range map[string]string{
-		"proxy = 'socks5://127.0.0.1:1080'":                                       "socks5://127.0.0.1:1080",
-		"proxy = 'socks5h://proxy.example'":                                       "socks5h://proxy.example",
-		"proxy = 'http://alice:p%40ss@proxy.example:3128/'":                       "http://alice:p%40ss@proxy.example:3128/",
-		"proxy = 'https://[2001:db8::1]:443'":                                     "https://[2001:db8::1]:443",
-		"[messaging.telegram.proxy]\nip = '10.0.0.1'\nport = 1080":                "socks5://10.0.0.1:1080",
-		"proxy = {ip = '2001:db8::1', port = 1080, socksType = 5}":                "socks5://[2001:db8::1]:1080",
-		"proxy = {IP = 'proxy.example', Port = 1, username = 'alice'}":            "socks5://alice@proxy.example:1",
-		"proxy = {ip = '::1', port = 9, username = 'alice', password = 'p:@/ w'}": "socks5://alice:p%3A%40%2F%20w@[::1]:9",
-		"proxy = {ip = '::1', port = 9, mtproxy = false, timeout = 2}":            "socks5://[::1]:9",
+		"proxy = 'socks5://127.0.0.1:1080'":                                                    "socks5://127.0.0.1:1080",
+		"proxy = 'socks5h://proxy.example'":                                                    "socks5h://proxy.example",
+		"proxy = 'http://alice:p%40ss@proxy.example:3128/'":                                    "http://alice:p%40ss@proxy.example:3128/",
+		"proxy = 'https://[2001:db8::1]:443'":                                                  "https://[2001:db8::1]:443",
+		"[messaging.telegram.proxy]\nip = '10.0.0.1'\nport = 1080":                             "socks5://10.0.0.1:1080",
+		"proxy = 'https://t.me/socks?server=10.0.0.1&port=1080'":                               "socks5://10.0.0.1:1080",
+		"proxy = 'tg://socks?server=proxy.example&port=1080&user=alice&pass=p%3A%40%2F%20w'":   "socks5://alice:p%3A%40%2F%20w@proxy.example:1080",
+		"proxy = 'https://telegram.me/socks?server=2001%3Adb8%3A%3A1&port=1&user=alice&pass='": "socks5://alice@[2001:db8::1]:1",
+		"proxy = 'HTTPS://www.T.me/SOCKS?server=10.0.0.1&port=1080'":                           "socks5://10.0.0.1:1080",
+		"proxy = 't.me/socks?server=10.0.0.1&port=1080'":                                       "socks5://10.0.0.1:1080",
+		"proxy = {ip = '2001:db8::1', port = 1080, socksType = 5}":                             "socks5://[2001:db8::1]:1080",
+		"proxy = {IP = 'proxy.example', Port = 1, username = 'alice'}":                         "socks5://alice@proxy.example:1",
+		"proxy = {ip = '::1', port = 9, username = 'alice', password = 'p:@/ w'}":              "socks5://alice:p%3A%40%2F%20w@[::1]:9",
+		"proxy = {ip = '::1', port = 9, mtproxy = false, timeout = 2}":                         "socks5://[::1]:9",
 	} {
 		proxy := parse(t, bot+source).Messaging.Telegram.Proxy.Reveal()
 		if proxy != want {
@@ -220,6 +225,10 @@ func TestProxyIsAURLOrMeshCentralsTable(t *testing.T) {
 	for source, want := range map[string]string{
 		"proxy = '127.0.0.1:1080'":                                 form,
 		"proxy = 'proxy.example'":                                  form,
+		"proxy = 'https://t.me/socks?port=1080'":                   "messaging.telegram.proxy is a link to a SOCKS5 proxy that lacks its server or port; copy it again",
+		"proxy = 'tg://socks?server=10.0.0.1&port=0'":              "messaging.telegram.proxy is a link to a SOCKS5 proxy that lacks its server or port; copy it again",
+		"proxy = 't.me/socks?server=a&port=1&pass=%zz'":            "messaging.telegram.proxy is a link to a SOCKS5 proxy that cannot be read; copy it again",
+		"proxy = 'https://t.example/socks?server=10.0.0.1&port=1'": form,
 		"proxy = 'socks5://'":                                      form,
 		"proxy = 'socks5://10.0.0.1:99999'":                        form,
 		"proxy = 'socks5://alice:pw@10.0.0.1:1080/path'":           form,
@@ -252,6 +261,10 @@ func TestMTProxyIsForMTProtoOnly(t *testing.T) {
 		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'dd" + apiHash + "', timeout = 2}":                  "dd" + apiHash,
 		"proxy = {ip = '10.0.0.1', port = 443, MTProxy = true, secret = 'ee" + apiHash + host + "'}":                        "ee" + apiHash + host,
 		"proxy = 'tg://proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                                            "dd" + apiHash,
+		"proxy = 'https://telegram.me/proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                             "dd" + apiHash,
+		"proxy = 'http://telegram.dog/proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                             "dd" + apiHash,
+		"proxy = 'tg:proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                                              "dd" + apiHash,
+		"proxy = 't.me/proxy?server=10.0.0.1&port=443&secret=dd" + apiHash + "'":                                            "dd" + apiHash,
 		"proxy = 'mtproxy://dd" + apiHash + "@10.0.0.1:443'":                                                                "dd" + apiHash,
 		"proxy = 'https://t.me/proxy?server=10.0.0.1&port=443&secret=7gECAwQFBgcICQoLDA0OD_9leGFtcGxlLmNvbQ'":               "ee0102030405060708090a0b0c0d0e0fff" + host,
 	} {

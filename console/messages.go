@@ -107,10 +107,14 @@ func (c *Console) listMessages(w http.ResponseWriter, r *http.Request, admin adm
 
 // nextStep says why a message did not arrive and what to do; empty for other messages.
 func nextStep(m delivery.Message) string {
-	if m.Status.Final() && m.Failure != nil {
+	switch {
+	case !m.Status.Final() || m.Failure == nil:
+		return ""
+	case m.Failure.Reason == delivery.ReasonNeverStarted && m.User != "":
+		return m.Failure.Detail + " To link the user, open the user and press “Show a link and its QR code”."
+	default:
 		return m.Failure.Detail
 	}
-	return ""
 }
 
 // messageData is the data of the page of one message.

@@ -306,3 +306,22 @@ func TestTheTraceSaysWhyAliceDidNotGetIt(t *testing.T) {
 	c.get("/console/trace?user=alice&domain=nowhere").want(t, http.StatusNotFound)
 	w.signedIn(keyCorp).get("/console/trace?user=alice&domain=").want(t, http.StatusForbidden)
 }
+
+// A handle is known only from its holder's link. Questions about a link are no codes to sign in with.
+func TestTheTraceOfAHandleIsThatOfItsHolder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.signedIn(keyAdmin)
+	w.link("", "user//alice", alice)
+	m := w.dead(notify.Request{User: "user//alice"})
+	a := c.get("/console/trace?user=%40Alice").want(t, http.StatusOK, "@alice is the handle of the Telegram account of user//alice.", "Alice (@alice)",
+		"/console/messages/"+m.ID, "message accepted</span> link question ", "A question or code about a link, no sign-in code")
+	if strings.Contains(a.body, "There is no link to a Telegram chat") {
+		t.Errorf("the holder counts as not linked:\n%s", a.body)
+	}
+	a = c.get("/console/trace?user=%40nobody_x").want(t, http.StatusOK, "No user of this domain is linked to a Telegram account with the handle @nobody_x.")
+	if strings.Contains(a.body, "Open the user") {
+		t.Errorf("a handle is shown as a user:\n%s", a.body)
+	}
+	c.get("/console/messages?user=user%2F%2Falice&lane=code").want(t, http.StatusOK, `<td class="tight">link question</td>`)
+}

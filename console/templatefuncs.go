@@ -23,6 +23,7 @@ var templateFuncs = template.FuncMap{
 	"data":    func(dataURL string) template.URL { return template.URL(dataURL) }, // built by Options.QR
 	"login":   func(r twofa.Result) state { return loginResults[r] },
 	"lane":    laneState,
+	"kind":    kind,
 	"message": func(s delivery.Status) state { return messageStates[s] },
 	"plural":  plural,
 
@@ -77,6 +78,14 @@ func handle(username string) string {
 		return ""
 	}
 	return "@" + username
+}
+
+// kind is the lane of a message. A link's question or code is no code to sign in with, though it is in the same lane.
+func kind(m delivery.Message) string {
+	if m.AboutLink() {
+		return "link question"
+	}
+	return string(m.Lane)
 }
 
 // timeText is a time for users without JavaScript. console.js shows it in the browser's time zone instead.

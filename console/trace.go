@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,8 +21,9 @@ const (
 type traceData struct {
 	User   string // empty: no user is chosen yet
 	Days   int
-	Until  string // an RFC 3339 time, on an older page
-	State  userData
+	Until  string   // an RFC 3339 time, on an older page
+	State  userData // of the user, or of the holder of the handle; empty if there is none
+	Holder string   // who has the handle, if User is one
 	Trace  notify.Trace
 	Events []notify.TraceEvent // newest first
 	Older  string              // Until of the next older page; empty on the last
@@ -57,13 +59,23 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, admin adminS
 		}
 	}
 	if data.User != "" {
-		if data.State, err = c.userData(r.Context(), admin, d, data.User); err != nil {
+		q := notify.TraceQuery{Domain: d.ID, User: data.User, Since: until.AddDate(0, 0, -data.Days), Until: until, Limit: traceEvents}
+		if err := c.findHolders(r.Context(), &q); err != nil {
 			return err
 		}
-		data.Trace, err = c.o.Messages.Trace(r.Context(), notify.TraceQuery{
-			Domain: d.ID, User: data.User, Since: until.AddDate(0, 0, -data.Days), Until: until, Limit: traceEvents,
-		})
+		switch {
+		case !strings.HasPrefix(q.User, "@"):
+			data.State, err = c.userData(r.Context(), admin, d, q.User)
+		case len(q.Holders) > 0:
+			data.Holder = notify.HolderSentence(q)
+			data.State, err = c.userData(r.Context(), admin, d, q.Holders[0])
+		default:
+			data.Holder = notify.HolderSentence(q)
+		}
 		if err != nil {
+			return err
+		}
+		if data.Trace, err = c.o.Messages.Trace(r.Context(), q); err != nil {
 			return err
 		}
 		data.Events = slices.Clone(data.Trace.Events)
@@ -73,6 +85,17 @@ func (c *Console) showTrace(w http.ResponseWriter, r *http.Request, admin adminS
 		}
 	}
 	return c.show(w, r, admin, "trace.html", "messages", d, data)
+}
+
+// findHolders adds the users who are linked to the account with a handle, if the query is about one.
+func (c *Console) findHolders(ctx context.Context, q *notify.TraceQuery) error {
+	name, err := delivery.Username(q.User)
+	if !strings.HasPrefix(q.User, "@") || err != nil {
+		return nil
+	}
+	q.User = "@" + strings.ToLower(name)
+	q.Holders, err = c.o.Links.Holders(ctx, q.Domain, name)
+	return err
 }
 
 // eventTone is the tone of an event, so that failures are easy to see.

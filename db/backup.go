@@ -99,6 +99,9 @@ func fullDiskError(file string, err error) error {
 // tempBeside makes an empty private file in the folder of another.
 func tempBeside(file string) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(file), ".telegate-*.partial")
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the folder %s does not exist; make it first", filepath.Dir(file))
+	}
 	if err != nil {
 		return "", fmt.Errorf("write to the folder of %s: %w", file, err)
 	}

@@ -141,7 +141,7 @@ func TestABackupReplacesNothing(t *testing.T) {
 		there:                                  "is there already",
 		filepath.Join(elsewhere, "half.db"):    "half.db.key is there already",
 		elsewhere:                              "is there already",
-		filepath.Join(elsewhere, "no", "x.db"): "no such file",
+		filepath.Join(elsewhere, "no", "x.db"): "does not exist; make it first",
 	} {
 		if err := tryBackup(t, path, file); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("onto %s: %v, want %q", file, err, says)

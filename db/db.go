@@ -86,7 +86,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	if err := createPrivate(followLink(path)); err != nil {
-		return nil, err
+		return nil, explainAccess(followLink(path), err)
 	}
 	d := &DB{
 		path: path, now: o.Now, onQueued: o.OnQueued, onEnded: o.OnEnded, onAudited: o.OnAudited,
@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		synchronous = "_pragma=synchronous(OFF)"
 	}
 	if err := d.open(ctx, path, o, synchronous); err != nil {
-		return nil, errors.Join(err, d.closeFiles())
+		return nil, errors.Join(explainAccess(followLink(path), err), d.closeFiles())
 	}
 	go d.commitLoop()
 	d.checkpointing.Go(func() { d.logs.run(d.stop) })

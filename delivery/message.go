@@ -49,8 +49,11 @@ func (l Lane) sendsOnce() bool { return l == LaneBroadcast }
 // whose session it is.
 const UserSession int64 = 1
 
-// PurposeReply marks the bot's answers to what users write. Nobody asks for them later.
-const PurposeReply = "reply"
+// Purposes of messages, besides those of codes that callers make.
+const (
+	PurposeReply    = "reply"    // the bot's answer to what a user wrote. Nobody asks for it later
+	PurposeQuestion = "question" // telegate's own question or code about a link, in the code lane
+)
 
 // Status is the state of a message. All but queued and sending are final.
 type Status string
@@ -110,7 +113,7 @@ type Message struct {
 	BotID     int64
 	ChatID    int64
 	Lane      Lane
-	Purpose   string // "login" or "link" for a code that the caller made; PurposeReply; else empty
+	Purpose   string // "login" or "link" for a code that the caller made; PurposeReply or PurposeQuestion; else empty
 	Silent    bool   // no notification sound
 	Body      Body   // empty once it has been wiped
 	BodyErr   error  // why Body cannot be decrypted, now or ever
@@ -131,6 +134,11 @@ type Message struct {
 	ResentAs     string    // the message sent in its place; usually empty
 
 	Request string // the request that made it, as in the log; empty if telegate made it by itself
+}
+
+// AboutLink reports whether a message of the code lane is about a link, and not a code to sign in with.
+func (m Message) AboutLink() bool {
+	return m.Lane == LaneCode && (m.Purpose == PurposeQuestion || m.Purpose == "link")
 }
 
 // KeepsBody reports whether the body stays after the end, encrypted and for some days, so that the message can be sent

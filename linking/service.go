@@ -100,10 +100,14 @@ func (s *Service) entry(e audit.Event, l Link, outcome string) audit.Entry {
 // sendTo queues a message to the link's chat.
 func (s *Service) sendTo(tx Tx, l Link, lane delivery.Lane, ttl time.Duration, body delivery.Body) error {
 	now := s.now()
-	return tx.Enqueue(delivery.Message{
+	m := delivery.Message{
 		ID: delivery.NewMessageID(now), Domain: l.Domain, User: l.User, BotID: l.BotID, ChatID: l.ChatID,
 		Lane: lane, Body: body, Created: now, Expires: now.Add(ttl),
-	})
+	}
+	if lane == delivery.LaneCode {
+		m.Purpose = delivery.PurposeQuestion
+	}
+	return tx.Enqueue(m)
 }
 
 func (s *Service) title(domain string) string {

@@ -3,6 +3,7 @@ package linking
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // User is a user of a server with a link, an invitation, or both.
@@ -38,6 +39,21 @@ func (s *Service) Users(ctx context.Context, domain, query, after string, limit 
 	})
 	return users, err
 }
+
+// Holders returns the users of a domain who are linked to the account that has a username, ordered by id.
+func (s *Service) Holders(ctx context.Context, domain, username string) ([]string, error) {
+	found, err := s.Users(ctx, domain, username, "", maxHolders)
+	var holders []string
+	for _, u := range found {
+		if u.Link != nil && strings.EqualFold(u.Link.Chat.Username, username) {
+			holders = append(holders, u.ID)
+		}
+	}
+	return holders, err
+}
+
+// maxHolders limits the users that are looked at: a short username is part of many others.
+const maxHolders = 1000
 
 // mergeUsers merges links and invitations, both sorted by user, up to limit.
 func mergeUsers(links []Link, invitations []Invitation, limit int) []User {

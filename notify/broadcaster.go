@@ -170,7 +170,7 @@ func (b *Broadcaster) message(bc Broadcast, to Recipient) delivery.Message {
 	case to.ChatID == 0:
 		m.Failure = &delivery.Failure{
 			Reason: delivery.ReasonNeverStarted,
-			Detail: "The user had no linked chat when the broadcast was sent. Start a link with POST /v1/links.",
+			Detail: "The user had no linked chat when the broadcast was sent. Link the user, then send it again.",
 		}
 	case to.Blocked:
 		m.Failure = &delivery.Failure{

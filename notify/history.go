@@ -73,6 +73,10 @@ func historyEntries(m delivery.Message, attempts []delivery.Attempt) []HistoryEn
 }
 
 func acceptedDetail(m delivery.Message) string {
+	if m.AboutLink() {
+		return fmt.Sprintf("A question or code about a link, no sign-in code: accepted in the lane %s and stored; it expires at %s.",
+			m.Lane, m.Expires.UTC().Format(time.RFC3339))
+	}
 	return fmt.Sprintf("Accepted in the lane %s and stored; it expires at %s.", m.Lane, m.Expires.UTC().Format(time.RFC3339))
 }
 

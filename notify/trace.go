@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"telegate/delivery"
@@ -14,6 +15,7 @@ import (
 // TraceQuery asks for the events of a user.
 type TraceQuery struct {
 	Domain, User string
+	Holders      []string // if User is a handle: the users linked to the account that has it; the trace has their events too
 	Since, Until time.Time
 	Limit        int // of events; the newest are returned
 }
@@ -31,6 +33,7 @@ type TraceEvent struct {
 	Event   string // an audit event, or "message." and the step
 	ID      string // of the message, link or verification; empty for a refused message
 	Lane    delivery.Lane
+	Link    bool // a message of the code lane about a link, and not a code to sign in with
 	Outcome string
 	Detail  string // a sentence for people
 }
@@ -42,35 +45,9 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 		return t, ErrUnknownDomain
 	}
 	err := s.store.ViewMessages(ctx, func(tx Tx) error {
-		to, err := tx.Recipient(q.Domain, q.User)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if s.now().Before(to.MutedUntil) {
-			t.MutedUntil = to.MutedUntil
-		}
-		entries, err := tx.AuditBetween(q.Domain, q.User, q.Since, q.Until, q.Limit+1)
-		if err != nil {
-			return err
-		}
-		for _, e := range slices.Backward(entries) { // events at the same time keep their order
-			t.Events = append(t.Events, entryEvent(e))
-		}
-		// No message is open for longer than MaxTTL, so all that were open at Since were accepted after this.
-		messages, err := tx.MessagesBetween(q.Domain, q.User, q.Since.Add(-MaxTTL), q.Since, q.Until, q.Limit+1)
-		if err != nil {
-			return err
-		}
-		t.More = len(messages) > q.Limit
-		for _, m := range slices.Backward(messages) {
-			attempts, err := tx.Attempts(m.ID)
-			if err != nil {
+		for _, user := range append([]string{q.User}, q.Holders...) {
+			if err := s.traceUser(tx, q, user, &t); err != nil {
 				return err
-			}
-			for _, entry := range historyEntries(s.withLiveStatus(m), attempts) {
-				if !entry.Time.Before(q.Since) && !entry.Time.After(q.Until) {
-					t.Events = append(t.Events, messageEvent(m, entry))
-				}
 			}
 		}
 		return nil
@@ -80,6 +57,42 @@ func (s *Service) Trace(ctx context.Context, q TraceQuery) (Trace, error) {
 		t.Events, t.More = t.Events[over:], true
 	}
 	return t, err
+}
+
+// traceUser adds the events of one user.
+func (s *Service) traceUser(tx Tx, q TraceQuery, user string, t *Trace) error {
+	to, err := tx.Recipient(q.Domain, user)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if s.now().Before(to.MutedUntil) {
+		t.MutedUntil = to.MutedUntil
+	}
+	entries, err := tx.AuditBetween(q.Domain, user, q.Since, q.Until, q.Limit+1)
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Backward(entries) { // events at the same time keep their order
+		t.Events = append(t.Events, entryEvent(e))
+	}
+	// No message is open for longer than MaxTTL, so all that were open at Since were accepted after this.
+	messages, err := tx.MessagesBetween(q.Domain, user, q.Since.Add(-MaxTTL), q.Since, q.Until, q.Limit+1)
+	if err != nil {
+		return err
+	}
+	t.More = t.More || len(messages) > q.Limit
+	for _, m := range slices.Backward(messages) {
+		attempts, err := tx.Attempts(m.ID)
+		if err != nil {
+			return err
+		}
+		for _, entry := range historyEntries(s.withLiveStatus(m), attempts) {
+			if !entry.Time.Before(q.Since) && !entry.Time.After(q.Until) {
+				t.Events = append(t.Events, messageEvent(m, entry))
+			}
+		}
+	}
+	return nil
 }
 
 // Last says how the last message ended.
@@ -92,11 +105,26 @@ func (t Trace) Last() string {
 				return fmt.Sprintf("The last message that ended, %s, was delivered at %s.", e.ID, at)
 			}
 			return fmt.Sprintf("The last message that ended, %s, ended as %s at %s: %s", e.ID, e.Outcome, at, e.Detail)
+		case string(audit.CodeReleased):
+			return fmt.Sprintf("The last code, %s, waited until the person pressed Start, and went out at %s.", e.ID, at)
 		case string(audit.MessageRefused):
 			return fmt.Sprintf("The last message was refused at %s: %s", at, e.Detail)
 		}
 	}
 	return "No message ended in this time."
+}
+
+// HolderSentence says which users are linked to the account that has the handle of a query.
+func HolderSentence(q TraceQuery) string {
+	switch len(q.Holders) {
+	case 0:
+		return fmt.Sprintf("No user of this domain is linked to a Telegram account with the handle %s.", q.User)
+	case 1:
+		return fmt.Sprintf("%s is the handle of the Telegram account of %s.", q.User, q.Holders[0])
+	default:
+		return fmt.Sprintf("%s is the handle of the Telegram account of %s. What follows is about the first; the events are about all.",
+			q.User, strings.Join(q.Holders, ", "))
+	}
 }
 
 func entryEvent(e audit.Entry) TraceEvent {
@@ -109,7 +137,7 @@ func entryEvent(e audit.Entry) TraceEvent {
 
 func messageEvent(m delivery.Message, entry HistoryEntry) TraceEvent {
 	event := TraceEvent{
-		Time: entry.Time, Event: "message." + string(entry.Step), ID: m.ID, Lane: m.Lane, Detail: entry.Detail,
+		Time: entry.Time, Event: "message." + string(entry.Step), ID: m.ID, Lane: m.Lane, Link: m.AboutLink(), Detail: entry.Detail,
 	}
 	switch entry.Step {
 	case StepAttempt:

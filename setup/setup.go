@@ -25,6 +25,7 @@ type Options struct {
 	Yes           bool   // ask nothing: take everything from the files below and the environment
 	BottokenFile  string // "-" is a line of standard input
 	DeleteWebhook bool   // remove the bot's webhook, if it has one
+	Title         string // what the server is called; empty: ask, unless the configuration has it
 	APIID         int
 	APIHashFile   string
 	SessionFile   string
@@ -45,6 +46,7 @@ type wizard struct {
 	Options
 	current     []byte // the configuration file; nil if it does not exist
 	changes     []config.Change
+	title       string                  // of the default domain, to write; empty: it stays
 	afterWrite  []func(context.Context) // actions after the file is written
 	closers     []func()                // called at the end
 	connectNote string                  // how setup connects to Telegram's data centres, in words
@@ -85,6 +87,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := questions(ctx); err != nil {
 		return err
 	}
+	if err := w.askTitle(ctx); err != nil {
+		return err
+	}
 	return w.write(ctx)
 }
 
@@ -111,6 +116,9 @@ func (w *wizard) open() error {
 	}
 	if _, err := config.Edit(w.Config, w.current, telegramSection, nil); err != nil {
 		return exit.Usagef("%w\nCorrect that first; nothing was changed", err)
+	}
+	if fault := config.TitleFault(w.Title); w.Title != "" && fault != "" {
+		return exit.Usagef("--title %s", fault)
 	}
 	if w.Print {
 		return nil
@@ -185,7 +193,7 @@ func readSecretFile(file string) (string, error) {
 // preview returns the configuration with some changes. It ignores the environment variables of the changed keys, so that it checks the answers
 // and not the environment.
 func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, error) {
-	content, err := config.Edit(w.Config, w.current, telegramSection, changes)
+	content, err := w.edit(w.Config, w.current, changes)
 	if err != nil {
 		return nil, nil, exit.Usagef("%s: %w", w.Config, err)
 	}
@@ -202,6 +210,15 @@ func (w *wizard) preview(changes ...config.Change) ([]byte, *config.Config, erro
 	return content, cfg, nil
 }
 
+// edit returns a configuration with changes of the Telegram section, and the title if there is one.
+func (w *wizard) edit(name string, content []byte, changes []config.Change) ([]byte, error) {
+	content, err := config.Edit(name, content, telegramSection, changes)
+	if err != nil || w.title == "" {
+		return content, err
+	}
+	return config.Edit(name, content, defaultDomain, []config.Change{{Key: "title", Value: w.title}})
+}
+
 // write checks the whole configuration, asks for confirmation and writes it.
 func (w *wizard) write(ctx context.Context) error {
 	content, cfg, err := w.preview(w.changes...)
@@ -209,7 +226,7 @@ func (w *wizard) write(ctx context.Context) error {
 		return err
 	}
 	if w.Print {
-		lines, err := config.Edit("", nil, telegramSection, w.changes)
+		lines, err := w.edit("", nil, w.changes)
 		if err != nil {
 			return err
 		}
@@ -291,9 +308,6 @@ func (w *wizard) newWarnings(cfg *config.Config) []string {
 	})
 }
 
-// printCommand prints a command to copy, in one line.
-func (w *wizard) printCommand(args string) { fmt.Fprintln(w.Out, "  telegate "+args) }
-
 // changedKeys are the names of the keys to write.
 func (w *wizard) changedKeys() string {
 	var keys []string
@@ -302,21 +316,8 @@ func (w *wizard) changedKeys() string {
 			keys = append(keys, c.Key)
 		}
 	}
+	if w.title != "" {
+		keys = append(keys, "title")
+	}
 	return strings.Join(keys, ", ")
-}
-
-// nextSteps prints the next commands.
-func (w *wizard) nextSteps(cfg *config.Config) {
-	flag := ""
-	if w.Config != "telegate.toml" {
-		flag = " --config " + w.Config
-	}
-	w.Printf("\nNext:")
-	if len(cfg.API.Keys) == 0 {
-		w.printCommand("key create --name my-server")
-		w.Printf("      prints a key for your server, and the section to add to %s", w.Config)
-	}
-	w.printCommand("config check" + flag)
-	w.printCommand("serve" + flag)
-	w.Printf("If something does not work, telegate doctor%s says why.", flag)
 }

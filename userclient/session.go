@@ -207,10 +207,12 @@ func sizeFault(have, want int) string {
 func unknownFormat(text string) error {
 	b, err := unbase64(text)
 	switch {
-	case err == nil && len(b) == 271 && b[0] >= 1 && b[0] <= 5: // dc, api id(4), test, key(256), user id(8), is bot
+	// dc, api id (4; not in old versions), test, key (256), user id (8, in old versions 4), is bot
+	case err == nil && (len(b) == 271 || len(b) == 267 || len(b) == 263) && b[0] >= 1 && b[0] <= 5:
 		return notSession("it seems to be one of Pyrogram, which telegate does not read; sign in with telegate setup instead")
 	case err == nil && len(b) >= keySize:
-		return notSession("it is as long as one and begins like none; one of GramJS or Telethon begins with 1, one of telegate with %s", ownPrefix)
+		return notSession("it is as long as one and begins like none (perhaps one of mtcute or another library); one of GramJS or Telethon begins with 1, "+
+			"one of telegate with %s; sign in with telegate setup instead", ownPrefix)
 	default:
 		return notSession("it is too short and begins like none; one of GramJS or Telethon begins with 1, one of telegate with %s", ownPrefix)
 	}

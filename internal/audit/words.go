@@ -1,6 +1,9 @@
 package audit
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // words describes each event in a sentence; "{}" stands for the outcome.
 var words = map[Event]string{
@@ -82,6 +85,9 @@ var outcomes = map[string]string{
 	"link.suspended too_many_failures": "too many wrong codes; the user has to link again",
 }
 
+// oneWord matches an outcome such as rate_limited.
+var oneWord = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+
 // Words describes the entry in a sentence, and in another who did it, if an administrator at the console did.
 func (e Entry) Words() string {
 	sentence, ok := words[e.Event]
@@ -94,7 +100,7 @@ func (e Entry) Words() string {
 	}
 	if !ok {
 		outcome = e.Outcome
-		if !strings.Contains(outcome, "@") { // the underscores of a handle belong to its name
+		if oneWord.MatchString(outcome) { // elsewhere underscores belong to names: of handles, keys of the configuration, domains
 			outcome = strings.ReplaceAll(outcome, "_", " ")
 		}
 	}

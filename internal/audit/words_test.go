@@ -33,6 +33,9 @@ func TestEveryEntryIsASentence(t *testing.T) {
 			Event: audit.LinkEnded, Outcome: "revoked: unlinked", Actor: audit.AtConsole("ops"),
 		},
 		"A handle was set for the user, an invitation until it is proven: @alice_tg.": {Event: audit.InvitationSet, Outcome: "@alice_tg"},
+		"The invitation of the user was taken back: @a_b_c.":                          {Event: audit.InvitationRemoved, Outcome: "@a_b_c"},
+		"The configuration was read again: limits.code_ttl, domains.my_corp.title.":   {Event: audit.ConfigReloaded, Outcome: "limits.code_ttl, domains.my_corp.title"},
+		"The configuration was read again: api.tls_cert.":                             {Event: audit.ConfigReloaded, Outcome: "api.tls_cert"},
 		"something.new: whatever else.":                                               {Event: "something.new", Outcome: "whatever_else"},
 	} {
 		if got := e.Words(); got != want {

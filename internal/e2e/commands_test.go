@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -21,7 +22,8 @@ import (
 // The scripts in testdata/script run telegate as people do, against a gateway where alice and bob are linked, alice has signed
 // in and bob has blocked the bot, and where carol and alice are linked in the domain corp. They know it by TELEGATE_API and
 // TELEGATE_KEY, its address as GATEWAY, and the simulated Telegram and its bot's token as TELEGRAM and TOKEN; SENDER is a key that may
-// send and nothing else. LATER is tomorrow, and TODAY the day. DATABASE is the gateway's own database.
+// send and nothing else. LATER is tomorrow, and TODAY the day. DATABASE is the gateway's own database. packaged.toml is the
+// configuration that the package installs.
 func TestCommands(t *testing.T) {
 	w := newWorld(t)
 	sender, err := config.NewAPIKey()
@@ -57,7 +59,7 @@ func TestCommands(t *testing.T) {
 			env.Setenv("TOKEN", testToken)
 			env.Setenv("DATABASE", filepath.Join(w.dir, "telegate.db"))
 			env.Setenv("TODAY", time.Now().Format(time.DateOnly))
-			return nil
+			return copyFile("../../packaging/telegate.toml", filepath.Join(env.WorkDir, "packaged.toml"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": exitStatus, "grab": grab, "says": w.says, "spoil": spoil},
 	})
@@ -117,4 +119,12 @@ func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(status) != args[0] {
 		ts.Fatalf("exit status %d, want %s", status, args[0])
 	}
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o600)
 }

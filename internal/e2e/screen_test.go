@@ -37,6 +37,7 @@ func TestSetupFitsAnOrdinaryTerminal(t *testing.T) {
 	s.types(testToken + "\n")
 	s.reads("bot token")
 	s.types(madeUpSession + "\n")
+	s.keepsTheName()
 	s.reads("[Y/n]")
 	s.types("y\n")
 	s.reads("the bot sends everything; to\nuse it as a fallback, set enabled = true in [messaging.telegram.fallback]") // the session does nothing yet, and that is said

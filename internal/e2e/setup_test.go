@@ -111,9 +111,17 @@ func (s *seat) types(text string) {
 	}
 }
 
+// keepsTheName answers the question for the server's name with Enter.
+func (s *seat) keepsTheName() {
+	s.t.Helper()
+	s.reads("What is your server called? People see it in their codes. [telegate]")
+	s.types("\n")
+}
+
 // declines says no to the last question: nothing is written.
 func (s *seat) declines(dir, before string) {
 	s.t.Helper()
+	s.keepsTheName()
 	s.reads("[Y/n]")
 	s.types("n\n")
 	s.reads("Nothing was changed.")
@@ -216,7 +224,12 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 		t.Error("the webhook was removed before anybody wanted that")
 	}
 	s.types("yes\n")
-	s.reads("Change bottoken in telegate.toml? The rest stays unchanged, and the old file is kept. [Y/n]")
+	s.reads("What is your server called? People see it in their codes. [telegate]")
+	s.types(strings.Repeat("x", 65) + "\n")
+	s.reads("The name must be one line of at most 64 characters.")
+	s.reads("[telegate]")
+	s.types(" Müller & Co. \n")
+	s.reads("Change bottoken, title in telegate.toml? The rest stays unchanged, and the old file is kept. [Y/n]")
 	s.types("what\n")
 	s.reads("Please answer y or n.")
 	if !w.telegram.Faults().WebhookSet {
@@ -232,7 +245,8 @@ func TestSetupOfABotInATerminal(t *testing.T) {
 	s.leaves(exit.OK)
 	s.neverShows(testToken, testToken[11:], stranger, madeUpSession)
 
-	want := "# ours\n[messaging.telegram] # the bot\nbaseurl = '" + w.botAPI + "' # not yet the real one\nbottoken = \"" + testToken + "\"\n\n[log]\nlevel = \"warn\"\n"
+	want := "# ours\n[messaging.telegram] # the bot\nbaseurl = '" + w.botAPI + "' # not yet the real one\nbottoken = \"" + testToken + "\"\n\n[log]\nlevel = \"warn\"\n" +
+		"\n[domains.\"\"]\ntitle = \"Müller & Co.\"\n"
 	if got := written(t, dir, "telegate.toml"); got != want {
 		t.Errorf("telegate.toml became\n%s", got)
 	}
@@ -257,7 +271,8 @@ func TestCtrlCLeavesEverythingAsItWas(t *testing.T) {
 		{"[bot]"},
 		{"[bot]", "\n", "not shown):"},
 		{"[bot]", "\n", "not shown):", testToken + "\n", "[y/N]"},
-		{"[bot]", "\n", "not shown):", testToken + "\n", "[y/N]", "y\n", "[Y/n]"},
+		{"[bot]", "\n", "not shown):", testToken + "\n", "[y/N]", "y\n", "[telegate]"},
+		{"[bot]", "\n", "not shown):", testToken + "\n", "[y/N]", "y\n", "[telegate]", "Acme\n", "[Y/n]"},
 	} {
 		dir := folder(t, before)
 		s := sit(t)
@@ -307,6 +322,7 @@ func TestSetupDoesNotOverwriteWhatChangedMeanwhile(t *testing.T) {
 	s.start(dir, "setup", "bot")
 	s.reads("not shown):")
 	s.types(testToken + "\n")
+	s.keepsTheName()
 	s.reads("[Y/n]")
 	if err := os.WriteFile(filepath.Join(dir, "telegate.toml"), []byte("# somebody else's\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -333,7 +349,7 @@ func TestSetupWarnsBeforeAnotherBotTakesTheOldOnesPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out syncBuffer
-		con := &cli.Env{Getenv: func(string) string { return "" }, Stdin: strings.NewReader("n\n"), Stdout: &out, Stderr: &out}
+		con := &cli.Env{Getenv: func(string) string { return "" }, Stdin: strings.NewReader("\nn\n"), Stdout: &out, Stderr: &out}
 		if status := cli.Run(t.Context(), []string{"setup", "bot", "--bottoken-file", tokenFile, "-c", file}, con); status != exit.OK {
 			t.Fatalf("exit status %d:\n%s", status, &out)
 		}

@@ -75,6 +75,7 @@ func TestSetupOfAUserByPhoneCodeAndPassword(t *testing.T) {
 	s.reads("The password is wrong.\nThe account's two-step password (it is not shown):")
 	s.types(" wonderland \n")
 	s.reads("Signed in as Alice (id 7).")
+	s.keepsTheName()
 	s.reads("[Y/n]")
 	s.types("y\n")
 	s.reads("is written")
@@ -105,6 +106,7 @@ func TestSetupOfAUserByQRCode(t *testing.T) {
 		s.reads("\x1b[J") // a fresh one takes its place
 	}
 	s.reads("Signed in as Alice")
+	s.keepsTheName()
 	s.types("y\n")
 	s.leaves(exit.OK)
 	if got := written(t, dir, "telegate.toml"); got != appLines+"session = \""+madeUpSession+"\"\n" {
@@ -138,6 +140,7 @@ func TestSetupOfAUserByAPastedSession(t *testing.T) {
 	s.types(madeUpSession + "\n")
 	s.reads("Asking Telegram whose session it is through the proxy 127.0.0.1:1080, for up to a minute…")
 	s.reads("It is Alice (@alice).")
+	s.keepsTheName()
 	s.reads("[Y/n]")
 	s.types("y\n")
 	s.leaves(exit.OK)
@@ -246,6 +249,7 @@ func TestALoginThatIsNotKeptIsEnded(t *testing.T) {
 			s.types("y\n")
 			s.reads("Which one? [phone]")
 			s.types("qr\n")
+			s.keepsTheName()
 			s.reads("[Y/n]")
 			c.end(s, dir, interrupt)
 			s.reads(c.says)
