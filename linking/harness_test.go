@@ -192,11 +192,14 @@ type domains struct {
 	titles map[string]string
 	bots   map[string]string // usernames
 	ids    map[string]int64
+	strict bool // require_authenticated_at
 }
 
 func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]
 	return title, ok
 }
+
+func (d *domains) RequiresAuthentication(string) bool { return d.strict }
 
 func (d *domains) Bot(domain string) (int64, string) { return d.ids[domain], d.bots[domain] }

@@ -105,6 +105,8 @@ type Link struct {
 	Verified    time.Time
 	Ended       time.Time
 
+	Authenticated time.Time // when the user signed in, as the server says; zero if it does not
+
 	Chat Chat // label of the chat; set when read
 }
 
@@ -158,6 +160,8 @@ type Domains interface {
 	BotWords(botID int64, person string) *language.Words
 	// Bot is the domain's bot; the username is empty until Telegram has told it once.
 	Bot(domain string) (id int64, username string)
+	// RequiresAuthentication reports whether a link needs the time at which the user has authenticated.
+	RequiresAuthentication(domain string) bool
 	// ResolveUsername looks up who has a username now, where possible: delivery.UserSession can ask Telegram; a bot knows
 	// only users who have pressed Start. False if nobody has it. An error from Telegram is a *delivery.SendError.
 	ResolveUsername(ctx context.Context, botID int64, username string) (bool, error)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"telegate/delivery"
-	"telegate/internal/audit"
 	"telegate/internal/secret"
 )
 
@@ -16,6 +15,8 @@ type StartRequest struct {
 	Locale       string
 	Binding      string // the caller's session, opaque; Confirm must give the same
 	Handle       string // empty: by bot
+
+	AuthenticatedAt time.Time // when the user last signed in at the server; zero: not known
 }
 
 // Started is a new link with what the user needs next. The token is shown once and stored only as a digest.
@@ -27,11 +28,14 @@ type Started struct {
 }
 
 // Start creates a link and cancels the user's other open links. By handle it sends the code at once. Errors:
-// ErrUnknownDomain, *RateError, *WaitError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
+// ErrUnknownDomain, *AuthenticatedAtError, ErrAuthenticationRequired, *RateError, *WaitError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
 // ErrNobody, *delivery.SendError if Telegram cannot be asked for the handle.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Started{}, ErrUnknownDomain
+	}
+	if err := s.checkAuthenticatedAt(r.AuthenticatedAt); err != nil {
+		return Started{}, err
 	}
 	if r.Handle != "" {
 		return s.startByHandle(ctx, r)
@@ -120,7 +124,7 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	botID, _ := s.domains.Bot(r.Domain)
 	l := Link{
 		ID: delivery.NewID("lnk"), Domain: r.Domain, User: r.User, DisplayName: r.DisplayName, Locale: r.Locale,
-		Method: m, BotID: botID, Created: now, Expires: now.Add(Lifetime),
+		Method: m, BotID: botID, Created: now, Expires: now.Add(Lifetime), Authenticated: r.AuthenticatedAt,
 	}
 	if r.Binding != "" {
 		l.Binding = secret.Hash(r.Binding)
@@ -128,8 +132,11 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	return l
 }
 
-// mayStart checks the limit of starts, and that the code could be confirmed.
+// mayStart checks the limit of starts, that the user has signed in if the domain asks for it, and that the code could be confirmed.
 func (s *Service) mayStart(tx Tx, l Link) error {
+	if err := s.mayBind(l); err != nil {
+		return err
+	}
 	if err := s.mayConfirm(tx, l); err != nil {
 		return err
 	}
@@ -151,7 +158,7 @@ func (s *Service) begin(tx Tx, l Link) error {
 	if err := tx.InsertLink(l); err != nil {
 		return err
 	}
-	return tx.Audit(s.entry(audit.LinkStarted, l, string(l.Method)))
+	return tx.Audit(s.startedEntry(l))
 }
 
 // cancelOpen ends the user's open links and reports whether there were any.

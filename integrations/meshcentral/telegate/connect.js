@@ -72,7 +72,7 @@ class Connect {
     const { link } = await this.gateway.call('GET', '/v1/messaging?' + queryOf(session));
     const started = await this.gateway.call('POST', '/v1/links', {
       domain: domain.id, user: user._id, session_binding: ws.sessionId, display_name: String(user.realname || user.name || '').slice(0, 256),
-      locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '',
+      locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '', authenticated_at: new Date().toISOString(), // signed in now; MeshCentral does not say since when
     });
     state.id = started.id;
     return {

@@ -319,6 +319,7 @@ class Plugin {
       body: {
         domain: user.domain, user: user._id, display_name: String(user.realname || user.name || '').slice(0, 256),
         locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '', handle, verified_by: 'caller', message,
+        authenticated_at: new Date().toISOString(), // signed in now; MeshCentral does not say since when
       },
     });
   }
