@@ -39,7 +39,7 @@ func TestATimeOfSignInThatIsNoneIsRefused(t *testing.T) {
 	g := newGateway(t)
 	g.Domains.Set(api.Domain{ID: "corp", Title: "Corp", RequireAuthenticatedAt: true, Bot: "SomeBot"})
 	start := func(domain string, at any) answer {
-		return g.call("POST", "/v1/links", object{"domain": domain, "user": fmt.Sprintf("%x", fmt.Sprint(at)), "authenticated_at": at})
+		return g.call("POST", "/v1/links", object{"domain": domain, "user": fmt.Sprintf("user %x", fmt.Sprint(at)), "authenticated_at": at})
 	}
 	for _, domain := range []string{"", "corp"} {
 		for _, at := range []any{

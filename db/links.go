@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"telegate/delivery"
 	"telegate/linking"
 )
 
@@ -168,8 +169,9 @@ func (tx *Tx) LinksStarted(domain, user string, since time.Time) (int, time.Time
 }
 
 // CodesToChat implements linking.Tx.
-func (tx *Tx) CodesToChat(botID, chatID int64, since time.Time) (int, time.Time, error) {
-	return tx.countSince("FROM links WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND created_at > ? AND method = 'handle'",
+func (tx *Tx) CodesToChat(botID, chatID int64, since time.Time) ([]delivery.SentCode, error) {
+	return all(tx, scanSentCode, `SELECT domain, user, created_at FROM links
+		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND created_at > ? AND method = 'handle' ORDER BY created_at`,
 		botID, chatID, millis(since))
 }
 

@@ -87,12 +87,12 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 		if !met || chat.Blocked || chat.Type != "private" {
 			return ErrRecipientUnknown
 		}
-		n, oldest, err := tx.CodesToChat(chat.BotID, chat.ID, s.now().Add(-StartsWindow))
+		sent, err := tx.CodesToChat(chat.BotID, chat.ID, s.now().Add(-handleCodes.Span))
 		if err != nil {
 			return err
 		}
-		if n >= MaxStarts {
-			return s.rateError("chat", oldest)
+		if wait, limit := handleCodes.Wait(sent, l.Domain, l.User, s.now()); wait > 0 {
+			return &RateError{Scope: "chat", Limit: limit, RetryAfter: wait}
 		}
 		l.ChatID, l.Chat = chat.ID, chat
 		if err := s.begin(tx, l); err != nil {
@@ -142,7 +142,7 @@ func (s *Service) mayStart(tx Tx, l Link) error {
 	}
 	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
 	if err == nil && n >= MaxStarts {
-		err = s.rateError("user", oldest)
+		err = &RateError{Scope: "user", Limit: MaxStarts, RetryAfter: oldest.Add(StartsWindow).Sub(s.now())}
 	}
 	return err
 }
@@ -178,10 +178,6 @@ func (s *Service) cancelOpen(tx Tx, domain, user, reason string) (bool, error) {
 		}
 	}
 	return len(open) > 0, nil
-}
-
-func (s *Service) rateError(scope string, oldest time.Time) *RateError {
-	return &RateError{Scope: scope, Limit: MaxStarts, RetryAfter: oldest.Add(StartsWindow).Sub(s.now())}
 }
 
 func (s *Service) confirmMAC(l Link, code string) []byte {

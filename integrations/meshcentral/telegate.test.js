@@ -412,7 +412,7 @@ test('a handle that is older than telegate is proven by the first code that sign
     assert.deepEqual(await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@alice', code, null, done)), [true, undefined]);
   };
   await login('111111');
-  assert.deepEqual(gw.calls.at(-1).body, { domain: '', to: '@alice', text: 'My Server access token is: 111111', lane: 'code', purpose: 'link', ttl: 300 });
+  assert.deepEqual(gw.calls.at(-1).body, { domain: '', to: '@alice', user: ALICE, text: 'My Server access token is: 111111', lane: 'code', purpose: 'link', ttl: 300 });
   mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'otp' }); // signed in with something else
   mc.DispatchEvent(['*'], mc, { action: 'login', userid: 'user//bob', twoFactorType: 'messenger' });
   mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'messenger' });

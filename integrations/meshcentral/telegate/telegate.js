@@ -189,7 +189,7 @@ class Plugin {
       // telegate has no proof of this handle: it is older than telegate, or an administrator has set it. Signing in with a code is
       // the proof.
       if (about.kind === 'direct') return void await this.message({ ...message, to });
-      await this.code({ ...message, to, purpose: 'link' }, (id) => this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME }));
+      await this.code({ ...message, to, user: user._id, purpose: 'link' }, (id) => this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME }));
     }
   }
 
