@@ -103,7 +103,7 @@ func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
 		t.Errorf("link: %+v", l)
 	}
 	code := w.code(alice)
-	w.wantLast(alice, code+" is the code to connect this Telegram chat to the account Alice (user//alice) on My Server.", "notme:"+l.ID)
+	w.wantLast(alice, code+" is the code to connect this Telegram chat to the account “Alice” (user//alice) on My Server.", "notme:"+l.ID)
 	if m := w.last(alice); m.Lane != delivery.LaneCode || !m.Expires.Equal(l.Expires) || l.Expires.Sub(l.Created) != 10*time.Minute {
 		t.Errorf("message in lane %s until %v, link until %v", m.Lane, m.Expires, l.Expires)
 	}

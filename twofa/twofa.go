@@ -169,6 +169,8 @@ type Factor struct {
 	WaitUntil    time.Time
 	CoolingUntil time.Time
 	Language     string // of the user's Telegram, an IETF tag; may be empty
+	DisplayName  string // the server's name of the user; may be empty
+	Shared       bool   // the chat has other accounts, too, with the same bot
 }
 
 // Domains gives access to the configured domains.

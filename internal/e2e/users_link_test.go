@@ -47,7 +47,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 	if err := w.telegram.Open(w.person("alice").ID, url.FindString(out.String())); err != nil {
 		t.Fatal(err)
 	}
-	question := w.message("alice", "Alice A. (alice)", 0)
+	question := w.message("alice", "“Alice A.” (alice)", 0)
 	w.tap("alice", question, "Connect")
 	code := w.code(w.message("alice", "is the code to connect", question.ID))
 	fmt.Fprintln(answers, wrong(code))
