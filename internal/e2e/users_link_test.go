@@ -74,6 +74,14 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "ask whether it was the right person") {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
+	_, out, done = w.linking("--authenticated-at", "yesterday", "bob")
+	if status := <-done; status != exit.Usage || !strings.Contains(out.String(), "--authenticated-at") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	_, out, done = w.linking("--authenticated-at", "1999-12-31T23:59:59Z", "bob")
+	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "authenticated_at") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
 	_, out, done = w.linking("--domain", "nowhere", "bob")
 	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "Not found") {
 		t.Errorf("exit status %d:\n%s", status, out)
