@@ -365,7 +365,7 @@ func TestRateLimitsSayScopeAndWait(t *testing.T) {
 		do            func(g *gateway, i int) answer
 	}{
 		"links of a user": {5, 600, "user", func(g *gateway, _ int) answer { return g.call("POST", "/v1/links", object{"user": "carol"}) }},
-		"links by handle to a chat": {5, 600, "chat", func(g *gateway, i int) answer {
+		"links by handle to a chat": {linking.MaxHandleCodes, 600, "chat", func(g *gateway, i int) answer {
 			return g.call("POST", "/v1/links", object{"user": fmt.Sprint("u", i), "handle": "@alice"})
 		}},
 		"link codes to a chat": {5, 600, "chat", func(g *gateway, _ int) answer { return g.call("POST", "/v1/messages", linkCode) }},
