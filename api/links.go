@@ -16,14 +16,15 @@ type UserRef struct {
 
 // StartLink is the body of POST /v1/links.
 type StartLink struct {
-	Domain         string `json:"domain,omitempty" maxLength:"64"`
-	User           string `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
-	DisplayName    string `json:"display_name,omitempty" maxLength:"256" doc:"shown in the chat beside the user's id"`
-	Locale         string `json:"locale,omitempty" maxLength:"256" doc:"language of the messages to this person: a BCP 47 tag or an Accept-Language header; unknown languages are ignored"`
-	SessionBinding string `json:"session_binding,omitempty" maxLength:"512" doc:"an opaque id of the caller's session; confirm must then send the same"`
-	Handle         string `json:"handle,omitempty" maxLength:"256" doc:"link by handle: the code is sent to this Telegram username now"`
-	VerifiedBy     string `json:"verified_by,omitempty" enum:"caller" doc:"caller: the caller sent its own code to handle and the user typed it correctly; needs message, and also the scope send"`
-	Message        string `json:"message,omitempty" maxLength:"64" doc:"with verified_by: the id of the message with purpose link that carried the code"`
+	Domain          string     `json:"domain,omitempty" maxLength:"64"`
+	User            string     `json:"user" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
+	DisplayName     string     `json:"display_name,omitempty" maxLength:"256" doc:"shown in the chat beside the user's id"`
+	Locale          string     `json:"locale,omitempty" maxLength:"256" doc:"language of the messages to this person: a BCP 47 tag or an Accept-Language header; unknown languages are ignored"`
+	SessionBinding  string     `json:"session_binding,omitempty" maxLength:"512" doc:"an opaque id of the caller's session; confirm must then send the same"`
+	Handle          string     `json:"handle,omitempty" maxLength:"256" doc:"link by handle: the code is sent to this Telegram username now"`
+	AuthenticatedAt *time.Time `json:"authenticated_at,omitempty" doc:"when the user last signed in at the server; a domain with require_authenticated_at needs it, at most an hour ago"`
+	VerifiedBy      string     `json:"verified_by,omitempty" enum:"caller" doc:"caller: the caller sent its own code to handle and the user typed it correctly; needs message, and also the scope send"`
+	Message         string     `json:"message,omitempty" maxLength:"64" doc:"with verified_by: the id of the message with purpose link that carried the code"`
 }
 
 // StartedLink is the answer of POST /v1/links.
@@ -47,15 +48,16 @@ type startedLink = struct {
 
 // Link is a link as callers see it.
 type Link struct {
-	ID         string     `json:"id"`
-	Domain     string     `json:"domain"`
-	User       string     `json:"user"`
-	Status     string     `json:"status" enum:"pending,claimed,verified,suspended,revoked,expired,denied,canceled,exhausted"`
-	Reason     string     `json:"reason,omitempty" doc:"why it was suspended or ended"`
-	Method     string     `json:"method" enum:"bot,handle,caller"`
-	Label      string     `json:"label,omitempty" doc:"display name of the chat"`
-	VerifiedAt *time.Time `json:"verified_at,omitempty"`
-	ExpiresIn  int        `json:"expires_in" doc:"seconds; 0 when it has ended"`
+	ID              string     `json:"id"`
+	Domain          string     `json:"domain"`
+	User            string     `json:"user"`
+	Status          string     `json:"status" enum:"pending,claimed,verified,suspended,revoked,expired,denied,canceled,exhausted"`
+	Reason          string     `json:"reason,omitempty" doc:"why it was suspended or ended"`
+	Method          string     `json:"method" enum:"bot,handle,caller"`
+	Label           string     `json:"label,omitempty" doc:"display name of the chat"`
+	VerifiedAt      *time.Time `json:"verified_at,omitempty"`
+	AuthenticatedAt *time.Time `json:"authenticated_at,omitempty" doc:"when the user signed in, as the server said; absent if it did not"`
+	ExpiresIn       int        `json:"expires_in" doc:"seconds; 0 when it has ended"`
 }
 
 func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*startedLink, error) {
@@ -64,12 +66,18 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 	if err != nil {
 		return nil, err
 	}
+	var authenticated time.Time
+	if b.AuthenticatedAt != nil {
+		if authenticated = *b.AuthenticatedAt; authenticated.IsZero() {
+			return nil, invalidField("#/authenticated_at", "is no time at which anybody signed in; leave it out if you do not know the time")
+		}
+	}
 	if b.VerifiedBy != "" || b.Message != "" {
-		return s.linkOnCallersWord(ctx, b)
+		return s.linkOnCallersWord(ctx, b, authenticated)
 	}
 	started, err := s.o.Links.Start(ctx, linking.StartRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Binding: b.SessionBinding,
-		Handle: b.Handle,
+		Handle: b.Handle, AuthenticatedAt: authenticated,
 	})
 	if err != nil {
 		return nil, withStartURL(err, domain)
@@ -88,7 +96,7 @@ func (s *Server) startLink(ctx context.Context, in *struct{ Body StartLink }) (*
 }
 
 // linkOnCallersWord links after the caller has checked its own code. Only a key that may send codes can have done that.
-func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*startedLink, error) {
+func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink, authenticated time.Time) (*startedLink, error) {
 	switch {
 	case b.VerifiedBy == "":
 		return nil, invalidField("#/verified_by", "message belongs to verified_by; give both or none")
@@ -105,6 +113,7 @@ func (s *Server) linkOnCallersWord(ctx context.Context, b StartLink) (*startedLi
 	}
 	l, err := s.o.Links.LinkByCaller(ctx, linking.CallerLinkRequest{
 		Domain: b.Domain, User: b.User, DisplayName: b.DisplayName, Locale: b.Locale, Handle: b.Handle, MessageID: b.Message,
+		AuthenticatedAt: authenticated,
 	})
 	if err != nil {
 		return nil, err
@@ -154,7 +163,7 @@ func (s *Server) link(ctx context.Context, id string) (linking.Link, error) {
 func (s *Server) linkView(l linking.Link) Link {
 	view := Link{
 		ID: l.ID, Domain: l.Domain, User: l.User, Status: string(l.Status), Reason: l.Reason, Method: string(l.Method),
-		Label: l.Chat.Label(), VerifiedAt: timeOrNil(l.Verified),
+		Label: l.Chat.Label(), VerifiedAt: timeOrNil(l.Verified), AuthenticatedAt: timeOrNil(l.Authenticated),
 	}
 	if l.Status.Open() {
 		view.ExpiresIn = s.secondsUntil(l.Expires)

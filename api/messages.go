@@ -12,7 +12,7 @@ import (
 // SendMessage is the body of POST /v1/messages: to a user, or to a handle.
 type SendMessage struct {
 	Domain    string `json:"domain,omitempty" maxLength:"64"`
-	User      string `json:"user,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters"`
+	User      string `json:"user,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f]*$" patternDescription:"text without control characters" doc:"whom to write to; or, of a code beside to, the user who asked for it: each user has a share of the codes that a chat gets"`
 	To        string `json:"to,omitempty" minLength:"1" maxLength:"256" doc:"instead of user: @handle, t.me/handle or a numeric chat id that the bot knows"`
 	Text      string `json:"text" minLength:"1" doc:"up to 100,000 UTF-16 units (the body may have 256 KiB); a long text is split, or sent as a file with a preview"`
 	Format    string `json:"format,omitempty" enum:"text,html" default:"text" doc:"html: the tags that Telegram supports"`
@@ -48,17 +48,21 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 		return nil, err
 	}
 	switch {
-	case b.User != "" && b.To != "":
-		return nil, invalidField("#/to", "user and to exclude each other; give one of them")
+	case b.User != "" && b.To != "" && b.Lane != string(delivery.LaneCode):
+		return nil, invalidField("#/to", "user and to exclude each other, except of a code; give one of them")
 	case b.User == "" && b.To == "":
 		return nil, invalidField("#/user", "user or to is required")
+	}
+	user, askedFor := b.User, ""
+	if b.To != "" {
+		user, askedFor = "", b.User
 	}
 	id, err := s.messageID(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a, err := s.o.Messages.Send(ctx, notify.Request{
-		ID: id, Domain: b.Domain, User: b.User, To: b.To, Text: b.Text, HTML: b.Format == "html",
+		ID: id, Domain: b.Domain, User: user, To: b.To, AskedFor: askedFor, Text: b.Text, HTML: b.Format == "html",
 		Lane: delivery.Lane(b.Lane), Purpose: notify.Purpose(b.Purpose), TTL: time.Duration(b.TTL) * time.Second,
 		Silent: b.Silent, DedupeKey: b.DedupeKey, Caller: caller(ctx).Name, Admin: caller(ctx).hasScope(scopeInvite),
 	})

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"telegate/api"
 	"telegate/delivery"
 	"telegate/internal/gatewaytest"
+	"telegate/notify"
 )
 
 func TestMessageToAUserFromAcceptanceToDelivery(t *testing.T) {
@@ -187,4 +189,31 @@ func TestADedupeKeyBelongsToItsAPIKeyAndSwallowsNoCode(t *testing.T) {
 			t.Errorf("another API key's was taken for a repeat in the lane %s", lane)
 		}
 	}
+}
+
+// Named beside the handle, a user has a share of the codes of a chat; one that another user has used up is no matter.
+func TestACodeToAHandleMayNameTheUserWhoAskedForIt(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.start(alice)
+	send := func(change object) answer {
+		body := object{"to": "@alice", "text": "Your code is 1234", "lane": "code", "purpose": "link"}
+		maps.Copy(body, change)
+		return g.call("POST", "/v1/messages", body)
+	}
+	for range notify.MaxLinkCodes {
+		send(object{"user": "mallory"}).is(202, `{"id":"msg_…","status":"queued"}`)
+	}
+	send(object{"user": "mallory"}).isProblem(429, "rate-limited")
+	id := send(object{"user": "gina"}).is(202, `{"id":"msg_…","status":"queued"}`).str("id")
+	if m := g.Last(alice); m.ID != id || m.ChatID != alice.ID || m.User != "" {
+		t.Errorf("gina's code is %s for chat %d of user %q; want it sent to the handle", m.ID, m.ChatID, m.User)
+	}
+	send(nil).is(202, `{"id":"msg_…","status":"queued"}`)
+	for _, lane := range []string{"direct", "alert"} { // only a code is asked for by somebody
+		g.call("POST", "/v1/messages", object{"to": "@alice", "user": "gina", "text": "hello", "lane": lane}).isFault("#/to")
+	}
+	send(object{"user": ""}).isFault("#/user")
+	send(object{"user": "gi\nna"}).isFault("#/user")
+	send(object{"user": strings.Repeat("g", 257)}).isFault("#/user")
 }

@@ -23,11 +23,12 @@ type Messaging struct {
 
 // UserLink is the link of a user.
 type UserLink struct {
-	ID         string     `json:"id"`
-	Status     string     `json:"status" enum:"verified,suspended"`
-	Handle     string     `json:"handle" doc:"as last seen, with @; empty if the account has no username"`
-	Name       string     `json:"name"`
-	VerifiedAt *time.Time `json:"verified_at"`
+	ID              string     `json:"id"`
+	Status          string     `json:"status" enum:"verified,suspended"`
+	Handle          string     `json:"handle" doc:"as last seen, with @; empty if the account has no username"`
+	Name            string     `json:"name"`
+	VerifiedAt      *time.Time `json:"verified_at"`
+	AuthenticatedAt *time.Time `json:"authenticated_at,omitempty" doc:"when the user signed in before linking, as the server said; absent if it did not"`
 }
 
 // Invitation is a handle that is not confirmed yet.
@@ -65,6 +66,7 @@ func (s *Server) messaging(ctx context.Context, domain, user string) (Messaging,
 		m.UsableForNotifications = !blocked && s.o.Domains.HasBot(l.BotID)
 		m.Link = &UserLink{
 			ID: l.ID, Status: string(l.Status), Handle: handle(l.Chat.Username), Name: l.Chat.Name(), VerifiedAt: timeOrNil(l.Verified),
+			AuthenticatedAt: timeOrNil(l.Authenticated),
 		}
 		m.Expected = s.expected(ctx, delivery.Waiting{BotID: l.BotID, ChatID: l.Chat.ID})
 	case !errors.Is(err, linking.ErrNotFound):
@@ -118,11 +120,12 @@ func (s *Server) deleteMessaging(ctx context.Context, in *UserRef) (*struct{}, e
 
 // DomainView is a domain as callers see it.
 type DomainView struct {
-	ID         string `json:"id"`
-	Title      string `json:"title"`
-	Msg2Factor bool   `json:"msg2factor"`
-	Bot        string `json:"bot" doc:"username with @; empty until Telegram has reported it"`
-	State      string `json:"state" doc:"state of the bot, as in /healthz; without a bot, state of the user session"`
+	ID                     string `json:"id"`
+	Title                  string `json:"title"`
+	Msg2Factor             bool   `json:"msg2factor"`
+	RequireAuthenticatedAt bool   `json:"require_authenticated_at,omitempty" doc:"true: POST /v1/links needs authenticated_at, at most an hour ago"`
+	Bot                    string `json:"bot" doc:"username with @; empty until Telegram has reported it"`
+	State                  string `json:"state" doc:"state of the bot, as in /healthz; without a bot, state of the user session"`
 
 	Unavailable       []string `json:"unavailable,omitempty" doc:"features missing because a user session replaces the bot: deep_link, buttons, commands; absent with a bot"`
 	UnavailableDetail string   `json:"unavailable_detail,omitempty" doc:"why, in a sentence for people, with the next step; absent with a bot"`
@@ -142,7 +145,7 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 	list := DomainList{Domains: []DomainView{}, Scopes: caller(ctx).allScopes()}
 	for _, d := range s.o.Domains.Domains() {
 		if caller(ctx).allowsDomain(d.ID) {
-			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}
+			view := DomainView{ID: d.ID, Title: d.Title, Msg2Factor: d.Msg2Factor, RequireAuthenticatedAt: d.RequireAuthenticatedAt, Bot: handle(d.Bot), State: d.BotState, Unavailable: d.Unavailable}
 			if len(d.Unavailable) > 0 {
 				view.UnavailableDetail = WithoutBot
 			}
@@ -154,12 +157,13 @@ func (s *Server) listDomains(ctx context.Context, _ *struct{}) (*struct{ Body Do
 
 // UserView is a user with a link, an invitation, or both.
 type UserView struct {
-	User       string      `json:"user"`
-	Handle     string      `json:"handle" doc:"handle of the linked account, as last seen, with @"`
-	Name       string      `json:"name"`
-	Status     string      `json:"status" enum:"verified,suspended,invited" doc:"invited: there is no link yet, and nothing is sent to the handle"`
-	VerifiedAt *time.Time  `json:"verified_at"`
-	Invitation *Invitation `json:"invitation,omitempty" doc:"a handle that an administrator set and nobody has confirmed yet; absent if there is none"`
+	User            string      `json:"user"`
+	Handle          string      `json:"handle" doc:"handle of the linked account, as last seen, with @"`
+	Name            string      `json:"name"`
+	Status          string      `json:"status" enum:"verified,suspended,invited" doc:"invited: there is no link yet, and nothing is sent to the handle"`
+	VerifiedAt      *time.Time  `json:"verified_at"`
+	AuthenticatedAt *time.Time  `json:"authenticated_at,omitempty" doc:"when the user signed in before linking, as the server said; absent if it did not"`
+	Invitation      *Invitation `json:"invitation,omitempty" doc:"a handle that an administrator set and nobody has confirmed yet; absent if there is none"`
 }
 
 // UserList is a page of users, ordered by id.
@@ -190,6 +194,7 @@ func (s *Server) listUsers(ctx context.Context, in *struct {
 		view := UserView{User: u.ID, Status: "invited"}
 		if l := u.Link; l != nil {
 			view.Handle, view.Name, view.Status, view.VerifiedAt = handle(l.Chat.Username), l.Chat.Name(), string(l.Status), timeOrNil(l.Verified)
+			view.AuthenticatedAt = timeOrNil(l.Authenticated)
 		}
 		if inv := u.Invitation; inv != nil {
 			view.Invitation = &Invitation{Handle: handle(inv.Handle), CreatedAt: inv.Created}

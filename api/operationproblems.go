@@ -13,7 +13,7 @@ import (
 // tests' requests compare every answer with the list.
 var ownProblems = map[string][]string{
 	"PUT /v1/messaging":      {"recipient-unknown", "recipient-changed", "telegram-unavailable"},
-	"POST /v1/links":         {"rate-limited", "factor-throttled", "recipient-unknown", "recipient-blocked", "recipient-changed", "proof-refused", "needs-bot", "telegram-unavailable"},
+	"POST /v1/links":         {"authentication-required", "rate-limited", "factor-throttled", "recipient-unknown", "recipient-blocked", "recipient-changed", "proof-refused", "needs-bot", "telegram-unavailable"},
 	"POST /v1/verifications": {"msg2factor-disabled", "factor-unavailable", "verification-in-progress", "rate-limited", "factor-throttled", "cooling-off"},
 	"POST /v1/messages":      {"msg2factor-disabled", "factor-unavailable", "recipient-unknown", "recipient-blocked", "recipient-changed", "recipient-unproven", "rate-limited", "cooling-off", "telegram-unavailable"},
 	"POST " + broadcastsPath: {"no-recipients"},

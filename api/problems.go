@@ -103,6 +103,8 @@ var plainErrors = []struct {
 	{linking.ErrUnknownDomain, "not-found", "This domain is not configured."},
 	{twofa.ErrUnknownDomain, "not-found", "This domain is not configured."},
 	{notify.ErrUnknownDomain, "not-found", "This domain is not configured."},
+	{linking.ErrAuthenticationRequired, "authentication-required", "This domain links only users who have signed in at your server within the last hour. " +
+		"Ask the user to sign in again, and send the time of that as authenticated_at."},
 	{linking.ErrBotUnknown, "telegram-unavailable", "Telegram has not reported the bot's name yet, so there is no link to show. " +
 		"telegate status says what is wrong with the bot; try again once it is connected."},
 	{linking.ErrNeedsBot, "needs-bot", "This domain has no bot: a user session sends its messages, so there is no link to open and no button to tap. " +
@@ -144,6 +146,7 @@ func problemOf(err error) *Problem {
 		waiting     *notify.WaitingError
 		busy        *notify.TopicBusyError
 		proof       *linking.ProofError
+		signedIn    *linking.AuthenticatedAtError
 		wait        *twofa.WaitError
 		unavailable *twofa.UnavailableError
 		progress    *twofa.InProgressError
@@ -181,6 +184,8 @@ func problemOf(err error) *Problem {
 		p = newProblem("proof-refused", proofTexts[proof.Reason])
 		p.Reason = string(proof.Reason)
 		return p
+	case errors.As(err, &signedIn):
+		return invalidField("#/authenticated_at", signedIn.Detail)
 	case errors.As(err, &wait):
 		p = newProblem(string(wait.Kind), waitTexts[wait.Kind]).retryAfter(wait.RetryAfter)
 		p.Scope, p.Limit = wait.Scope, wait.Limit

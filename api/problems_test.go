@@ -99,6 +99,11 @@ var problemCases = map[string]problemCase{
 		g.Clock.Advance(time.Minute)
 		return g.call("POST", "/v1/verifications/"+id+"/resend", nil)
 	}, `{}`},
+	"authentication-required": {func(t *testing.T) answer {
+		g := newGateway(t)
+		g.Domains.Set(api.Domain{ID: "corp", Title: "Corp", RequireAuthenticatedAt: true, Bot: "SomeBot"})
+		return g.call("POST", "/v1/links", object{"domain": "corp", "user": "alice"})
+	}, `{}`},
 	"recipient-unknown": {func(t *testing.T) answer { return newGateway(t).call("POST", "/v1/messages", linkCode) },
 		`{"start_url":"https://t.me/SomeBot","message_id":"msg_…","expires_in":300}`},
 	"unsupported-publication": {func(t *testing.T) answer { return newGateway(t).as("", "POST", "/topic", "hello", "Delay", "1h") },
@@ -360,7 +365,7 @@ func TestRateLimitsSayScopeAndWait(t *testing.T) {
 		do            func(g *gateway, i int) answer
 	}{
 		"links of a user": {5, 600, "user", func(g *gateway, _ int) answer { return g.call("POST", "/v1/links", object{"user": "carol"}) }},
-		"links by handle to a chat": {5, 600, "chat", func(g *gateway, i int) answer {
+		"links by handle to a chat": {linking.MaxHandleCodes, 600, "chat", func(g *gateway, i int) answer {
 			return g.call("POST", "/v1/links", object{"user": fmt.Sprint("u", i), "handle": "@alice"})
 		}},
 		"link codes to a chat": {5, 600, "chat", func(g *gateway, _ int) answer { return g.call("POST", "/v1/messages", linkCode) }},

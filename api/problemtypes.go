@@ -27,6 +27,7 @@ var problemTypes = map[string]problemType{
 	"not-found":                {404, "Not found", "This path does not exist, or nothing with this id is visible to the key."},
 	"method-not-allowed":       {405, "Method not allowed", "The path exists but does not accept this method. The header Allow lists the methods."},
 	"msg2factor-disabled":      {403, "Second factor is off", "The domain has msg2factor = false. Links and messages work; sign-in codes do not. Offer another second factor."},
+	"authentication-required":  {403, "Authentication required", "The domain has require_authenticated_at = true: a link needs authenticated_at, the time at which the user last signed in at your server, at most an hour ago. Ask the user to sign in again, then start the link with that time."},
 	"factor-unavailable":       {409, "Second factor unavailable", "Telegram cannot be the second factor of this user now; reason says why: not_linked, link_suspended, chat_blocked_bot, transport_down, or too_many_failures (of a recovery or confirm code only). Offer another factor."},
 	"verification-in-progress": {409, "Verification in progress", "The user has the maximum number of pending verifications of this purpose in other sessions. Wait until one expires, or cancel it."},
 	"verification-finished":    {409, "Verification finished", "The verification has ended, so it cannot be resent or canceled. Create a new one."},

@@ -46,11 +46,12 @@ const (
 
 // Domain is a configured domain as callers see it.
 type Domain struct {
-	ID         string
-	Title      string
-	Msg2Factor bool
-	Bot        string // username without "@"; empty until Telegram has reported it
-	BotState   string // as in /healthz; without a bot, the state of the user session
+	ID                     string
+	Title                  string
+	Msg2Factor             bool
+	RequireAuthenticatedAt bool
+	Bot                    string // username without "@"; empty until Telegram has reported it
+	BotState               string // as in /healthz; without a bot, the state of the user session
 
 	Unavailable []string // features that need a bot; nil with a bot
 }

@@ -181,6 +181,9 @@ func printMessaging(env *Env, m api.Messaging, asJSON bool) error {
 	if m.Link != nil {
 		table.row("linked to", m.Link.Name+" "+m.Link.Handle)
 		table.row("since", formatTime(m.Link.VerifiedAt))
+		if m.Link.AuthenticatedAt != nil {
+			table.row("signed in", formatTime(m.Link.AuthenticatedAt)+", as the server said when the link was started")
+		}
 		table.row("link", m.Link.ID+", "+m.Link.Status)
 	} else {
 		table.row("linked to", "not linked")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"telegate/api"
 	"telegate/internal/terminal"
@@ -11,8 +12,10 @@ import (
 
 type usersLinkCmd struct {
 	userArg
-	Name string `placeholder:"NAME" help:"The user's name for the chat, shown beside the user's id."`
-	JSON bool   `help:"Print JSON at the end, and the questions to standard error."`
+	Name            string     `placeholder:"NAME" help:"The user's name for the chat, shown beside the user's id."`
+	AuthenticatedAt *time.Time `placeholder:"TIME" help:"When the user last signed in at your server, in RFC 3339, such as 2027-01-31T20:00:00Z. Domains with require_authenticated_at = true need it."`
+
+	JSON bool `help:"Print JSON at the end, and the questions to standard error."`
 }
 
 // Help implements kong.HelpProvider.
@@ -20,6 +23,9 @@ func (usersLinkCmd) Help() string {
 	return `For servers that have no page for linking. Send the person the link that the command prints. The person taps Connect, the bot shows a code; ask
 the person for this code and type it here. Make sure that you ask the right person, because the code links their chat to the user. It needs a
 key with the scope link.
+
+Your own word is no sign-in of the user. A domain with require_authenticated_at = true refuses the command without --authenticated-at: look
+up in your server's log when the user signed in, at most an hour ago, or have the user link on the server's page.
 
     telegate users link alice --name Alice`
 }
@@ -40,7 +46,9 @@ func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	var started api.StartedLink
-	if err := client.call(ctx, "POST", "/v1/links", nil, api.StartLink{Domain: c.Domain, User: c.User, DisplayName: c.Name}, &started); err != nil {
+	if err := client.call(ctx, "POST", "/v1/links", nil, api.StartLink{
+		Domain: c.Domain, User: c.User, DisplayName: c.Name, AuthenticatedAt: c.AuthenticatedAt,
+	}, &started); err != nil {
 		return err
 	}
 	out := env.Stdout

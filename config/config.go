@@ -115,6 +115,10 @@ type Domain struct {
 	// valid.
 	Msg2Factor bool
 
+	// RequireAuthenticatedAt is "require_authenticated_at": whether a link needs the time at which the user has authenticated, not
+	// longer ago than linking.AuthenticationLimit. Default false.
+	RequireAuthenticatedAt bool
+
 	// Telegram is the domain's own bot, or the shared one.
 	Telegram Telegram
 }

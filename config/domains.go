@@ -77,6 +77,7 @@ func (t *table) domain(id string, shared Telegram) Domain {
 
 	d.Language = t.choice("language", language.English, language.Codes()...)
 	d.Texts = t.texts("texts")
+	d.RequireAuthenticatedAt = t.boolean("require_authenticated_at", false)
 
 	password := t.table("passwordRequirements")
 	defer password.close()

@@ -75,6 +75,7 @@ func (r *renderer) domain(d Domain, shared Telegram, origin string) {
 	r.header("domains", d.ID)
 	r.value("title", d.Title, fallback)
 	r.value("language", d.Language, language.English)
+	r.value("require_authenticated_at", d.RequireAuthenticatedAt, false)
 	switch {
 	case d.Telegram.BotToken == "":
 		r.out.WriteString("# it has no bot\n")

@@ -20,6 +20,7 @@ var errorTexts = []struct {
 	{linking.ErrBotUnknown, "Telegram has not reported the bot's name yet, so there is no link to show. See the page Status."},
 	{linking.ErrNeedsBot, "This domain has no bot: a user session sends its messages, so there is no link to open. Send the code to the user's handle instead."},
 	{linking.ErrRecipientUnknown, "The bot does not know the owner of this handle yet, or is blocked. They must find the bot in Telegram and press Start. Then try again."},
+	{linking.ErrAuthenticationRequired, "This domain links only users who have just signed in at the server (require_authenticated_at), and an administrator cannot sign in for a user. The user links on the server's own page."},
 	{linking.ErrUnknownDomain, "This domain no longer exists."},
 	{notify.ErrUnknownDomain, "This domain no longer exists."},
 	{notify.ErrNotLinked, "This user has no linked chat to send it to. Start a link first."},

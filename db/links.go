@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"telegate/delivery"
 	"telegate/linking"
 )
 
@@ -30,7 +31,7 @@ const selectLink = selectOf + "FROM links l LEFT JOIN chats c ON c.bot_id = l.bo
 const selectOf = `
 	SELECT l.id, l.domain, l.user, l.display_name, l.locale, l.method, l.status, l.reason, l.bot_id, l.chat_id,
 	       l.token_hash, l.binding, l.confirm_mac, l.attempts,
-	       l.created_at, l.expires_at, l.claimed_at, l.verified_at, l.ended_at,
+	       l.created_at, l.expires_at, l.claimed_at, l.verified_at, l.ended_at, l.authenticated_at,
 	       coalesce(c.type, ''), coalesce(c.username, ''), coalesce(c.first_name, ''), coalesce(c.last_name, ''),
 	       coalesce(c.language, ''), coalesce(c.blocked, 0) `
 
@@ -39,9 +40,9 @@ type scanner interface{ Scan(dest ...any) error }
 
 func scanLink(row scanner) (linking.Link, error) {
 	var l linking.Link
-	var created, expires, claimed, verified, ended int64
+	var created, expires, claimed, verified, ended, authenticated int64
 	err := row.Scan(&l.ID, &l.Domain, &l.User, &l.DisplayName, &l.Locale, &l.Method, &l.Status, &l.Reason, &l.BotID,
-		&l.ChatID, &l.TokenHash, &l.Binding, &l.ConfirmMAC, &l.Attempts, &created, &expires, &claimed, &verified, &ended,
+		&l.ChatID, &l.TokenHash, &l.Binding, &l.ConfirmMAC, &l.Attempts, &created, &expires, &claimed, &verified, &ended, &authenticated,
 		&l.Chat.Type, &l.Chat.Username, &l.Chat.FirstName, &l.Chat.LastName, &l.Chat.Language, &l.Chat.Blocked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, linking.ErrNotFound
@@ -51,6 +52,7 @@ func scanLink(row scanner) (linking.Link, error) {
 	}
 	l.Created, l.Expires = fromMillis(created), fromMillis(expires)
 	l.Claimed, l.Verified, l.Ended = fromMillis(claimed), fromMillis(verified), fromMillis(ended)
+	l.Authenticated = fromMillis(authenticated)
 	l.Chat.BotID, l.Chat.ID = l.BotID, l.ChatID
 	return l, nil
 }
@@ -80,11 +82,12 @@ func all[T any](tx *Tx, scan func(scanner) (T, error), query string, args ...any
 func (tx *Tx) InsertLink(l linking.Link) error {
 	_, err := tx.q.exec(`
 		INSERT INTO links (id, domain, user, display_name, locale, method, status, reason, bot_id, chat_id, token_hash,
-		                   binding, confirm_mac, attempts, created_at, expires_at, claimed_at, verified_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		                   binding, confirm_mac, attempts, created_at, expires_at, claimed_at, verified_at, ended_at,
+		                   authenticated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		l.ID, l.Domain, l.User, l.DisplayName, l.Locale, l.Method, l.Status, l.Reason, l.BotID, l.ChatID, l.TokenHash,
 		l.Binding, l.ConfirmMAC, l.Attempts,
-		millis(l.Created), millis(l.Expires), millis(l.Claimed), millis(l.Verified), millis(l.Ended))
+		millis(l.Created), millis(l.Expires), millis(l.Claimed), millis(l.Verified), millis(l.Ended), millis(l.Authenticated))
 	if err != nil {
 		return fmt.Errorf("insert link: %w", err)
 	}
@@ -166,9 +169,10 @@ func (tx *Tx) LinksStarted(domain, user string, since time.Time) (int, time.Time
 }
 
 // CodesToChat implements linking.Tx.
-func (tx *Tx) CodesToChat(botID, chatID int64, since time.Time) (int, time.Time, error) {
-	return tx.countSince("FROM links WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND created_at > ? AND method = 'handle'",
-		botID, chatID, millis(since))
+func (tx *Tx) CodesToChat(botID, chatID int64, since time.Time) ([]delivery.SentCode, error) {
+	return all(tx, scanSentCode, `SELECT domain, user, created_at FROM links
+		WHERE bot_id = ? AND chat_id = ? AND chat_id <> 0 AND created_at > ? AND created_at <= ? AND method = 'handle' ORDER BY created_at`,
+		botID, chatID, millis(since), tx.latest())
 }
 
 // countSince counts the rows of "FROM …", which ends with its conditions, and returns when the oldest was created. Rows from a time when

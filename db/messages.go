@@ -47,10 +47,10 @@ func (tx *Tx) Enqueue(m delivery.Message) error {
 	}
 	res, err := tx.q.exec(`
 		INSERT INTO messages (id, domain, user, bot_id, chat_id, lane, purpose, silent, body, dedupe, broadcast, status, failure, detail,
-			created_at, expires_at, ended_at, request)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			created_at, expires_at, ended_at, request, asked_for)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.ID, m.Domain, m.User, m.BotID, m.ChatID, m.Lane, m.Purpose, m.Silent, body, m.Dedupe, m.Broadcast, m.Status,
-		failure.Reason, failure.Detail, millis(m.Created), millis(m.Expires), millis(m.Ended), tx.request)
+		failure.Reason, failure.Detail, millis(m.Created), millis(m.Expires), millis(m.Ended), tx.request, m.AskedFor)
 	if err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
@@ -145,9 +145,18 @@ func (tx *Tx) DuplicateOf(domain string, botID, chatID int64, dedupe string, sin
 }
 
 // CodesSent implements notify.Tx.
-func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) (int, time.Time, error) {
-	return tx.countSince("FROM messages WHERE bot_id = ? AND chat_id = ? AND purpose = ? AND purpose <> '' AND created_at > ?",
-		botID, chatID, purpose, millis(since))
+func (tx *Tx) CodesSent(botID, chatID int64, purpose string, since time.Time) ([]delivery.SentCode, error) {
+	return all(tx, scanSentCode, `SELECT domain, CASE user WHEN '' THEN asked_for ELSE user END, created_at FROM messages
+		WHERE bot_id = ? AND chat_id = ? AND purpose = ? AND purpose <> '' AND created_at > ? AND created_at <= ? ORDER BY created_at`,
+		botID, chatID, purpose, millis(since), tx.latest())
+}
+
+func scanSentCode(row scanner) (delivery.SentCode, error) {
+	var c delivery.SentCode
+	var sent int64
+	err := row.Scan(&c.Domain, &c.User, &sent)
+	c.Sent = fromMillis(sent)
+	return c, err
 }
 
 // CancelMessage implements twofa.Tx; an ended message stays unchanged.

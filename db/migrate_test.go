@@ -167,7 +167,7 @@ func mustHoldV1(t *testing.T, d *db.DB) {
 	}
 	err := d.ViewLinks(ctx, func(tx linking.Tx) error {
 		l, err := tx.CurrentLink("", "alice")
-		if err != nil || l.ID != "lnk_v1" || l.Status != linking.Verified || l.Chat.Username != "alice" {
+		if err != nil || l.ID != "lnk_v1" || l.Status != linking.Verified || !l.Authenticated.IsZero() || l.Chat.Username != "alice" {
 			t.Errorf("link: %+v, %v", l, err)
 		}
 		return nil

@@ -185,13 +185,16 @@ func (tx *Tx) ExpiredVerifications(now time.Time, limit int) ([]twofa.Verificati
 
 const selectFactor = `
 	SELECT l.id, l.status <> 'verified', l.status = 'suspended' AND l.reason = 'blocked', l.bot_id, l.chat_id, l.failures, l.wait_until,
-	       l.cooling_until, l.warned_at, coalesce(c.language, '')
+	       l.cooling_until, l.warned_at, coalesce(c.language, ''), l.display_name,
+	       EXISTS (SELECT 1 FROM links o WHERE o.bot_id = l.bot_id AND o.chat_id = l.chat_id AND o.chat_id <> 0
+	               AND o.status IN ('verified', 'suspended') AND o.id <> l.id)
 	FROM links l LEFT JOIN chats c ON c.bot_id = l.bot_id AND c.chat_id = l.chat_id `
 
 func (tx *Tx) scanFactor(row scanner) (twofa.Factor, error) {
 	var f twofa.Factor
 	var wait, cooling, warned int64
-	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling, &warned, &f.Language)
+	err := row.Scan(&f.LinkID, &f.Suspended, &f.Blocked, &f.BotID, &f.ChatID, &f.Failures, &wait, &cooling, &warned, &f.Language,
+		&f.DisplayName, &f.Shared)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, twofa.ErrNotFound
 	}

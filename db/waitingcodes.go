@@ -17,9 +17,10 @@ func (tx *Tx) KeepCode(c notify.WaitingCode) error {
 		return fmt.Errorf("delete old codes: %w", err)
 	}
 	_, err = tx.q.exec(`
-		INSERT INTO waiting_codes (bot_id, name, domain, message_id, body, expires_at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET message_id = excluded.message_id, body = excluded.body, expires_at = excluded.expires_at`,
-		c.BotID, c.Name, c.Domain, c.ID, tx.keys.seal(body, c.ID), millis(c.Expires))
+		INSERT INTO waiting_codes (bot_id, name, domain, message_id, body, expires_at, asked_for) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET message_id = excluded.message_id, body = excluded.body, expires_at = excluded.expires_at,
+			asked_for = excluded.asked_for`,
+		c.BotID, c.Name, c.Domain, c.ID, tx.keys.seal(body, c.ID), millis(c.Expires), c.AskedFor)
 	if err != nil {
 		return fmt.Errorf("keep a code: %w", err)
 	}
@@ -45,10 +46,10 @@ func (tx *Tx) TakeCodes(botID int64, username string) ([]notify.WaitingCode, err
 	found, err := all(tx, func(row scanner) (sealed, error) {
 		c := sealed{WaitingCode: notify.WaitingCode{BotID: botID}}
 		var expires int64
-		err := row.Scan(&c.Domain, &c.Name, &c.ID, &c.body, &expires)
+		err := row.Scan(&c.Domain, &c.Name, &c.ID, &c.body, &expires, &c.AskedFor)
 		c.Expires = fromMillis(expires)
 		return c, err
-	}, "DELETE FROM waiting_codes WHERE bot_id = ? AND name = ? RETURNING domain, name, message_id, body, expires_at", botID, username)
+	}, "DELETE FROM waiting_codes WHERE bot_id = ? AND name = ? RETURNING domain, name, message_id, body, expires_at, asked_for", botID, username)
 	if err != nil {
 		return nil, fmt.Errorf("take codes: %w", err)
 	}

@@ -25,3 +25,23 @@ func Displayable(name string, max int) string {
 	}
 	return clean
 }
+
+// Account names a user of a server to people: "Alice" (user//alice), in typographic quotes. The server chooses both, and
+// strangers read them in messages of the bot, so the name is quoted, as what the server says, and never without the id. Texts
+// show it in monospace, because Telegram makes no links there.
+func Account(user, name string) string {
+	user = Displayable(user, 64)
+	name = Displayable(strings.Map(unquoted, name), 64)
+	if name == "" || name == user {
+		return user
+	}
+	return "“" + name + "” (" + user + ")"
+}
+
+// unquoted replaces what could end the quotes around a name.
+func unquoted(r rune) rune {
+	if unicode.Is(unicode.Quotation_Mark, r) {
+		return '\''
+	}
+	return r
+}

@@ -114,6 +114,7 @@ type Message struct {
 	ChatID    int64
 	Lane      Lane
 	Purpose   string // "login" or "link" for a code that the caller made; PurposeReply or PurposeQuestion; else empty
+	AskedFor  string // the user whom the caller named beside a handle; codes only, else empty
 	Silent    bool   // no notification sound
 	Body      Body   // empty once it has been wiped
 	BodyErr   error  // why Body cannot be decrypted, now or ever

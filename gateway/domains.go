@@ -94,6 +94,12 @@ func (ds *domains) Msg2Factor(domain string) bool {
 	return d.Msg2Factor
 }
 
+// RequiresAuthentication reports whether a link in a domain needs the time at which the user has authenticated.
+func (ds *domains) RequiresAuthentication(domain string) bool {
+	d, _ := ds.domain(domain)
+	return d.RequireAuthenticatedAt
+}
+
 // Bot is a domain's bot; delivery.UserSession if the user session replaces it, 0 if the domain has neither.
 func (ds *domains) Bot(domain string) (id int64, username string) {
 	d, ok := ds.domain(domain)
@@ -160,7 +166,7 @@ func (ds *domains) Domain(id string) (api.Domain, bool) {
 	if !ok {
 		return api.Domain{}, false
 	}
-	view := api.Domain{ID: id, Title: d.Title, Msg2Factor: d.Msg2Factor}
+	view := api.Domain{ID: id, Title: d.Title, Msg2Factor: d.Msg2Factor, RequireAuthenticatedAt: d.RequireAuthenticatedAt}
 	botID, username := ds.Bot(id)
 	view.Bot = username
 	if b, ok := ds.bots[botID]; ok {

@@ -55,7 +55,7 @@ func TestEveryLanguageHasEveryTextWithTheSameValues(t *testing.T) {
 
 // hostile are values that people choose themselves, or could.
 var hostile = []string{
-	"Alice (user//alice)", "", "<b>bold</b> {code} </code>", "{title}", "\u202egnp.exe\u2069\u2069\u2068", "عليس", "אליס 123",
+	"“Alice” (user//alice)", "", "<b>bold</b> {code} </code>", "{title}", "\u202egnp.exe\u2069\u2069\u2068", "عليس", "אליס 123",
 	"https://evil.example/?code=1 @bot /start x", strings.Repeat("x", 5000), strings.Repeat("👩‍👩‍👧‍👦", 300), "a\nb\r\n\tc\x00\x1b[31m", "\xff\xfe\u2028",
 	"&lt;b&gt; %s %!d {{.Code}} $x `y`",
 }

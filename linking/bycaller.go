@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"telegate/delivery"
-	"telegate/internal/audit"
 	"telegate/internal/secret"
 )
 
@@ -23,6 +22,8 @@ type CallerLinkRequest struct {
 	Locale       string
 	Handle       string // as in the message with the code: a username, or a numeric chat id
 	MessageID    string // of the code
+
+	AuthenticatedAt time.Time // when the user last signed in at the server; zero: not known
 }
 
 // Code is a code that a caller has sent, as in the outbox.
@@ -54,7 +55,8 @@ func (e *ProofError) Error() string { return "the code proves nothing: " + strin
 
 // LinkByCaller links the user to the chat that the code reached. The link keeps the numeric chat id, so a later change of
 // the username does not matter. Each code links once; the same call again returns the same link. The chat is told and can
-// undo it. Errors: ErrUnknownDomain, delivery.ErrUsername, *ProofError.
+// undo it. Errors: ErrUnknownDomain, *AuthenticatedAtError, ErrAuthenticationRequired,
+// delivery.ErrUsername, *ProofError.
 //
 // NIST SP 800-63B-4 §4.1.2.2 wants more than the 20 bits of a 6-digit code if the code alone identifies the account. Here
 // it does not: the user is signed in at the caller, and the message identifies the chat.
@@ -62,7 +64,12 @@ func (s *Service) LinkByCaller(ctx context.Context, r CallerLinkRequest) (Link, 
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Link{}, ErrUnknownDomain
 	}
-	l := s.newLink(StartRequest{Domain: r.Domain, User: r.User, DisplayName: r.DisplayName, Locale: r.Locale}, ByCaller)
+	if err := s.checkAuthenticatedAt(r.AuthenticatedAt); err != nil {
+		return Link{}, err
+	}
+	l := s.newLink(StartRequest{
+		Domain: r.Domain, User: r.User, DisplayName: r.DisplayName, Locale: r.Locale, AuthenticatedAt: r.AuthenticatedAt,
+	}, ByCaller)
 	l.Expires = l.Created
 	l.TokenHash = secret.Hash("message:" + r.MessageID) // unique, so that one code links once; no start token begins like this
 	err := s.store.UpdateLinks(ctx, func(tx Tx) error {
@@ -75,6 +82,9 @@ func (s *Service) LinkByCaller(ctx context.Context, r CallerLinkRequest) (Link, 
 			return nil
 		case used && earlier.Domain == r.Domain:
 			return &ProofError{ProofUsed}
+		}
+		if err := s.mayBind(l); err != nil {
+			return err
 		}
 		if l.ChatID, err = s.codeChat(tx, r, l.BotID); err != nil {
 			return err
@@ -92,7 +102,7 @@ func (s *Service) LinkByCaller(ctx context.Context, r CallerLinkRequest) (Link, 
 		if err := tx.InsertLink(l); err != nil {
 			return err
 		}
-		if err := tx.Audit(s.entry(audit.LinkStarted, l, string(l.Method))); err != nil {
+		if err := tx.Audit(s.startedEntry(l)); err != nil {
 			return err
 		}
 		return s.verify(tx, &l)

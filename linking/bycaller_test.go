@@ -58,7 +58,7 @@ func TestACallersWordLinksTheChatThatTheCodeReached(t *testing.T) {
 		w.NoError("vouch", err)
 		w.wantCurrent("", "alice", alice)
 		w.wantStatus(l, linking.Verified, "")
-		w.wantLast(alice, "Connected. Sign-in codes and messages for the account Alice (alice) on My Server arrive here", "notme:"+l.ID)
+		w.wantLast(alice, "Connected. Sign-in codes and messages for the account “Alice” (alice) on My Server arrive here", "notme:"+l.ID)
 		if n := len(w.chat(taker)); n != 0 {
 			t.Errorf("the new owner of the name was sent %d messages", n)
 		}

@@ -38,7 +38,7 @@ func TestLinkingByBotIsProvenFromBothSides(t *testing.T) {
 
 	w.claim(alice, token)
 	w.wantStatus(l, linking.Claimed, "")
-	w.wantLast(alice, "Connect this Telegram chat to the account Alice (user//alice) on My Server?", "accept:"+l.ID, "notme:"+l.ID)
+	w.wantLast(alice, "Connect this Telegram chat to the account “Alice” (user//alice) on My Server?", "accept:"+l.ID, "notme:"+l.ID)
 	if label := w.get(l).Chat.Label(); label != "Alice Liddell (@alice_tg)" {
 		t.Errorf("the page shows the chat as %q", label)
 	}
@@ -49,14 +49,14 @@ func TestLinkingByBotIsProvenFromBothSides(t *testing.T) {
 	if !regexp.MustCompile(`^[0-9]{6}$`).MatchString(code) {
 		t.Errorf("confirm code is %q", code)
 	}
-	w.wantLast(alice, code+" is the code to connect the account Alice (user//alice) on My Server.", "notme:"+l.ID)
+	w.wantLast(alice, code+" is the code to connect the account “Alice” (user//alice) on My Server.", "notme:"+l.ID)
 	w.wantConfirm(l, servicetest.OtherCode(code), "session", linking.ResultIncorrect, 4)
 	w.wantCurrent("", "user//alice", linking.Chat{})
 
 	w.wantConfirm(l, code, "session", linking.ResultVerified, 3)
 	w.wantCurrent("", "user//alice", alice)
 	// NIST 4.1.2.2, 4.6 and OWASP ASVS 6.3.7: the notice says what has changed and how to undo it.
-	w.wantLast(alice, "Connected. Sign-in codes and messages for the account Alice (user//alice) on My Server arrive here", "notme:"+l.ID)
+	w.wantLast(alice, "Connected. Sign-in codes and messages for the account “Alice” (user//alice) on My Server arrive here", "notme:"+l.ID)
 	wantTrail := []string{"link.started bot", "link.claimed", "link.verified bot"}
 	if diff := cmp.Diff(wantTrail, w.trail("", "user//alice")); diff != "" {
 		t.Errorf("audit (-want +got):\n%s", diff)

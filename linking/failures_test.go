@@ -155,3 +155,30 @@ func TestOfTwoWaitsTheLongerOneIsTold(t *testing.T) {
 		w.wantConfirm(l, code, "", linking.ResultVerified, 4)
 	}
 }
+
+// A caller counts the wrong guesses at its own codes. Its word ends no wait that telegate's codes have caused.
+func TestACallersWordForgetsNoWrongConfirmCodes(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	w.guess([]string{"mallory"}, alice, linking.ThrottleFrom, w.Clock.Now().Add(time.Hour))
+	_, err := w.links.LinkByCaller(t.Context(), linking.CallerLinkRequest{User: "mallory", Handle: "@alice_tg", MessageID: w.callersCode(noChange)})
+	w.NoError("vouch", err)
+	_, err = w.links.Start(t.Context(), linking.StartRequest{User: "mallory"})
+	wantThrottled(t, "after the caller's word", err, "user", linking.FirstWait)
+	_, err = w.links.Start(t.Context(), linking.StartRequest{User: "bob", Handle: "alice_tg"})
+	wantThrottled(t, "another user at the chat", err, "chat", linking.FirstWait)
+}
+
+// Somebody who guesses at a chat does not start the chat's count anew by a right code of another chat.
+func TestARightCodeOfAnotherChatForgetsNothingOfThisOne(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	w.guess([]string{"mallory"}, alice, linking.ThrottleFrom-1, w.Clock.Now().Add(time.Hour))
+	w.Clock.Advance(linking.StartsWindow)
+	w.link("", "mallory", mallory)
+	if n := w.guess([]string{"mallory"}, alice, 1, w.Clock.Now().Add(time.Hour)); n != 1 {
+		t.Fatalf("%d guesses", n)
+	}
+	_, err := w.links.Start(t.Context(), linking.StartRequest{User: "bob", Handle: "alice_tg"})
+	wantThrottled(t, "the tenth wrong code of the chat", err, "chat", linking.FirstWait)
+}

@@ -194,6 +194,7 @@ type domains struct {
 	bots   map[string]string // usernames
 	ids    map[string]int64
 	lookUp func(username string) (bool, error) // asks Telegram who has a username; nil: somebody has it
+	strict bool                                // require_authenticated_at
 }
 
 func (d *domains) ResolveUsername(_ context.Context, _ int64, username string) (bool, error) {
@@ -207,5 +208,7 @@ func (d *domains) Title(domain string) (string, bool) {
 	title, ok := d.titles[domain]
 	return title, ok
 }
+
+func (d *domains) RequiresAuthentication(string) bool { return d.strict }
 
 func (d *domains) Bot(domain string) (int64, string) { return d.ids[domain], d.bots[domain] }

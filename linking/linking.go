@@ -18,10 +18,15 @@ const (
 	Lifetime        = 10 * time.Minute // of an unproven link
 	ConfirmDigits   = 6
 	ConfirmAttempts = 5
-	MaxStarts       = 5 // links started per user, and codes sent per chat by handle, within StartsWindow
+	MaxStarts       = 5  // links started per user within StartsWindow
+	MaxHandleCodes  = 15 // codes sent to one chat by handle within StartsWindow, whoever asks
 	StartsWindow    = 10 * time.Minute
 	ClockSlack      = time.Minute // if the clock is set back further, an open link has expired: its age is unknown
 )
+
+// handleCodes limits the codes sent to one chat by handle: anybody may name a stranger's handle. Two users can use up their starts,
+// and others still get a first code.
+var handleCodes = delivery.CodeLimit{PerUser: MaxStarts, PerChat: MaxHandleCodes, Reserve: 5, Span: StartsWindow}
 
 // Errors that the API and the bot distinguish.
 var (
@@ -105,6 +110,8 @@ type Link struct {
 	Verified    time.Time
 	Ended       time.Time
 
+	Authenticated time.Time // when the user signed in, as the server says; zero if it does not
+
 	Chat Chat // label of the chat; set when read
 }
 
@@ -158,6 +165,8 @@ type Domains interface {
 	BotWords(botID int64, person string) *language.Words
 	// Bot is the domain's bot; the username is empty until Telegram has told it once.
 	Bot(domain string) (id int64, username string)
+	// RequiresAuthentication reports whether a link needs the time at which the user has authenticated.
+	RequiresAuthentication(domain string) bool
 	// ResolveUsername looks up who has a username now, where possible: delivery.UserSession can ask Telegram; a bot knows
 	// only users who have pressed Start. False if nobody has it. An error from Telegram is a *delivery.SendError.
 	ResolveUsername(ctx context.Context, botID int64, username string) (bool, error)
@@ -190,8 +199,8 @@ type Tx interface {
 	CarryFailures(fromID, toID string) error
 	// LinksStarted counts the links of a user created since a time, and returns when the oldest was.
 	LinksStarted(domain, user string, since time.Time) (int, time.Time, error)
-	// CodesToChat counts the codes sent to a chat by handle, in the same way.
-	CodesToChat(botID, chatID int64, since time.Time) (int, time.Time, error)
+	// CodesToChat lists the codes sent to a chat by handle since a time, oldest first.
+	CodesToChat(botID, chatID int64, since time.Time) ([]delivery.SentCode, error)
 
 	SaveChat(Chat) error
 	Chat(botID, chatID int64) (Chat, error)

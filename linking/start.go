@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"telegate/delivery"
-	"telegate/internal/audit"
 	"telegate/internal/secret"
 )
 
@@ -16,6 +15,8 @@ type StartRequest struct {
 	Locale       string
 	Binding      string // the caller's session, opaque; Confirm must give the same
 	Handle       string // empty: by bot
+
+	AuthenticatedAt time.Time // when the user last signed in at the server; zero: not known
 }
 
 // Started is a new link with what the user needs next. The token is shown once and stored only as a digest.
@@ -27,11 +28,14 @@ type Started struct {
 }
 
 // Start creates a link and cancels the user's other open links. By handle it sends the code at once. Errors:
-// ErrUnknownDomain, *RateError, *WaitError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
+// ErrUnknownDomain, *AuthenticatedAtError, ErrAuthenticationRequired, *RateError, *WaitError; by bot ErrBotUnknown, ErrNeedsBot; by handle delivery.ErrUsername, ErrRecipientUnknown,
 // ErrNobody, *delivery.SendError if Telegram cannot be asked for the handle.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if _, ok := s.domains.Title(r.Domain); !ok {
 		return Started{}, ErrUnknownDomain
+	}
+	if err := s.checkAuthenticatedAt(r.AuthenticatedAt); err != nil {
+		return Started{}, err
 	}
 	if r.Handle != "" {
 		return s.startByHandle(ctx, r)
@@ -83,12 +87,12 @@ func (s *Service) startByHandle(ctx context.Context, r StartRequest) (Started, e
 		if !met || chat.Blocked || chat.Type != "private" {
 			return ErrRecipientUnknown
 		}
-		n, oldest, err := tx.CodesToChat(chat.BotID, chat.ID, s.now().Add(-StartsWindow))
+		sent, err := tx.CodesToChat(chat.BotID, chat.ID, s.now().Add(-handleCodes.Span))
 		if err != nil {
 			return err
 		}
-		if n >= MaxStarts {
-			return s.rateError("chat", oldest)
+		if wait, limit := handleCodes.Wait(sent, l.Domain, l.User, s.now()); wait > 0 {
+			return &RateError{Scope: "chat", Limit: limit, RetryAfter: wait}
 		}
 		l.ChatID, l.Chat = chat.ID, chat
 		if err := s.begin(tx, l); err != nil {
@@ -120,7 +124,7 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	botID, _ := s.domains.Bot(r.Domain)
 	l := Link{
 		ID: delivery.NewID("lnk"), Domain: r.Domain, User: r.User, DisplayName: r.DisplayName, Locale: r.Locale,
-		Method: m, BotID: botID, Created: now, Expires: now.Add(Lifetime),
+		Method: m, BotID: botID, Created: now, Expires: now.Add(Lifetime), Authenticated: r.AuthenticatedAt,
 	}
 	if r.Binding != "" {
 		l.Binding = secret.Hash(r.Binding)
@@ -128,14 +132,17 @@ func (s *Service) newLink(r StartRequest, m Method) Link {
 	return l
 }
 
-// mayStart checks the limit of starts, and that the code could be confirmed.
+// mayStart checks the limit of starts, that the user has signed in if the domain asks for it, and that the code could be confirmed.
 func (s *Service) mayStart(tx Tx, l Link) error {
+	if err := s.mayBind(l); err != nil {
+		return err
+	}
 	if err := s.mayConfirm(tx, l); err != nil {
 		return err
 	}
 	n, oldest, err := tx.LinksStarted(l.Domain, l.User, s.now().Add(-StartsWindow))
 	if err == nil && n >= MaxStarts {
-		err = s.rateError("user", oldest)
+		err = &RateError{Scope: "user", Limit: MaxStarts, RetryAfter: oldest.Add(StartsWindow).Sub(s.now())}
 	}
 	return err
 }
@@ -151,7 +158,7 @@ func (s *Service) begin(tx Tx, l Link) error {
 	if err := tx.InsertLink(l); err != nil {
 		return err
 	}
-	return tx.Audit(s.entry(audit.LinkStarted, l, string(l.Method)))
+	return tx.Audit(s.startedEntry(l))
 }
 
 // cancelOpen ends the user's open links and reports whether there were any.
@@ -171,10 +178,6 @@ func (s *Service) cancelOpen(tx Tx, domain, user, reason string) (bool, error) {
 		}
 	}
 	return len(open) > 0, nil
-}
-
-func (s *Service) rateError(scope string, oldest time.Time) *RateError {
-	return &RateError{Scope: scope, Limit: MaxStarts, RetryAfter: oldest.Add(StartsWindow).Sub(s.now())}
 }
 
 func (s *Service) confirmMAC(l Link, code string) []byte {

@@ -103,7 +103,7 @@ func TestLinkingByHandleSendsTheCodeAtOnce(t *testing.T) {
 		t.Errorf("link: %+v", l)
 	}
 	code := w.code(alice)
-	w.wantLast(alice, code+" is the code to connect this Telegram chat to the account Alice (user//alice) on My Server.", "notme:"+l.ID)
+	w.wantLast(alice, code+" is the code to connect this Telegram chat to the account “Alice” (user//alice) on My Server.", "notme:"+l.ID)
 	if m := w.last(alice); m.Lane != delivery.LaneCode || !m.Expires.Equal(l.Expires) || l.Expires.Sub(l.Created) != 10*time.Minute {
 		t.Errorf("message in lane %s until %v, link until %v", m.Lane, m.Expires, l.Expires)
 	}
@@ -180,8 +180,8 @@ func TestAHandleThatTheBotCannotWriteToIsUnknown(t *testing.T) {
 	w.NoError("after bob has pressed Start again", err)
 }
 
-// Anybody signed in may name a stranger's handle: five codes in ten minutes are what the stranger has to bear.
-func TestAChatGetsFiveCodesByHandleInTenMinutes(t *testing.T) {
+// Anybody signed in may name a stranger's handle: fifteen codes in ten minutes are what the stranger has to bear.
+func TestAChatGetsFifteenCodesByHandleInTenMinutes(t *testing.T) {
 	w := newWorld(t)
 	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
 	w.NoError("met", w.links.ChatStarted(t.Context(), bob))
@@ -189,18 +189,38 @@ func TestAChatGetsFiveCodesByHandleInTenMinutes(t *testing.T) {
 		_, err := w.links.Start(t.Context(), linking.StartRequest{User: user, Handle: handle})
 		return err
 	}
-	for i := range 5 {
+	for i := range linking.MaxHandleCodes {
 		w.NoError("start", start(fmt.Sprint("user", i), "alice_tg"))
 	}
-	wantRate(t, start("user5", "alice_tg"), "chat", 10*time.Minute)
-	w.NoError("another chat", start("user5", "bob_tg"))
-	if n := len(w.chat(alice)); n != 5 {
-		t.Errorf("%d messages, want 5", n)
+	var rate *linking.RateError
+	if err := start("user15", "alice_tg"); !errors.As(err, &rate) || *rate != (linking.RateError{Scope: "chat", Limit: 15, RetryAfter: 10 * time.Minute}) {
+		t.Errorf("the sixteenth: %v", err)
+	}
+	w.NoError("another chat", start("user15", "bob_tg"))
+	if n := len(w.chat(alice)); n != 15 {
+		t.Errorf("%d messages, want 15", n)
 	}
 	// By bot the person asks for it himself, so that it is not in the way.
 	w.link("", "alice", alice)
 	w.Clock.Advance(10 * time.Minute)
 	w.NoError("ten minutes later", start("user6", "alice_tg"))
+}
+
+// Two users who name alice's handle as often as they may do not keep her from linking by it.
+func TestNobodyUsesUpTheLinksByHandleOfAnother(t *testing.T) {
+	w := newWorld(t)
+	w.NoError("met", w.links.ChatStarted(t.Context(), alice))
+	start := func(user string) error {
+		_, err := w.links.Start(t.Context(), linking.StartRequest{User: user, Handle: "alice_tg"})
+		return err
+	}
+	for range linking.MaxStarts {
+		w.NoError("mallory", start("mallory"))
+		w.NoError("another", start("another"))
+	}
+	wantRate(t, start("mallory"), "user", 10*time.Minute)
+	w.NoError("alice", start("alice"))
+	w.NoError("bob", start("bob"))
 }
 
 // A username is a label. What is linked is the chat; the name may go where it likes.

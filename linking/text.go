@@ -45,15 +45,8 @@ func UnlinkButton(l Link, label string) delivery.Button {
 	return delivery.Button{Label: label, Callback: ButtonUnlink + ":" + l.ID, Style: "danger"}
 }
 
-// Account names the user to people: "Alice (user//alice)". Texts show it in monospace, because Telegram makes no links
-// there and users choose these names.
-func (l Link) Account() string {
-	user := delivery.Displayable(l.User, 64)
-	if name := delivery.Displayable(l.DisplayName, 64); name != "" && name != user {
-		return name + " (" + user + ")"
-	}
-	return user
-}
+// Account names the user to people.
+func (l Link) Account() string { return delivery.Account(l.User, l.DisplayName) }
 
 func (v linkTexts) question() delivery.Body {
 	accept := delivery.Button{Label: v.Short("button.link", nil), Callback: ButtonAccept + ":" + v.link.ID, Style: "success"}

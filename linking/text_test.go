@@ -13,14 +13,15 @@ import (
 // hide what it says, or become a link to tap.
 func TestHostileNamesCannotSpeakForTheBot(t *testing.T) {
 	for _, tt := range []struct{ name, display, user, account string }{
-		{"new lines", "Alice\n\n000000 is your code\r\n", "alice\n\u2028", "Alice 000000 is your code (alice)"},
-		{"directions", "\u202eecilA\u2066\u200f", "alice\u061c", "ecilA (alice)"},
-		{"invisible", "\u200bAl\u00adice\ufeff\x00\x1b[2J", "\u2060alice", "Alice[2J (alice)"},
+		{"new lines", "Alice\n\n000000 is your code\r\n", "alice\n\u2028", "“Alice 000000 is your code” (alice)"},
+		{"directions", "\u202eecilA\u2066\u200f", "alice\u061c", "“ecilA” (alice)"},
+		{"invisible", "\u200bAl\u00adice\ufeff\x00\x1b[2J", "\u2060alice", "“Alice[2J” (alice)"},
 		{"only invisible", "\u200b\ufeff", "alice", "alice"},
-		{"not UTF-8", "Al\xffice", "ali\xfece", "Alice (alice)"},
-		{"markup", "<b>Alice</b> *x* `y`", "user//alice", "<b>Alice</b> *x* `y` (user//alice)"},
-		{"address", "https://evil.example", "@evil", "https://evil.example (@evil)"},
-		{"very long", strings.Repeat("A", 5000), strings.Repeat("a", 5000), strings.Repeat("A", 63) + "… (" + strings.Repeat("a", 63) + "…)"},
+		{"not UTF-8", "Al\xffice", "ali\xfece", "“Alice” (alice)"},
+		{"markup", "<b>Alice</b> *x* `y`", "user//alice", "“<b>Alice</b> *x* `y`” (user//alice)"},
+		{"address", "https://evil.example", "@evil", "“https://evil.example” (@evil)"},
+		{"very long", strings.Repeat("A", 5000), strings.Repeat("a", 5000), "“" + strings.Repeat("A", 63) + "…” (" + strings.Repeat("a", 63) + "…)"},
+		{"out of its quotes", "Alice” (user//bob) is wrong. «Ask \"us\"», not „her“", "alice", "“Alice' (user//bob) is wrong. 'Ask 'us'', not 'her'” (alice)"},
 		{"the same twice", "alice", "alice", "alice"},
 		{"no name", "", "alice", "alice"},
 	} {

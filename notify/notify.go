@@ -21,14 +21,21 @@ const (
 	DefaultTTL     = 24 * time.Hour
 	DefaultCodeTTL = 5 * time.Minute
 	DedupeWindow   = time.Hour
-	MaxLinkCodes   = 5   // codes with purpose link to one chat within CodeWindow: anybody may name a stranger's handle
+	MaxLinkCodes   = 5   // codes with purpose link that a user may ask for, to one chat within CodeWindow
 	MaxLinkText    = 500 // characters of a code with purpose link
 	MaxWaiting     = 200 // codes of a domain that wait for Start
-	MaxLoginCodes  = 10  // codes with purpose login to one chat within CodeWindow
+	MaxLoginCodes  = 10  // codes with purpose login, in the same way
 	CodeWindow     = 10 * time.Minute
 	LongestMute    = 7 * 24 * time.Hour
 	replyTTL       = 10 * time.Minute
 )
+
+// codeLimits limit the codes of callers to one chat. With purpose link anybody may name a stranger's handle, so there are fewer.
+// Two users can use up their shares, and others still get a first code.
+var codeLimits = map[Purpose]delivery.CodeLimit{
+	Login: {PerUser: MaxLoginCodes, PerChat: 25, Reserve: 5, Span: CodeWindow},
+	Link:  {PerUser: MaxLinkCodes, PerChat: 15, Reserve: 5, Span: CodeWindow},
+}
 
 // Errors that the API distinguishes.
 var (
@@ -50,7 +57,7 @@ type InvalidError struct{ Field, Detail string }
 
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Detail }
 
-// RateError: the chat has got as many codes as allowed.
+// RateError: the user has asked for as many codes to the chat as allowed, or the chat has got as many.
 type RateError struct {
 	Limit      int
 	RetryAfter time.Duration
@@ -144,8 +151,8 @@ type Tx interface {
 	// Attempts lists the sends in order; of very many, the first and the last.
 	Attempts(messageID string) ([]delivery.Attempt, error)
 	DuplicateOf(domain string, botID, chatID int64, dedupe string, since time.Time) (delivery.Message, error)
-	// CodesSent counts codes of a purpose to a chat since a time, and returns when the oldest was sent.
-	CodesSent(botID, chatID int64, purpose string, since time.Time) (int, time.Time, error)
+	// CodesSent lists the codes of a purpose to a chat since a time, oldest first.
+	CodesSent(botID, chatID int64, purpose string, since time.Time) ([]delivery.SentCode, error)
 	// CountSuppressed counts a repeat that was not sent.
 	CountSuppressed(id string, now time.Time) error
 	Enqueue(delivery.Message) error

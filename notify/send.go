@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,7 @@ type Request struct {
 	ID           string // its id; empty for a new one. The same id twice is the same message
 	Domain, User string
 	To           string // instead of User: "@alice", or a numeric chat id that the bot knows
+	AskedFor     string // with To, of a code: the user who asked for it; empty if not known
 	Text         string
 	HTML         bool // Text is Telegram's HTML subset
 	Lane         delivery.Lane
@@ -140,7 +142,7 @@ func (s *Service) message(r Request) (delivery.Message, error) {
 	}
 	now := s.now()
 	msg := delivery.Message{
-		ID: r.ID, Domain: r.Domain, Lane: r.Lane, Purpose: string(r.Purpose), Silent: r.Silent,
+		ID: r.ID, Domain: r.Domain, Lane: r.Lane, Purpose: string(r.Purpose), AskedFor: r.AskedFor, Silent: r.Silent,
 		Body: body, Created: now, Expires: now.Add(ttl),
 	}
 	if msg.ID == "" {
@@ -224,16 +226,13 @@ func (s *Service) accept(tx Tx, msg delivery.Message, to Recipient) (Accepted, e
 		}
 	}
 	if msg.Lane == delivery.LaneCode {
-		limit := MaxLoginCodes
-		if msg.Purpose == string(Link) {
-			limit = MaxLinkCodes
-		}
-		n, oldest, err := tx.CodesSent(to.BotID, to.ChatID, msg.Purpose, now.Add(-CodeWindow))
+		limit := codeLimits[Purpose(msg.Purpose)]
+		sent, err := tx.CodesSent(to.BotID, to.ChatID, msg.Purpose, now.Add(-limit.Span))
 		if err != nil {
 			return Accepted{}, err
 		}
-		if n >= limit {
-			return Accepted{}, &RateError{Limit: limit, RetryAfter: oldest.Add(CodeWindow).Sub(now)}
+		if wait, reached := limit.Wait(sent, msg.Domain, cmp.Or(msg.User, msg.AskedFor), now); wait > 0 {
+			return Accepted{}, &RateError{Limit: reached, RetryAfter: wait}
 		}
 	} else if now.Before(to.MutedUntil) {
 		msg.Status, msg.Ended, msg.Failure = delivery.StatusFailed, now, mutedFailure(to)

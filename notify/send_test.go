@@ -282,7 +282,7 @@ func TestTheSameIdTwiceIsOneMessage(t *testing.T) {
 	}
 }
 
-// OWASP ASVS 2.4.1: a stranger whose handle anybody may name gets five codes in ten minutes, an account's chat ten.
+// OWASP ASVS 2.4.1: a user who asks gets five codes in ten minutes to a handle that anybody may name, and ten to sign in.
 func TestCodesPerChatAreLimited(t *testing.T) {
 	w := newWorld(t)
 	w.link("", "alice", alice)
@@ -294,23 +294,96 @@ func TestCodesPerChatAreLimited(t *testing.T) {
 		})
 		return err
 	}
-	for i := range 5 { // whoever asks, however it is named: it is the person who is spared
-		w.NoError("link code", code([]string{"", "corp"}[i%2], []string{"alice", ""}[i%2], []string{"", "@alice_tg"}[i%2], notify.Link))
+	for i := range 5 { // however the chat is named
+		w.NoError("link code", code("", "", []string{"@alice_tg", "5001"}[i%2], notify.Link))
 		w.Clock.Advance(time.Second)
 	}
-	wantRate(t, code("", "alice", "", notify.Link), notify.MaxLinkCodes, 10*time.Minute-5*time.Second)
-	wantRate(t, code("corp", "", "alice_tg", notify.Link), notify.MaxLinkCodes, 10*time.Minute-5*time.Second)
+	wantRate(t, code("", "", "t.me/alice_tg", notify.Link), notify.MaxLinkCodes, 10*time.Minute-5*time.Second)
 	for range 10 {
 		w.NoError("login code", code("", "alice", "", notify.Login)) // a count of its own: link codes do not lock anybody out
 	}
-	wantRate(t, code("corp", "alice", "", notify.Login), notify.MaxLoginCodes, 10*time.Minute)
+	wantRate(t, code("", "alice", "", notify.Login), notify.MaxLoginCodes, 10*time.Minute)
 	w.NoError("bob's", code("", "bob", "", notify.Link))
 	w.send(direct("alice")) // and messages are no codes
 
 	w.Clock.Advance(10*time.Minute - 5*time.Second - time.Millisecond)
-	wantRate(t, code("", "alice", "", notify.Link), notify.MaxLinkCodes, time.Millisecond)
+	wantRate(t, code("", "", "alice_tg", notify.Link), notify.MaxLinkCodes, time.Millisecond)
 	w.Clock.Advance(time.Millisecond)
-	w.NoError("in time", code("", "alice", "", notify.Link))
+	w.NoError("in time", code("", "", "alice_tg", notify.Link))
+}
+
+// codesTo asks for codes to alice's chat until one is refused, and returns how many were accepted, and the refusal.
+func (w *world) codesTo(domain, user, askedFor string, p notify.Purpose) (n int, refused error) {
+	w.T.Helper()
+	r := notify.Request{Domain: domain, User: user, AskedFor: askedFor, Text: "123456", Lane: delivery.LaneCode, Purpose: p}
+	if user == "" {
+		r.To = "@alice_tg"
+	}
+	for ; n < 100; n++ {
+		if _, err := w.messages.Send(w.T.Context(), r); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// A user can ask for codes to any chat, and must not keep its owner from getting the owner's code.
+func TestNobodyUsesUpTheCodesOfAnother(t *testing.T) {
+	for purpose, share := range map[notify.Purpose]int{notify.Link: notify.MaxLinkCodes, notify.Login: notify.MaxLoginCodes} {
+		w := newWorld(t)
+		w.link("", "alice", alice)
+		w.link("corp", "alice", alice)
+		for _, who := range []struct{ domain, user, askedFor string }{
+			{"", "", "mallory"}, // the two who use up all but the reserve
+			{"corp", "", ""},
+		} {
+			n, err := w.codesTo(who.domain, who.user, who.askedFor, purpose)
+			if n != share {
+				t.Errorf("%s: %+v got %d codes, want a share of %d", purpose, who, n, share)
+			}
+			wantRate(t, err, share, 10*time.Minute)
+		}
+		for i, who := range []struct{ domain, user, askedFor string }{
+			{"", "alice", ""}, {"", "", "gina"}, {"corp", "", "mallory"}, {"", "", ""}, {"corp", "alice", ""},
+		} {
+			n, err := w.codesTo(who.domain, who.user, who.askedFor, purpose)
+			if n != 1 {
+				t.Errorf("%s: %+v got %d codes of the reserve, want 1", purpose, who, n)
+			}
+			wantRate(t, err, 2*share+5, 10*time.Minute)
+			if got := 2*share + i + 1; len(w.codes(purpose)) != got {
+				t.Errorf("%s: the chat has %d codes, want %d", purpose, len(w.codes(purpose)), got)
+			}
+		}
+		n, err := w.codesTo("", "", "the next one", purpose) // nobody floods the person
+		if n != 0 {
+			t.Errorf("%s: over its limit the chat got %d codes", purpose, n)
+		}
+		wantRate(t, err, 2*share+5, 10*time.Minute)
+	}
+}
+
+// The share of a user who is named beside a handle is the same as that of the user addressed by name.
+func TestAUserHasOneShareHoweverTheChatIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alice)
+	if n, _ := w.codesTo("", "alice", "", notify.Link); n != notify.MaxLinkCodes {
+		t.Fatalf("%d codes", n)
+	}
+	if n, _ := w.codesTo("", "", "alice", notify.Link); n != 0 {
+		t.Errorf("another %d codes by handle", n)
+	}
+}
+
+// codes are the waiting codes of a purpose to alice's chat.
+func (w *world) codes(p notify.Purpose) (list []delivery.Message) {
+	w.T.Helper()
+	for _, m := range w.waiting(alice) {
+		if m.Purpose == string(p) {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 func TestAMuteStopsEverythingButCodes(t *testing.T) {

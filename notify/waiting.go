@@ -13,12 +13,13 @@ import (
 // WaitingCode is a code with purpose link for a username that the bot does not know. The user gets it when they press
 // Start, if it has not expired by then. Nobody else ever gets it.
 type WaitingCode struct {
-	Domain  string
-	BotID   int64
-	Name    string // the username
-	ID      string // of the later message
-	Body    delivery.Body
-	Expires time.Time
+	Domain   string
+	BotID    int64
+	Name     string // the username
+	ID       string // of the later message
+	AskedFor string // the user whom the caller named
+	Body     delivery.Body
+	Expires  time.Time
 }
 
 // WaitingError is ErrRecipientUnknown for a code that is kept until the user presses Start.
@@ -48,7 +49,7 @@ func (s *Service) keepCode(tx Tx, r Request, msg delivery.Message) (*WaitingErro
 	if waiting >= MaxWaiting { // anybody can name handles; the person presses Start and asks for a new code
 		return nil, ErrRecipientUnknown
 	}
-	err = tx.KeepCode(WaitingCode{Domain: r.Domain, BotID: botID, Name: name, ID: msg.ID, Body: msg.Body, Expires: msg.Expires})
+	err = tx.KeepCode(WaitingCode{Domain: r.Domain, BotID: botID, Name: name, ID: msg.ID, AskedFor: msg.AskedFor, Body: msg.Body, Expires: msg.Expires})
 	return &WaitingError{ID: msg.ID, ExpiresIn: msg.Expires.Sub(msg.Created)}, err
 }
 
@@ -99,7 +100,7 @@ func (s *Service) release(tx Tx, c WaitingCode) (bool, error) {
 		return false, err
 	}
 	msg := delivery.Message{
-		ID: c.ID, Domain: c.Domain, BotID: to.BotID, ChatID: to.ChatID, Lane: r.Lane, Purpose: string(Link), Body: c.Body,
+		ID: c.ID, Domain: c.Domain, BotID: to.BotID, ChatID: to.ChatID, Lane: r.Lane, Purpose: string(Link), AskedFor: c.AskedFor, Body: c.Body,
 		Created: now, Expires: c.Expires,
 	}
 	if _, err := s.accept(tx, msg, to); err != nil {

@@ -65,7 +65,13 @@ func session(user string) string { return "browser session of " + user }
 // link links a user to a private chat of the domain's bot, with all that belongs to it, and returns the link's id.
 func (w *world) link(domain, user string, chatID int64) string {
 	w.T.Helper()
-	started, err := w.links.Start(w.T.Context(), linking.StartRequest{Domain: domain, User: user})
+	return w.linkAs(domain, user, "", chatID)
+}
+
+// linkAs links a user whom the server calls by a name.
+func (w *world) linkAs(domain, user, name string, chatID int64) string {
+	w.T.Helper()
+	started, err := w.links.Start(w.T.Context(), linking.StartRequest{Domain: domain, User: user, DisplayName: name})
 	w.NoError("start link", err)
 	bot, _ := w.domains.Bot(domain)
 	chat := linking.Chat{BotID: bot, ID: chatID, Type: "private", FirstName: "Somebody"}

@@ -46,7 +46,7 @@ func (s *Service) NotMe(ctx context.Context, botID, chatID int64, id string) err
 		title, _ := s.domains.Title(v.Domain)
 		return tx.Enqueue(delivery.Message{
 			ID: delivery.NewMessageID(s.now()), Domain: v.Domain, User: v.User, BotID: f.BotID, ChatID: f.ChatID,
-			Lane: delivery.LaneDirect, Body: reportedText(s.domains.Words(v.Domain, v.Locale, f.Language), v.Purpose, title, was == Approved),
+			Lane: delivery.LaneDirect, Body: reportedText(s.domains.Words(v.Domain, v.Locale, f.Language), v, f, title, was == Approved),
 			Created: s.now(), Expires: s.now().Add(KeptAfterEnd),
 		})
 	})

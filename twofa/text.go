@@ -14,7 +14,8 @@ import (
 // ButtonNotMe is the callback of "Not me" under a code, followed by ":" and the verification's id.
 const ButtonNotMe = "deny"
 
-// codeText is the message with a code: first the code, so that a notification shows it, in monospace and with a copy button, then its purpose and the origin of the sign-in.
+// codeText is the message with a code: first the code, so that a notification shows it, in monospace and with a copy button, then its purpose, whose
+// it is if the chat has several accounts, and the origin of the sign-in.
 func codeText(w *language.Words, v Verification, f Factor, title, code string, lifetime time.Duration) delivery.Body {
 	var t delivery.Text
 	switch span := w.Span(lifetime); v.Purpose {
@@ -25,6 +26,7 @@ func codeText(w *language.Words, v Verification, f Factor, title, code string, l
 	default:
 		t = w.Say("code.login", language.Values{"code": code, "title": title, "time": span})
 	}
+	t = withAccount(w, t, v, f)
 	if from := origin(w, v.Context); from != "" {
 		// In monospace Telegram makes no links: a link could lead to the attacker who is signing in.
 		t = t.Plain("\n\n").Append(w.Say("code.origin", language.Values{"origin": from}))
@@ -37,16 +39,27 @@ func codeText(w *language.Words, v Verification, f Factor, title, code string, l
 		[]delivery.Button{{Label: w.Short("button.not_me", nil), Callback: ButtonNotMe + ":" + v.ID, Style: "danger"}})
 }
 
-func reportedText(w *language.Words, p Purpose, title string, used bool) delivery.Body {
+// reportedText answers "Not me".
+func reportedText(w *language.Words, v Verification, f Factor, title string, used bool) delivery.Body {
 	pause := w.Span(CoolingOff)
+	var t delivery.Text
 	switch {
-	case p != Login:
-		return delivery.Compose(w.Say("report.action", language.Values{"title": title, "time": pause}))
+	case v.Purpose != Login:
+		t = w.Say("report.action", language.Values{"title": title, "time": pause})
 	case used:
-		return delivery.Compose(w.Say("report.used", language.Values{"title": title, "time": pause}))
+		t = w.Say("report.used", language.Values{"title": title, "time": pause})
 	default:
-		return delivery.Compose(w.Say("report.login", language.Values{"title": title, "time": pause}))
+		t = w.Say("report.login", language.Values{"title": title, "time": pause})
 	}
+	return delivery.Compose(withAccount(w, t, v, f))
+}
+
+// withAccount names the account below a text, if the chat has several: else nobody could tell for which of them it is.
+func withAccount(w *language.Words, t delivery.Text, v Verification, f Factor) delivery.Text {
+	if !f.Shared {
+		return t
+	}
+	return t.Plain("\n\n").Append(w.Say("code.account", language.Values{"account": delivery.Account(v.User, f.DisplayName)}))
 }
 
 func wrongCodesText(w *language.Words, v Verification, title string) delivery.Body {

@@ -177,6 +177,8 @@ type Factor struct {
 	CoolingUntil time.Time
 	Warned       time.Time // when the chat was last told of wrong codes
 	Language     string    // of the user's Telegram, an IETF tag; may be empty
+	DisplayName  string    // the server's name of the user; may be empty
+	Shared       bool      // the chat has other accounts, too, with the same bot
 }
 
 // Domains gives access to the configured domains.

@@ -91,7 +91,7 @@ func registers(s *stage, browser context.Context) {
 	alice.shot("code")
 	alice.write(codeBox, code)
 	alice.Click(dialogOK)
-	s.message("Alice", "Connected. Sign-in codes and messages for the account alice (user//alice) on My Server", after)
+	s.message("Alice", "Connected. Sign-in codes and messages for the account “alice” (user//alice) on My Server", after)
 	alice.See("#authMessagingCheck")
 	m := s.messaging("", "user//alice")
 	if !m.Linked || !m.UsableFor2FA || m.Link.Handle != "@alice_tg" {

@@ -256,7 +256,9 @@ test('a proven handle is told with the message that carried its very code', asyn
   mc.prove(ALICE, '@Alice', '111111');
   await eventually('alice is told', () => gw.calls.length === 3);
   assert.equal(`${gw.calls[2].method} ${gw.calls[2].path}`, 'POST /v1/links');
-  assert.deepEqual(gw.calls[2].body, {
+  const { authenticated_at: signedIn, ...told } = gw.calls[2].body;
+  assert.ok(Math.abs(Date.now() - Date.parse(signedIn)) < 60_000, `signed in at ${signedIn}`);
+  assert.deepEqual(told, {
     domain: '', user: ALICE, display_name: 'Alice', locale: 'de', handle: '@Alice', verified_by: 'caller', message: 'msg_1',
   });
 
@@ -416,7 +418,7 @@ test('a handle that is older than telegate is proven by the first code that sign
     assert.deepEqual(await sent(mc, (ms, done) => ms.sendToken(domain, 'telegram:@alice', code, null, done)), [true, undefined]);
   };
   await login('111111');
-  assert.deepEqual(gw.calls.at(-1).body, { domain: '', to: '@alice', text: 'My Server access token is: 111111', lane: 'code', purpose: 'link', ttl: 300 });
+  assert.deepEqual(gw.calls.at(-1).body, { domain: '', to: '@alice', user: ALICE, text: 'My Server access token is: 111111', lane: 'code', purpose: 'link', ttl: 300 });
   mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'otp' }); // signed in with something else
   mc.DispatchEvent(['*'], mc, { action: 'login', userid: 'user//bob', twoFactorType: 'messenger' });
   mc.DispatchEvent(['*'], mc, { action: 'login', userid: ALICE, twoFactorType: 'messenger' });

@@ -79,9 +79,9 @@ func TestWaysInAreDocumented(t *testing.T) {
 		"sign-in code": fmt.Sprintf("%d a code; over all codes of a link waits from %d in a row, the end at %d",
 			twofa.MaxAttempts, twofa.ThrottleFrom, twofa.SuspendAt),
 		"link by bot":    fmt.Sprintf("the code: %d", linking.ConfirmAttempts),
-		"link by handle": fmt.Sprintf("%d links a user and %d codes a chat in %.0f minutes", linking.MaxStarts, linking.MaxStarts, linking.StartsWindow.Minutes()),
+		"link by handle": fmt.Sprintf("%d links a user and %d codes a chat in %.0f minutes", linking.MaxStarts, linking.MaxHandleCodes, linking.StartsWindow.Minutes()),
 		"invitation":     "nothing, until it is proven",
-		"a caller's own": fmt.Sprintf("%d sign-in codes a chat in %.0f minutes", notify.MaxLoginCodes, notify.CodeWindow.Minutes()),
+		"a caller's own": fmt.Sprintf("%d sign-in codes a user and chat in %.0f minutes, %d with purpose `link`", notify.MaxLoginCodes, notify.CodeWindow.Minutes(), notify.MaxLinkCodes),
 	} {
 		if !regexp.MustCompile(`(?m)^\| ` + way + `.*` + regexp.QuoteMeta(rule)).MatchString(ways) {
 			t.Errorf("docs/operations.md does not say of %q: %s", way, rule)

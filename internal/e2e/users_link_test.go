@@ -47,7 +47,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 	if err := w.telegram.Open(w.person("alice").ID, url.FindString(out.String())); err != nil {
 		t.Fatal(err)
 	}
-	question := w.message("alice", "Alice A. (alice)", 0)
+	question := w.message("alice", "“Alice A.” (alice)", 0)
 	w.tap("alice", question, "Connect")
 	code := w.code(w.message("alice", "is the code to connect", question.ID))
 	fmt.Fprintln(answers, wrong(code))
@@ -72,6 +72,14 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 	w.message("bob", "Nothing was connected", question.ID)
 	fmt.Fprintln(answers, "000000")
 	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "ask whether it was the right person") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	_, out, done = w.linking("--authenticated-at", "yesterday", "bob")
+	if status := <-done; status != exit.Usage || !strings.Contains(out.String(), "--authenticated-at") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	_, out, done = w.linking("--authenticated-at", "1999-12-31T23:59:59Z", "bob")
+	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "authenticated_at") {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	_, out, done = w.linking("--domain", "nowhere", "bob")

@@ -204,6 +204,12 @@ func (d *Domains) Msg2Factor(id string) bool {
 	return domain.Msg2Factor
 }
 
+// RequiresAuthentication implements linking.Domains.
+func (d *Domains) RequiresAuthentication(id string) bool {
+	domain, _ := d.Domain(id)
+	return domain.RequireAuthenticatedAt
+}
+
 // CanSend implements twofa.Domains.
 func (d *Domains) CanSend(int64) bool {
 	d.mu.Lock()

@@ -113,12 +113,15 @@ func OtherCode(code string) string {
 	return code[:len(code)-1] + string('0'+(last-'0'+1)%10)
 }
 
-// Languages is the part of Domains that is the same in all tests: every username exists, and texts are in the language
-// that is asked for.
+// Languages is the part of Domains that is the same in all tests: every username exists, no link needs a sign-in, and texts are
+// in the language that is asked for.
 type Languages struct{}
 
 // ResolveUsername implements linking.Domains.
 func (Languages) ResolveUsername(context.Context, int64, string) (bool, error) { return true, nil }
+
+// RequiresAuthentication implements linking.Domains.
+func (Languages) RequiresAuthentication(string) bool { return false }
 
 // Words implements linking.Domains.
 func (Languages) Words(_, call, person string) *language.Words {

@@ -89,7 +89,7 @@ class Connect {
     const { link } = await this.gateway.call('GET', '/v1/messaging?' + queryOf(session));
     const started = await this.gateway.call('POST', '/v1/links', {
       domain: domain.id, user: user._id, session_binding: ws.sessionId, display_name: String(user.realname || user.name || '').slice(0, 256),
-      locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '',
+      locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '', authenticated_at: new Date().toISOString(), // signed in now; MeshCentral does not say since when
     });
     const bot = /^https:\/\/t\.me\/(\w{1,64})\?/.exec(started.start_url); // the page makes a link of it
     if (!bot || !/^data:image\/svg\+xml[;,]/.test(started.qr_svg)) throw new Error('telegate has answered with a link that does not lead to Telegram');

@@ -160,7 +160,7 @@ class Plugin {
       // telegate has no proof of this handle: it is older than telegate, or an administrator has set it. Signing in with a code is
       // the proof.
       if (about.kind === 'direct') return void await this.message({ ...message, to });
-      await this.code({ ...message, to, purpose: 'link' }, (id) => this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME }));
+      await this.code({ ...message, to, user: user._id, purpose: 'link' }, (id) => this.firstCodes.set(user._id, { id, to, until: Date.now() + PROOF_LIFETIME }));
     }
   }
 
@@ -296,6 +296,7 @@ class Plugin {
       body: {
         domain: user.domain, user: user._id, display_name: String(user.realname || user.name || '').slice(0, 256),
         locale: typeof user.llang === 'string' ? user.llang.slice(0, 35) : '', handle, verified_by: 'caller', message,
+        authenticated_at: new Date().toISOString(), // signed in now; MeshCentral does not say since when
       },
     });
   }
