@@ -119,19 +119,25 @@ func (q *botQueue) run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
-	q.drain(abort)
+	q.drain(sends, abort)
 	return nil
 }
 
-// drain waits for running sends. After stopGrace it aborts them, and the next start sends them again.
-func (q *botQueue) drain(abort func()) {
+// drain waits for running sends, and stores the pauses that Telegram asks for. After stopGrace it aborts them, and the next start sends
+// them again.
+func (q *botQueue) drain(ctx context.Context, abort func()) {
 	grace := time.AfterFunc(stopGrace, abort)
 	defer grace.Stop()
 	for q.inFlight+q.writes > 0 {
-		if r := <-q.results; r.item == nil {
-			q.writes--
-		} else {
-			q.inFlight--
+		r := <-q.results
+		if r.item == nil {
+			q.handleResult(ctx, r)
+			continue
+		}
+		q.inFlight--
+		if e := r.err; e != nil && e.Class == Flood && !e.Broadcasts && !r.paused {
+			now := time.Now()
+			q.handleFlood(ctx, r.queue.chat, now.Add(e.RetryAfter), now)
 		}
 	}
 }

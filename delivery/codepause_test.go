@@ -39,6 +39,28 @@ func TestACodeDoesNotSitOutALongPause(t *testing.T) {
 	}
 }
 
+// The pause counts from the moment Telegram asks for it, also while the code that met it is still on its way by a fallback.
+func TestWhileACodeTakesTheOtherWayTheBotPausesAlready(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		bot, person := r.fallback()
+		bot.latency, person.latency = 2*time.Second, 2*time.Second
+		r.tg.fault = first(1, fault{err: flood(30 * time.Second)})
+		r.run()
+		r.accept(message(delivery.LaneCode, 1000, "code"))
+		r.pass(100 * time.Millisecond)
+		r.accept(message(delivery.LaneDirect, 1000, "direct"))
+		r.pass(1500 * time.Millisecond)
+		if n := len(r.tg.arrived()); n != 1 {
+			r.Errorf("%d sends by the bot, want only the one that met the pause", n)
+		}
+		r.pass(25 * time.Second)
+		r.mustGo("code", "bot-mtproto", 3*time.Second)
+		r.mustHaveStatus("direct", delivery.StatusQueued)
+		r.pass(10 * time.Second)
+		r.mustGo("direct", "bot", 35*time.Second)
+	})
+}
+
 // Only codes leave a paused bot, and the bot takes over when the pause is over.
 func TestOtherMessagesSitOutAPause(t *testing.T) {
 	inBubble(t, func(r *rig) {

@@ -311,6 +311,23 @@ func TestPauseThatTheEndCutsOffIsNotLogged(t *testing.T) {
 }
 
 // The write of a flood wait is counted apart from the sends that a stop waits for.
+// A pause that Telegram asks for while telegate stops is kept for the next start.
+func TestAPauseThatComesDuringTheStopIsKept(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.tg.latency = 2 * time.Second
+		r.tg.fault = first(1, fault{err: flood(time.Minute)})
+		r.run()
+		r.accept(message(delivery.LaneDirect, 1000, "a"))
+		r.pass(100 * time.Millisecond)
+		r.stop()
+		r.restart()
+		r.pass(50 * time.Second)
+		r.mustHaveStatus("a", delivery.StatusQueued)
+		r.pass(20 * time.Second)
+		r.mustHaveStatus("a", delivery.StatusDelivered)
+	})
+}
+
 func TestAStopWaitsForASendAlsoAfterAFlood(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.tg.fault = func(c call) fault {

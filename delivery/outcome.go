@@ -18,7 +18,12 @@ const (
 // handleResult processes the result of a send: it frees the place, adjusts limits after an error, and makes the chat queue
 // ready or delayed again.
 func (q *botQueue) handleResult(ctx context.Context, r result) {
-	if r.item == nil {
+	switch {
+	case !r.pauseUntil.IsZero():
+		q.clearOutage() // Telegram answers
+		q.handleFlood(ctx, r.queue.chat, r.pauseUntil, time.Now())
+		return
+	case r.item == nil:
 		q.writes--
 		return
 	}
@@ -43,6 +48,7 @@ func (q *botQueue) handleResult(ctx context.Context, r result) {
 	switch {
 	case r.readFailed:
 		wait = now.Add(time.Second)
+	case r.paused:
 	case r.err != nil:
 		wait = q.handleError(ctx, cq, it, r.err, now)
 	case r.accepted && !r.skippedBot:

@@ -25,10 +25,13 @@ func sendTimeout(lane Lane, hasRoute bool, left, behind time.Duration) time.Dura
 	return min(timeout, left)
 }
 
-// result is the outcome of one send, for the bot queue. The zero result means that another write has finished.
+// result is the outcome of one send, for the bot queue. Without an item it is a pause that Telegram asks for, told while the send goes on,
+// or, if it is zero, the end of another write.
 type result struct {
 	queue      *chatQueue
 	item       *item
+	pauseUntil time.Time  // without an item
+	paused     bool       // the pause of err has been told already
 	ended      bool       // the message has ended, on disk
 	err        *SendError // nil if the part was accepted or nothing was sent
 	moved      int64      // new id of a migrated group
@@ -104,6 +107,10 @@ func (q *botQueue) send(ctx context.Context, cq *chatQueue, it *item, p plan) re
 	r.err, r.last = e, &e.Failure
 	if routes := q.usefulRoutes(ctx, m, e, p.routes); len(routes) > 0 {
 		q.logger(m).Info("send failed; trying the fallback", "class", e.Class.String(), "unknown", e.Unknown, "error", e.Err)
+		if e.Class == Flood && !e.Broadcasts { // others wait too, while the fallback works
+			q.results <- result{queue: cq, pauseUntil: time.Now().Add(e.RetryAfter)}
+			r.paused = true
+		}
 		_ = q.save(ctx, m, StatusQueued, &e.Failure, attempt) // sendByRoutes checks again
 		q.sendByRoutes(ctx, &m, routes, &e.Failure, &r)
 		if r.accepted || r.ended {
