@@ -80,9 +80,9 @@ plugin-test: ## The plugin for MeshCentral, by Node's own test runner
 clients: ## A strict linter for /openapi.json, and clients generated from it in TypeScript and Go, at work (needs Node and npm)
 	TELEGATE_CLIENTS=1 go test -count 1 -timeout 10m -run 'TestGeneratedClients' ./internal/e2e
 
-# MeshCentral is installed once, below the user's cache; the run itself takes two minutes on a machine that does nothing else.
+# MeshCentral is installed once, below the user's cache; the run itself takes four minutes on a machine that does nothing else.
 meshcentral: ## The plugin in a real MeshCentral, through its own pages in a browser
-	TELEGATE_MESHCENTRAL=$${TELEGATE_MESHCENTRAL:-1} go test -count 1 -timeout 10m -run 'TestMeshCentral$$' ./integrations/meshcentral
+	TELEGATE_MESHCENTRAL=$${TELEGATE_MESHCENTRAL:-1} go test -count 1 -timeout 15m -run 'TestMeshCentral$$' ./integrations/meshcentral
 
 build: ## The binary, ./telegate
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $(OUT) \

@@ -121,7 +121,7 @@ func Run(ctx context.Context, args []string, env *Env) int {
 		return exit.OK
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	var ended exit.Ended
+	var ended exit.StatusError
 	if err = command.Run(env); err != nil && !errors.As(err, &ended) {
 		fmt.Fprintf(env.Stderr, "telegate: %v\n", err)
 	}

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"telegate/api"
 	"telegate/config"
 	"telegate/integrations/meshcentral"
+	"telegate/internal/asowner"
 	"telegate/internal/exit"
 	"telegate/internal/version"
 )
@@ -32,6 +34,9 @@ func (meshcentralSetupCmd) Help() string {
 
 // Run installs the plugin and prints what to add to both configurations.
 func (c meshcentralSetupCmd) Run(env *Env) error {
+	if o, other := asowner.Other(filepath.Join(c.Data, "plugins")); other && env.Args != nil {
+		return o.Run(asowner.Streams{Stdin: env.Stdin, Stdout: env.Stdout, Stderr: env.Stderr}, env.Args...)
+	}
 	base := strings.TrimRight(c.URL, "/")
 	u, err := url.Parse(base)
 	if err != nil || !strings.HasPrefix(base, "unix:/") && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {

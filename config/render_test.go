@@ -68,6 +68,7 @@ per_day = 50 # default
 [domains.""]
 title = "telegate" # default
 language = "en" # default
+require_authenticated_at = false # default
 # its bot is the shared one
 
 [domains."".passwordRequirements]
@@ -76,6 +77,7 @@ msg2factor = true # default
 [domains.corp]
 title = "corp" # default
 language = "en" # default
+require_authenticated_at = false # default
 
 [domains.corp.passwordRequirements]
 msg2factor = false
@@ -88,6 +90,7 @@ proxy = "socks5://alice:xxxxx@127.0.0.1:1080"
 [domains."north.west"]
 title = "The \"North\""
 language = "en" # default
+require_authenticated_at = false # default
 # its bot is the shared one
 
 [domains."north.west".passwordRequirements]

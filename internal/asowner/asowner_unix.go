@@ -39,7 +39,7 @@ type Streams struct {
 }
 
 // Run runs this program with other arguments as the owner. On Linux that process may read everything, as root may, but it can write only
-// what the owner can. The error is exit.Ended if the process ran and failed; it has said why.
+// what the owner can. The error is exit.StatusError if the process ran and failed; it has said why.
 func (o Owner) Run(streams Streams, args ...string) error {
 	err := o.run(streams, args, readEverything())
 	if errors.Is(err, syscall.EPERM) { // a container may not have the right to read everything
@@ -47,7 +47,7 @@ func (o Owner) Run(streams Streams, args ...string) error {
 	}
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return exit.Ended(ended.ExitCode())
+		return exit.StatusError(ended.ExitCode())
 	}
 	if err != nil {
 		return fmt.Errorf("run telegate as the owner of the database's folder, the user %d: %w; run the command as that user", o.uid, err)

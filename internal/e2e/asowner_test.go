@@ -159,3 +159,34 @@ func TestWhatFailsAsTheOwnerOfTheDatabaseIsSaidOnce(t *testing.T) {
 		t.Error("there is a backup")
 	}
 }
+
+// MeshCentral's folder may belong to another user as well.
+func TestRootInstallsThePluginAsTheOwnerOfMeshCentralsFolder(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	mesh, protected := filepath.Join(r.root, "meshcentral-data"), filepath.Join(r.root, "protected")
+	for _, folder := range []string{mesh, protected} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(mesh, "config.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(protected, filepath.Join(mesh, "plugins")); err != nil {
+		t.Fatal(err)
+	}
+	r.give(mesh)
+	if out, err := r.telegate("meshcentral", "setup", "--data", mesh); err == nil || len(r.in(protected)) > 0 {
+		t.Errorf("root followed the link: %v %v\n%s", r.in(protected), err, out)
+	}
+	if err := os.Remove(filepath.Join(mesh, "plugins")); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := r.telegate("meshcentral", "setup", "--data", mesh); err != nil || !strings.Contains(out, `"messaging": { "telegate":`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if info, err := os.Lstat(filepath.Join(mesh, "plugins", "telegate", "config.json")); err != nil || info.Sys().(*syscall.Stat_t).Uid != serviceUser {
+		t.Errorf("%v %v", info, err)
+	}
+}

@@ -26,16 +26,16 @@ func AsUsage(err error) error { return usageError{err} }
 // Usagef makes such an error.
 func Usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// Ended is the error of a command that another process has run to this exit status. That process has said what was wrong.
-type Ended int
+// StatusError is the error of a command that another process has run to this exit status. That process has said what was wrong.
+type StatusError int
 
-func (e Ended) Error() string { return fmt.Sprintf("ended with status %d", int(e)) }
+func (e StatusError) Error() string { return fmt.Sprintf("ended with status %d", int(e)) }
 
 // Status is the exit status of a command that ended with err; nil is success.
 func Status(err error) int {
 	var faults *config.Error
 	var usage usageError
-	var ended Ended
+	var ended StatusError
 	switch {
 	case err == nil:
 		return OK
