@@ -200,12 +200,12 @@ func (r *Restored) prepare(ctx context.Context, trial, key string, o RestoreOpti
 	return checkLogMoved(trial)
 }
 
-// endOpenCodes ends pending verifications and open links, with the messages that carry their codes: each may have been used
+// endOpenCodes ends pending verifications and open links, with the messages that carry their codes and questions: each may have been used
 // after the backup was made, and a code is accepted once (NIST SP 800-63B-4 §3.1.3.2).
 func (tx *Tx) endOpenCodes(now time.Time) error {
 	for _, q := range []string{
 		`UPDATE messages SET status = 'canceled', body = NULL, ended_at = ? WHERE status IN ('queued', 'sending')
-			AND id IN (SELECT message_id FROM verifications WHERE status = 'pending')`,
+			AND (id IN (SELECT message_id FROM verifications WHERE status = 'pending') OR purpose = 'question')`, // delivery.PurposeQuestion
 		"UPDATE verifications SET status = 'canceled', reason = 'restored', code_mac = NULL, ended_at = ? WHERE status = 'pending'",
 		"UPDATE links SET status = 'canceled', reason = 'restored', confirm_mac = NULL, ended_at = ? WHERE status IN ('pending', 'claimed')",
 	} {

@@ -213,6 +213,9 @@ func TestARestoreEndsOpenSignInsAndLinks(t *testing.T) {
 	}
 	enqueue(t, d, message("msg_code", "123456 is your code", now))
 	enqueue(t, d, message("msg_other", "hello", now))
+	question := message("msg_question", "Connect this chat?", now)
+	question.Lane, question.Purpose = delivery.LaneCode, delivery.PurposeQuestion
+	enqueue(t, d, question)
 	if err := d.UpdateVerifications(t.Context(), func(tx twofa.Tx) error {
 		return errors.Join(tx.InsertVerification(v), tx.InsertVerification(used))
 	}); err != nil {
@@ -256,7 +259,9 @@ func TestARestoreEndsOpenSignInsAndLinks(t *testing.T) {
 	if m, err := d.Load(t.Context(), "msg_other"); err != nil || m.Status != delivery.StatusQueued {
 		t.Errorf("a message that waited: %+v, %v", m, err)
 	}
-	if m, err := d.Load(t.Context(), "msg_code"); err == nil && m.Status == delivery.StatusQueued {
-		t.Error("the code is still sent")
+	for _, id := range []string{"msg_code", "msg_question"} {
+		if m, err := d.Load(t.Context(), id); err == nil && m.Status == delivery.StatusQueued {
+			t.Errorf("%s is still sent", id)
+		}
 	}
 }
