@@ -127,7 +127,7 @@ func (s *Service) codeChat(tx Tx, r CallerLinkRequest, botID int64) (chatID int6
 		return 0, &ProofError{ProofUnknown}
 	case code.Purpose != "link":
 		return 0, &ProofError{ProofNotALinkCode}
-	case s.now().Sub(code.Created) > CallerCodeMaxAge:
+	case s.now().Sub(code.Created).Abs() > CallerCodeMaxAge: // the clock may have been ahead
 		return 0, &ProofError{ProofTooOld}
 	case !code.Delivered:
 		return 0, &ProofError{ProofNotDelivered}

@@ -113,6 +113,7 @@ func TestACodeThatProvesNothingLinksNobody(t *testing.T) {
 		"still on its way":       {func(m *delivery.Message) { m.Status = delivery.StatusQueued }, nil, 0, linking.ProofNotDelivered},
 		"failed":                 {func(m *delivery.Message) { m.Status = delivery.StatusFailed }, nil, 0, linking.ProofNotDelivered},
 		"too old":                {noChange, nil, 15*time.Minute + time.Millisecond, linking.ProofTooOld},
+		"of a clock far ahead":   {noChange, nil, -time.Hour, linking.ProofTooOld},
 		"to another chat":        {func(m *delivery.Message) { m.ChatID = bob.ID }, nil, 0, linking.ProofOtherHandle},
 		"another name":           {noChange, func(r *linking.CallerLinkRequest) { r.Handle = "@bob_tg" }, 0, linking.ProofOtherHandle},
 		"another number":         {noChange, func(r *linking.CallerLinkRequest) { r.Handle = "5002" }, 0, linking.ProofOtherHandle},
