@@ -124,7 +124,7 @@ func parseSendAt(text string, here *time.Location) (time.Time, error) {
 				at.Format("2006-01-02T15:04:05-07:00"), at.Format("2006-01-02T15:04:05"))
 		}
 	}
-	return time.Time{}, exit.Usagef("--send-at must be a time with its zone, such as 2027-01-31T20:00:00Z or 2027-01-31T21:00:00+01:00")
+	return time.Time{}, exit.Usagef("--send-at must be a time with its zone, in the form YYYY-MM-DDTHH:MM:SSZ or YYYY-MM-DDTHH:MM:SS+01:00")
 }
 
 // body makes the request from the flags, without the text.

@@ -23,7 +23,7 @@ func TestATimeToSendNeedsItsZone(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"tomorrow", "20:00", "2026-12-24", "2026-13-24T20:00:00Z"} {
-		if _, err := parseSendAt(text, berlin); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), "such as 2027-01-31T20:00:00Z") || strings.Contains(err.Error(), "parse") {
+		if _, err := parseSendAt(text, berlin); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), "in the form YYYY-MM-DDTHH:MM:SSZ") || strings.Contains(err.Error(), "parse") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 type usersLinkCmd struct {
 	userArg
 	Name            string     `placeholder:"NAME" help:"The user's name for the chat, shown beside the user's id."`
-	AuthenticatedAt *time.Time `placeholder:"TIME" help:"When the user last signed in at your server, in RFC 3339, such as 2027-01-31T20:00:00Z. Domains with require_authenticated_at = true need it."`
+	AuthenticatedAt *time.Time `placeholder:"TIME" help:"When the user last signed in at your server, in the form YYYY-MM-DDTHH:MM:SSZ. Domains with require_authenticated_at = true need it."`
 
 	JSON bool `help:"Print JSON at the end, and the questions to standard error."`
 }

@@ -79,7 +79,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	_, out, done = w.linking("--authenticated-at", "1999-12-31T23:59:59Z", "bob")
-	if status := <-done; status != exit.Failed || !strings.Contains(out.String(), "authenticated_at") {
+	if status := <-done; status != exit.Usage || !strings.Contains(out.String(), "authenticated-at: is more than 366 days ago") {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	_, out, done = w.linking("--domain", "nowhere", "bob")
