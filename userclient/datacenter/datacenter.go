@@ -255,20 +255,6 @@ func (s *Telegram) AddGroup(id, accessHash int64) {
 	s.groups[id] = accessHash
 }
 
-// Rename gives an account another username, "" for none.
-func (s *Telegram) Rename(id int64, username string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accounts[id].Username = username
-}
-
-// AddUsername gives an account one more username.
-func (s *Telegram) AddUsername(id int64, username string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accounts[id].MoreUsernames = append(s.accounts[id].MoreUsernames, username)
-}
-
 // Revoke ends all logins of an account, as its owner can in the list of devices, and cuts the connections.
 func (s *Telegram) Revoke(id int64) {
 	s.mu.Lock()

@@ -148,3 +148,17 @@ func (c *call) deliver(peer tg.InputPeerClass, m Sent) (bin.Encoder, error) {
 	c.sent = append(c.sent, m)
 	return &tg.UpdateShortSentMessage{ID: len(c.sent), Date: int(time.Now().Unix())}, nil
 }
+
+// Rename gives an account another username, "" for none.
+func (s *Telegram) Rename(id int64, username string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[id].Username = username
+}
+
+// AddUsername gives an account one more username.
+func (s *Telegram) AddUsername(id int64, username string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[id].MoreUsernames = append(s.accounts[id].MoreUsernames, username)
+}
