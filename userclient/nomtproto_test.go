@@ -5,6 +5,7 @@ package userclient_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 
 	"telegate/delivery"
@@ -27,7 +28,7 @@ func TestAClientOfABuildWithoutMTProto(t *testing.T) {
 	}
 	const detail = "This build of telegate has no MTProto (build tag nomtproto): install a full build of telegate, " +
 		"or remove session and the section fallback from the configuration."
-	if s := c.Status(); s != alarms[0] || !s.State.Final() || s.Detail != detail {
+	if s := c.Status(); !reflect.DeepEqual(s, alarms[0]) || !s.State.Final() || s.Detail != detail {
 		t.Errorf("status %+v", s)
 	}
 	var e *delivery.SendError
