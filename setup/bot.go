@@ -59,7 +59,7 @@ func (w *wizard) setUpBot(ctx context.Context) error {
 // useToken checks a token, its bot and webhook, and records it for the configuration.
 func (w *wizard) useToken(ctx context.Context, token, file string, section config.Telegram) error {
 	if fault := config.BotTokenFault(token); fault != "" {
-		return invalidError{errors.New("this " + fault)}
+		return invalidError{exit.Usagef("this %s", fault)}
 	}
 	section.BotToken = config.Secret(token)
 	client, err := telegram.NewBotClient(section, nil)
