@@ -57,7 +57,11 @@ func (c configImportCmd) Run(env *Env) error {
 		}
 		fmt.Fprintf(env.Stderr, "%s: %-9s  %s\n", where, n.Kind, n.Text)
 	}
-	fmt.Fprintf(env.Stderr, "%d of them need attention.\n", attention)
+	if attention == 1 {
+		fmt.Fprintln(env.Stderr, "1 line needs attention.")
+	} else {
+		fmt.Fprintf(env.Stderr, "%d lines need attention.\n", attention)
+	}
 	if imported.Secrets && c.Out == "" && c.Into == "" && othersCanRead(env.Stdout) {
 		fmt.Fprintln(env.Stderr, "The output file holds secrets, and every user of this machine can read it: "+
 			"run chmod 600 on it, or next time use --out FILE instead of > FILE.")

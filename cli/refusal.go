@@ -48,6 +48,10 @@ func problemError(resp *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&r.Problem); err != nil || r.Title == "" {
 		return fmt.Errorf("the gateway answered %s", resp.Status)
 	}
+	if r.Type == "/problems/invalid-credentials" { // the gateway's own words are about a header
+		r.Detail = "telegate does not know this key. Check TELEGATE_KEY, or --key. If the key is new, paste its section at the end of telegate.toml, " +
+			"then reload telegate (with the package: sudo systemctl reload telegate) or restart it."
+	}
 	if r.Type == "/problems/validation-failed" || r.Type == "/problems/malformed-request" {
 		return exit.AsUsage(r)
 	}

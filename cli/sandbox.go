@@ -23,10 +23,11 @@ import (
 )
 
 type sandboxCmd struct {
-	API      string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where the gateway's API listens (default ${default})."`
-	Telegram string `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"Where the page and the simulated Telegram listen (default ${default})."`
-	Data     string `type:"path" placeholder:"DIR" help:"Keep the database in this folder (default: a temporary folder, deleted at the end)."`
-	Verbose  bool   `short:"v" help:"Print the log."`
+	API       string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where the gateway's API listens (default ${default})."`
+	Telegram  string `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"Where the page and the simulated Telegram listen (default ${default})."`
+	Data      string `type:"path" placeholder:"DIR" help:"Keep the database in this folder (default: a temporary folder, deleted at the end)."`
+	NoGateway bool   `help:"Run only the page and the simulated Telegram, for a gateway that you set up and start yourself."`
+	Verbose   bool   `short:"v" help:"Print the log."`
 }
 
 // Help implements kong.HelpProvider.
@@ -34,7 +35,11 @@ func (sandboxCmd) Help() string {
 	return `Its page shows the phones of a few people and a server to sign in at: link a phone, sign in with a code, tap Not me, switch on failures. The gateway behind it is the real one; the command prints an API key for it.
 
     telegate sandbox
-    telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081`
+    telegate sandbox --api 127.0.0.1:9080 --telegram 127.0.0.1:9081
+
+To practise telegate setup, doctor and serve, start it without its gateway: only one gateway may use a bot. It prints what to write into telegate.toml, and a bot token for setup.
+
+    telegate sandbox --no-gateway`
 }
 
 // The bot of the sandbox. Its token is no real one.
@@ -81,6 +86,9 @@ func (c sandboxCmd) Run(ctx context.Context, env *Env) (err error) {
 	if _, err := telegram.AddBot(sandboxToken, sandboxBot, "Sandbox Bot"); err != nil {
 		return err
 	}
+	if c.NoGateway {
+		return c.runWithoutGateway(ctx, env, cfg, listener, telegram, key, log)
+	}
 	g, err := gateway.Open(ctx, gateway.Options{Config: cfg, Logger: log})
 	if err != nil {
 		return err
@@ -93,15 +101,12 @@ func (c sandboxCmd) Run(ctx context.Context, env *Env) (err error) {
   gateway  %[2]s
   API key  %[3]s
 
-To practise telegate setup and serve with it, use this bot token, and this line under [messaging.telegram] in telegate.toml:
-
-  bot token  %[4]s
-  baseurl = "%[1]s"
+To practise telegate setup, doctor and serve, stop it and start it with --no-gateway.
 
 Open the page, or call the gateway:
 
   curl -s -H 'Authorization: Bearer %[3]s' '%[2]s/v1/messaging?user=alice'
-`, telegramURL, g.Address(), key, sandboxToken)
+`, telegramURL, g.Address(), key)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Run(ctx) })
@@ -109,6 +114,33 @@ Open the page, or call the gateway:
 		return serveHTTP(ctx, listener, sandboxHandler{telegram, page}, page.Close, telegram.Close)
 	})
 	return group.Wait()
+}
+
+// runWithoutGateway runs the simulated Telegram and its page for a gateway that somebody else sets up and starts.
+// The sandbox's own gateway would poll the same bot, and each update would reach only one of the two.
+func (c sandboxCmd) runWithoutGateway(ctx context.Context, env *Env, cfg *config.Config, l net.Listener, telegram *sandbox.Telegram, key string, log *slog.Logger) error {
+	telegramURL := "http://" + l.Addr().String()
+	page := web.New(web.Options{Telegram: telegram, Bot: sandboxBot, GatewayURL: "http://" + c.API, APIKey: key, Logger: log})
+	defer page.Close()
+	fmt.Fprintf(env.Stdout, `The simulated Telegram is running, without a gateway. Ctrl-C stops it.
+
+  page     %[1]s/
+  API key  %[2]s
+
+Make a folder for the test. Write this into telegate.toml there (the key lets the page's example server call your gateway):
+
+[messaging.telegram]
+baseurl = %[3]q
+
+[api]
+listen = %[4]q
+
+%[5]s
+Then run telegate setup there, give it this bot token, and run telegate serve:
+
+  bot token  %[6]s
+`, telegramURL, key, telegramURL, c.API, config.KeyTable(cfg.API.Keys[0]), sandboxToken)
+	return serveHTTP(ctx, l, sandboxHandler{telegram, page}, page.Close, telegram.Close)
 }
 
 // config is the gateway's configuration file.

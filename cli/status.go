@@ -22,8 +22,8 @@ type statusCmd struct {
 
 // Help implements kong.HelpProvider.
 func (statusCmd) Help() string {
-	return `The exit status is 0 only if everything works, so scripts can check it. Any key works; it shows the domains of the key.
-With the scope admin it also shows the waiting messages of each lane, Telegram's flood waits, the last failures, and the limits.
+	return `The exit status is 0 only if everything works, so scripts can check it. Without a key it shows each part of the gateway, on the
+gateway's machine. With a key it also shows the domains of the key. With the scope admin it also shows the waiting messages of each lane, Telegram's flood waits, the last failures, and the limits.
 
     telegate status
     telegate status --health --api unix:/run/telegate/api.sock`
@@ -41,13 +41,16 @@ func (c statusCmd) Run(ctx context.Context, env *Env) error {
 	if c.Health {
 		return c.health(ctx, env)
 	}
-	client, err := c.client()
+	client, err := c.clientWithoutKey()
 	if err != nil {
 		return err
 	}
 	var s gatewayStatus
 	if s.Health, err = getHealth(ctx, client); err != nil {
 		return err
+	}
+	if c.Key == "" {
+		return c.withoutKey(env, s.Health)
 	}
 	if err := client.call(ctx, "GET", "/v1/domains", nil, nil, &s.DomainList); err != nil {
 		return err
@@ -66,6 +69,20 @@ func (c statusCmd) Run(ctx context.Context, env *Env) error {
 		return errors.Join(errors.New("the gateway is "+s.Status), queueErr)
 	}
 	return queueErr
+}
+
+// withoutKey prints what the gateway tells without a key: when something is broken, the key may not be at hand.
+func (c statusCmd) withoutKey(env *Env, h api.Health) error {
+	var err error
+	if c.JSON {
+		err = printJSON(env.Stdout, h)
+	} else if err = printHealth(env, h); err == nil {
+		_, err = fmt.Fprintln(env.Stdout, "\nTo see the domains too, set TELEGATE_KEY to a key of the configuration; with the scope admin also what waits and what did not arrive.")
+	}
+	if err == nil && h.Status != api.HealthOK {
+		err = errors.New("the gateway is " + h.Status)
+	}
+	return err
 }
 
 // getQueue asks for the queue; nil if the key has no right to it.
@@ -146,20 +163,30 @@ func getHealth(ctx context.Context, client *apiClient) (api.Health, error) {
 	return h, nil
 }
 
-func (s gatewayStatus) print(env *Env) error {
-	if _, err := fmt.Fprintf(env.Stdout, "telegate %s: %s\n\n", s.Version, s.Status); err != nil {
-		return err
+// printHealth prints the parts of the gateway. Without a key other machines are told of none.
+func printHealth(env *Env, h api.Health) error {
+	version := ""
+	if h.Version != "" {
+		version = " " + h.Version
 	}
-	table := newTable(env.Stdout)
-	table.row("PART", "STATUS", "STATE", "SINCE", "WHAT TO DO")
-	for _, p := range s.Components {
-		table.row(p.Name, p.Status, p.State, formatTime(p.Since), p.Detail)
-	}
-	if err := table.flush(); err != nil {
+	if _, err := fmt.Fprintf(env.Stdout, "telegate%s: %s\n", version, h.Status); err != nil || len(h.Components) == 0 {
 		return err
 	}
 	fmt.Fprintln(env.Stdout)
-	table = newTable(env.Stdout)
+	table := newTable(env.Stdout)
+	table.row("PART", "STATUS", "STATE", "SINCE", "WHAT TO DO")
+	for _, p := range h.Components {
+		table.row(p.Name, p.Status, p.State, formatTime(p.Since), p.Detail)
+	}
+	return table.flush()
+}
+
+func (s gatewayStatus) print(env *Env) error {
+	if err := printHealth(env, s.Health); err != nil {
+		return err
+	}
+	fmt.Fprintln(env.Stdout)
+	table := newTable(env.Stdout)
 	table.row("DOMAIN", "TITLE", "SECOND FACTOR", "BOT", "STATE")
 	noBotDetail := ""
 	for _, d := range s.Domains {

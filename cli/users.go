@@ -186,7 +186,7 @@ func printMessaging(env *Env, m api.Messaging, asJSON bool) error {
 		}
 		table.row("link", m.Link.ID+", "+m.Link.Status)
 	} else {
-		table.row("linked to", "not linked")
+		table.row("linked", "no")
 	}
 	if m.Invitation != nil {
 		table.row("invited", m.Invitation.Handle+" on "+LocalTime(m.Invitation.CreatedAt)+"; nothing is sent there until it is proven")

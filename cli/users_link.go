@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"telegate/api"
+	"telegate/internal/exit"
 	"telegate/internal/terminal"
 )
 
 type usersLinkCmd struct {
 	userArg
-	Name            string     `placeholder:"NAME" help:"The user's name for the chat, shown beside the user's id."`
-	AuthenticatedAt *time.Time `placeholder:"TIME" help:"When the user last signed in at your server, in the form YYYY-MM-DDTHH:MM:SSZ. Domains with require_authenticated_at = true need it."`
+	Name            string `placeholder:"NAME" help:"The user's name for the chat, shown beside the user's id."`
+	AuthenticatedAt string `placeholder:"TIME" help:"When the user last signed in at your server, in the form YYYY-MM-DDTHH:MM:SSZ. Domains with require_authenticated_at = true need it."`
 
 	JSON bool `help:"Print JSON at the end, and the questions to standard error."`
 }
@@ -41,13 +42,21 @@ var linkFailures = map[string]string{
 
 // Run links a user: it prints the link to the chat and asks for the code that the bot shows there.
 func (c usersLinkCmd) Run(ctx context.Context, env *Env) error {
+	var authenticatedAt *time.Time
+	if c.AuthenticatedAt != "" {
+		at, err := time.Parse(time.RFC3339, c.AuthenticatedAt)
+		if err != nil {
+			return exit.Usagef("--authenticated-at must be a time with its zone, in the form YYYY-MM-DDTHH:MM:SSZ")
+		}
+		authenticatedAt = &at
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	var started api.StartedLink
 	if err := client.call(ctx, "POST", "/v1/links", nil, api.StartLink{
-		Domain: c.Domain, User: c.User, DisplayName: c.Name, AuthenticatedAt: c.AuthenticatedAt,
+		Domain: c.Domain, User: c.User, DisplayName: c.Name, AuthenticatedAt: authenticatedAt,
 	}, &started); err != nil {
 		return err
 	}

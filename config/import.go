@@ -31,7 +31,7 @@ type Note struct {
 type NoteKind string
 
 const (
-	Taken     NoteKind = "taken"     // imported into telegate.toml
+	Taken     NoteKind = "imported"  // it is in telegate.toml
 	Ignored   NoteKind = "ignored"   // not for telegate
 	Attention NoteKind = "attention" // the administrator must check it
 )
@@ -47,7 +47,7 @@ func ImportMeshCentral(name string, data []byte) (Imported, error) {
 	i := importer{meshFile: f}
 	i.out.WriteString("# Made from MeshCentral's configuration by: telegate config import\n")
 	i.file(f.members("", root))
-	i.out.WriteString("\n# Who may call the gateway. Paste the table that this prints; it also prints the lines for MeshCentral:\n" +
+	i.out.WriteString("\n# Who may call the gateway. Paste the section that this prints; it also prints the lines for MeshCentral:\n" +
 		"#   telegate meshcentral setup --data DIR\n")
 
 	_, err = Parse("telegate.toml", []byte(i.out.String()), func(string) string { return "" })
@@ -111,8 +111,8 @@ func (i *importer) messaging(services []member) {
 	for _, m := range services {
 		switch m.name {
 		case "telegram":
-			i.note(m.line, Attention, "messaging.telegram must leave MeshCentral's configuration: telegate is the one to talk to Telegram now; "+
-				"docs/meshcentral.md has the lines that take its place")
+			i.note(m.line, Attention, "remove messaging.telegram from MeshCentral's config.json: now only telegate talks to Telegram; "+
+				"telegate meshcentral setup prints the lines to write instead")
 			i.out.WriteString("\n[messaging.telegram]\n")
 			i.telegram(i.object("messaging", m))
 		case "telegate":
@@ -297,9 +297,9 @@ func (i *importer) msg2factor(domain string, password []member) {
 			on = false
 		case "0", `""`, `"0"`:
 			on = false
-			i.note(k.line, Attention, "%s.msg2factor is not false and counts as it in MeshCentral; it was taken as false", name)
+			i.note(k.line, Attention, "%s.msg2factor is not false and counts as it in MeshCentral; it was imported as false", name)
 		default:
-			i.note(k.line, Attention, "%s.msg2factor is neither true nor false, which leaves it on in MeshCentral; it was taken as true. Is that meant?", name)
+			i.note(k.line, Attention, "%s.msg2factor is neither true nor false, which leaves it on in MeshCentral; it was imported as true; check it", name)
 		}
 		i.noteImported(k, fmt.Sprintf("%s.msg2factor = %t", name, on), "")
 		fmt.Fprintf(&i.out, "\n[%s]\nmsg2factor = %t\n", toml.Key{"domains", domain, "passwordRequirements"}, on)

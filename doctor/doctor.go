@@ -4,6 +4,8 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -96,10 +98,26 @@ func (d *Doctor) Checks() []Check {
 		check{"config", d.checkConfig}, check{"database", d.checkDatabase}, check{"key file", d.checkKey},
 		check{"integrity", integrity}, check{"disk", d.checkDisk},
 	}
-	for _, e := range d.endpoints() {
-		checks = append(checks, check{"network", e.check})
+	if d.unknownNetwork() {
+		checks = append(checks, check{"network", func(context.Context) []Finding {
+			return []Finding{{"network", Skip, "Not tested: baseurl and proxy are not known while the configuration has errors.", ""}}
+		}})
+	} else {
+		for _, e := range d.endpoints() {
+			checks = append(checks, check{"network", e.check})
+		}
 	}
-	return append(checks, check{"bots", d.checkBots}, check{"mtproto", d.checkMTProto}, check{"session", session}, check{"gateway", d.checkGateway})
+	checks = append(checks, check{"bots", d.checkBots})
+	if !d.unknownNetwork() {
+		checks = append(checks, check{"mtproto", d.checkMTProto})
+	}
+	return append(checks, check{"session", session}, check{"gateway", d.checkGateway})
+}
+
+// unknownNetwork reports whether the configuration exists and cannot be used. It may name another server or a proxy, so that a
+// conversation with Telegram itself would say nothing about it, and would not be wanted.
+func (d *Doctor) unknownNetwork() bool {
+	return d.loadErr != nil && !errors.Is(d.loadErr, fs.ErrNotExist)
 }
 
 // LiveChecks are the checks that a running gateway can run on itself. The others need exclusive use of the database or of the session.

@@ -167,6 +167,10 @@ func TestDoctorLooksAtTheFiles(t *testing.T) {
 	_, _, by = p.examine()
 	finds(t, by, "config", doctor.Fail, `telegate.toml:5: unknown key "bottokn"`)
 	finds(t, by, "database", doctor.OK, "does not exist yet") // it is looked at whatever else is wrong
+	finds(t, by, "network", doctor.Skip, "baseurl and proxy are not known")
+	if f := by["dns"]; f.Check != "" {
+		t.Errorf("Telegram itself is asked, whatever baseurl is: %+v", f)
+	}
 
 	p.write("")
 	_, _, by = p.examine()

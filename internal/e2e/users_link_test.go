@@ -75,7 +75,7 @@ func TestAnAdministratorLinksSomebodyFromTheCommandLine(t *testing.T) {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	_, out, done = w.linking("--authenticated-at", "yesterday", "bob")
-	if status := <-done; status != exit.Usage || !strings.Contains(out.String(), "--authenticated-at") {
+	if status := <-done; status != exit.Usage || !strings.Contains(out.String(), "--authenticated-at must be a time with its zone, in the form YYYY-MM-DDTHH:MM:SSZ") {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	_, out, done = w.linking("--authenticated-at", "1999-12-31T23:59:59Z", "bob")
