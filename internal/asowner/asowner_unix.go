@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 
@@ -46,8 +47,11 @@ func (o Owner) Run(streams Streams, args ...string) error {
 		err = o.run(streams, args, &syscall.SysProcAttr{})
 	}
 	var ended *exec.ExitError
-	if errors.As(err, &ended) {
+	switch {
+	case errors.As(err, &ended) && ended.Exited():
 		return exit.Ended(ended.ExitCode())
+	case errors.As(err, &ended):
+		return fmt.Errorf("the command has not finished: %w; run it again", err) // a signal has ended it, so it said nothing
 	}
 	if err != nil {
 		return fmt.Errorf("run telegate as the owner of the database's folder, the user %d: %w; run the command as that user", o.uid, err)
@@ -63,7 +67,22 @@ func (o Owner) run(streams Streams, args []string, attr *syscall.SysProcAttr) er
 	attr.Credential = &syscall.Credential{Uid: o.uid, Gid: o.gid}
 	c := &exec.Cmd{Path: program, Args: append([]string{"telegate"}, args...), SysProcAttr: attr}
 	c.Stdin, c.Stdout, c.Stderr = streams.Stdin, streams.Stdout, streams.Stderr
-	return c.Run()
+	// This process stays until the other has ended, and cleans up after it. A terminal sends an interrupt to both.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer close(signals)
+	defer signal.Stop(signals)
+	if err := c.Start(); err != nil {
+		return err
+	}
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGTERM {
+				_ = c.Process.Signal(s)
+			}
+		}
+	}()
+	return c.Wait()
 }
 
 // Lend makes a folder beside a file, for what the owner writes. The caller takes the files out and removes it.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -157,5 +158,45 @@ func TestWhatFailsAsTheOwnerOfTheDatabaseIsSaidOnce(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(r.root, "backup.db")); err == nil {
 		t.Error("there is a backup")
+	}
+}
+
+// Signals that reach only root's process, as of kill and timeout, end the other one too, and the lent folder is removed.
+func TestASignalEndsTheOwnersProcessAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	stdin, endless, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	defer endless.Close()
+	c := exec.CommandContext(t.Context(), "telegate", "support", "-c", r.config, "--log", "-", "--out", "support.tar.gz")
+	var stderr bytes.Buffer
+	c.Dir, c.Stdin, c.Stderr = r.root, stdin, &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	lent := func() []string { left, _ := filepath.Glob(filepath.Join(r.root, ".telegate-*")); return left }
+	for deadline, every := time.After(time.Minute), time.Tick(100*time.Millisecond); ; { // the second ends it at once
+		select {
+		case err := <-ended:
+			var status *exec.ExitError
+			if !errors.As(err, &status) || !status.Exited() || !strings.Contains(stderr.String(), "has not finished") {
+				t.Errorf("%v: %s", err, stderr.String())
+			}
+			if left := lent(); left != nil {
+				t.Errorf("left over: %v", left)
+			}
+			return
+		case <-every:
+			if lent() != nil {
+				_ = c.Process.Signal(syscall.SIGTERM)
+			}
+		case <-deadline:
+			t.Fatal("it runs on")
+		}
 	}
 }
