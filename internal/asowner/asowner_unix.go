@@ -20,17 +20,45 @@ import (
 // Owner is the user that a folder belongs to.
 type Owner struct{ uid, gid uint32 }
 
-// Other returns the owner of a file's folder if this process is root and the folder belongs to another user.
+// Other returns the owner of a file's folder if this process is root and the folder belongs to another user. If the file is a symbolic link,
+// the folder of its target counts, too.
 func Other(file string) (Owner, bool) {
 	if os.Geteuid() != 0 {
 		return Owner{}, false
 	}
-	info, err := os.Stat(filepath.Dir(file))
+	if o, ok := ownerOf(filepath.Dir(file)); ok && o.uid != 0 {
+		return o, true
+	}
+	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return Owner{}, false // opening the file reports it
 	}
+	o, ok := ownerOf(filepath.Dir(target))
+	return o, ok && o.uid != 0
+}
+
+func ownerOf(folder string) (Owner, bool) {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return Owner{}, false
+	}
 	s, ok := info.Sys().(*syscall.Stat_t)
-	return Owner{s.Uid, s.Gid}, ok && s.Uid != 0
+	if !ok {
+		return Owner{}, false
+	}
+	return Owner{s.Uid, s.Gid}, true
+}
+
+// Open opens a file for reading. For root, it follows no symbolic link in a folder of another user: that user could have it read any file.
+func Open(file string) (*os.File, error) {
+	if o, ok := ownerOf(filepath.Dir(file)); os.Geteuid() != 0 || !ok || o.uid == 0 {
+		return os.Open(file)
+	}
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%s is a symbolic link in a folder of another user, and root follows none there; name its target", file)
+	}
+	return f, err
 }
 
 // Streams are the streams of a process.
