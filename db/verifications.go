@@ -181,6 +181,17 @@ func (tx *Tx) UnansweredCodes(domain, user, linkID string, p twofa.Purpose) (int
 	return n, fromMillis(last), nil
 }
 
+// SupersededAfterWrongCodes implements twofa.Tx.
+func (tx *Tx) SupersededAfterWrongCodes(domain, user, linkID string, since time.Time) (found bool, err error) {
+	err = tx.q.row(`SELECT EXISTS (SELECT 1 FROM verifications WHERE domain = ? AND user = ? AND link_id = ? AND purpose = ?
+		AND attempts > 0 AND status = 'canceled' AND reason = ? AND ended_at > ?)`,
+		domain, user, linkID, twofa.Login, twofa.Superseded, millis(since)).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("look for wrong codes: %w", err)
+	}
+	return found, nil
+}
+
 // ExpiredVerifications implements twofa.Tx.
 func (tx *Tx) ExpiredVerifications(now time.Time, limit int) ([]twofa.Verification, error) {
 	return all(tx, scanVerification, selectVerification+"WHERE v.status = 'pending' AND v.expires_at <= ? LIMIT ?", millis(now), limit)
