@@ -64,7 +64,8 @@ func (s *Server) sendMessage(ctx context.Context, in *struct {
 	a, err := s.o.Messages.Send(ctx, notify.Request{
 		ID: id, Domain: b.Domain, User: user, To: b.To, AskedFor: askedFor, Text: b.Text, HTML: b.Format == "html",
 		Lane: delivery.Lane(b.Lane), Purpose: notify.Purpose(b.Purpose), TTL: time.Duration(b.TTL) * time.Second,
-		Silent: b.Silent, DedupeKey: b.DedupeKey, Caller: caller(ctx).Name, Admin: caller(ctx).hasScope(scopeInvite),
+		Silent: b.Silent, DedupeKey: b.DedupeKey, Caller: caller(ctx).Name,
+		Invite: caller(ctx).hasScope(scopeInvite), Admin: caller(ctx).hasScope(scopeAdmin),
 	})
 	if err != nil {
 		return nil, withStartURL(err, domain)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"telegate/doctor"
+	"telegate/internal/asowner"
 )
 
 type supportCmd struct {
@@ -28,6 +29,15 @@ func (c supportCmd) Run(ctx context.Context, env *Env) error {
 	if c.Out == "" {
 		c.Out = "telegate-support-" + now.Format("20060102-150405") + ".tar.gz"
 	}
+	if c.Log != "" && c.Log != "-" {
+		f, err := asowner.Open(c.Log)
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		defer f.Close()
+		withLog := *env
+		withLog.Stdin, c.Log, env = f, "-", &withLog
+	}
 	done, err := c.leaveWritingToOwner(env, c.Out, []string{""}, func(file string) []string {
 		return []string{"support", "--config=" + c.Config, "--log=" + c.Log, "--out=" + file}
 	})
@@ -39,7 +49,7 @@ func (c supportCmd) Run(ctx context.Context, env *Env) error {
 	log := ""
 	if c.Log != "" {
 		var err error
-		if log, err = doctor.EndOfLog(c.Log, env.Stdin); err != nil {
+		if log, err = doctor.EndOfLog(env.Stdin); err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
 	}

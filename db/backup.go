@@ -41,7 +41,7 @@ func (i *Inspection) Backup(ctx context.Context, file, keyFile string) (err erro
 		return err
 	}
 	if keyFile != "" {
-		if err := copyNew(keyFile, file+".key"); err != nil {
+		if err := copyKey(keyFile, file+".key"); err != nil {
 			return fullDiskError(file, err)
 		}
 	}
@@ -137,9 +137,10 @@ func publish(partial, file string) error {
 	return nil
 }
 
-// copyNew copies a small file to a new private file.
-func copyNew(from, to string) error {
-	data, err := os.ReadFile(from)
+// copyKey writes the key of a key file to a new private file. It copies only a key, because for a command of root's the name can
+// lead to any file by now: the owner of the folder may have put a link there.
+func copyKey(from, to string) error {
+	master, err := readKey(from)
 	if err != nil {
 		return err
 	}
@@ -147,8 +148,7 @@ func copyNew(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(writeKey(f, master), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(to))
 	}
 	return nil

@@ -467,3 +467,32 @@ func TestABackupThroughALinkHasWhatTheLogHolds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The owner of the folder can put a link to any file in place of the key while a backup of root's goes on, and may read what it writes.
+func TestABackupCopiesNothingButAKeyAsTheKey(t *testing.T) {
+	path, file := filepath.Join(t.TempDir(), "telegate.db"), filepath.Join(t.TempDir(), "backup.db")
+	if err := dbtest.OpenAt(t, path, time.Now, func([]delivery.Queued) {}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	i, err := db.Inspect(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	if err := i.Unlock(path + ".key"); err != nil {
+		t.Fatal(err)
+	}
+	protected := filepath.Join(t.TempDir(), "shadow")
+	if err := os.WriteFile(protected, []byte("root:$6$hash"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(path+".key"), os.Symlink(protected, path+".key")); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Backup(t.Context(), file, path+".key"); !errors.Is(err, db.ErrKey) || strings.Contains(err.Error(), "$6$") {
+		t.Errorf("a file that is no key: %v", err)
+	}
+	if left := everything(t, filepath.Dir(file)); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -88,6 +88,11 @@ func checkMagic(path string) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	defer f.Close()
+	return checkHeader(f, path)
+}
+
+// checkHeader is checkMagic for an open file.
+func checkHeader(f io.Reader, path string) error {
 	head := make([]byte, 16)
 	if _, err := io.ReadFull(f, head); err != nil || string(head) != "SQLite format 3\x00" {
 		return fmt.Errorf("%s: %w", path, ErrNoDatabase)

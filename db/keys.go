@@ -117,14 +117,18 @@ func createKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
-	_, err = fmt.Fprintln(f, hex.EncodeToString(master))
-	if err == nil {
-		err = f.Sync() // the key must survive a power failure, as the database does
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(writeKey(f, master), f.Close()); err != nil {
 		return nil, fmt.Errorf("create %w: %w", ErrKey, err)
 	}
 	return master, nil
+}
+
+// writeKey writes a key to an open file. It must survive a power failure, as the database does.
+func writeKey(f *os.File, master []byte) error {
+	if _, err := fmt.Fprintln(f, hex.EncodeToString(master)); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // nameKey gives a new key file its name.

@@ -67,7 +67,7 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, removeDatabase(trial)) }()
-	if err := copyOver(o.File, trial); err != nil {
+	if err := copyDatabase(o.File, trial); err != nil {
 		return r, fullDiskError(path, err)
 	}
 	key, err := checkBackup(ctx, trial, o.File, o.File+".key", o.KeyFile)
@@ -117,17 +117,23 @@ func refuseSource(file, path string) error {
 	return checkMagic(file)
 }
 
-// copyOver copies a file over an empty one and syncs it.
-func copyOver(from, to string) error {
+// copyDatabase copies a database over an empty file. It looks at what it copies, because the name can lead to another file than before.
+func copyDatabase(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if err := checkHeader(in, from); err != nil {
+		return err
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
 	return copyFrom(in, to)
 }
 
-// copyFrom is copyOver for an open file.
+// copyFrom copies an open file over an empty one and syncs it.
 func copyFrom(in io.Reader, to string) error {
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC|noFollow, 0)
 	if err != nil {
@@ -321,7 +327,7 @@ func linkOrCopy(from, to string) error {
 	return nil
 }
 
-// stageKey copies a key to a temporary file beside its final name; "" if that file already has the same key.
+// stageKey writes a key to a temporary file beside its final name; "" if that file already has the same key.
 func stageKey(keyFile, key string) (partial string, err error) {
 	want, err := readKey(key)
 	if err != nil {
@@ -333,7 +339,11 @@ func stageKey(keyFile, key string) (partial string, err error) {
 	if partial, err = tempBeside(keyFile); err != nil {
 		return "", err
 	}
-	if err := copyOver(key, partial); err != nil {
+	out, err := os.OpenFile(partial, os.O_WRONLY|noFollow, 0)
+	if err == nil {
+		err = errors.Join(writeKey(out, want), out.Close())
+	}
+	if err != nil {
 		return "", errors.Join(fullDiskError(keyFile, err), os.Remove(partial))
 	}
 	return partial, nil

@@ -162,13 +162,16 @@ func (tx *Tx) CreatedFromNetwork(domain, network string, p twofa.Purpose, since 
 		domain, network, p, millis(since))
 }
 
-// UnansweredCodes implements twofa.Tx. It knows the verifications that are kept (keepVerifications).
+// UnansweredCodes implements twofa.Tx. It knows the verifications that are kept (keepVerifications). Whether a code arrived is known of the
+// last one of a verification.
 func (tx *Tx) UnansweredCodes(domain, user, linkID string, p twofa.Purpose) (int, time.Time, error) {
 	var n int
 	var last int64
 	err := tx.q.row(`
 		SELECT coalesce(sum(sends), 0), coalesce(max(sent_at), 0) FROM verifications
-		WHERE domain = ?1 AND user = ?2 AND link_id = ?3 AND purpose = ?4 AND attempts = 0 AND status <> 'failed' AND created_at <= ?5 AND created_at >
+		WHERE domain = ?1 AND user = ?2 AND link_id = ?3 AND purpose = ?4 AND attempts = 0 AND status <> 'failed' AND created_at <= ?5
+			AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = message_id AND m.status IN ('expired', 'canceled') AND m.sent_parts = 0)
+			AND created_at >
 			(SELECT coalesce(max(ended_at), 0) FROM verifications
 			 WHERE domain = ?1 AND user = ?2 AND link_id = ?3 AND status = 'approved' AND ended_at <= ?5)`,
 		domain, user, linkID, p, tx.latest()).Scan(&n, &last)
@@ -176,6 +179,17 @@ func (tx *Tx) UnansweredCodes(domain, user, linkID string, p twofa.Purpose) (int
 		return 0, time.Time{}, fmt.Errorf("count unanswered codes: %w", err)
 	}
 	return n, fromMillis(last), nil
+}
+
+// SupersededAfterWrongCodes implements twofa.Tx.
+func (tx *Tx) SupersededAfterWrongCodes(domain, user, linkID string, since time.Time) (found bool, err error) {
+	err = tx.q.row(`SELECT EXISTS (SELECT 1 FROM verifications WHERE domain = ? AND user = ? AND link_id = ? AND purpose = ?
+		AND attempts > 0 AND status = 'canceled' AND reason = ? AND ended_at > ?)`,
+		domain, user, linkID, twofa.Login, twofa.Superseded, millis(since)).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("look for wrong codes: %w", err)
+	}
+	return found, nil
 }
 
 // ExpiredVerifications implements twofa.Tx.

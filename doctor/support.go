@@ -147,23 +147,16 @@ func (d *Doctor) supportDatabase(ctx context.Context) []File {
 	return []File{jsonFile("database.json", summary), jsonFile("failures.json", failures)}
 }
 
-// EndOfLog reads the last lines of a file, or of standard input ("-").
-func EndOfLog(path string, stdin io.Reader) (string, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.Size() > maxSupportPart {
+// EndOfLog reads the last lines of a log.
+func EndOfLog(log io.Reader) (string, error) {
+	if f, ok := log.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > maxSupportPart {
 			if _, err := f.Seek(-maxSupportPart, io.SeekEnd); err != nil {
 				return "", err
 			}
 		}
-		in = f
 	}
-	data, err := io.ReadAll(in)
+	data, err := io.ReadAll(log)
 	if err != nil {
 		return "", err
 	}

@@ -41,10 +41,10 @@ func (s *Service) mayWrite(tx Tx, r Request, to Recipient) error {
 	if err != nil {
 		return err
 	}
-	if _, byNumber := delivery.ChatID(r.To); byNumber && !proven && r.Purpose == Link {
-		return ErrUnproven // a username is typed by its owner; a number only says that the bot has met the chat, maybe for another tenant
-	}
-	if !proven && r.Purpose != Link && (r.Lane != delivery.LaneDirect || !r.Admin) {
+	// A username is typed by its owner; a number only says that the bot has met the chat, maybe for another tenant.
+	_, byNumber := delivery.ChatID(r.To)
+	direct := r.Lane == delivery.LaneDirect && (r.Admin || r.Invite && !byNumber)
+	if !proven && !direct && (r.Purpose != Link || byNumber) {
 		return ErrUnproven
 	}
 	return s.checkSignInAllowed(tx, r, to)

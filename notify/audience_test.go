@@ -124,20 +124,25 @@ func TestAnUnprovenHandleGetsOnlyCodesThatProveIt(t *testing.T) {
 		name    string
 		lane    delivery.Lane
 		purpose notify.Purpose
-		admin   bool
-		ok      bool
+		scope   string
+		ok      bool // to a username
+		number  bool // to a chat id, which may be of another tenant
 	}{
-		{"link code", delivery.LaneCode, notify.Link, false, true},
-		{"login code", delivery.LaneCode, notify.Login, false, false},
-		{"login code of an administrator", delivery.LaneCode, notify.Login, true, false},
-		{"message", delivery.LaneDirect, "", false, false},
-		{"message of an administrator", delivery.LaneDirect, "", true, true},
-		{"alert", delivery.LaneAlert, "", false, false},
-		{"alert of an administrator", delivery.LaneAlert, "", true, false},
+		{"link code", delivery.LaneCode, notify.Link, "", true, false},
+		{"login code", delivery.LaneCode, notify.Login, "", false, false},
+		{"login code of an administrator", delivery.LaneCode, notify.Login, "admin", false, false},
+		{"message", delivery.LaneDirect, "", "", false, false},
+		{"message of one who may invite", delivery.LaneDirect, "", "invite", true, false},
+		{"message of an administrator", delivery.LaneDirect, "", "admin", true, true},
+		{"alert", delivery.LaneAlert, "", "", false, false},
+		{"alert of one who may invite", delivery.LaneAlert, "", "invite", false, false},
+		{"alert of an administrator", delivery.LaneAlert, "", "admin", false, false},
 	} {
 		for _, handle := range []string{"@alice_tg", "5001"} {
-			r := notify.Request{To: handle, Text: "123456", Lane: tt.lane, Purpose: tt.purpose, Admin: tt.admin}
-			if tt.ok && (tt.purpose != notify.Link || handle != "5001") { // a code proves a username only
+			r := notify.Request{
+				To: handle, Text: "123456", Lane: tt.lane, Purpose: tt.purpose, Invite: tt.scope != "", Admin: tt.scope == "admin",
+			}
+			if tt.number || tt.ok && handle != "5001" {
 				w.send(r)
 			} else {
 				w.wantRefused(tt.name+" to "+handle, r, notify.ErrUnproven)

@@ -44,7 +44,8 @@ type Request struct {
 	Silent       bool
 	DedupeKey    string
 	Caller       string // the name of the API key; a dedupe key belongs to it; those of codes are apart
-	Admin        bool   // the caller's key has the scope invite (admin includes it): a direct message may go to an unproven handle
+	Invite       bool   // the caller's key has the scope invite: a direct message may go to an unproven username
+	Admin        bool   // the caller's key has the scope admin: a direct message may go to any chat that the bot knows
 	ByHand       bool   // written by an administrator; the audit records it
 }
 

@@ -26,7 +26,7 @@ func TestTheLimitsOfGuessingAreDocumented(t *testing.T) {
 			fmt.Sprintf("At %d the link is suspended", twofa.SuspendAt),
 			fmt.Sprintf("After *Not me* telegate sends no codes for %.0f minutes", twofa.CoolingOff.Minutes()),
 			"Per user and purpose: 3 verifications in 5 minutes, 5 in 10 minutes, 15 an hour, 30 a day.",
-			fmt.Sprintf("from the %s since the last right code (resends count; codes of the last two days), each waits %.0f minutes\n"+
+			fmt.Sprintf("from the %s since the last right code (resends count, codes that Telegram never got do not; codes of the last two days), each waits %.0f minutes\n"+
 				"  after the one before, doubling up to an hour.", ordinal[twofa.UnansweredFree+1], twofa.FirstPause.Minutes()),
 		},
 	} {

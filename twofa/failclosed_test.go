@@ -26,7 +26,7 @@ type faultyStore struct {
 // statements are the methods of Tx that can fail, and the commit.
 var statements = []string{
 	"InsertVerification", "UpdateVerification", "Verification", "MarkReported", "VerificationByMessage", "PendingVerifications",
-	"CancelPending", "Policy", "SavePolicy", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "UnansweredCodes", "ExpiredVerifications", "Factor", "FactorOfLink", "SaveFactor",
+	"CancelPending", "Policy", "SavePolicy", "CountAttempt", "CreatedForUser", "CreatedFromNetwork", "UnansweredCodes", "SupersededAfterWrongCodes", "ExpiredVerifications", "Factor", "FactorOfLink", "SaveFactor",
 	"Enqueue",
 	"CancelMessage", "RefusalsSince", "Audit", "commit",
 }
@@ -116,6 +116,11 @@ func (f faultyTx) CreatedFromNetwork(domain, network string, p twofa.Purpose, si
 func (f faultyTx) UnansweredCodes(domain, user, linkID string, p twofa.Purpose) (int, time.Time, error) {
 	n, last, err := f.tx.UnansweredCodes(domain, user, linkID, p)
 	return n, last, first(f.s.fault("UnansweredCodes"), err)
+}
+
+func (f faultyTx) SupersededAfterWrongCodes(domain, user, linkID string, since time.Time) (bool, error) {
+	found, err := f.tx.SupersededAfterWrongCodes(domain, user, linkID, since)
+	return found, first(f.s.fault("SupersededAfterWrongCodes"), err)
 }
 
 func (f faultyTx) ExpiredVerifications(now time.Time, limit int) ([]twofa.Verification, error) {

@@ -222,8 +222,10 @@ type Tx interface {
 	CreatedForUser(domain, user string, p Purpose, since time.Time) (int, time.Time, error)
 	CreatedFromNetwork(domain, network string, p Purpose, since time.Time) (int, time.Time, error)
 	// UnansweredCodes counts the codes of a purpose that were sent for a link since the last right code of any purpose and that
-	// nobody has tried to enter, and returns when the last was sent. Codes that Telegram refused do not count.
+	// nobody has tried to enter, and returns when the last was sent. Codes that Telegram refused or never took do not count.
 	UnansweredCodes(domain, user, linkID string, p Purpose) (int, time.Time, error)
+	// SupersededAfterWrongCodes reports whether wrong codes were entered in a sign-in of a link that another took over since a time.
+	SupersededAfterWrongCodes(domain, user, linkID string, since time.Time) (bool, error)
 	// ExpiredVerifications returns at most limit pending verifications whose time is over.
 	ExpiredVerifications(now time.Time, limit int) ([]Verification, error)
 

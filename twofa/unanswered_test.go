@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"telegate/delivery"
 	"telegate/twofa"
 )
 
@@ -13,8 +14,16 @@ import (
 func (w *world) push(r twofa.CreateRequest) time.Duration {
 	w.T.Helper()
 	from := w.Clock.Now()
-	w.createInTime(r)
+	w.arrive(w.createInTime(r))
 	return w.Clock.Now().Sub(from)
+}
+
+// arrive makes the code of a verification reach the person.
+func (w *world) arrive(v twofa.Verification) {
+	w.T.Helper()
+	w.NoError("deliver", w.DB.SaveProgress(w.T.Context(), delivery.Progress{
+		ID: v.MessageID, Status: delivery.StatusDelivered, SentParts: 1, Attempts: 1, Ended: w.Clock.Now(),
+	}))
 }
 
 // NIST SP 800-63B-4 §3.1.3.2, OWASP ASVS 6.6.4: somebody with the password cannot wear the person down with codes.
@@ -38,7 +47,7 @@ func TestCodesThatNobodyEntersComeEverMoreSlowly(t *testing.T) {
 			t.Fatalf("a millisecond too early: %v", err)
 		}
 		w.Clock.Advance(time.Millisecond)
-		w.create(login("alice"))
+		w.arrive(w.create(login("alice")))
 	}
 	began, codes := w.Clock.Now(), 0
 	for w.Clock.Now().Sub(began) < 24*time.Hour {
@@ -100,6 +109,7 @@ func TestResendsCountAsUnansweredCodes(t *testing.T) {
 		w.NoError("resend", err)
 		v = got
 	}
+	w.arrive(v)
 	w.Clock.Advance(10 * time.Minute)
 	v = w.create(login("alice"))
 	w.Clock.Advance(30 * time.Second)
@@ -135,6 +145,30 @@ func TestUnansweredCodesOfOtherPurposesDoNotHoldUpASignIn(t *testing.T) {
 		wantWait(t, string(purpose), err, twofa.RateLimited, twofa.LongestPause)
 		w.create(login("alice"))
 		w.create(twofa.CreateRequest{User: "bob", Purpose: purpose}) // nobody else waits
+	}
+}
+
+// While Telegram or the network is down, nobody gets a code: nobody could enter it, and nobody waits for that afterwards.
+func TestCodesThatNeverLeftAreNotUnanswered(t *testing.T) {
+	for _, end := range []string{"expired", "superseded", "canceled by the server"} {
+		w := newWorld(t)
+		w.link("", "alice", alicesChat)
+		for range 2 * twofa.UnansweredFree {
+			v := w.createInTime(login("alice"))
+			switch end {
+			case "expired":
+				w.Clock.Advance(time.Hour)
+				w.NoError("end", w.codes.EndExpired(t.Context()))
+			case "canceled by the server":
+				_, err := w.codes.Cancel(t.Context(), v.ID)
+				w.NoError("cancel", err)
+			}
+		}
+		w.Clock.Advance(time.Hour) // the other limits
+		v := w.create(login("alice"))
+		if in := w.codes.ResendIn(w.get(v)); in > time.Minute {
+			t.Errorf("%s: the next code may be sent in %v", end, in)
+		}
 	}
 }
 

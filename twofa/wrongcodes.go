@@ -10,10 +10,10 @@ import (
 
 // warnOfWrongCodes tells the person that a sign-in ended without success after wrong codes: the password was right, because a
 // sign-in code follows it (OWASP ASVS 6.3.5). It says nothing if a right code came since, if the person has tapped "Not me", or if the
-// sign-in goes on with another code. The next warning of a link comes after WarnEvery at the earliest.
+// sign-in goes on with another code; then the end of that one tells, even if nobody enters it. The next warning of a link comes after WarnEvery at the earliest.
 func (s *Service) warnOfWrongCodes(tx Tx, v Verification) error {
 	ended := v.Status == Exhausted || v.Status == Expired || v.Status == Canceled && v.Reason != Superseded && v.Reason != PolicyDisabled
-	if v.Purpose != Login || v.Attempts == 0 || !ended {
+	if v.Purpose != Login || !ended {
 		return nil
 	}
 	f, err := tx.FactorOfLink(v.LinkID)
@@ -23,6 +23,11 @@ func (s *Service) warnOfWrongCodes(tx Tx, v Verification) error {
 	now := s.now()
 	if err != nil || f.Failures == 0 || f.Blocked || now.Sub(f.Warned).Abs() < WarnEvery {
 		return err
+	}
+	if v.Attempts == 0 {
+		if wrong, err := tx.SupersededAfterWrongCodes(v.Domain, v.User, v.LinkID, f.Warned); err != nil || !wrong {
+			return err
+		}
 	}
 	f.Warned = now
 	if err := tx.SaveFactor(f); err != nil {

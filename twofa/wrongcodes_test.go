@@ -49,6 +49,13 @@ func TestASignInThatEndsAfterWrongCodesIsToldInTheChat(t *testing.T) {
 				w.check(v, wrong)
 			}
 		},
+		"begun anew, and left": func(w *world, v twofa.Verification) {
+			r := login("alice")
+			r.Context = v.Context
+			w.create(r)
+			w.Clock.Advance(5 * time.Minute)
+			w.NoError("end expired", w.codes.EndExpired(w.T.Context()))
+		},
 		"canceled by the caller": func(w *world, v twofa.Verification) {
 			_, err := w.codes.Cancel(w.T.Context(), v.ID)
 			w.NoError("cancel", err)
@@ -151,6 +158,19 @@ func TestWarningsOfWrongCodesComeOnceInAnHour(t *testing.T) {
 	}
 	if n := len(w.trail("", "alice", audit.VerificationWarned)); n != len(w.warnings(alicesChat)) {
 		t.Errorf("audit of %d warnings", n)
+	}
+}
+
+func TestAPersonIsToldOfTheSameWrongCodesOnce(t *testing.T) {
+	w := newWorld(t)
+	w.link("", "alice", alicesChat)
+	v := w.create(login("alice"))
+	w.check(v, w.wrong(v))
+	for _, what := range []string{"begun anew", "another sign-in"} {
+		w.create(login("alice"))
+		w.Clock.Advance(2 * twofa.WarnEvery)
+		w.NoError("end expired", w.codes.EndExpired(t.Context()))
+		w.wantWarnings(what, 1)
 	}
 }
 

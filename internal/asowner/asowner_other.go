@@ -5,6 +5,7 @@ package asowner
 import (
 	"errors"
 	"io"
+	"os"
 )
 
 // Owner is the user that a folder belongs to.
@@ -12,6 +13,9 @@ type Owner struct{}
 
 // Other reports no owner here: there is no root.
 func Other(string) (Owner, bool) { return Owner{}, false }
+
+// Open opens a file for reading.
+func Open(file string) (*os.File, error) { return os.Open(file) }
 
 // Streams are the streams of a process.
 type Streams struct {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 
@@ -19,17 +20,45 @@ import (
 // Owner is the user that a folder belongs to.
 type Owner struct{ uid, gid uint32 }
 
-// Other returns the owner of a file's folder if this process is root and the folder belongs to another user.
+// Other returns the owner of a file's folder if this process is root and the folder belongs to another user. If the file is a symbolic link,
+// the folder of its target counts, too.
 func Other(file string) (Owner, bool) {
 	if os.Geteuid() != 0 {
 		return Owner{}, false
 	}
-	info, err := os.Stat(filepath.Dir(file))
+	if o, ok := ownerOf(filepath.Dir(file)); ok && o.uid != 0 {
+		return o, true
+	}
+	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return Owner{}, false // opening the file reports it
 	}
+	o, ok := ownerOf(filepath.Dir(target))
+	return o, ok && o.uid != 0
+}
+
+func ownerOf(folder string) (Owner, bool) {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return Owner{}, false
+	}
 	s, ok := info.Sys().(*syscall.Stat_t)
-	return Owner{s.Uid, s.Gid}, ok && s.Uid != 0
+	if !ok {
+		return Owner{}, false
+	}
+	return Owner{s.Uid, s.Gid}, true
+}
+
+// Open opens a file for reading. For root, it follows no symbolic link in a folder of another user: that user could have it read any file.
+func Open(file string) (*os.File, error) {
+	if o, ok := ownerOf(filepath.Dir(file)); os.Geteuid() != 0 || !ok || o.uid == 0 {
+		return os.Open(file)
+	}
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%s is a symbolic link in a folder of another user, and root follows none there; name its target", file)
+	}
+	return f, err
 }
 
 // Streams are the streams of a process.
@@ -46,8 +75,11 @@ func (o Owner) Run(streams Streams, args ...string) error {
 		err = o.run(streams, args, &syscall.SysProcAttr{})
 	}
 	var ended *exec.ExitError
-	if errors.As(err, &ended) {
+	switch {
+	case errors.As(err, &ended) && ended.Exited():
 		return exit.StatusError(ended.ExitCode())
+	case errors.As(err, &ended):
+		return fmt.Errorf("the command has not finished: %w; run it again", err) // a signal has ended it, so it said nothing
 	}
 	if err != nil {
 		return fmt.Errorf("run telegate as the owner of the database's folder, the user %d: %w; run the command as that user", o.uid, err)
@@ -63,7 +95,22 @@ func (o Owner) run(streams Streams, args []string, attr *syscall.SysProcAttr) er
 	attr.Credential = &syscall.Credential{Uid: o.uid, Gid: o.gid}
 	c := &exec.Cmd{Path: program, Args: append([]string{"telegate"}, args...), SysProcAttr: attr}
 	c.Stdin, c.Stdout, c.Stderr = streams.Stdin, streams.Stdout, streams.Stderr
-	return c.Run()
+	// This process stays until the other has ended, and cleans up after it. A terminal sends an interrupt to both.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer close(signals)
+	defer signal.Stop(signals)
+	if err := c.Start(); err != nil {
+		return err
+	}
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGTERM {
+				_ = c.Process.Signal(s)
+			}
+		}
+	}()
+	return c.Wait()
 }
 
 // Lend makes a folder beside a file, for what the owner writes. The caller takes the files out and removes it.

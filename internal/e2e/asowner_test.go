@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -142,6 +143,53 @@ func TestRootWritesNothingThatTheOwnerOfTheDatabaseCouldNot(t *testing.T) {
 	}
 }
 
+// The database may be a link in a folder of root's, to another disk.
+func TestRootFollowsALinkToTheDatabaseAsItsOwner(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	for _, suffix := range []string{"", ".key"} {
+		if err := os.Symlink(filepath.Join("data", "telegate.db"+suffix), filepath.Join(r.root, "telegate.db"+suffix)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.config, bytes.ReplaceAll(text, []byte("data/telegate.db"), []byte("telegate.db")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := r.telegate("backup", "-c", r.config, "backup.db"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.Chmod(r.data, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := r.telegate("restore", "-c", r.config, "backup.db"); err == nil || !strings.Contains(out, "readonly database") {
+		t.Errorf("root wrote into the folder: %v\n%s", err, out)
+	}
+}
+
+// What goes into a support file can be read by the owner of the database while it is written.
+func TestRootTakesNoLogThroughALinkOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	protected, log := filepath.Join(r.root, "protected"), filepath.Join(r.data, "telegate.log")
+	if err := errors.Join(os.WriteFile(protected, []byte("of root's\n"), 0o600), os.Symlink(protected, log)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := r.telegate("support", "-c", r.config, "--log", log, "--out", "support.tar.gz"); err == nil || !strings.Contains(out, "is a symbolic link") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := os.Rename(protected, log); err != nil {
+		t.Fatal(err)
+	}
+	r.give(r.data)
+	if out, err := r.telegate("support", "-c", r.config, "--log", log, "--out", "support.tar.gz"); err != nil || !strings.Contains(out, "log.txt") {
+		t.Errorf("a log of the service's own: %v\n%s", err, out)
+	}
+}
+
 // The other process says what is wrong, once, by the names that root has given, and root's command ends with its status.
 func TestWhatFailsAsTheOwnerOfTheDatabaseIsSaidOnce(t *testing.T) {
 	t.Parallel()
@@ -188,5 +236,45 @@ func TestRootInstallsThePluginAsTheOwnerOfMeshCentralsFolder(t *testing.T) {
 	}
 	if info, err := os.Lstat(filepath.Join(mesh, "plugins", "telegate", "config.json")); err != nil || info.Sys().(*syscall.Stat_t).Uid != serviceUser {
 		t.Errorf("%v %v", info, err)
+	}
+}
+
+// Signals that reach only root's process, as of kill and timeout, end the other one too, and the lent folder is removed.
+func TestASignalEndsTheOwnersProcessAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRooted(t)
+	stdin, endless, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	defer endless.Close()
+	c := exec.CommandContext(t.Context(), "telegate", "support", "-c", r.config, "--log", "-", "--out", "support.tar.gz")
+	var stderr bytes.Buffer
+	c.Dir, c.Stdin, c.Stderr = r.root, stdin, &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	lent := func() []string { left, _ := filepath.Glob(filepath.Join(r.root, ".telegate-*")); return left }
+	for deadline, every := time.After(time.Minute), time.Tick(100*time.Millisecond); ; { // the second ends it at once
+		select {
+		case err := <-ended:
+			var status *exec.ExitError
+			if !errors.As(err, &status) || !status.Exited() || !strings.Contains(stderr.String(), "has not finished") {
+				t.Errorf("%v: %s", err, stderr.String())
+			}
+			if left := lent(); left != nil {
+				t.Errorf("left over: %v", left)
+			}
+			return
+		case <-every:
+			if lent() != nil {
+				_ = c.Process.Signal(syscall.SIGTERM)
+			}
+		case <-deadline:
+			t.Fatal("it runs on")
+		}
 	}
 }

@@ -39,7 +39,7 @@ func Status(err error) int {
 	switch {
 	case err == nil:
 		return OK
-	case errors.As(err, &ended) && ended > 0: // it is negative after a signal
+	case errors.As(err, &ended):
 		return int(ended)
 	case errors.As(err, &faults), errors.As(err, &usage):
 		return Usage
