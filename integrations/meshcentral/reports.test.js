@@ -36,7 +36,7 @@ for (const [what, answer, kept] of [
     await eventually('the removal of bob is told', () => told(gw).includes('DELETE ' + of('bob')));
     set(mc, bob, '@bobby');
     set(mc, bob, ''); // and what happens later waits for no timer
-    await eventually('it is told', () => told(gw).filter((line) => line === 'DELETE ' + of('bob')).length === 2);
+    await eventually('it is told', () => told(gw).filter((line) => line === 'DELETE ' + of('bob')).length >= 2); // 3 if one is under way
     await eventually('the rest is decided', () => reports.waiting.every((r) => reports.aside.has(r.about)));
     assert.deepEqual(reports.waiting.filter((r) => r.about === ALICE).map((r) => r.method), kept ? ['PUT'] : []);
     const events = mc.events.filter((e) => e.action === 'telegate' && e.userid === ALICE);

@@ -408,7 +408,7 @@ test('a report that cannot be taken is told, and the next goes on', async (t) =>
 
 test('a handle that is older than telegate is proven by the first code that signs in', async (t) => {
   const gw = await gateway(t, {
-    'POST /v1/messages': (c) => (c.body.user ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.') : undefined),
+    'POST /v1/messages': (c) => (!c.body.to ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.') : undefined),
   });
   const mc = meshcentral(t, gw.url);
   const alice = mc.user(ALICE, '@alice');
