@@ -20,7 +20,7 @@ type backupCmd struct {
 func (backupCmd) Help() string {
 	return `It copies the database as it is now, whether telegate runs or not, checks the copy, and puts the key file beside it. It overwrites no file. Run it as the user telegate runs as, or as root.
 
-    telegate backup -c /etc/telegate/telegate.toml /var/backups/telegate/$(date +%F).db`
+    sudo telegate backup -c /etc/telegate/telegate.toml /var/backups/telegate/$(date +%F).db`
 }
 
 // Run makes a backup.

@@ -18,9 +18,9 @@ type restoreCmd struct {
 func (restoreCmd) Help() string {
 	return `Stop telegate first. The backup is checked before anything changes, and the old database is kept beside the new one. Links made since the backup are gone, and links ended since then are back. Sign-ins and links that were open in the backup are canceled.
 
-    systemctl stop telegate
-    telegate restore -c /etc/telegate/telegate.toml /var/backups/telegate/$(date +%F).db
-    systemctl start telegate`
+    sudo systemctl stop telegate
+    sudo telegate restore -c /etc/telegate/telegate.toml /var/backups/telegate/$(date +%F).db
+    sudo systemctl start telegate`
 }
 
 // Run restores a backup.
