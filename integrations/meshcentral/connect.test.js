@@ -234,7 +234,7 @@ test('nothing that a page or a device sends ends MeshCentral', async (t) => {
 test('a code for somebody who has not pressed Start proves his handle once he has', async (t) => {
   const gw = await gateway(t, {
     'POST /v1/messages': (c) => (!c.body.to ? problem(409, 'recipient-unknown', 'This user has no linked Telegram chat.')
-      : problem(409, 'recipient-unknown', 'The person opens start_url and presses Start.', { start_url: 'https://t.me/SomeBot', message_id: 'msg_later' })),
+      : problem(409, 'recipient-unknown', 'The person opens the bot in Telegram and presses Start.', { start_url: 'https://t.me/SomeBot', message_id: 'msg_later' })),
   });
   const mc = meshcentral(t, gw.url);
   mc.user(ALICE);

@@ -190,7 +190,7 @@ test('what went wrong reaches the administrator in a sentence', async (t) => {
   const mc = meshcentral(t, gw.url);
   mc.start();
   for (const [given, want] of [
-    [problem(409, 'recipient-unknown', 'The person opens start_url.', { start_url: 'https://t.me/SomeBot' }), 'The person opens https://t.me/SomeBot.'],
+    [problem(409, 'recipient-unknown', 'The person opens the bot in Telegram.', { start_url: 'https://t.me/SomeBot' }), 'The person opens https://t.me/SomeBot.'],
     [problem(422, 'validation-failed', 'Members cannot be accepted.', { errors: [{ pointer: '#/to', detail: 'not a username' }] }),
       'Members cannot be accepted. #/to: not a username.'],
     [problem(403, 'recipient-unproven', 'a <script>\nsentence'), 'a script sentence'],

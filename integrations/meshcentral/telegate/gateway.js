@@ -109,7 +109,7 @@ function answer(response, text) {
   }
   let sentence = String(body.detail || body.title);
   for (const fault of Array.isArray(body.errors) ? body.errors : []) sentence += ` ${fault.pointer}: ${fault.detail}.`;
-  if (body.start_url) sentence = sentence.replace('start_url', body.start_url);
+  if (body.start_url) sentence = sentence.replace('the bot in Telegram', body.start_url);
   throw new Problem(sentence, {
     status, kind: body.type.replace(/^\/problems\//, ''), reason: body.reason || '', retryAfter: Number(body.retry_after) || 0,
     messageId: typeof body.message_id === 'string' ? body.message_id : '', requiredScope: body.required_scope || '',
